@@ -7,12 +7,14 @@ Run with OMP_NUM_THREADS=1.
     python benchmarks/refits.py --times discs digits mfeat table --seeds 0-2
 
 Each seed draws a network of three or four binary nodes, 300 or 2000 samples of curves of which each
-node moves a part by ``distance`` standard deviations of the noise, and fits them. Written are, for
-each adjacency, arrow and node, the share (or stability) by 200 refits of the mixture and by
-``--n`` whole refits, and the seconds of the fit and of both. The summary has the root mean square
-difference of shares, with the sampling variance of both subtracted, how much surer the mixture is
-in the mean (of ``|2 share - 1|``), and the mean difference of the nodes' stability, by distance and
-by how certain of its outcomes the fit says it is.
+node moves a part by ``distance`` standard deviations of the noise, and fits them: 16 seeds have all
+of these once. Whole refits, and refits of the mixture, learn from the same ``--n`` bootstrap
+samples. Written is, for each of these, what both say of each adjacency and arrow (found or not)
+and of each node (adjusted Rand index with the fit's). The summary has the root mean square
+difference of shares, with the sampling variance of the paired differences subtracted, how much
+surer the mixture is in the mean (of ``|2 share - 1|``), the mean difference of the nodes'
+stability, and that of the typical refit. It is by nodes, samples and clearness (5 standard
+deviations or more), and by how far the starts of the fit agree with each other.
 
 ``--times`` prints the processor time of a fit, and that of 200 refits for edges and for intervals
 beside it: 1000 discs, digits with lines, mfeat (of the folder that SKCAUSALPIMA_DATA names), and a
@@ -26,37 +28,42 @@ import csv
 import itertools
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import node_rows
 import numpy as np
+import torch
 from edges import random_network
 from node_rows import append_lines, parse_seeds
 
 from skcausalpima import CausalPIMA
+from skcausalpima._fit.mixture_refits import mixture_refits
+from skcausalpima._grid import NodeGrid
 from skcausalpima.datasets import make_circles_images
-from skcausalpima.inspection import EdgeConfidence, edge_confidence, table_intervals
+from skcausalpima.inspection import edge_confidence, table_intervals
+from skcausalpima.inspection._edge_confidence import match_refit
 
 DISTANCES = (3.5, 4.0, 5.0, 6.0)
+CLEAR = 5.0
 LEAST_CELL = 0.015
 FIELDS = [
     "seed",
     "nodes",
     "samples",
     "distance",
-    "certainty",
+    "agreement",
+    "refit",
     "kind",
+    "place",
     "mixture",
     "all",
-    "fit_s",
-    "mixture_s",
-    "all_s",
 ]
 
 
-def rows(seed: int, n_refits: int) -> Iterator[tuple[object, ...]]:
-    """Yield what both kinds of refits say of one network."""
+def network(seed: int) -> tuple[tuple[int, ...], float, np.ndarray]:
+    """Return node sizes, how far outcomes lie apart, and samples."""
     rng = np.random.default_rng(seed)
     n_nodes, n_samples = 3 + seed % 2, (300, 2000)[seed // 2 % 2]
     distance, density = DISTANCES[seed // 4 % len(DISTANCES)], (0.3, 0.7)[seed % 2]
@@ -66,60 +73,97 @@ def rows(seed: int, n_refits: int) -> Iterator[tuple[object, ...]]:
     cells = rng.choice(joint.size, size=n_samples, p=joint.ravel())
     factors = np.stack(np.unravel_index(cells, sizes), axis=1)
     noise = rng.normal(size=(n_samples, 3 * n_nodes))
-    X = distance / np.sqrt(3) * np.repeat(factors, 3, axis=1) + noise
-    seconds, found = [], []
-    start = time.perf_counter()
+    return sizes, distance, distance / np.sqrt(3) * np.repeat(factors, 3, axis=1) + noise
+
+
+def rows(seed: int, n_refits: int) -> Iterator[tuple[object, ...]]:
+    """Yield what both kinds of refits say of one network."""
+    sizes, distance, X = network(seed)
     est = CausalPIMA(sizes, scale="modality", random_state=seed).fit(X)
-    for settings in ({"refit": "mixture"}, {"refit": "all", "n_bootstraps": n_refits}):
-        seconds.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        found.append(edge_confidence(est, X, random_state=seed, **settings))
-    seconds.append(time.perf_counter() - start)
-    certainty = float(np.min(est.separation_.certainty))
-    for kind, *pair in _pairs(*found):
-        yield seed, n_nodes, n_samples, distance, certainty, kind, *pair, *seconds
+    whole = edge_confidence(est, X, random_state=seed, refit="all", n_bootstraps=n_refits)
+    of_network = seed, len(sizes), len(X), distance, est.arrangement_.agreement
+    of_whole = zip(whole.edges, whole.rand_indices, strict=True)
+    pairs = zip(of_mixture(est, X, seed, n_refits), of_whole, strict=True)
+    for refit, found in enumerate(pairs):
+        for said in zip(*(_said(*of) for of in found), strict=True):
+            (kind, place, mixture), (_, _, all_) = said
+            yield *of_network, refit, kind, place, mixture, all_
 
 
-def _pairs(mixture: EdgeConfidence, whole: EdgeConfidence) -> Iterator[tuple[str, float, float]]:
-    """Yield the shares of adjacencies and arrows, and the stabilities of nodes."""
-    n_nodes = len(mixture.node_names)
-    for i, j in itertools.combinations(range(n_nodes), 2):
-        yield "adjacency", mixture.adjacency[i, j], whole.adjacency[i, j]
-    for i, j in itertools.permutations(range(n_nodes), 2):
-        yield "arrow", mixture.edge[i, j], whole.edge[i, j]
-    for node in range(n_nodes):
-        yield "stability", mixture.node_stability[node], whole.node_stability[node]
+def of_mixture(
+    est: CausalPIMA, X: np.ndarray, seed: int, n_refits: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield edges and indices of refits of the mixture, to the samples that whole refits draw."""
+    kept, outcomes, counts = mixture_refits(est, X), NodeGrid(est.joint_.shape).outcomes(), []
+    for own in np.random.RandomState(seed).randint(2**31 - 1, size=n_refits):
+        rng = np.random.RandomState(own)
+        rng.randint(2**31 - 1)  # the refit's seed
+        counts.append(np.bincount(rng.randint(len(X), size=len(X)), minlength=len(X)))
+    with torch.no_grad():
+        drawn = torch.from_numpy(np.stack(counts)).double()
+        for own, mixture in zip(drawn, kept._mixtures(drawn), strict=True):
+            cells, graph, _ = kept._replicate(own, np.random.RandomState(seed), mixture, True)
+            edges = graph.adjacency, graph.compelled
+            found = match_refit(edges, outcomes[cells], outcomes[kept.cells], est.joint_.shape)
+            yield found.edges, found.rand_indices
 
 
-def summarize(path: Path, n_refits: int) -> None:
-    """Print the differences by distance, and by certainty."""
+def _said(edges: np.ndarray, indices: np.ndarray) -> Iterator[tuple[str, str, float]]:
+    """Yield what a refit says of adjacencies, arrows and nodes."""
+    for i, j in itertools.combinations(range(len(indices)), 2):
+        yield "adjacency", f"{i}{j}", float(edges[i, j] or edges[j, i])
+    for i, j in itertools.permutations(range(len(indices)), 2):
+        yield "arrow", f"{i}{j}", float(edges[i, j])
+    for node, index in enumerate(indices):
+        yield "node", str(node), index
+
+
+def summarize(path: Path) -> None:
+    """Print the differences by kind of network, and by the agreement of starts."""
     with path.open() as file:
         lines = list(csv.DictReader(file))
-    by_distance = [(f"{d} sd", [r for r in lines if float(r["distance"]) == d]) for d in DISTANCES]
-    ends = (0.0, 0.95, 0.98, 0.99, 1.01)
-    by_certainty = [
-        (
-            f"certainty {low}-{min(high, 1.0)}",
-            [r for r in lines if low <= float(r["certainty"]) < high],
-        )
-        for low, high in itertools.pairwise(ends)
-    ]
-    for name, chosen in [*by_distance, *by_certainty]:
+    groups = {"all": lines}
+    for line in lines:
+        clear = "clear" if float(line["distance"]) >= CLEAR else "noisy"
+        name = f"{line['nodes']} nodes, {line['samples']}, {clear}"
+        groups.setdefault(name, []).append(line)
+    for low, high in itertools.pairwise((0.0, 0.9, 0.95, 1.01)):
+        name = f"agreement {low}-{min(high, 1.0)}"
+        groups[name] = [line for line in lines if low <= float(line["agreement"]) < high]
+    print("| networks | | adjacencies: rms | surer | arrows: rms | surer | nodes | typical |")
+    print("|---" * 8 + "|")
+    for name, chosen in groups.items():
         if not chosen:
             continue
-        parts = [f"{name:20s} {len({r['seed'] for r in chosen}):3d} networks"]
+        figures = [name, f"{len({line['seed'] for line in chosen})}"]
         for kind in ("adjacency", "arrow"):
-            pairs = [(float(r["mixture"]), float(r["all"])) for r in chosen if r["kind"] == kind]
-            first, second = np.array(pairs).T
-            noise = first * (1 - first) / 200 + second * (1 - second) / (n_refits - 1)
-            rms = np.sqrt(max(0.0, np.mean((first - second) ** 2 - noise)))
-            surer = np.mean(np.abs(2 * first - 1) - np.abs(2 * second - 1))
-            parts.append(f"{kind}: rms {rms:.3f} surer {surer:+.3f}")
-        pairs = [(float(r["mixture"]), float(r["all"])) for r in chosen if r["kind"] == "stability"]
-        parts.append(f"stability {np.mean(np.subtract(*np.array(pairs).T)):+.3f}")
-        ratios = [float(r["mixture_s"]) / float(r["fit_s"]) for r in chosen]
-        parts.append(f"200 refits take {np.median(ratios):.2f} fits")
-        print(", ".join(parts))
+            figures += _compared(_by_place(chosen, kind))
+        nodes = _by_place(chosen, "node")
+        differences = [np.subtract(*np.transpose(of)) for of in nodes]
+        figures.append(f"{np.mean([of.mean() for of in differences]):+.3f}")
+        figures.append(f"{np.mean([np.median(of) for of in differences]):+.3f}")
+        print(f"| {' | '.join(figures)} |")
+
+
+def _by_place(lines: list[dict], kind: str) -> list[list[tuple[float, float]]]:
+    """Return what refits say of each adjacency, arrow or node of each network."""
+    found = defaultdict(list)
+    for line in lines:
+        if line["kind"] == kind:
+            pair = float(line["mixture"]), float(line["all"])
+            found[line["seed"], line["place"]].append(pair)
+    return list(found.values())
+
+
+def _compared(places: list[list[tuple[float, float]]]) -> tuple[str, str]:
+    """Return how far shares differ, and how much surer those of the mixture are."""
+    squares, surer = [], []
+    for pairs in places:
+        mixture, whole = np.transpose(pairs)
+        differences = mixture - whole
+        squares.append(differences.mean() ** 2 - differences.var(ddof=1) / len(differences))
+        surer.append(np.subtract(*(abs(2 * of.mean() - 1) for of in (mixture, whole))))
+    return f"{np.sqrt(max(0.0, np.mean(squares))):.3f}", f"{np.mean(surer):+.3f}"
 
 
 def table(seed: int) -> np.ndarray:
@@ -171,13 +215,13 @@ def main() -> None:
     """Run some seeds, or print what was run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=parse_seeds, default=list(range(60)))
-    parser.add_argument("--n", type=int, default=20, help="whole refits of each network")
+    parser.add_argument("--n", type=int, default=10, help="whole refits of each network")
     parser.add_argument("--out", type=Path, default=Path("refits.csv"))
     parser.add_argument("--summarize", type=Path)
     parser.add_argument("--times", nargs="+", choices=TIMED)
     options = parser.parse_args()
     if options.summarize:
-        summarize(options.summarize, options.n)
+        summarize(options.summarize)
         return
     warnings.simplefilter("ignore")
     if options.times:
