@@ -787,6 +787,7 @@ mapping, default=None
         Notes
         -----
         With ``structure="gradient"`` and a given graph the edges stay as they are.
+        Which nodes were set in samples of the first call stays known; in later samples none is.
 
         Examples
         --------
