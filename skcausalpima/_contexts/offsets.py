@@ -78,7 +78,9 @@ def find_contexts(
     combinations, settings = np.unique(codes, axis=1, return_inverse=True)
     of_contexts = [np.eye(size)[row] for size, row in zip(sizes, combinations, strict=True)]
     mixes = found.mix_index(combinations)
-    if mixes is None:
+    if samples.knowledge.interventions is not None:  # of which labels may have unequal parts
+        mixes = np.arange(combinations.shape[1])
+    elif mixes is None:
         mixes = np.zeros_like(combinations[0])
     design = Design(
         settings=settings.reshape(-1),

@@ -30,7 +30,7 @@ from .._state.fitted import FittedState
 from .._typing import Samples
 from .._warnings import warn_caller
 from ..exceptions import ContextWarning
-from ..modules import log_mixes
+from ..modules import Mixes
 
 #: Draws from each component, and of all of them at most.
 N_DRAWS, MAX_DRAWS = 400, 20_000
@@ -58,7 +58,7 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     Raises
     ------
     ValueError
-        If there is no new label, if some samples have none, or if the context is a cause.
+        If there is no new label, or if some samples have none.
     """
     contexts, state = fitted.contexts, est._fitted
     modalities = read_modalities(est, X, reset=False, learns=True)
@@ -80,11 +80,9 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
         np.concatenate([one.cells for one in found]),
         [one.told for one in found],
     )
-    numbers, spec = dict(state.numbers), state.spec
+    after = replace(state, contexts=contexts, training=None)
     if contexts.mixes[name]:
-        numbers["prior.mix_logs"] = _mix_logs(contexts, name, known, numbers["prior.mix_logs"])
-        spec = replace(spec, mix_sizes=contexts.sizes)
-    after = replace(state, contexts=contexts, numbers=numbers, spec=spec, training=None)
+        after = _with_mixes(after, contexts, name, known)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
     for number, one in enumerate(found, known):
@@ -136,11 +134,6 @@ def _new_context(
         raise ValueError(
             f"sample {known[0]} has a label of the context {new[0]!r} that the fit has seen: pass "
             "the samples of new labels alone."
-        )
-    if contexts.roles[new[0]] == "cause":
-        raise ValueError(
-            f"the context {new[0]!r} has role='cause', and the tables of its labels are part of "
-            "the graph: fit all samples together, or with role='measured'."
         )
     return new[0], axis
 
@@ -257,11 +250,30 @@ def _warn(told: SimpleNamespace, doubts: list[str]) -> None:
         )
 
 
-def _mix_logs(contexts: FittedContexts, name: str, known: int, before: np.ndarray) -> np.ndarray:
-    """Return log-weights of combinations of labels: those of before, and of the new labels."""
-    cells, names = contexts.mix_cells, [of for of in contexts.labels if contexts.mixes[of]]
-    counts = torch.from_numpy(cells.reshape(-1, cells.shape[-1]))
-    logs = log_mixes(counts, contexts.sizes).numpy().reshape(cells.shape).astype(before.dtype)
-    old = logs[tuple(slice(known if of == name else None) for of in names)]
+def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: int) -> FittedState:
+    """Return a state with cell weights, and tables, under new labels; those of before stay."""
+    graph, mixes = state.graph, Mixes(contexts.sizes, state.spec.node_sizes, contexts.causes)
+    names = [of for of in contexts.labels if contexts.mixes[of]]
+    counts = torch.from_numpy(contexts.mix_cells.reshape(-1, contexts.cells.shape[-1]))
+    tables = None
+    if graph.cause_edges is not None and graph.cause_tables is not None:
+        causes = list(contexts.cause_shares)
+        parents = np.concatenate([graph.cause_edges, graph.adjacency])
+        adjacency = torch.from_numpy(np.pad(parents, ((0, 0), (len(causes), 0))))
+        tables = mixes.cause_tables(counts, adjacency)
+        of_causes = [table.numpy() for table in tables]  # the same numbers
+        for table, before in zip(of_causes, graph.cause_tables, strict=True):
+            _put_back(table, before, [known if of == name else None for of in causes])
+        graph = replace(graph, cause_tables=of_causes)
+    logs, before = mixes.log_weights(counts, tables), state.numbers["prior.mix_logs"]
+    grid = logs.numpy().astype(before.dtype).reshape(*contexts.sizes, -1)
+    _put_back(grid, before, [known if of == name else None for of in names])
+    numbers = state.numbers | {"prior.mix_logs": grid.reshape(logs.shape)}
+    spec = replace(state.spec, mix_sizes=contexts.sizes)
+    return replace(state, graph=graph, numbers=numbers, spec=spec)
+
+
+def _put_back(table: np.ndarray, before: np.ndarray, known: list[int | None]) -> None:
+    """Put what a table was before in its place: so many labels of the first axes, None for all."""
+    old = table[tuple(slice(n) for n in known)]
     old[:] = before.reshape(old.shape)
-    return logs.reshape(counts.shape)

@@ -168,7 +168,10 @@ def check_contexts(
             "numpy.array, or reduce it first."
         )
     stated: dict[str, bool] = {
-        "interventions: state each set of nodes that was set as labels of a context": has_sets,
+        "interventions where cells may be more frequent under one label than under another: with "
+        "mix=False they do, where labels were given at random; else make the set of nodes that was "
+        "set in each sample a label, of Context(.., role='cause', shift=[]), and state what nodes "
+        "were set to in known_nodes": has_sets and any(of.mix for of in params.contexts),
         "posterior='mean_field', whose cells have the same weights in all samples: leave posterior "
         "as it is (published() sets it)": isinstance(params.posterior, MeanField),
         "structure='gradient', which learns the graph through weights that all samples share: use "

@@ -113,9 +113,9 @@ def remembered(
     """Return what a model remembers of samples, each of which counts ``decay``.
 
     The mixture and the variances of the decoders are all that is left of them, besides the numbers
-    of samples of each regime and component, ``counts``, and of elements of each modality. The graph is no part
-    of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are those that
-    the mixture was made with.
+    of samples of each regime and component, ``counts``, and of elements of each modality. The graph
+    is no part of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are
+    those that the mixture was made with.
     """
     prior = model.prior
     counts, n_elements = counts.to(prior.means.device), decay * n_elements.to(prior.means.device)

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from skcausalpima import CausalPIMA, Context
+from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import ContextWarning
 
 OFFSETS = {"A": [0.0, 0.0, 0.0, 0.0], "B": [3.0, 0.0, 2.0, 0.0], "C": [-4.0, 5.0, 0.0, 6.0]}
@@ -118,7 +118,3 @@ def test_what_cannot_be_learned_is_told(quick, fitted):
         est.adapt(new | {"instrument": ["C", "C", None, *["C"] * 57]})
     with pytest.raises(ValueError, match="the fit has no contexts"):
         quick(2).fit({"x": X["table"]}).adapt({"x": X["table"]})
-    cause = Context("instrument", role="cause")
-    other = quick(contexts=cause).fit(X)
-    with pytest.raises(ValueError, match="has role='cause', and the tables of its labels"):
-        other.adapt(new)

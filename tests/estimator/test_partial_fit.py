@@ -213,7 +213,7 @@ def test_experts_are_refused(quick):
 
 
 def chained(n, seed, set_to=None):
-    """Return two modalities, one shows a and one b, in a -> b, and outcomes; a may have been set."""
+    """Return modalities that show a and b, a -> b, and their outcomes; a may have been set."""
     rng = np.random.default_rng(seed)
     a = (rng.random(n) < 0.3).astype(int) if set_to is None else np.full(n, set_to)
     b = (rng.random(n) < np.array([0.2, 0.8])[a]).astype(int)
