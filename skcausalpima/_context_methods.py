@@ -80,7 +80,6 @@ class ContextMethods(BaseEstimator):
         """
         check_is_fitted(self)
         fitted = model_of(self)
-        fitted.check_contexts({})
         new = copy.copy(self)
         new.__dict__ = vars(self) | fitted_attributes(adapted(self, fitted, X))
         return new

@@ -64,7 +64,6 @@ def find_contexts(
         Of these samples.
     """
     modalities = samples.modalities
-    assert modalities.contexts is not None
     labels, codes = modalities.contexts.labels, modalities.codes
     sizes = tuple(map(len, labels.values()))
     _check_filled(labels, codes)

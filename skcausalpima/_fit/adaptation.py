@@ -62,8 +62,6 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     """
     contexts, state = fitted.contexts, est._fitted
     modalities = read_modalities(est, X, reset=False, learns=True)
-    assert contexts is not None
-    assert modalities.contexts is not None
     modalities.contexts.check_complete()
     name, axis = _new_context(contexts, modalities.contexts.labels, modalities.codes)
     labels, known = modalities.contexts.labels[name], len(contexts.labels[name])
@@ -125,9 +123,8 @@ def _new_context(
     new = [name for name, of in labels.items() if len(of) > len(contexts.labels[name])]
     if len(new) != 1:
         told = f"those of {new} are new" if new else "the fit has seen all of them"
-        raise ValueError(
-            f"adapt learns new labels of one context, but of these samples' labels {told}."
-        )
+        told = f"of these samples' labels {told}" if labels else "the fit has no contexts"
+        raise ValueError(f"adapt learns new labels of one context, but {told}.")
     axis = list(labels).index(new[0])
     known = np.flatnonzero(codes[axis] < len(contexts.labels[new[0]]))
     if len(known):
@@ -151,7 +148,6 @@ class _Learned(NamedTuple):
 def _learned(fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace) -> _Learned:
     """Lay samples of a new label, in the context of this number, on what a fit draws."""
     contexts, codes = fitted.contexts, part.codes.copy()
-    assert contexts is not None
     codes[axis] = -1  # no offset
     scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
     tables = [table.astype(np.float64) for table in scaled]
@@ -189,7 +185,6 @@ def _known_mixture(
     by side), and which of them are of modalities that labels shift.
     """
     contexts, n_cells = fitted.contexts, len(fitted.cells)
-    assert contexts is not None
     rng = np.random.RandomState(0)
     labels = np.repeat(np.arange(n_cells), max(20, min(N_DRAWS, MAX_DRAWS // n_cells)))
     points = drawn_points(fitted.means, fitted.full_covariances(), labels, rng)

@@ -109,7 +109,7 @@ def _remembered(model: MultimodalVAE, fitted: FittedState) -> Past:
     before = fitted.arrivals
     numbers = torch.tensor(before.counts), torch.tensor(before.n_elements)
     past = remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
-    if fitted.contexts is None or not fitted.spec.mix_sizes:
+    if not fitted.spec.mix_sizes:
         return past
     counts = fitted.contexts.mix_cells.reshape(-1, before.counts.shape[1])
     return replace(past, counts=DECAY * torch.from_numpy(counts).to(past.counts))

@@ -127,10 +127,10 @@ def fitted_state(
 
 def _contexts(
     setup: Setup, samples: FitSamples, probabilities: np.ndarray, arrivals: Arrivals | None
-) -> FittedContexts | None:
+) -> FittedContexts:
     """Return contexts with what was found of their cells; warn of what cannot be told apart."""
-    if setup.contexts is None:
-        return None
+    if not setup.contexts.labels:
+        return setup.contexts
     found = setup.contexts.with_cells(samples.modalities.codes, probabilities, samples.weights)
     if arrivals is not None:  # those of before are remembered
         found = replace(found, cells=found.cells + DECAY * setup.contexts.cells)

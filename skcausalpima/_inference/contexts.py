@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from .._contexts.fitted import FittedContexts
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.contexts import ContextLabels
 from .._data.validation import Modalities
 from ..graph import CategoricalDAG
@@ -67,13 +67,13 @@ class ContextModel(ABC):
         With the numbers of the fit.
     cells : ndarray of shape (n_components,)
         The cell of the grid, in C order, of each component.
-    contexts : FittedContexts, default=None
-        Whose offsets samples have; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Whose offsets samples have.
     """
 
     model: MultimodalVAE
     cells: np.ndarray
-    contexts: FittedContexts | None = None
+    contexts: FittedContexts = NO_CONTEXTS
 
     @abstractmethod
     def score_samples(self, modalities: Modalities) -> np.ndarray:
@@ -81,9 +81,9 @@ class ContextModel(ABC):
 
     def _unlabelled(self, modalities: Modalities) -> list[Unlabelled]:
         """Return samples that lack labels, by which they lack; labels go by the training shares."""
-        if self.contexts is None or modalities.contexts is None:
-            return []
         lacks, groups = modalities.codes < 0, []
+        if not lacks.any():
+            return []
         shares = (self.contexts.counts + np.finfo(float).tiny) / self.contexts.counts.sum()
         for pattern in np.unique(lacks[:, lacks.any(axis=0)], axis=1).T:
             rows = np.flatnonzero((lacks == pattern[:, None]).all(axis=0))
@@ -111,37 +111,17 @@ class ContextModel(ABC):
             codes[:, group.rows] = tried[best, :, np.arange(len(best))].T
         return modalities.with_codes(codes)
 
-    def with_offsets(
-        self, arrays: list[np.ndarray], labels: ContextLabels | None
-    ) -> list[np.ndarray]:
+    def with_offsets(self, arrays: list[np.ndarray], labels: ContextLabels) -> list[np.ndarray]:
         """Return all modalities, decoded, with the offsets of labels."""
-        if self.contexts is None or labels is None:
-            return arrays
         return self.contexts.added(arrays, [*map(str, self.model.names)], labels.codes)
 
     def harmonized(
         self, modalities: Modalities, to: Mapping[str, Any]
-    ) -> tuple[list[np.ndarray], ContextLabels | None]:
+    ) -> tuple[list[np.ndarray], ContextLabels]:
         """Return samples as they would be under other labels, and these."""
-        self.check_contexts(to)
-        assert self.contexts is not None
         modalities = self.labelled(modalities)
         codes = self.contexts.coded(to, modalities.codes)
         return self.contexts.moved(modalities, codes), modalities.with_codes(codes).contexts
-
-    def check_contexts(self, stated: Mapping[str, Any] | None) -> None:
-        """Check that there are contexts where labels of some are stated."""
-        if self.contexts is None and stated is not None:
-            raise ValueError(
-                f"the fit has no contexts, but {dict(stated)} is stated: name entries of X in "
-                "contexts, and fit."
-            )
-
-    def causes_of(self, contexts: ContextLabels | None, n_samples: int) -> np.ndarray:
-        """Return the labels of samples in contexts that are causes, (n_samples, n_causes)."""
-        if self.contexts is None or contexts is None:
-            return np.empty((n_samples, 0), dtype=np.int64)
-        return contexts.codes[self.contexts.is_cause].T
 
     def draw_labels(
         self,
@@ -149,8 +129,8 @@ class ContextModel(ABC):
         n_samples: int,
         rng: np.random.RandomState,
         causes: np.ndarray | None = None,
-    ) -> ContextLabels | None:
-        """Draw labels of contexts, given those that are stated; None where there are none.
+    ) -> ContextLabels:
+        """Draw labels of contexts by their shares, given those that are stated.
 
         ``causes``, of shape (n_samples, n_causes), are labels that were drawn already.
 
@@ -159,17 +139,17 @@ class ContextModel(ABC):
         ValueError
             If a context is stated, or a label, that the fit does not know.
         """
-        self.check_contexts(context)
-        if self.contexts is None:
-            return None
-        codes = self.contexts.drawn(context, n_samples, rng)
+        found, shares = self.contexts.combinations(context)
+        chosen: np.ndarray = np.zeros(n_samples, dtype=np.int64)
+        if self.contexts.labels:
+            chosen = rng.choice(len(shares), size=n_samples, p=shares)
+        codes = found[:, chosen]
         if causes is not None:
             codes[self.contexts.is_cause] = causes.T
         return ContextLabels(labels=self.contexts.labels, codes=codes)
 
     def weights_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the weights of the components under labels, (n_samples, n_components)."""
-        assert self.contexts is not None
         index = self.contexts.mix_index(codes)
         logs = self.model.prior.regime_log_weights().detach()
         table = logs.double().exp().cpu().numpy()[:, self.cells]
@@ -177,11 +157,8 @@ class ContextModel(ABC):
 
     def weights_under(self, stated: Mapping[str, Any]) -> np.ndarray:
         """Return the weights of the components under labels, over all labels of other contexts."""
-        self.check_contexts(stated)
-        assert self.contexts is not None
-        prior = self.model.prior
-        logs = prior.mix_logs.cpu().numpy() if prior.mix_sizes else None
-        return self.contexts.weights_of(stated, logs)[self.cells]
+        codes, shares = self.contexts.combinations(stated)
+        return shares @ self.weights_of(codes)
 
     def weights_of_all(self) -> np.ndarray:
         """Return the weights of the components in all samples."""
@@ -194,11 +171,11 @@ class ContextModel(ABC):
         n_samples: int,
         context: Mapping[str, Any] | None,
         rng: np.random.RandomState,
-    ) -> tuple[np.ndarray, ContextLabels | None]:
+    ) -> tuple[np.ndarray, ContextLabels]:
         """Draw components, by the weights of all samples or those under labels, and the labels."""
         contexts = self.draw_labels(context, n_samples, rng)
-        if contexts is None:
-            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), None
+        if not contexts.labels:
+            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), contexts
         steps = self.weights_of(contexts.codes).cumsum(axis=1)
         return (steps < rng.random_sample((n_samples, 1)) * steps[:, -1:]).sum(axis=1), contexts
 
@@ -209,7 +186,7 @@ class ContextModel(ABC):
         n_samples: int,
         context: Mapping[str, Any] | None,
         rng: np.random.RandomState,
-    ) -> tuple[np.ndarray, ContextLabels | None]:
+    ) -> tuple[np.ndarray, ContextLabels]:
         """Draw the outcomes of nodes after some were set, and labels of contexts.
 
         Those contexts that are causes stand behind the nodes in the graph.

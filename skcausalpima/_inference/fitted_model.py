@@ -74,8 +74,8 @@ class FittedModel(ContextModel):
         The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
-    contexts : FittedContexts, default=None
-        Whose offsets samples have; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Whose offsets samples have.
     """
 
     encoders: SubsetEncoders | None
@@ -116,14 +116,12 @@ class FittedModel(ContextModel):
         They are without the offsets of their contexts, and have the cell weights of these.
         """
         means = self.model.prior.means  # the dtype is that of the training data
-        if self.contexts is not None:
-            modalities = self.contexts.removed(modalities)
+        modalities = self.contexts.removed(modalities)
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
-        if self.contexts is not None:
-            index = self.contexts.mix_index(modalities.codes)
-            if index is not None:
-                numbers = torch.from_numpy(index)[None].to(means.device)
-                data = replace(data, samples=replace(data.samples, regime_index=numbers))
+        index = self.contexts.mix_index(modalities.codes)
+        if index is not None:
+            numbers = torch.from_numpy(index)[None].to(means.device)
+            data = replace(data, samples=replace(data.samples, regime_index=numbers))
         return filled(self.model, data)
 
     def labels(self, modalities: Modalities) -> np.ndarray:
@@ -182,9 +180,9 @@ class FittedModel(ContextModel):
 
         They are as under the labels that ``context`` states, else under the samples' own.
         """
-        self.check_contexts(context)
         modalities = self.labelled(modalities)
-        found = self._reconstruct(modalities, chosen, include_noise, context)
+        seen_as = self.contexts.coded(context, modalities.codes)
+        found = self._reconstruct(modalities, chosen, seen_as, include_noise)
         for array in (*found[0], *found[1]):
             check_near(array, "decoded values")
         return found
@@ -204,7 +202,8 @@ class FittedModel(ContextModel):
         if gaps:
             lacking = [flat_rows(gap).any(axis=1) for gap in gaps.values()]
             rows = np.flatnonzero(np.any(lacking, axis=0))
-            means, _ = self._reconstruct(modalities.take(rows), list(gaps))
+            part = modalities.take(rows)
+            means, _ = self._reconstruct(part, list(gaps), part.codes)
             for (k, gap), mean in zip(gaps.items(), means, strict=True):
                 filled[k][gap] = mean[gap[rows]]
                 check_near(filled[k], "decoded values")
@@ -214,10 +213,10 @@ class FittedModel(ContextModel):
         self,
         modalities: Modalities,
         chosen: Sequence[int],
+        codes: np.ndarray,
         include_noise: bool = False,
-        context: Mapping[str, Any] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return what :meth:`reconstruct` does, unchecked."""
+        """Return what :meth:`reconstruct` does, unchecked, under labels of these numbers."""
         data = self.scaled(modalities)
         found = reconstruction(self.model, data, self.encoders, chosen, include_noise)
         means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
@@ -228,10 +227,7 @@ class FittedModel(ContextModel):
             coding, given = modalities.columns[m], modalities.arrays[m]
             if coding is not None and coding.has_depth and isinstance(given, np.ndarray):
                 mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
-        if self.contexts is not None:
-            codes = self.contexts.coded(context, modalities.codes)
-            means = self.contexts.added(means, names, codes)
-        return means, scaler.inverse_spread(deviations)
+        return self.contexts.added(means, names, codes), scaler.inverse_spread(deviations)
 
     def evidence(self, modalities: Modalities) -> ModalityEvidence:
         """Return which modality says what."""
@@ -288,7 +284,7 @@ class FittedModel(ContextModel):
         """Draw one sample from each component given, in the user's units, under these labels."""
         points = drawn_points(self.means, self.full_covariances(), components, rng)
         arrays = self._in_units(drawn_data(self.model, points, self.cells[components], rng))
-        return self.with_offsets(arrays, contexts)
+        return arrays if contexts is None else self.with_offsets(arrays, contexts)
 
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""

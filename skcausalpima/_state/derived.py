@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import cast
 
 import networkx as nx
 import numpy as np
 
-from .._contexts.fitted import FittedContexts
 from .._contexts.identification import links
 from .._structure.digraphs import CONTEXT, KIND, compel_nothing
 from .._typing import Values
@@ -32,7 +30,7 @@ def is_of_fit(name: str) -> bool:
 def public_attributes(state: FittedState) -> Values:
     """Return the attributes that users read, by name."""
     graph, outcomes = state.graph, state.outcomes
-    causes = {} if state.contexts is None else state.contexts.cause_shares
+    causes = state.contexts.cause_shares
     graph_tables, is_parent, n_causes = graph.tables, graph.adjacency, len(causes)
     if graph.cause_tables is not None and graph.cause_edges is not None:
         graph_tables = graph.cause_tables
@@ -74,10 +72,10 @@ def public_attributes(state: FittedState) -> Values:
         "convergence_": state.convergence,
         "lower_bound_": state.lower_bound,
     }
-    if state.contexts is not None:
+    if state.contexts.labels:
         attributes |= {"contexts_": state.contexts.labels, "offsets_": state.contexts.offsets}
-        if state.contexts.adapted:
-            attributes["adapted_"] = state.contexts.adapted
+    if state.contexts.adapted:
+        attributes["adapted_"] = state.contexts.adapted
     if state.stability is None:  # the fit goes on
         return attributes
     of_start = ("arrangement", "stability", "gaps", "choices")
@@ -91,8 +89,7 @@ def _graph(state: FittedState) -> nx.DiGraph:
     named = state.outcome_names or [None] * len(names)
     for name, size, labels in zip(names, sizes, named, strict=True):
         dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
-    if state.contexts is not None:
-        _add_contexts(dag, state)
+    _add_contexts(dag, state)
     for parent, child in np.argwhere(graph.adjacency):
         weight = float(graph.edge_weights[parent, child])
         compelled = bool(graph.compelled[parent, child])
@@ -108,7 +105,7 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
     Causes are parents. Others are linked to nodes, in no direction: as if they were children, so
     that they are no axes of tables.
     """
-    contexts, graph, names = cast(FittedContexts, state.contexts), state.graph, list(dag)
+    contexts, graph, names = state.contexts, state.graph, list(dag)
     for name, labels in contexts.labels.items():
         states = tuple(map(str, labels.tolist()))
         dag.add_node(

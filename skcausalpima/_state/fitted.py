@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._contexts.fitted import FittedContexts
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.known_nodes import OutcomeNames
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
@@ -189,8 +189,8 @@ class FittedState:
         Where training stood, for ``warm_start``.
     arrivals : Arrivals
         What ``partial_fit`` goes on from.
-    contexts : FittedContexts, default=None
-        Contexts and their offsets; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Contexts and their offsets.
     """
 
     spec: ModelSpec
@@ -221,7 +221,7 @@ class FittedState:
     lower_bound: float
     training: TrainingState | None
     arrivals: Arrivals
-    contexts: FittedContexts | None = None
+    contexts: FittedContexts = NO_CONTEXTS
 
     @property
     def outcomes(self) -> np.ndarray:

@@ -281,9 +281,9 @@ def test_weights_of_a_label_are_its_mix(quick, case):
         est.weights_of(site="A")
     rng = np.random.default_rng(0)
     plain = quick(2).fit(rng.normal(size=(9, 2)))
-    with pytest.raises(ValueError, match="the fit has no contexts"):
+    with pytest.raises(ValueError, match="no context of the fit: it has none"):
         plain.weights_of(site="A")
-    with pytest.raises(ValueError, match="the fit has no contexts"):
+    with pytest.raises(ValueError, match="no context of the fit: it has none"):
         plain.sample(context={"site": "A"})
 
 
