@@ -142,7 +142,14 @@ class FittedContexts:
         ------
         ValueError
             If a context or a label is unknown.
+        TypeError
+            If they are not stated by name.
         """
+        if not isinstance(stated, Mapping | None):
+            example = {name: of.tolist()[0] for name, of in self.labels.items()}
+            raise TypeError(
+                f"labels of contexts are {stated!r}: expected a mapping such as {example}."
+            )
         codes, names = codes.copy(), list(self.labels)
         for name, label in (stated or {}).items():
             if name not in names:

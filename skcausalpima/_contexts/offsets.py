@@ -319,6 +319,7 @@ def _shifted(
         raise ValueError(
             f"the contexts {[context.name for context in stated]} shift no modality: those with "
             "experts, and tables with columns that are no numbers, have no offsets. Add a modality "
-            "of numbers, or leave contexts out."
+            "of numbers, leave contexts out, or state Context(.., shift=[]), under whose labels "
+            "only the mix of cells differs."
         )
     return shifted

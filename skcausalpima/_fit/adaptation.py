@@ -39,6 +39,9 @@ N_DRAWS, MAX_DRAWS = 400, 20_000
 #: of all cells together it has.
 UNKNOWN_WEIGHT, UNKNOWN_SPREAD = 0.05, 9.0
 
+#: Deviation along an axis, in that of the first one, below which nothing varies there.
+LEAST_SPREAD = 1e-6
+
 #: Tail probabilities below this count samples of no known cell; others have so many of them.
 SMALL = 0.05
 
@@ -204,8 +207,10 @@ def _known_mixture(
         rest = (rest - rest.mean(axis=0)) * np.sqrt(len(x) / len(rest))
         x = np.concatenate([x - x.mean(axis=0), rest])
         n_scores = min(MAX_SCORES, (1 + SCORES_PER_EFFECT) * n_effects_, *x.shape)
-        found.append(randomized_svd(x, n_scores, random_state=0)[2] * unit)
-        is_free += [free] * n_scores
+        _, spreads, directions = randomized_svd(x, n_scores, random_state=0)
+        directions = directions[spreads > LEAST_SPREAD * spreads[0]]
+        found.append(directions * unit)
+        is_free += [free] * len(directions)
     axes = np.concatenate(found)
     axes = axes / (drawn @ axes.T).std(axis=0).max()
     values = drawn.astype(np.float64) @ axes.T

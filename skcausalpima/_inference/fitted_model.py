@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
 
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
@@ -17,12 +16,12 @@ from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._model.scaled_samples import scaled_data
-from .._model.tensors import BLOCK_ROWS, TensorData
+from .._model.tensors import TensorData
 from .._state.derived import full_covariances, sklearn_covariances
 from .._state.fitted import ExpertTable
 from .._training.filling import filled
 from ..modules import SubsetEncoders
-from .contexts import ContextModel, averaged
+from .contexts import ContextModel
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
@@ -47,15 +46,6 @@ class FoundOfSamples(NamedTuple):
     points: np.ndarray
     probabilities: np.ndarray
     places: np.ndarray
-
-
-#: Elements of samples that are scaled at a time.
-ELEMENTS_AT_ONCE = 2**21
-
-
-def _rows_at_once(modalities: Modalities) -> int:
-    """Return how many samples are looked at at a time: whole blocks of the passes over them."""
-    return BLOCK_ROWS * max(1, ELEMENTS_AT_ONCE // (BLOCK_ROWS * sum(modalities.widths)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,26 +124,25 @@ class FittedModel(ContextModel):
 
         What labels of contexts are not known is averaged over.
         """
-        if groups := self._unlabelled(modalities):
-            return FoundOfSamples(*averaged(modalities, groups, self.posterior))
-        parts = [self._posterior(block) for block in modalities.blocks(_rows_at_once(modalities))]
+        parts = [self._posterior(block) for block in self.blocks(modalities)]
         return FoundOfSamples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def score_samples(self, modalities: Modalities) -> np.ndarray:
         """Return the bound of every sample in the user's units."""
-        if groups := self._unlabelled(modalities):
-            values, lacks = np.empty(modalities.n_samples, modalities.dtype), modalities.codes < 0
-            for group in groups:
-                values[group.rows] = logsumexp(group.log_probabilities, axis=0)
-            if len(others := np.flatnonzero(~lacks.any(axis=0))):
-                values[others] = self.score_samples(modalities.take(others))
-            return values
-        blocks = modalities.blocks(_rows_at_once(modalities))
-        return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])
+        return np.concatenate([self.scores(block) for block in self.blocks(modalities)])
 
-    def _posterior(self, modalities: Modalities) -> FoundOfSamples:
+    def scores(self, block: Modalities) -> np.ndarray:
+        """Return the bound of samples that are scaled all at once."""
+        if (block.codes < 0).any():
+            return self.completed(block).log_sums.astype(block.dtype)
+        return self.bounds(self.scaled(block), block.observed)
+
+    def _posterior(self, block: Modalities) -> FoundOfSamples:
         """Return what is found of samples that are scaled all at once."""
-        found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
+        if (block.codes < 0).any():
+            completed = self.completed(block)
+            return FoundOfSamples(*completed.averaged(self._posterior(completed.samples)))
+        found = sample_posterior(self.model, self.scaled(block), self.encoders)
         probabilities = found.cells.cpu().numpy()[:, self.cells]
         check_near(probabilities, "probabilities")
         points = found.means.cpu().numpy()

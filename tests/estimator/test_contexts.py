@@ -287,6 +287,18 @@ def test_weights_of_a_label_are_its_mix(quick, case):
         plain.sample(context={"site": "A"})
 
 
+def test_labels_that_are_stated_have_the_names_of_contexts(case):
+    est, X, *_ = case
+    few = {name: of[:3] for name, of in X.items()}
+    for asked in (
+        lambda: est.reconstruct(few, context="A"),
+        lambda: est.sample(2, context=["A"]),
+        lambda: est.harmonize(few, to="A"),
+    ):
+        with pytest.raises(TypeError, match=r"expected a mapping such as \{'instrument': 'A'\}"):
+            asked()
+
+
 def test_draws_are_samples_with_labels(case):
     est, X, *_ = case
     drawn, labels = est.sample(600)
