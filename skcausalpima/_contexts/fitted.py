@@ -57,44 +57,42 @@ class FittedContexts:
         return table.sum(axis=tuple(k for k in range(len(self.labels)) if k != axis))
 
     def with_cells(
-        self, codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+        self,
+        codes: np.ndarray,
+        probabilities: np.ndarray,
+        weights: np.ndarray | None = None,
+        before: np.ndarray | float = 0.0,
     ) -> FittedContexts:
-        """Return contexts with the cells of training samples, of shape (n_samples, n_cells)."""
+        """Return contexts with the cells, (n_samples, n_cells), of samples, and those of before."""
         table = probabilities.astype(np.float64)
         if weights is not None:
             table *= weights[:, None]
         cells = np.zeros((*map(len, self.labels.values()), table.shape[1]))
         np.add.at(cells, tuple(codes), table)
-        return replace(self, cells=cells)
+        return replace(self, cells=cells + before)
 
-    def with_labels(
+    def with_label(
         self,
         name: str,
         labels: np.ndarray,
-        offsets: Sequence[Mapping[str, np.ndarray]],
-        codes: np.ndarray,
-        cells: np.ndarray,
-        told: list[SimpleNamespace],
+        offsets: Mapping[str, np.ndarray],
+        told: SimpleNamespace,
     ) -> FittedContexts:
-        """Return contexts with more labels of one, the last ones, and the cells of their samples.
+        """Return contexts with one label of one more, the last of ``labels``, without samples.
 
-        ``offsets`` are those of each new label by modality, ``told`` what is told of it.
+        ``offsets`` are its own by modality, ``told`` what is told of it.
         """
         moved = {
-            modality: of | {name: np.concatenate([of[name], [new[modality] for new in offsets]])}
+            modality: of | {name: np.concatenate([of[name], offsets[modality][None]])}
             for modality, of in self.offsets.items()
         }
-        n_new, axis = len(offsets), list(self.labels).index(name)
-        table = np.concatenate(
-            [self.cells, np.zeros_like(self.cells.take([0] * n_new, axis))], axis
-        )
-        np.add.at(table, tuple(codes), cells)
+        one_more = [(0, of == name) for of in (*self.labels, None)]
         return replace(
             self,
             labels=self.labels | {name: labels},
             offsets=moved,
-            cells=table,
-            adapted=[*self.adapted, *told],
+            cells=np.pad(self.cells, one_more),
+            adapted=[*self.adapted, told],
         )
 
     @property

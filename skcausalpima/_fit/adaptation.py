@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,23 +72,18 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     for number, label in enumerate(labels.tolist()[known:], known):
         part = _complete(modalities.take(np.flatnonzero(codes == number)), label)
         told = SimpleNamespace(context=name, label=label, n_samples=part.n_samples)
-        found.append(_learned(fitted, part, axis, told))
-    contexts = contexts.with_labels(
-        name,
-        labels,
-        [one.offsets for one in found],
-        np.concatenate([one.codes for one in found], axis=1),
-        np.concatenate([one.cells for one in found]),
-        [one.told for one in found],
-    )
+        offsets, cells, doubts = _learned(fitted, part, axis, told)
+        found.append((told, doubts))
+        contexts = contexts.with_label(name, labels[: number + 1], offsets, told)
+        contexts = contexts.with_cells(part.codes, cells, before=contexts.cells)
     after = replace(state, contexts=contexts, training=None)
     if contexts.mixes[name]:
         after = _with_mixes(after, contexts, name, known)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
-    for number, one in enumerate(found, known):
-        _tell_strangers(one.told, tails[codes == number])
-        _warn(one.told, one.doubts)
+    for number, (told, doubts) in enumerate(found, known):
+        _tell_strangers(told, tails[codes == number])
+        _warn(told, doubts)
     return after
 
 
@@ -138,18 +133,13 @@ def _new_context(
     return new[0], axis
 
 
-class _Learned(NamedTuple):
-    """What samples of one label tell of it."""
+def _learned(
+    fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
+    """Lay samples of a new label, in the context of this number, on what a fit draws.
 
-    offsets: dict[str, np.ndarray]  # by modality
-    codes: np.ndarray  # of these samples
-    cells: np.ndarray  # (n_samples, n_cells)
-    told: SimpleNamespace
-    doubts: list[str]
-
-
-def _learned(fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace) -> _Learned:
-    """Lay samples of a new label, in the context of this number, on what a fit draws."""
+    Returns offsets by modality, the cells of these samples, and what is in doubt.
+    """
     contexts, codes = fitted.contexts, part.codes.copy()
     codes[axis] = -1  # no offset
     scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
@@ -175,7 +165,7 @@ def _learned(fitted: FittedModel, part: Modalities, axis: int, told: SimpleNames
         told.standard_errors[modality] = errors.reshape(part.shapes[m])
     cells = np.empty_like(gamma)
     cells[fitted.cells] = gamma
-    return _Learned(moves, part.codes, cells.T, told, _doubts(ends, part.n_samples))
+    return moves, cells.T, _doubts(ends, part.n_samples)
 
 
 def _known_mixture(
@@ -256,15 +246,14 @@ def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: 
     names = [of for of in contexts.labels if contexts.mixes[of]]
     counts = torch.from_numpy(contexts.mix_cells.reshape(-1, contexts.cells.shape[-1]))
     tables = None
-    if graph.cause_edges is not None and graph.cause_tables is not None:
-        causes = list(contexts.cause_shares)
+    if causes := list(contexts.cause_shares):
         parents = np.concatenate([graph.cause_edges, graph.adjacency])
         adjacency = torch.from_numpy(np.pad(parents, ((0, 0), (len(causes), 0))))
         tables = mixes.cause_tables(counts, adjacency)
-        of_causes = [table.numpy() for table in tables]  # the same numbers
-        for table, before in zip(of_causes, graph.cause_tables, strict=True):
+        over_causes = [table.numpy() for table in tables]  # the same numbers
+        for table, before in zip(over_causes, graph.tables, strict=True):
             _put_back(table, before, [known if of == name else None for of in causes])
-        graph = replace(graph, cause_tables=of_causes)
+        graph = replace(graph, tables=over_causes)
     logs, before = mixes.log_weights(counts, tables), state.numbers["prior.mix_logs"]
     grid = logs.numpy().astype(before.dtype).reshape(*contexts.sizes, -1)
     _put_back(grid, before, [known if of == name else None for of in names])

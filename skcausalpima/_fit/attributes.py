@@ -131,9 +131,10 @@ def _contexts(
     """Return contexts with what was found of their cells; warn of what cannot be told apart."""
     if not setup.contexts.labels:
         return setup.contexts
-    found = setup.contexts.with_cells(samples.modalities.codes, probabilities, samples.weights)
-    if arrivals is not None:  # those of before are remembered
-        found = replace(found, cells=found.cells + DECAY * setup.contexts.cells)
+    before = 0.0 if arrivals is None else DECAY * setup.contexts.cells
+    found = setup.contexts.with_cells(
+        samples.modalities.codes, probabilities, samples.weights, before
+    )
     if told := doubts(found):
         warn_caller(
             f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(told)}. "

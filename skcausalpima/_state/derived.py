@@ -31,11 +31,8 @@ def public_attributes(state: FittedState) -> Values:
     """Return the attributes that users read, by name."""
     graph, outcomes = state.graph, state.outcomes
     causes = state.contexts.cause_shares
-    graph_tables, is_parent, n_causes = graph.tables, graph.adjacency, len(causes)
-    if graph.cause_tables is not None and graph.cause_edges is not None:
-        graph_tables = graph.cause_tables
-        is_parent = np.concatenate([graph.cause_edges, is_parent])
-    joint = functools.reduce(np.multiply, graph_tables)
+    is_parent = np.concatenate([graph.cause_edges, graph.adjacency])
+    joint = functools.reduce(np.multiply, graph.tables)
     if causes:
         joint = np.broadcast_to(joint, (*map(len, causes.values()), *state.spec.node_sizes))
     for shares in causes.values():
@@ -45,7 +42,7 @@ def public_attributes(state: FittedState) -> Values:
     )
     means, covariances = of_components
     names = list(state.spec.node_names)
-    tables = zip(names, graph_tables, strict=True)
+    tables = zip(names, graph.tables, strict=True)
     attributes = {
         "latent_dim_": state.spec.latent_dim,
         "labels_": state.labels,
@@ -57,7 +54,7 @@ def public_attributes(state: FittedState) -> Values:
         "joint_": joint,
         "dag_": _graph(state),
         "cpts_": {
-            n: _compact(of, n_causes + k, is_parent[:, k]) for k, (n, of) in enumerate(tables)
+            n: _compact(of, len(causes) + k, is_parent[:, k]) for k, (n, of) in enumerate(tables)
         }
         | causes,
         "edge_weights_": graph.edge_weights,
@@ -111,11 +108,10 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
         dag.add_node(
             name, size=len(states), states=states, **{KIND: CONTEXT, "role": contexts.roles[name]}
         )
-    if graph.cause_edges is not None and graph.cause_weights is not None:
-        causes = list(contexts.cause_shares)
-        for cause, node in np.argwhere(graph.cause_edges):
-            weight = float(graph.cause_weights[cause, node])
-            dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
+    causes = list(contexts.cause_shares)
+    for cause, node in np.argwhere(graph.cause_edges):
+        weight = float(graph.cause_weights[cause, node])
+        dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
     for name, linked in links(contexts, graph.adjacency, state.spec.node_sizes).items():
         for node, weight in zip(names, linked.tolist(), strict=True):
             if weight > 0.5 and contexts.roles[name] == "measured":
