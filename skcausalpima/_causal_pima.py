@@ -1654,8 +1654,7 @@ mapping, default=None
         old = found.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
         labels = fitted.labelled(modalities).contexts
-        causes = labels.codes[fitted.contexts.is_cause].T
-        factual = np.hstack([self.cluster_states_[old], causes])
+        factual = np.hstack([self.cluster_states_[old], labels.codes[fitted.contexts.is_cause].T])
         nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)

@@ -223,7 +223,7 @@ def test_entries_of_contexts_are_names_or_contexts():
 
 def test_interventions_are_refused_where_mixes_differ(case):
     est, X, *_ = case
-    with pytest.raises(ValueError, match="contexts do not go with interventions where cells"):
+    with pytest.raises(ValueError, match="contexts do not go with interventions, unless"):
         clone(est).fit(X, interventions=["N1"] * 600)
 
 
