@@ -166,7 +166,7 @@ class FitReport(Figures):
             choices=est.choices_,
             calibration=_of_own_draws(est),
             contexts=_contexts(est),
-            doubts=tuple(doubts(est._fitted.contexts)),
+            doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
         return replace(found, advice=advice(found))
 
@@ -235,6 +235,8 @@ class FitReport(Figures):
 
 def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
     """Return what was found of the contexts of a fit."""
+    if not hasattr(est, "contexts_"):
+        return {}
     contexts, found = est._fitted.contexts, {}
     sizes, least = est.joint_.shape, overlaps(contexts)
     units = dict(zip(est.modality_names_in_, est._fitted.scaler.factor, strict=True))
