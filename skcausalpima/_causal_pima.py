@@ -787,6 +787,7 @@ mapping, default=None
         Notes
         -----
         With ``structure="gradient"`` and a given graph the edges stay as they are.
+        Which nodes were set in samples of the first call stays known; in later samples none is.
 
         Examples
         --------
@@ -1652,12 +1653,12 @@ mapping, default=None
         found = fitted.posterior(modalities)
         old = found.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
-        contexts = fitted.labelled(modalities).contexts
-        factual = np.hstack([self.cluster_states_[old], fitted.causes_of(contexts, len(old))])
+        labels = fitted.labelled(modalities).contexts
+        factual = np.hstack([self.cluster_states_[old], labels.codes[fitted.contexts.is_cause].T])
         nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
-        return modalities.form.write(fitted.with_offsets(arrays, contexts), contexts), nodes
+        return modalities.form.write(fitted.with_offsets(arrays, labels), labels), nodes
 
     def report(self) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.

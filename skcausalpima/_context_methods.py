@@ -39,7 +39,8 @@ class ContextMethods(BaseEstimator):
         Returns
         -------
         CausalPIMA
-            Another estimator, of the same nodes and graph; this one stays as it is. Its
+            Another estimator, of the same nodes and graph; this one stays as it is. Where the
+            context has ``role="cause"``, tables of its children have rows more. Its
             ``adapted_`` has an entry for each new label: ``context``, ``label``, ``n_samples``,
             ``unknown`` (share of samples of no known cell) with its 95 % ``interval``, and
             ``standard_errors`` of the offset, by modality.
@@ -49,8 +50,8 @@ class ContextMethods(BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X does not match the training data, if there are no contexts or no new label, if
-            some samples have none, or if the context has ``role="cause"``.
+            If X does not match the training data, if there are no contexts or no new label, or if
+            some samples have none.
 
         Warns
         -----
@@ -79,7 +80,6 @@ class ContextMethods(BaseEstimator):
         """
         check_is_fitted(self)
         fitted = model_of(self)
-        fitted.check_contexts({})
         new = copy.copy(self)
         new.__dict__ = vars(self) | fitted_attributes(adapted(self, fitted, X))
         return new

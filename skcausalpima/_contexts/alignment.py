@@ -107,6 +107,11 @@ class Points(Design):
         parts = {name: getattr(self, name)[rows] for name in ("values", "settings", "weights")}
         return replace(self, **parts)
 
+    def of_setting(self, setting: int) -> Points:
+        """Return the samples of one setting, as if there were no other."""
+        rows = self.settings == setting
+        return alone(self.values[rows], self.is_free, self.weights[rows])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alignment:
@@ -146,6 +151,12 @@ class Alignment:
         even = np.ones(len(self.means))
         logs = log_densities_of(even, self.means, self.covariances) @ products(self.shifted(points))
         return normalized(logs + self.log_weights[points.mixes[points.settings]].T)
+
+    def as_known(self, log_weights: np.ndarray) -> Alignment:
+        """Return these components, which stay as they are, with these weights, for one label."""
+        weights = np.exp(log_weights[0])
+        none = np.zeros_like(self.offsets[:1])
+        return replace(self, log_weights=log_weights, offsets=none, known_weights=weights)
 
     def is_far_from(self, offsets: np.ndarray) -> bool:
         """Return True if offsets are further off than points of one cluster from its mean."""
@@ -242,18 +253,11 @@ def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
     if found.lead < DOUBT:
         most = points.summed(points.weights).argmax()
         return [s for s in range(len(points.labels)) if s != most]
+    known = found.as_known(np.log(np.exp(found.log_weights).mean(axis=0))[None])
     for s in range(len(points.labels)):
-        rows = np.flatnonzero(points.settings == s)
-        if len(rows) < LEAST_ROWS:
+        own = points.of_setting(s)
+        if len(own.values) < LEAST_ROWS:
             continue  # so few are shrunk
-        own = alone(points.values[rows], points.is_free, points.weights[rows])
-        weights = np.exp(found.log_weights).mean(axis=0)
-        known = replace(
-            found,
-            log_weights=np.log(weights)[None],
-            offsets=np.zeros_like(found.offsets[:1]),
-            known_weights=weights,
-        )
         offset = found.offsets[s : s + 1]
         ends = [end for end in laid_ends(own, known, rng) if end.is_far_from(offset)]
         if not ends:
@@ -365,20 +369,12 @@ def _tried_offsets(
     means = points.summed(points.values * points.weights[:, None]) / counts[:, None]
     tried = [of_labels((means - counts @ means / counts.sum()) * points.is_free)]
     n_references = max(1, min(N_REFERENCES, MAX_SETTINGS_LAID // len(counts)))
-    parts = []
-    for s in range(len(counts)):
-        rows = np.flatnonzero(points.settings == s)
-        parts.append(alone(points.values[rows], points.is_free, points.weights[rows]))
+    parts = [points.of_setting(s) for s in range(len(counts))]
     for s in np.argsort(-counts, kind="stable")[:n_references]:
-        own = parts[s]
-        mixture = start(own, np.zeros((1, n_features)), n_components, rng.randint(2**31 - 1))
-        mixture = mixture.iterated(own, MAX_ITER)
-        known = replace(
-            mixture,
-            means=mixture.means + mixture.offsets,
-            offsets=np.zeros_like(mixture.offsets),
-            known_weights=np.exp(mixture.log_weights[0]),
-        )
+        mixture = start(parts[s], np.zeros((1, n_features)), n_components, rng.randint(2**31 - 1))
+        mixture = mixture.iterated(parts[s], MAX_ITER)
+        moved = replace(mixture, means=mixture.means + mixture.offsets)
+        known = moved.as_known(mixture.log_weights)
         found = [
             np.zeros(n_features) if t == s else laid_ends(of, known, rng)[0].offsets[0]
             for t, of in enumerate(parts)

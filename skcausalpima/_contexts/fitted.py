@@ -57,44 +57,42 @@ class FittedContexts:
         return table.sum(axis=tuple(k for k in range(len(self.labels)) if k != axis))
 
     def with_cells(
-        self, codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+        self,
+        codes: np.ndarray,
+        probabilities: np.ndarray,
+        weights: np.ndarray | None = None,
+        before: np.ndarray | float = 0.0,
     ) -> FittedContexts:
-        """Return contexts with the cells of training samples, of shape (n_samples, n_cells)."""
+        """Return contexts with the cells, (n_samples, n_cells), of samples, and those of before."""
         table = probabilities.astype(np.float64)
         if weights is not None:
             table *= weights[:, None]
         cells = np.zeros((*map(len, self.labels.values()), table.shape[1]))
         np.add.at(cells, tuple(codes), table)
-        return replace(self, cells=cells)
+        return replace(self, cells=cells + before)
 
-    def with_labels(
+    def with_label(
         self,
         name: str,
         labels: np.ndarray,
-        offsets: Sequence[Mapping[str, np.ndarray]],
-        codes: np.ndarray,
-        cells: np.ndarray,
-        told: list[SimpleNamespace],
+        offsets: Mapping[str, np.ndarray],
+        told: SimpleNamespace,
     ) -> FittedContexts:
-        """Return contexts with more labels of one, the last ones, and the cells of their samples.
+        """Return contexts with one label of one more, the last of ``labels``, without samples.
 
-        ``offsets`` are those of each new label by modality, ``told`` what is told of it.
+        ``offsets`` are its own by modality, ``told`` what is told of it.
         """
         moved = {
-            modality: of | {name: np.concatenate([of[name], [new[modality] for new in offsets]])}
+            modality: of | {name: np.concatenate([of[name], offsets[modality][None]])}
             for modality, of in self.offsets.items()
         }
-        n_new, axis = len(offsets), list(self.labels).index(name)
-        table = np.concatenate(
-            [self.cells, np.zeros_like(self.cells.take([0] * n_new, axis))], axis
-        )
-        np.add.at(table, tuple(codes), cells)
+        one_more = [(0, of == name) for of in (*self.labels, None)]
         return replace(
             self,
             labels=self.labels | {name: labels},
             offsets=moved,
-            cells=table,
-            adapted=[*self.adapted, *told],
+            cells=np.pad(self.cells, one_more),
+            adapted=[*self.adapted, told],
         )
 
     @property
@@ -105,12 +103,8 @@ class FittedContexts:
     @property
     def mix_cells(self) -> np.ndarray:
         """Expected counts of cells under labels of contexts whose mix may differ, as ``cells``."""
-        return self.cells.sum(axis=self._unmixed)
-
-    @property
-    def _unmixed(self) -> tuple[int, ...]:
-        """Axes of the contexts whose mix does not differ."""
-        return tuple(k for k, name in enumerate(self.labels) if not self.mixes[name])
+        unmixed = (k for k, name in enumerate(self.labels) if not self.mixes[name])
+        return self.cells.sum(axis=tuple(unmixed))
 
     @property
     def stated(self) -> dict[str, tuple[str, bool]]:
@@ -120,7 +114,7 @@ class FittedContexts:
     @property
     def is_cause(self) -> np.ndarray:
         """Which of the contexts are causes of the nodes, of shape (n_contexts,)."""
-        return np.array([role == "cause" for role in self.roles.values()])
+        return np.array([role == "cause" for role in self.roles.values()], dtype=bool)
 
     @property
     def causes(self) -> tuple[int, ...]:
@@ -146,11 +140,19 @@ class FittedContexts:
         ------
         ValueError
             If a context or a label is unknown.
+        TypeError
+            If they are not stated by name.
         """
+        if not isinstance(stated, Mapping | None):
+            example = {name: of.tolist()[0] for name, of in self.labels.items()}
+            raise TypeError(
+                f"labels of contexts are {stated!r}: expected a mapping such as {example}."
+            )
         codes, names = codes.copy(), list(self.labels)
         for name, label in (stated or {}).items():
             if name not in names:
-                raise ValueError(f"{name!r} is no context of the fit: it has {names}.")
+                has = f"it has {names}" if names else "it has none; contexts= names entries of X"
+                raise ValueError(f"{name!r} is no context of the fit: {has}.")
             labels = self.labels[name].tolist()
             if label not in labels:
                 raise ValueError(
@@ -159,32 +161,17 @@ class FittedContexts:
             codes[names.index(name)] = labels.index(label)
         return codes
 
-    def drawn(
-        self, stated: Mapping[str, Any] | None, n_samples: int, rng: np.random.RandomState
-    ) -> np.ndarray:
-        """Draw labels by their shares, given those that are stated, (n_contexts, n_samples)."""
-        shape = self.counts.shape
-        given = self.coded(stated, np.full((len(shape), 1), -1))
-        rows = np.indices(shape).reshape(len(shape), -1)
-        fits = ((given < 0) | (rows == given)).all(axis=0)
-        shares = np.where(fits, self.counts.ravel() + np.finfo(float).tiny, 0.0)
-        return rows[:, rng.choice(len(shares), size=n_samples, p=shares / shares.sum())]
+    def combinations(self, stated: Mapping[str, Any] | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return all combinations of labels, (n_contexts, n_combinations), and their shares.
 
-    def weights_of(self, stated: Mapping[str, Any], log_mixes: np.ndarray | None) -> np.ndarray:
-        """Return the weights of the cells under some labels, over all labels of other contexts.
-
-        ``log_mixes`` of shape (n_mixes, n_cells) are those of the combinations of labels of the
-        contexts whose mix may differ; None where there are none.
+        Those that do not have the labels that are stated have none.
         """
-        given = self.coded(stated, np.full((len(self.labels), 1), -1))[:, 0]
-        if log_mixes is None:
-            return self.cells.reshape(-1, self.cells.shape[-1]).sum(axis=0) / self.cells.sum()
-        counts = self.counts.sum(axis=self._unmixed) + np.finfo(float).tiny
-        of_mixes = given[list(self.mixes.values())]
-        place = tuple(slice(None) if code < 0 else slice(code, code + 1) for code in of_mixes)
-        table = np.exp(log_mixes.astype(np.float64)).reshape(*counts.shape, -1)[place]
-        weights = np.tensordot(counts[place], table, axes=counts.ndim)
-        return weights / weights.sum()
+        shape = tuple(map(len, self.labels.values()))
+        given = self.coded(stated, np.full((len(shape), 1), -1))
+        codes = np.indices(shape).reshape(len(shape), math.prod(shape))
+        fits = ((given < 0) | (codes == given)).all(axis=0)
+        shares = np.where(fits, self.counts.ravel() + np.finfo(float).tiny, 0.0)
+        return codes, shares / shares.sum()
 
     def offset_rows(self, name: str, codes: np.ndarray) -> np.ndarray:
         """Return the offset of each sample in a modality; a label that is missing, -1, has none."""
@@ -221,7 +208,6 @@ class FittedContexts:
     def removed_from(self, samples: FitSamples) -> FitSamples:
         """Return samples of a fit without their offsets, and which cell weights they have."""
         modalities = samples.modalities
-        assert modalities.contexts is not None
         modalities.contexts.check_complete()
         index, n_mixes = self.mix_index(modalities.codes), math.prod(self.sizes)
         knowledge = replace(samples.knowledge, mix_index=index, n_mixes=n_mixes)
@@ -237,3 +223,7 @@ class FittedContexts:
                 array = (array + self.offset_rows(name, codes)).astype(array.dtype)
             found.append(array)
         return found
+
+
+#: Of a fit without contexts.
+NO_CONTEXTS = FittedContexts(labels={}, roles={}, mixes={}, offsets={}, cells=np.zeros(1))

@@ -64,7 +64,6 @@ def find_contexts(
         Of these samples.
     """
     modalities = samples.modalities
-    assert modalities.contexts is not None
     labels, codes = modalities.contexts.labels, modalities.codes
     sizes = tuple(map(len, labels.values()))
     _check_filled(labels, codes)
@@ -78,7 +77,9 @@ def find_contexts(
     combinations, settings = np.unique(codes, axis=1, return_inverse=True)
     of_contexts = [np.eye(size)[row] for size, row in zip(sizes, combinations, strict=True)]
     mixes = found.mix_index(combinations)
-    if mixes is None:
+    if samples.knowledge.interventions is not None:  # of which labels may have unequal parts
+        mixes = np.arange(combinations.shape[1])
+    elif mixes is None:
         mixes = np.zeros_like(combinations[0])
     design = Design(
         settings=settings.reshape(-1),
@@ -318,6 +319,7 @@ def _shifted(
         raise ValueError(
             f"the contexts {[context.name for context in stated]} shift no modality: those with "
             "experts, and tables with columns that are no numbers, have no offsets. Add a modality "
-            "of numbers, or leave contexts out."
+            "of numbers, leave contexts out, or state Context(.., shift=[]), under whose labels "
+            "only the mix of cells differs."
         )
     return shifted

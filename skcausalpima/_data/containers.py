@@ -119,7 +119,11 @@ class Form:
             columns = tuple(names if of.coding is None else None for of, names in pairs)
             form = replace(self, columns=columns)
         made = container.write(dict(zip(self.names, pieces, strict=True)), form)
-        return made if contexts is None else container.beside(made, contexts.entries())
+        return (
+            made
+            if contexts is None or not contexts.labels
+            else container.beside(made, contexts.entries())
+        )
 
     def write_one(self, k: int, array: np.ndarray, what: str = "values") -> Decoded:
         """Return one modality in this form."""

@@ -105,6 +105,7 @@ def read_contexts(
         found = [] if known is None else known[name].tolist()
         if known is None or learns:
             found += [label for label in _sorted_labels(entries, name) if label not in found]
+            _check_one_kind(found, name)
         labels[name] = _as_array(found)
         numbers = {label: number for number, label in enumerate(found)}
         for row, entry in enumerate(entries):
@@ -133,23 +134,17 @@ def _entries(value: Any, name: str) -> list:
 
 def _sorted_labels(entries: Sequence, name: str) -> list:
     """Return the different labels of the samples of a fit."""
-    distinct: dict[Any, str] = {}
+    distinct: dict[Any, None] = {}
     for row, entry in enumerate(entries):
         if is_missing(entry):
             raise ValueError(_no_label(row, name))
         try:
-            distinct.setdefault(entry, _kind(entry))
+            distinct.setdefault(entry)
         except TypeError as error:
             raise TypeError(
                 f"a label of the context {name!r} is {entry!r}: labels must be hashable, as "
                 "strings, numbers and tuples are."
             ) from error
-    kinds = sorted(set(distinct.values()))
-    if len(kinds) > 1:
-        raise ValueError(
-            f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: which of "
-            "them are the same? Use one type, as by map(str, labels)."
-        )
     if "nan" in distinct:
         raise ValueError(
             f"the context {name!r} has the label 'nan', which NumPy makes of a label that is "
@@ -164,6 +159,16 @@ def _sorted_labels(entries: Sequence, name: str) -> list:
 def _no_label(row: int, name: str) -> str:
     """Say that a sample that is to be trained on has no label."""
     return f"sample {row} has no label of the context {name!r}: {NO_LABEL}."
+
+
+def _check_one_kind(labels: Sequence, name: str) -> None:
+    """Check that labels, of before and new ones, are of one kind."""
+    kinds = sorted(set(map(_kind, labels)))
+    if len(kinds) > 1:
+        raise ValueError(
+            f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: which of "
+            "them are the same? Use one type, as by map(str, labels)."
+        )
 
 
 def _kind(label: Any) -> str:
@@ -190,6 +195,13 @@ def _number(entry: Any, numbers: Mapping, name: str) -> int:
     try:
         return cast(int, numbers[entry])
     except (KeyError, TypeError):
+        kinds = set(map(_kind, numbers))
+        if _kind(entry) not in kinds:
+            raise ValueError(
+                f"X has the label {entry!r} of the context {name!r}, which is among "
+                f"{_kind(entry)}, but those that fit has seen are {' and '.join(kinds)}: "
+                f"{list(numbers)}."
+            ) from None
         raise ValueError(
             f"X has the label {entry!r} of the context {name!r}, but fit has seen "
             f"{list(numbers)}: est.adapt(X_new) learns a new label from some samples of it, and "

@@ -232,8 +232,8 @@ def read_samples(
     tables = [] if knowledge.known_nodes is None else [knowledge.known_nodes]
     if knowledge.interventions is not None:
         tables.append(knowledge.interventions.is_set)
-    if modalities.contexts is not None:
-        tables.append(modalities.contexts.codes.T)
+    if modalities.contexts.labels:
+        tables.append(modalities.codes.T)
     samples = FitSamples(modalities=modalities, knowledge=knowledge)
     trained = training_rows(modalities, sample_weight, tables)
     return samples if trained is None else samples.take(trained)

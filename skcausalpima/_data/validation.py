@@ -58,8 +58,8 @@ class Modalities:
         part; None for all others, and instead of the tuple where no modality has.
     ranks : Ranks, default=ALONE
         Who has further samples.
-    contexts : ContextLabels, default=None
-        Labels of the samples; None where there are no contexts.
+    contexts : ContextLabels
+        Labels of the samples, of no contexts where there are none.
     """
 
     arrays: tuple[Kept | None, ...]
@@ -69,9 +69,9 @@ class Modalities:
     dtype: np.dtype
     n_samples: int
     form: Form
+    contexts: ContextLabels
     elements: tuple[np.ndarray | None, ...] | None = None
     ranks: Ranks = ALONE
-    contexts: ContextLabels | None = None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -85,13 +85,11 @@ class Modalities:
 
     @property
     def codes(self) -> np.ndarray:
-        """Numbers of the labels of samples that have contexts, (n_contexts, n_samples)."""
-        assert self.contexts is not None
+        """Numbers of the labels of samples, (n_contexts, n_samples)."""
         return self.contexts.codes
 
     def with_codes(self, codes: np.ndarray) -> Modalities:
         """Return the samples with other labels of their contexts."""
-        assert self.contexts is not None
         return replace(self, contexts=replace(self.contexts, codes=codes))
 
     def missing_elements(self, k: int) -> np.ndarray:
@@ -107,9 +105,7 @@ class Modalities:
         elements = tuple(of if of is None else of[rows] for of in self.elements or ())
         observed = self.observed[:, rows]
         taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
-        if self.contexts is not None:
-            taken = replace(taken, contexts=self.contexts.take(rows))
-        return replace(taken, elements=elements or None)
+        return replace(taken, elements=elements or None, contexts=self.contexts.take(rows))
 
     def blocks(self, n_rows: int) -> Iterator[Modalities]:
         """Return the samples in order, so many at a time; they share memory."""
@@ -162,13 +158,11 @@ def read_modalities(
         check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
         # scikit-learn has warned where one table has names and the other has not.
         check_columns(data._columns, fitted.columns, data.names, data.modality_shapes, warn=several)
-    modalities = _checked(estimator, data, form, reset)
-    if taken:
-        contexts = read_contexts(taken, modalities.n_samples, known, learns)
-        modalities = replace(modalities, contexts=contexts)
+    contexts = read_contexts(taken, len(data), known, learns)
+    modalities = _checked(estimator, data, form, contexts, reset)
     if reset:
-        if modalities.contexts is not None:
-            estimator.contexts_ = modalities.contexts.labels
+        if taken:
+            estimator.contexts_ = contexts.labels
         _remember(estimator, modalities)
         _remember_columns(estimator, data, several)
     return modalities
@@ -261,7 +255,13 @@ def _check_n_samples(n: int) -> None:
         )
 
 
-def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: bool) -> Modalities:
+def _checked(
+    estimator: BaseEstimator,
+    data: MultimodalData,
+    form: Form,
+    contexts: ContextLabels,
+    reset: bool,
+) -> Modalities:
     """Convert all arrays and find the missing samples."""
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
     elements: list[np.ndarray | None] = [None] * data.shape[1]
@@ -298,6 +298,7 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
         compute_dtype(data.arrays, arrays),
         len(data),
         form,
+        contexts,
         None if all(seen is None for seen in elements) else tuple(elements),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from .._state.fitted import FittedState
 from .._typing import Samples
 from .._warnings import warn_caller
 from ..exceptions import ContextWarning
-from ..modules import log_mixes
+from ..modules import Mixes
 
 #: Draws from each component, and of all of them at most.
 N_DRAWS, MAX_DRAWS = 400, 20_000
@@ -38,6 +38,9 @@ N_DRAWS, MAX_DRAWS = 400, 20_000
 #: The component of samples of no known cell: its weight in advance, and how many times the variance
 #: of all cells together it has.
 UNKNOWN_WEIGHT, UNKNOWN_SPREAD = 0.05, 9.0
+
+#: Deviation along an axis, in that of the first one, below which nothing varies there.
+LEAST_SPREAD = 1e-6
 
 #: Tail probabilities below this count samples of no known cell; others have so many of them.
 SMALL = 0.05
@@ -58,12 +61,10 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     Raises
     ------
     ValueError
-        If there is no new label, if some samples have none, or if the context is a cause.
+        If there is no new label, or if some samples have none.
     """
     contexts, state = fitted.contexts, est._fitted
     modalities = read_modalities(est, X, reset=False, learns=True)
-    assert contexts is not None
-    assert modalities.contexts is not None
     modalities.contexts.check_complete()
     name, axis = _new_context(contexts, modalities.contexts.labels, modalities.codes)
     labels, known = modalities.contexts.labels[name], len(contexts.labels[name])
@@ -71,25 +72,18 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     for number, label in enumerate(labels.tolist()[known:], known):
         part = _complete(modalities.take(np.flatnonzero(codes == number)), label)
         told = SimpleNamespace(context=name, label=label, n_samples=part.n_samples)
-        found.append(_learned(fitted, part, axis, told))
-    contexts = contexts.with_labels(
-        name,
-        labels,
-        [one.offsets for one in found],
-        np.concatenate([one.codes for one in found], axis=1),
-        np.concatenate([one.cells for one in found]),
-        [one.told for one in found],
-    )
-    numbers, spec = dict(state.numbers), state.spec
+        offsets, cells, doubts = _learned(fitted, part, axis, told)
+        found.append((told, doubts))
+        contexts = contexts.with_label(name, labels[: number + 1], offsets, told)
+        contexts = contexts.with_cells(part.codes, cells, before=contexts.cells)
+    after = replace(state, contexts=contexts, training=None)
     if contexts.mixes[name]:
-        numbers["prior.mix_logs"] = _mix_logs(contexts, name, known, numbers["prior.mix_logs"])
-        spec = replace(spec, mix_sizes=contexts.sizes)
-    after = replace(state, contexts=contexts, numbers=numbers, spec=spec, training=None)
+        after = _with_mixes(after, contexts, name, known)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
-    for number, one in enumerate(found, known):
-        _tell_strangers(one.told, tails[codes == number])
-        _warn(one.told, one.doubts)
+    for number, (told, doubts) in enumerate(found, known):
+        _tell_strangers(told, tails[codes == number])
+        _warn(told, doubts)
     return after
 
 
@@ -127,9 +121,8 @@ def _new_context(
     new = [name for name, of in labels.items() if len(of) > len(contexts.labels[name])]
     if len(new) != 1:
         told = f"those of {new} are new" if new else "the fit has seen all of them"
-        raise ValueError(
-            f"adapt learns new labels of one context, but of these samples' labels {told}."
-        )
+        told = f"of these samples' labels {told}" if labels else "the fit has no contexts"
+        raise ValueError(f"adapt learns new labels of one context, but {told}.")
     axis = list(labels).index(new[0])
     known = np.flatnonzero(codes[axis] < len(contexts.labels[new[0]]))
     if len(known):
@@ -137,28 +130,17 @@ def _new_context(
             f"sample {known[0]} has a label of the context {new[0]!r} that the fit has seen: pass "
             "the samples of new labels alone."
         )
-    if contexts.roles[new[0]] == "cause":
-        raise ValueError(
-            f"the context {new[0]!r} has role='cause', and the tables of its labels are part of "
-            "the graph: fit all samples together, or with role='measured'."
-        )
     return new[0], axis
 
 
-class _Learned(NamedTuple):
-    """What samples of one label tell of it."""
+def _learned(
+    fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
+    """Lay samples of a new label, in the context of this number, on what a fit draws.
 
-    offsets: dict[str, np.ndarray]  # by modality
-    codes: np.ndarray  # of these samples
-    cells: np.ndarray  # (n_samples, n_cells)
-    told: SimpleNamespace
-    doubts: list[str]
-
-
-def _learned(fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace) -> _Learned:
-    """Lay samples of a new label, in the context of this number, on what a fit draws."""
+    Returns offsets by modality, the cells of these samples, and what is in doubt.
+    """
     contexts, codes = fitted.contexts, part.codes.copy()
-    assert contexts is not None
     codes[axis] = -1  # no offset
     scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
     tables = [table.astype(np.float64) for table in scaled]
@@ -183,7 +165,7 @@ def _learned(fitted: FittedModel, part: Modalities, axis: int, told: SimpleNames
         told.standard_errors[modality] = errors.reshape(part.shapes[m])
     cells = np.empty_like(gamma)
     cells[fitted.cells] = gamma
-    return _Learned(moves, part.codes, cells.T, told, _doubts(ends, part.n_samples))
+    return moves, cells.T, _doubts(ends, part.n_samples)
 
 
 def _known_mixture(
@@ -196,7 +178,6 @@ def _known_mixture(
     by side), and which of them are of modalities that labels shift.
     """
     contexts, n_cells = fitted.contexts, len(fitted.cells)
-    assert contexts is not None
     rng = np.random.RandomState(0)
     labels = np.repeat(np.arange(n_cells), max(20, min(N_DRAWS, MAX_DRAWS // n_cells)))
     points = drawn_points(fitted.means, fitted.full_covariances(), labels, rng)
@@ -216,8 +197,10 @@ def _known_mixture(
         rest = (rest - rest.mean(axis=0)) * np.sqrt(len(x) / len(rest))
         x = np.concatenate([x - x.mean(axis=0), rest])
         n_scores = min(MAX_SCORES, (1 + SCORES_PER_EFFECT) * n_effects_, *x.shape)
-        found.append(randomized_svd(x, n_scores, random_state=0)[2] * unit)
-        is_free += [free] * n_scores
+        _, spreads, directions = randomized_svd(x, n_scores, random_state=0)
+        directions = directions[spreads > LEAST_SPREAD * spreads[0]]
+        found.append(directions * unit)
+        is_free += [free] * len(directions)
     axes = np.concatenate(found)
     axes = axes / (drawn @ axes.T).std(axis=0).max()
     values = drawn.astype(np.float64) @ axes.T
@@ -257,11 +240,29 @@ def _warn(told: SimpleNamespace, doubts: list[str]) -> None:
         )
 
 
-def _mix_logs(contexts: FittedContexts, name: str, known: int, before: np.ndarray) -> np.ndarray:
-    """Return log-weights of combinations of labels: those of before, and of the new labels."""
-    cells, names = contexts.mix_cells, [of for of in contexts.labels if contexts.mixes[of]]
-    counts = torch.from_numpy(cells.reshape(-1, cells.shape[-1]))
-    logs = log_mixes(counts, contexts.sizes).numpy().reshape(cells.shape).astype(before.dtype)
-    old = logs[tuple(slice(known if of == name else None) for of in names)]
+def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: int) -> FittedState:
+    """Return a state with cell weights, and tables, under new labels; those of before stay."""
+    graph, mixes = state.graph, Mixes(contexts.sizes, state.spec.node_sizes, contexts.causes)
+    names = [of for of in contexts.labels if contexts.mixes[of]]
+    counts = torch.from_numpy(contexts.mix_cells.reshape(-1, contexts.cells.shape[-1]))
+    tables = None
+    if causes := list(contexts.cause_shares):
+        parents = np.concatenate([graph.cause_edges, graph.adjacency])
+        adjacency = torch.from_numpy(np.pad(parents, ((0, 0), (len(causes), 0))))
+        tables = mixes.cause_tables(counts, adjacency)
+        over_causes = [table.numpy() for table in tables]  # the same numbers
+        for table, before in zip(over_causes, graph.tables, strict=True):
+            _put_back(table, before, [known if of == name else None for of in causes])
+        graph = replace(graph, tables=over_causes)
+    logs, before = mixes.log_weights(counts, tables), state.numbers["prior.mix_logs"]
+    grid = logs.numpy().astype(before.dtype).reshape(*contexts.sizes, -1)
+    _put_back(grid, before, [known if of == name else None for of in names])
+    numbers = state.numbers | {"prior.mix_logs": grid.reshape(logs.shape)}
+    spec = replace(state.spec, mix_sizes=contexts.sizes)
+    return replace(state, graph=graph, numbers=numbers, spec=spec)
+
+
+def _put_back(table: np.ndarray, before: np.ndarray, known: list[int | None]) -> None:
+    """Put what a table was before in its place: so many labels of the first axes, None for all."""
+    old = table[tuple(slice(n) for n in known)]
     old[:] = before.reshape(old.shape)
-    return logs.reshape(counts.shape)

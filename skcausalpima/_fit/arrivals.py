@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._data.interventions import Interventions
 from .._data.samples import FitSamples
 from .._inference.kept_models import subset_encoders
 from .._model.setup import Setup
@@ -40,6 +41,16 @@ DECAY = 0.9
 
 #: Fewest gradient steps of a call, if a fit has as many epochs: few samples need more than one.
 MIN_STEPS = 20
+
+
+def beside_those_of_before(samples: FitSamples, before: Arrivals) -> FitSamples:
+    """Return samples that have arrived, knowing which nodes were set in samples of before."""
+    if len(before.regimes) == 1:
+        return samples
+    numbers = np.zeros(samples.modalities.n_samples, dtype=np.int64)  # in these, none
+    outcomes = np.full((len(numbers), 1), -1)
+    none = Interventions(regimes=before.regimes, numbers=numbers, outcomes=outcomes)
+    return replace(samples, knowledge=replace(samples.knowledge, interventions=none))
 
 
 def learn(
@@ -82,7 +93,8 @@ def learn(
         history=terms_by_epoch(fitted.history) + run.history,
     )
     return run, Arrivals(
-        counts=counts.sum(dim=0).cpu().numpy(),
+        regimes=before.regimes,
+        counts=(counts.sum(dim=0)[None] if setup.spec.mix_sizes else counts).cpu().numpy(),
         n_elements=(past.n_elements + data.n_elements).double().cpu().numpy(),
         shrinkage=setup.training.mixture.shrinkage,
         reg_covar=setup.training.mixture.reg_covar,
@@ -97,9 +109,9 @@ def _remembered(model: MultimodalVAE, fitted: FittedState) -> Past:
     before = fitted.arrivals
     numbers = torch.tensor(before.counts), torch.tensor(before.n_elements)
     past = remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
-    if fitted.contexts is None:
+    if not fitted.spec.mix_sizes:
         return past
-    counts = fitted.contexts.mix_cells.reshape(-1, len(before.counts))
+    counts = fitted.contexts.mix_cells.reshape(-1, before.counts.shape[1])
     return replace(past, counts=DECAY * torch.from_numpy(counts).to(past.counts))
 
 

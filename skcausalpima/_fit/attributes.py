@@ -130,13 +130,14 @@ def fitted_state(
 
 def _contexts(
     setup: Setup, samples: FitSamples, probabilities: np.ndarray, arrivals: Arrivals | None
-) -> FittedContexts | None:
+) -> FittedContexts:
     """Return contexts with what was found of their cells; warn of what cannot be told apart."""
-    if setup.contexts is None:
-        return None
-    found = setup.contexts.with_cells(samples.modalities.codes, probabilities, samples.weights)
-    if arrivals is not None:  # those of before are remembered
-        found = replace(found, cells=found.cells + DECAY * setup.contexts.cells)
+    if not setup.contexts.labels:
+        return setup.contexts
+    before = 0.0 if arrivals is None else DECAY * setup.contexts.cells
+    found = setup.contexts.with_cells(
+        samples.modalities.codes, probabilities, samples.weights, before
+    )
     if told := doubts(found):
         warn_caller(
             f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(told)}. "
@@ -235,14 +236,21 @@ def _arrivals(
     probabilities: np.ndarray, setup: Setup, samples: FitSamples, data: TensorData
 ) -> Arrivals:
     """Return what is kept for further samples."""
-    weights = samples.weights
+    weights, was_set = samples.weights, samples.knowledge.interventions
+    regimes: list[tuple[int, ...]] = [()]
+    chosen: list[np.ndarray | slice] = [slice(None)]
+    if was_set is not None:
+        regimes = sorted({(), *was_set.regimes})
+        numbers = np.array([regimes.index(nodes) for nodes in was_set.regimes])[was_set.numbers]
+        chosen = [numbers == k for k in range(len(regimes))]
     if weights is None:
-        counts = probabilities.sum(axis=0, dtype=np.float64)
+        counts = [probabilities[rows].sum(axis=0, dtype=np.float64) for rows in chosen]
     else:
-        counts = weights.astype(np.float64) @ probabilities.astype(np.float64)
-    counts = data.total_of(counts)
+        of_rows = weights.astype(np.float64), probabilities.astype(np.float64)
+        counts = [of_rows[0][rows] @ of_rows[1][rows] for rows in chosen]
     return Arrivals(
-        counts=np.ascontiguousarray(counts),
+        regimes=regimes,
+        counts=data.total_of(np.array(counts)),
         n_elements=data.n_elements.double().cpu().numpy(),
         shrinkage=float(setup.training.mixture.shrinkage),
         reg_covar=float(setup.training.mixture.reg_covar),

@@ -39,7 +39,7 @@ from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import CALLBACKS
 from ..exceptions import InterruptionWarning
-from .arrivals import DECAY, learn
+from .arrivals import DECAY, beside_those_of_before, learn
 from .attributes import fitted_state
 from .callbacks import FitTasks, Watch, planned_epochs
 from .checkpoint import check_same_fit, check_unchanged, fit_fingerprint
@@ -228,6 +228,7 @@ def fit_arrivals(
     """Return what is left of a fitted model that has learned from further samples."""
     check_target(call.y)
     setup, samples, given = set_up_further(estimator, before, params, call)
+    samples = beside_those_of_before(samples, before.arrivals)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
     check_unchanged(setup, before.spec, before.arrivals.settings, told, else_)
     n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)

@@ -2,59 +2,61 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
-from .._contexts.fitted import FittedContexts
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.contexts import ContextLabels
 from .._data.validation import Modalities
+from .._model.tensors import BLOCK_ROWS
 from ..graph import CategoricalDAG
 from ..modules import MultimodalVAE
 
-#: From samples whose labels are all known to arrays of shape (n_samples, ...).
-OfSamples = Callable[[Modalities], tuple[np.ndarray, ...]]
+#: Elements of samples that are scaled at a time.
+ELEMENTS_AT_ONCE = 2**21
 
 
-class Unlabelled(NamedTuple):
-    """Some samples that lack labels of the same contexts.
+class Completed(NamedTuple):
+    """Samples with each label that they may have, one after another.
 
     Parameters
     ----------
-    rows : ndarray of int of shape (n_rows,)
-        Which samples.
-    filled : list of Modalities
-        The samples with each combination of labels that they may have.
-    log_probabilities : ndarray of shape (n_combinations, n_rows)
-        Of these, and of the samples, given the labels that are known: :math:`\\log p(e, x)`.
+    samples : Modalities
+        So many times as there are combinations of labels that agree with what is known.
+    rows : ndarray of int of shape (n_completed,)
+        Which sample each is of, in order.
+    log_probabilities : ndarray of shape (n_completed,)
+        Of labels, and of the sample, given the labels that are known: :math:`\\log p(e, x)`.
     """
 
+    samples: Modalities
     rows: np.ndarray
-    filled: list[Modalities]
     log_probabilities: np.ndarray
 
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each sample begins."""
+        return np.flatnonzero(np.diff(self.rows, prepend=-1))
 
-def averaged(
-    modalities: Modalities, groups: list[Unlabelled], of_samples: OfSamples
-) -> tuple[np.ndarray, ...]:
-    """Return what is found of samples, for those of the groups in expectation over their labels."""
-    others, parts = np.flatnonzero((modalities.codes >= 0).all(axis=0)), []
-    if len(others):
-        parts.append(of_samples(modalities.take(others)))
-    for group in groups:
-        weights = np.exp(group.log_probabilities - logsumexp(group.log_probabilities, axis=0))
-        found = zip(*map(of_samples, group.filled), strict=True)
-        mean = (
-            np.einsum("en,en...->n...", weights, np.array(of)).astype(of[0].dtype) for of in found
-        )
-        parts.append(tuple(mean))
-    back = np.concatenate([others, *(group.rows for group in groups)]).argsort()
-    return tuple(np.concatenate(part)[back] for part in zip(*parts, strict=True))
+    @property
+    def log_sums(self) -> np.ndarray:
+        """Return :math:`\\log p(x)` of each sample."""
+        return np.logaddexp.reduceat(self.log_probabilities, self.starts)
+
+    def averaged(self, found: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return tables of what is found of ``samples`` in expectation over the labels of each."""
+        weights = np.exp(self.log_probabilities - self.log_sums[self.rows])[:, None]
+        return [np.add.reduceat(weights * of, self.starts).astype(of.dtype) for of in found]
+
+    @property
+    def likeliest(self) -> np.ndarray:
+        """Numbers of the likeliest labels of each sample, (n_contexts, n_samples)."""
+        order = np.lexsort((self.log_probabilities, self.rows))
+        return self.samples.codes[:, order[np.append(self.starts[1:], len(order)) - 1]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,81 +69,53 @@ class ContextModel(ABC):
         With the numbers of the fit.
     cells : ndarray of shape (n_components,)
         The cell of the grid, in C order, of each component.
-    contexts : FittedContexts, default=None
-        Whose offsets samples have; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Whose offsets samples have.
     """
 
     model: MultimodalVAE
     cells: np.ndarray
-    contexts: FittedContexts | None = None
+    contexts: FittedContexts = NO_CONTEXTS
 
     @abstractmethod
-    def score_samples(self, modalities: Modalities) -> np.ndarray:
-        """Return the bound of every sample in the user's units."""
+    def scores(self, block: Modalities) -> np.ndarray:
+        """Return the bound of some samples in the user's units."""
 
-    def _unlabelled(self, modalities: Modalities) -> list[Unlabelled]:
-        """Return samples that lack labels, by which they lack; labels go by the training shares."""
-        if self.contexts is None or modalities.contexts is None:
-            return []
-        lacks, groups = modalities.codes < 0, []
-        shares = (self.contexts.counts + np.finfo(float).tiny) / self.contexts.counts.sum()
-        for pattern in np.unique(lacks[:, lacks.any(axis=0)], axis=1).T:
-            rows = np.flatnonzero((lacks == pattern[:, None]).all(axis=0))
-            part, lacking = modalities.take(rows), np.flatnonzero(pattern)
-            given = np.log(shares / shares.sum(axis=tuple(lacking), keepdims=True))
-            filled, logs = [], []
-            for labels in itertools.product(*(range(shares.shape[k]) for k in lacking)):
-                codes = part.codes.copy()
-                codes[lacking] = np.array(labels)[:, None]
-                filled.append(part.with_codes(codes))
-                bounds = self.score_samples(filled[-1]).astype(np.float64)
-                logs.append(given[tuple(codes)] + bounds)
-            groups.append(Unlabelled(rows, filled, np.array(logs)))
-        return groups
+    def blocks(self, modalities: Modalities) -> Iterator[Modalities]:
+        """Return as many samples at a time as are scaled at once, with each label they may have."""
+        n_rows = BLOCK_ROWS * max(1, ELEMENTS_AT_ONCE // (BLOCK_ROWS * sum(modalities.widths)))
+        if (modalities.codes < 0).any():
+            n_rows = max(1, n_rows // self.contexts.counts.size)
+        return modalities.blocks(n_rows)
+
+    def completed(self, block: Modalities) -> Completed:
+        """Return samples with each label that they may have; labels go by the training shares."""
+        codes, shares = self.contexts.combinations({})
+        known = block.codes[:, :, None]
+        rows, which = np.nonzero(((known < 0) | (known == codes[:, None])).all(axis=0))
+        samples = block.take(rows).with_codes(codes[:, which])
+        found = Completed(samples, rows, np.log(shares)[which])
+        given = found.log_probabilities - found.log_sums[rows]
+        return found._replace(log_probabilities=given + self.scores(samples))
 
     def labelled(self, modalities: Modalities) -> Modalities:
         """Return samples with the likeliest labels in the places of those that are missing."""
-        groups = self._unlabelled(modalities)
-        if not groups:
+        if (modalities.codes >= 0).all():
             return modalities
-        codes = modalities.codes.copy()
-        for group in groups:
-            best = group.log_probabilities.argmax(axis=0)
-            tried = np.stack([one.codes for one in group.filled])
-            codes[:, group.rows] = tried[best, :, np.arange(len(best))].T
-        return modalities.with_codes(codes)
+        parts = [self.completed(block).likeliest for block in self.blocks(modalities)]
+        return modalities.with_codes(np.concatenate(parts, axis=1))
 
-    def with_offsets(
-        self, arrays: list[np.ndarray], labels: ContextLabels | None
-    ) -> list[np.ndarray]:
+    def with_offsets(self, arrays: list[np.ndarray], labels: ContextLabels) -> list[np.ndarray]:
         """Return all modalities, decoded, with the offsets of labels."""
-        if self.contexts is None or labels is None:
-            return arrays
         return self.contexts.added(arrays, [*map(str, self.model.names)], labels.codes)
 
     def harmonized(
         self, modalities: Modalities, to: Mapping[str, Any]
-    ) -> tuple[list[np.ndarray], ContextLabels | None]:
+    ) -> tuple[list[np.ndarray], ContextLabels]:
         """Return samples as they would be under other labels, and these."""
-        self.check_contexts(to)
-        assert self.contexts is not None
         modalities = self.labelled(modalities)
         codes = self.contexts.coded(to, modalities.codes)
         return self.contexts.moved(modalities, codes), modalities.with_codes(codes).contexts
-
-    def check_contexts(self, stated: Mapping[str, Any] | None) -> None:
-        """Check that there are contexts where labels of some are stated."""
-        if self.contexts is None and stated is not None:
-            raise ValueError(
-                f"the fit has no contexts, but {dict(stated)} is stated: name entries of X in "
-                "contexts, and fit."
-            )
-
-    def causes_of(self, contexts: ContextLabels | None, n_samples: int) -> np.ndarray:
-        """Return the labels of samples in contexts that are causes, (n_samples, n_causes)."""
-        if self.contexts is None or contexts is None:
-            return np.empty((n_samples, 0), dtype=np.int64)
-        return contexts.codes[self.contexts.is_cause].T
 
     def draw_labels(
         self,
@@ -149,8 +123,8 @@ class ContextModel(ABC):
         n_samples: int,
         rng: np.random.RandomState,
         causes: np.ndarray | None = None,
-    ) -> ContextLabels | None:
-        """Draw labels of contexts, given those that are stated; None where there are none.
+    ) -> ContextLabels:
+        """Draw labels of contexts by their shares, given those that are stated.
 
         ``causes``, of shape (n_samples, n_causes), are labels that were drawn already.
 
@@ -159,17 +133,17 @@ class ContextModel(ABC):
         ValueError
             If a context is stated, or a label, that the fit does not know.
         """
-        self.check_contexts(context)
-        if self.contexts is None:
-            return None
-        codes = self.contexts.drawn(context, n_samples, rng)
+        found, shares = self.contexts.combinations(context)
+        chosen: np.ndarray = np.zeros(n_samples, dtype=np.int64)
+        if self.contexts.labels:
+            chosen = rng.choice(len(shares), size=n_samples, p=shares)
+        codes = found[:, chosen]
         if causes is not None:
             codes[self.contexts.is_cause] = causes.T
         return ContextLabels(labels=self.contexts.labels, codes=codes)
 
     def weights_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the weights of the components under labels, (n_samples, n_components)."""
-        assert self.contexts is not None
         index = self.contexts.mix_index(codes)
         logs = self.model.prior.regime_log_weights().detach()
         table = logs.double().exp().cpu().numpy()[:, self.cells]
@@ -177,11 +151,8 @@ class ContextModel(ABC):
 
     def weights_under(self, stated: Mapping[str, Any]) -> np.ndarray:
         """Return the weights of the components under labels, over all labels of other contexts."""
-        self.check_contexts(stated)
-        assert self.contexts is not None
-        prior = self.model.prior
-        logs = prior.mix_logs.cpu().numpy() if prior.mix_sizes else None
-        return self.contexts.weights_of(stated, logs)[self.cells]
+        codes, shares = self.contexts.combinations(stated)
+        return shares @ self.weights_of(codes)
 
     def weights_of_all(self) -> np.ndarray:
         """Return the weights of the components in all samples."""
@@ -194,11 +165,11 @@ class ContextModel(ABC):
         n_samples: int,
         context: Mapping[str, Any] | None,
         rng: np.random.RandomState,
-    ) -> tuple[np.ndarray, ContextLabels | None]:
+    ) -> tuple[np.ndarray, ContextLabels]:
         """Draw components, by the weights of all samples or those under labels, and the labels."""
         contexts = self.draw_labels(context, n_samples, rng)
-        if contexts is None:
-            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), None
+        if not contexts.labels:
+            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), contexts
         steps = self.weights_of(contexts.codes).cumsum(axis=1)
         return (steps < rng.random_sample((n_samples, 1)) * steps[:, -1:]).sum(axis=1), contexts
 
@@ -209,7 +180,7 @@ class ContextModel(ABC):
         n_samples: int,
         context: Mapping[str, Any] | None,
         rng: np.random.RandomState,
-    ) -> tuple[np.ndarray, ContextLabels | None]:
+    ) -> tuple[np.ndarray, ContextLabels]:
         """Draw the outcomes of nodes after some were set, and labels of contexts.
 
         Those contexts that are causes stand behind the nodes in the graph.

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
 
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
@@ -17,12 +16,12 @@ from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._model.scaled_samples import scaled_data
-from .._model.tensors import BLOCK_ROWS, TensorData
+from .._model.tensors import TensorData
 from .._state.derived import full_covariances, sklearn_covariances
 from .._state.fitted import ExpertTable
 from .._training.filling import filled
 from ..modules import SubsetEncoders
-from .contexts import ContextModel, averaged
+from .contexts import ContextModel
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
@@ -49,15 +48,6 @@ class FoundOfSamples(NamedTuple):
     places: np.ndarray
 
 
-#: Elements of samples that are scaled at a time.
-ELEMENTS_AT_ONCE = 2**21
-
-
-def _rows_at_once(modalities: Modalities) -> int:
-    """Return how many samples are looked at at a time: whole blocks of the passes over them."""
-    return BLOCK_ROWS * max(1, ELEMENTS_AT_ONCE // (BLOCK_ROWS * sum(modalities.widths)))
-
-
 @dataclass(frozen=True, kw_only=True)
 class FittedModel(ContextModel):
     """A trained model, the units of its data, and its components in their order.
@@ -74,8 +64,8 @@ class FittedModel(ContextModel):
         The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
-    contexts : FittedContexts, default=None
-        Whose offsets samples have; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Whose offsets samples have.
     """
 
     encoders: SubsetEncoders | None
@@ -116,14 +106,12 @@ class FittedModel(ContextModel):
         They are without the offsets of their contexts, and have the cell weights of these.
         """
         means = self.model.prior.means  # the dtype is that of the training data
-        if self.contexts is not None:
-            modalities = self.contexts.removed(modalities)
+        modalities = self.contexts.removed(modalities)
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
-        if self.contexts is not None:
-            index = self.contexts.mix_index(modalities.codes)
-            if index is not None:
-                numbers = torch.from_numpy(index)[None].to(means.device)
-                data = replace(data, samples=replace(data.samples, regime_index=numbers))
+        index = self.contexts.mix_index(modalities.codes)
+        if index is not None:
+            numbers = torch.from_numpy(index)[None].to(means.device)
+            data = replace(data, samples=replace(data.samples, regime_index=numbers))
         return filled(self.model, data)
 
     def labels(self, modalities: Modalities) -> np.ndarray:
@@ -136,26 +124,25 @@ class FittedModel(ContextModel):
 
         What labels of contexts are not known is averaged over.
         """
-        if groups := self._unlabelled(modalities):
-            return FoundOfSamples(*averaged(modalities, groups, self.posterior))
-        parts = [self._posterior(block) for block in modalities.blocks(_rows_at_once(modalities))]
+        parts = [self._posterior(block) for block in self.blocks(modalities)]
         return FoundOfSamples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def score_samples(self, modalities: Modalities) -> np.ndarray:
         """Return the bound of every sample in the user's units."""
-        if groups := self._unlabelled(modalities):
-            values, lacks = np.empty(modalities.n_samples, modalities.dtype), modalities.codes < 0
-            for group in groups:
-                values[group.rows] = logsumexp(group.log_probabilities, axis=0)
-            if len(others := np.flatnonzero(~lacks.any(axis=0))):
-                values[others] = self.score_samples(modalities.take(others))
-            return values
-        blocks = modalities.blocks(_rows_at_once(modalities))
-        return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])
+        return np.concatenate([self.scores(block) for block in self.blocks(modalities)])
 
-    def _posterior(self, modalities: Modalities) -> FoundOfSamples:
+    def scores(self, block: Modalities) -> np.ndarray:
+        """Return the bound of samples that are scaled all at once."""
+        if (block.codes < 0).any():
+            return self.completed(block).log_sums.astype(block.dtype)
+        return self.bounds(self.scaled(block), block.observed)
+
+    def _posterior(self, block: Modalities) -> FoundOfSamples:
         """Return what is found of samples that are scaled all at once."""
-        found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
+        if (block.codes < 0).any():
+            completed = self.completed(block)
+            return FoundOfSamples(*completed.averaged(self._posterior(completed.samples)))
+        found = sample_posterior(self.model, self.scaled(block), self.encoders)
         probabilities = found.cells.cpu().numpy()[:, self.cells]
         check_near(probabilities, "probabilities")
         points = found.means.cpu().numpy()
@@ -182,9 +169,9 @@ class FittedModel(ContextModel):
 
         They are as under the labels that ``context`` states, else under the samples' own.
         """
-        self.check_contexts(context)
         modalities = self.labelled(modalities)
-        found = self._reconstruct(modalities, chosen, include_noise, context)
+        seen_as = self.contexts.coded(context, modalities.codes)
+        found = self._reconstruct(modalities, chosen, seen_as, include_noise)
         for array in (*found[0], *found[1]):
             check_near(array, "decoded values")
         return found
@@ -204,7 +191,8 @@ class FittedModel(ContextModel):
         if gaps:
             lacking = [flat_rows(gap).any(axis=1) for gap in gaps.values()]
             rows = np.flatnonzero(np.any(lacking, axis=0))
-            means, _ = self._reconstruct(modalities.take(rows), list(gaps))
+            part = modalities.take(rows)
+            means, _ = self._reconstruct(part, list(gaps), part.codes)
             for (k, gap), mean in zip(gaps.items(), means, strict=True):
                 filled[k][gap] = mean[gap[rows]]
                 check_near(filled[k], "decoded values")
@@ -214,10 +202,10 @@ class FittedModel(ContextModel):
         self,
         modalities: Modalities,
         chosen: Sequence[int],
+        codes: np.ndarray,
         include_noise: bool = False,
-        context: Mapping[str, Any] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return what :meth:`reconstruct` does, unchecked."""
+        """Return what :meth:`reconstruct` does, unchecked, under labels of these numbers."""
         data = self.scaled(modalities)
         found = reconstruction(self.model, data, self.encoders, chosen, include_noise)
         means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
@@ -228,10 +216,7 @@ class FittedModel(ContextModel):
             coding, given = modalities.columns[m], modalities.arrays[m]
             if coding is not None and coding.has_depth and isinstance(given, np.ndarray):
                 mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
-        if self.contexts is not None:
-            codes = self.contexts.coded(context, modalities.codes)
-            means = self.contexts.added(means, names, codes)
-        return means, scaler.inverse_spread(deviations)
+        return self.contexts.added(means, names, codes), scaler.inverse_spread(deviations)
 
     def evidence(self, modalities: Modalities) -> ModalityEvidence:
         """Return which modality says what."""
@@ -288,7 +273,7 @@ class FittedModel(ContextModel):
         """Draw one sample from each component given, in the user's units, under these labels."""
         points = drawn_points(self.means, self.full_covariances(), components, rng)
         arrays = self._in_units(drawn_data(self.model, points, self.cells[components], rng))
-        return self.with_offsets(arrays, contexts)
+        return arrays if contexts is None else self.with_offsets(arrays, contexts)
 
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""

@@ -163,13 +163,13 @@ def check_contexts(
             f"{len(names)} contexts and {len(nodes)} nodes are {together} together, more than "
             f"{MAX_WITH_CONTEXTS}: leave some out."
         )
-    if any(isinstance(of, OnDisk) for of in modalities.arrays):
-        raise ValueError(
-            "with contexts, modalities must be in memory, but one is on disk: read it, as by "
-            "numpy.array, or reduce it first."
-        )
     stated: dict[str, bool] = {
-        "interventions: state each set of nodes that was set as labels of a context": has_sets,
+        "modalities on disk: read them, as by numpy.array, or reduce them first": any(
+            isinstance(of, OnDisk) for of in modalities.arrays
+        ),
+        "interventions, unless all have mix=False (labels were given at random); else make the "
+        "nodes that were set in a sample a label of Context(.., role='cause', shift=[])": has_sets
+        and any(context.mix for context in params.contexts),
         "posterior='mean_field', whose cells have the same weights in all samples: leave posterior "
         "as it is (published() sets it)": isinstance(params.posterior, MeanField),
         "structure='gradient', which learns the graph through weights that all samples share: use "

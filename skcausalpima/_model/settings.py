@@ -179,10 +179,10 @@ class LastFit:
         Units of the data.
     dag : DiGraph
         With the labels of outcomes.
-    contexts : FittedContexts or None
+    contexts : FittedContexts
         Offsets of contexts.
     """
 
     scaler: ModalityScaler
     dag: nx.DiGraph
-    contexts: FittedContexts | None
+    contexts: FittedContexts

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
-from .._contexts.fitted import FittedContexts
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._contexts.offsets import find_contexts
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
@@ -126,8 +126,8 @@ class Setup:
         Whether a later fit may go on from where this one stands.
     left_open : LeftOpen
         What of the specification is to be decided by the data.
-    contexts : FittedContexts, default=None
-        Contexts, whose offsets the samples are without; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Contexts, whose offsets the samples are without.
     tried : tuple of TriedSide, default=()
         By what it was decided.
     """
@@ -140,7 +140,7 @@ class Setup:
     device: torch.device
     resumable: bool
     left_open: LeftOpen
-    contexts: FittedContexts | None = None
+    contexts: FittedContexts = NO_CONTEXTS
     tried: tuple[TriedSide, ...] = ()
 
     @property
@@ -192,17 +192,16 @@ def set_up(
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
     spec = replace(spec, layouts=column_layouts(params, modalities, spec))
     with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
-    contexts = None if kept is None else kept.contexts
+    contexts = NO_CONTEXTS if kept is None else kept.contexts
     if kept is not None:
-        check_same_contexts(params, {} if contexts is None else contexts.stated)
-    if params.contexts or contexts is not None:
-        if contexts is None:
-            unshifted = with_experts | {m for m, of in enumerate(spec.layouts) if of is not None}
-            given = (node_sizes, params.scale, unshifted)
-            contexts = find_contexts(params.contexts, samples, *given)
-        samples = contexts.removed_from(samples)
-        modalities = samples.modalities
-        spec = replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes)
+        check_same_contexts(params, contexts.stated)
+    elif params.contexts:
+        unshifted = with_experts | {m for m, of in enumerate(spec.layouts) if of is not None}
+        given = (node_sizes, params.scale, unshifted)
+        contexts = find_contexts(params.contexts, samples, *given)
+    samples = contexts.removed_from(samples)
+    modalities = samples.modalities
+    spec = replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes)
     is_start = has_views(params.init.method, node_sizes)
     views = resolve_views(params.views, modalities, spec.experts, is_start)
     spec = replace(spec, views=modalities.ranks.first(views))  # those that suit depend on the rows

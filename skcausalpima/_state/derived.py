@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import cast
 
 import networkx as nx
 import numpy as np
 
-from .._contexts.fitted import FittedContexts
 from .._contexts.identification import links
 from .._structure.digraphs import CONTEXT, KIND, compel_nothing
 from .._typing import Values
@@ -32,12 +30,9 @@ def is_of_fit(name: str) -> bool:
 def public_attributes(state: FittedState) -> Values:
     """Return the attributes that users read, by name."""
     graph, outcomes = state.graph, state.outcomes
-    causes = {} if state.contexts is None else state.contexts.cause_shares
-    graph_tables, is_parent, n_causes = graph.tables, graph.adjacency, len(causes)
-    if graph.cause_tables is not None and graph.cause_edges is not None:
-        graph_tables = graph.cause_tables
-        is_parent = np.concatenate([graph.cause_edges, is_parent])
-    joint = functools.reduce(np.multiply, graph_tables)
+    causes = state.contexts.cause_shares
+    is_parent = np.concatenate([graph.cause_edges, graph.adjacency])
+    joint = functools.reduce(np.multiply, graph.tables)
     if causes:
         joint = np.broadcast_to(joint, (*map(len, causes.values()), *state.spec.node_sizes))
     for shares in causes.values():
@@ -47,7 +42,7 @@ def public_attributes(state: FittedState) -> Values:
     )
     means, covariances = of_components
     names = list(state.spec.node_names)
-    tables = zip(names, graph_tables, strict=True)
+    tables = zip(names, graph.tables, strict=True)
     attributes = {
         "latent_dim_": state.spec.latent_dim,
         "labels_": state.labels,
@@ -59,7 +54,7 @@ def public_attributes(state: FittedState) -> Values:
         "joint_": joint,
         "dag_": _graph(state),
         "cpts_": {
-            n: _compact(of, n_causes + k, is_parent[:, k]) for k, (n, of) in enumerate(tables)
+            n: _compact(of, len(causes) + k, is_parent[:, k]) for k, (n, of) in enumerate(tables)
         }
         | causes,
         "edge_weights_": graph.edge_weights,
@@ -74,10 +69,10 @@ def public_attributes(state: FittedState) -> Values:
         "convergence_": state.convergence,
         "lower_bound_": state.lower_bound,
     }
-    if state.contexts is not None:
+    if state.contexts.labels:
         attributes |= {"contexts_": state.contexts.labels, "offsets_": state.contexts.offsets}
-        if state.contexts.adapted:
-            attributes["adapted_"] = state.contexts.adapted
+    if state.contexts.adapted:
+        attributes["adapted_"] = state.contexts.adapted
     if state.stability is None:  # the fit goes on
         return attributes
     of_start = ("arrangement", "stability", "gaps", "choices")
@@ -91,8 +86,7 @@ def _graph(state: FittedState) -> nx.DiGraph:
     named = state.outcome_names or [None] * len(names)
     for name, size, labels in zip(names, sizes, named, strict=True):
         dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
-    if state.contexts is not None:
-        _add_contexts(dag, state)
+    _add_contexts(dag, state)
     for parent, child in np.argwhere(graph.adjacency):
         weight = float(graph.edge_weights[parent, child])
         compelled = bool(graph.compelled[parent, child])
@@ -108,17 +102,16 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
     Causes are parents. Others are linked to nodes, in no direction: as if they were children, so
     that they are no axes of tables.
     """
-    contexts, graph, names = cast(FittedContexts, state.contexts), state.graph, list(dag)
+    contexts, graph, names = state.contexts, state.graph, list(dag)
     for name, labels in contexts.labels.items():
         states = tuple(map(str, labels.tolist()))
         dag.add_node(
             name, size=len(states), states=states, **{KIND: CONTEXT, "role": contexts.roles[name]}
         )
-    if graph.cause_edges is not None and graph.cause_weights is not None:
-        causes = list(contexts.cause_shares)
-        for cause, node in np.argwhere(graph.cause_edges):
-            weight = float(graph.cause_weights[cause, node])
-            dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
+    causes = list(contexts.cause_shares)
+    for cause, node in np.argwhere(graph.cause_edges):
+        weight = float(graph.cause_weights[cause, node])
+        dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
     for name, linked in links(contexts, graph.adjacency, state.spec.node_sizes).items():
         for node, weight in zip(names, linked.tolist(), strict=True):
             if weight > 0.5 and contexts.roles[name] == "measured":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._contexts.fitted import FittedContexts
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.known_nodes import OutcomeNames
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:
-    """Return True for one table per node, which broadcast over the grid."""
-    return len(value) == sizes["node"] and all(
-        is_array(of, "float64", ("",) * len(value), {}) and bool(np.isfinite(of).all())
-        for of in value
+    """Return True for one table per node, which broadcast over causes and the grid."""
+    n_axes = max((of.ndim for of in value), default=0)
+    return len(value) == sizes["node"] <= n_axes and all(
+        is_array(of, "float64", ("",) * n_axes, {}) and bool(np.isfinite(of).all()) for of in value
     )
 
 
@@ -123,13 +123,11 @@ class HardGraph:
     node_scores : ndarray of shape (n_nodes,)
         Parents have smaller ones.
     tables : list of ndarray
-        Of each node, broadcasting over the grid.
-    cause_edges : ndarray of bool of shape (n_causes, n_nodes), default=None
-        Edges from contexts that are causes; None where there are none.
-    cause_weights : ndarray of shape (n_causes, n_nodes), default=None
-        Their probabilities.
-    cause_tables : list of ndarray, default=None
         Of each node, broadcasting over the labels of causes and the grid.
+    cause_edges : ndarray of bool of shape (n_causes, n_nodes)
+        Edges from contexts that are causes.
+    cause_weights : ndarray of shape (n_causes, n_nodes)
+        Their probabilities.
     """
 
     adjacency: np.ndarray = array("bool", "node", "node")
@@ -138,9 +136,8 @@ class HardGraph:
     probabilities: np.ndarray | None = array("float64", "node", "node")
     node_scores: np.ndarray = array("float64", "node")
     tables: list[np.ndarray] = declared(are_tables)
-    cause_edges: np.ndarray | None = array("bool", "", "node", default=None)
-    cause_weights: np.ndarray | None = array("float64", "", "node", default=None)
-    cause_tables: list[np.ndarray] | None = None
+    cause_edges: np.ndarray = array("bool", "", "node")
+    cause_weights: np.ndarray = array("float64", "", "node")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,8 +186,8 @@ class FittedState:
         Where training stood, for ``warm_start``.
     arrivals : Arrivals
         What ``partial_fit`` goes on from.
-    contexts : FittedContexts, default=None
-        Contexts and their offsets; None where there are none.
+    contexts : FittedContexts, default=NO_CONTEXTS
+        Contexts and their offsets.
     """
 
     spec: ModelSpec
@@ -221,7 +218,7 @@ class FittedState:
     lower_bound: float
     training: TrainingState | None
     arrivals: Arrivals
-    contexts: FittedContexts | None = None
+    contexts: FittedContexts = NO_CONTEXTS
 
     @property
     def outcomes(self) -> np.ndarray:

@@ -92,6 +92,11 @@ def is_order(value: np.ndarray, sizes: Sizes) -> bool:
     )
 
 
+def are_regimes(value: list[tuple[int, ...]], sizes: Sizes) -> bool:
+    """Return True for sets of nodes, of which the first is empty."""
+    return value[:1] == [()] and all(0 <= n < sizes["node"] for nodes in value for n in nodes)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draws:
     """States of all generators.
@@ -215,8 +220,10 @@ class Arrivals:
 
     Parameters
     ----------
-    counts : ndarray of shape (n_components,)
-        How many samples count for each cell of the grid.
+    regimes : list of tuple of int
+        The sets of nodes that were intervened on; none in the first.
+    counts : ndarray of shape (n_regimes, n_components)
+        How many samples of each count for each cell of the grid.
     n_elements : ndarray of shape (n_modalities,)
         In how many elements each modality was observed.
     shrinkage, reg_covar : float
@@ -229,7 +236,8 @@ class Arrivals:
         What Adam keeps, by parameter.
     """
 
-    counts: np.ndarray = array("float64", "component")
+    regimes: list[tuple[int, ...]] = declared(are_regimes)
+    counts: np.ndarray = array("float64", "", "component")
     n_elements: np.ndarray = array("float64", "modality")
     shrinkage: float
     reg_covar: float

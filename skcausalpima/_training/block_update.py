@@ -87,8 +87,8 @@ class Past:
     ----------
     statistics : MixtureStatistics
         Of the mixture.
-    counts : Tensor of shape (1, n_components)
-        Expected counts; no node was set in any of them.
+    counts : Tensor of shape (n_regimes, n_components)
+        Expected counts.
     squared_errors : Tensor of shape (n_modalities,)
         Of the decoders.
     n_elements : Tensor of shape (n_modalities,)
@@ -113,16 +113,18 @@ def remembered(
     """Return what a model remembers of samples, each of which counts ``decay``.
 
     The mixture and the variances of the decoders are all that is left of them, besides the numbers
-    of samples of each component, ``counts``, and of elements of each modality. The graph is no part
-    of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are those that
-    the mixture was made with.
+    of samples of each regime and component, ``counts``, and of elements of each modality. The graph
+    is no part of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are
+    those that the mixture was made with.
     """
     prior = model.prior
     counts, n_elements = counts.to(prior.means.device), decay * n_elements.to(prior.means.device)
-    statistics = remembered_statistics(counts, prior.means, prior.covariances, reg_covar, shrinkage)
+    statistics = remembered_statistics(
+        counts.sum(dim=0), prior.means, prior.covariances, reg_covar, shrinkage
+    )
     return Past(
         statistics=statistics * decay,
-        counts=decay * counts[None],
+        counts=decay * counts,
         squared_errors=n_elements * model.log_variances.double().exp(),
         n_elements=n_elements,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,24 +55,19 @@ def select_graph(
     prior.fix_graph(on_device, tables)
     if settings.structure != "gradient":
         scores = prior.scores.cpu().double().numpy().copy()
+    if n_causes:
+        prior.cause_adjacency = torch.as_tensor(adjacency, device=device)
     graph = HardGraph(
         adjacency=between_nodes,
         compelled=np.ascontiguousarray(compelled[n_causes:, n_causes:]),
         edge_weights=np.ascontiguousarray(weights[n_causes:, n_causes:]),
         probabilities=None,
         node_scores=scores,
-        tables=[table.cpu().numpy() for table in tables],
-    )
-    if probabilities is not None:
-        graph = replace(graph, probabilities=graph.edge_weights)
-    if not n_causes:
-        return graph
-    prior.cause_adjacency = torch.as_tensor(adjacency, device=device)
-    return replace(
-        _with_cause_tables(prior, counts, graph),
+        tables=_over_causes(prior, counts, tables),
         cause_edges=np.ascontiguousarray(adjacency[:n_causes, n_causes:]),
         cause_weights=np.ascontiguousarray(weights[:n_causes, n_causes:]),
     )
+    return graph if probabilities is None else replace(graph, probabilities=graph.edge_weights)
 
 
 @torch.no_grad()
@@ -79,16 +75,15 @@ def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGr
     """Refit the tables of a fixed graph once more."""
     tables = prior.family_tables(counts, torch.as_tensor(graph.adjacency, device=counts.device))
     prior.set_tables(tables)
-    graph = replace(graph, tables=[table.cpu().numpy() for table in tables])
-    return graph if prior.cause_adjacency is None else _with_cause_tables(prior, counts, graph)
+    return replace(graph, tables=_over_causes(prior, counts, tables))
 
 
-def _with_cause_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGraph:
-    """Refit the tables that have contexts as parents, and the cell weights under their labels."""
-    assert prior.cause_adjacency is not None
-    prior.set_mixes(counts)
-    tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
-    return replace(graph, cause_tables=[table.cpu().numpy() for table in tables])
+def _over_causes(prior: CausalPrior, counts: Tensor, tables: Sequence[Tensor]) -> list[np.ndarray]:
+    """Return tables; those that have causes for parents are refitted, and with them the mixes."""
+    if prior.cause_adjacency is not None:
+        prior.set_mixes(counts)
+        tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
+    return [table.cpu().numpy() for table in tables]
 
 
 def _with_causes(settings: GraphSettings, n_causes: int) -> GraphSettings:

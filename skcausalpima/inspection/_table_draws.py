@@ -220,7 +220,7 @@ def draws_of_fit(
 def _labels_of_causes(est: BaseEstimator, X: Samples, sizes: tuple[int, ...]) -> np.ndarray:
     """Return which combination of labels of contexts that are causes samples have, in 0 and 1."""
     model, modalities = model_of(est), samples_of(est, X)
-    codes = model.causes_of(model.labelled(modalities).contexts, modalities.n_samples)
+    codes = model.labelled(modalities).codes[model.contexts.is_cause].T
     return np.eye(math.prod(sizes))[np.ravel_multi_index(tuple(codes.T), sizes)]
 
 

@@ -29,7 +29,7 @@ from ._information import fisher_information, masked_potential
 from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge
-from ._regimes import log_mixes, node_counts, weights_of_regimes
+from ._regimes import Mixes, node_counts, weights_of_regimes
 from ._structured import PotentialOf, StructuredVAE, upper_roots
 from ._subset_encoders import SubsetEncoders
 from ._variance_decoder import VarianceDecoder

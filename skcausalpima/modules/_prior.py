@@ -231,7 +231,9 @@ class CausalPrior(nn.Module):
         counts : Tensor of shape (n_regimes, n_components)
             Expected counts of the cells.
         """
-        self.mix_logs.copy_(self.mixes.log_weights(counts, self.cause_adjacency))
+        parents = self.cause_adjacency
+        tables = None if parents is None else self.mixes.cause_tables(counts, parents)
+        self.mix_logs.copy_(self.mixes.log_weights(counts, tables))
 
     @torch.no_grad()
     def initialize_tables(self, counts: Tensor) -> None:

@@ -30,17 +30,17 @@ class Mixes:
     node_sizes: tuple[int, ...]
     causes: tuple[int, ...]
 
-    def log_weights(self, counts: Tensor, adjacency: Tensor | None) -> Tensor:
+    def log_weights(self, counts: Tensor, tables: Sequence[Tensor] | None) -> Tensor:
         """Return log-weights, (n_combinations, n_components), from counts of this shape.
 
-        They are free, or, where ``adjacency`` says which causes and nodes are parents of which, as
-        the tables say, times what the other contexts change.
+        They are free, or as the nodes' tables say that broadcast over causes and nodes, times what
+        the other contexts change.
         """
         logs = log_mixes(counts, self.sizes)
-        if adjacency is None:
+        if tables is None:
             return logs
         grid, sizes = self.cause_counts(counts), [self.sizes[axis] for axis in self.causes]
-        product = joint_from_tables(self.cause_tables(counts, adjacency)).expand(grid.shape)
+        product = joint_from_tables(tables).expand(grid.shape)
         free = log_mixes(grid.reshape(-1, counts.shape[1]), sizes)
         change = product.log().reshape(free.shape) - free
         shape = [n if k in self.causes else 1 for k, n in enumerate(self.sizes)]

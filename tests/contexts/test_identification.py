@@ -64,7 +64,8 @@ def test_weights_of_labels_are_averages_over_the_others(stated):
     rows = [stated.get("site", slice(None)), stated.get("day", slice(None))]
     expected = (counts[..., None] * mixes)[tuple(rows)].reshape(-1, 4).sum(axis=0)
     expected /= expected.sum()
-    np.testing.assert_allclose(found.weights_of(stated, log_mixes), expected)
+    codes, shares = found.combinations(stated)
+    np.testing.assert_allclose(shares @ np.exp(log_mixes)[found.mix_index(codes)], expected)
 
 
 def test_unknown_names_and_labels_are_told():
@@ -75,8 +76,8 @@ def test_unknown_names_and_labels_are_told():
         found.coded({"site": 7}, np.zeros((1, 3), dtype=int))
 
 
-def test_labels_are_drawn_by_their_shares():
+def test_combinations_of_labels_have_their_shares():
     found = contexts([[[10, 10], [0, 0]], [[30, 30], [10, 10]]])
-    codes = found.drawn({"site": 1}, 4000, np.random.RandomState(0))
-    assert (codes[0] == 1).all()
-    assert codes[1].mean() == pytest.approx(0.25, abs=0.03)
+    codes, shares = found.combinations({"site": 1})
+    assert shares @ codes[0] == 1.0
+    assert shares @ codes[1] == pytest.approx(0.25)

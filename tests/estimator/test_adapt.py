@@ -3,9 +3,10 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from skcausalpima import CausalPIMA, Context
+from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import ContextWarning
 
 OFFSETS = {"A": [0.0, 0.0, 0.0, 0.0], "B": [3.0, 0.0, 2.0, 0.0], "C": [-4.0, 5.0, 0.0, 6.0]}
@@ -106,6 +107,30 @@ def test_a_few_samples_warn(fitted):
         est.adapt(measured("C", 12, seed=5)[0])
 
 
+def test_words_beside_numbers_do_not_hinder(quick):
+    """Elements of words depend on each other: they say nothing in some directions."""
+    rng = np.random.default_rng(0)
+    kind, site = rng.integers(2, size=300), rng.integers(2, size=300)
+    table = rng.normal(size=(300, 4)) + 6.0 * kind[:, None] + 4.0 * site[:, None] * [1, 0, 0, 0]
+    colour = np.where(rng.random(300) < 0.2 + 0.6 * kind, "red", "blue")
+    X = {"table": table, "words": pd.DataFrame({"colour": colour}), "site": site}
+    old, new = ({name: of[part] for name, of in X.items()} for part in (site < 1, site == 1))
+    old["site"] = np.arange(len(old["table"])) % 2
+    est = quick(2, contexts="site", max_iter=5).fit(old)
+    later = est.adapt(new | {"site": [2] * len(new["table"])})
+    moves = later.offsets_["table"]["site"]
+    np.testing.assert_allclose(moves[2] - moves[:2].mean(axis=0), [4, 0, 0, 0], atol=0.5)
+
+
+def test_a_new_label_is_of_the_type_of_the_others(fitted):
+    est, X = fitted
+    with pytest.raises(ValueError, match="of mixed types, numbers and strings"):
+        est.adapt(measured("C", 60)[0] | {"instrument": [3] * 60})
+    few = {name: of[:3] for name, of in X.items()}
+    with pytest.raises(ValueError, match="among numbers, but those that fit has seen are strings"):
+        est.predict(few | {"instrument": [3, 3, 3]})
+
+
 def test_what_cannot_be_learned_is_told(quick, fitted):
     est, X = fitted
     new, _ = measured("C", 60, seed=5)
@@ -118,7 +143,3 @@ def test_what_cannot_be_learned_is_told(quick, fitted):
         est.adapt(new | {"instrument": ["C", "C", None, *["C"] * 57]})
     with pytest.raises(ValueError, match="the fit has no contexts"):
         quick(2).fit({"x": X["table"]}).adapt({"x": X["table"]})
-    cause = Context("instrument", role="cause")
-    other = quick(contexts=cause).fit(X)
-    with pytest.raises(ValueError, match="has role='cause', and the tables of its labels"):
-        other.adapt(new)

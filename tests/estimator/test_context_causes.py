@@ -139,6 +139,32 @@ def test_a_cause_of_nothing_has_no_edges(quick):
     np.testing.assert_allclose(est.weights_of(other=0), est.weights_of(other=1), atol=1e-6)
 
 
+def test_a_new_label_of_a_cause_has_a_row_in_its_tables(case, tmp_path):
+    est, X, _ = case
+    new, _, dose = dosed(seed=3, n=300)
+    table = new["x"][dose == 2] + [0.0, 0.0, 4.0, -3.0, 0.0]  # a is mostly 1
+    more = {"x": table, "dose": np.full(len(table), "more")}
+    later = est.adapt(more)
+    nodes = later.predict_nodes(more)
+    assert later.cpts_["a"].shape == (4, 2)
+    np.testing.assert_allclose(
+        later.cpts_["a"][3], np.bincount(nodes[:, 0]) / len(table), atol=0.01
+    )
+    np.testing.assert_array_equal(later.cpts_["a"][:3], est.cpts_["a"])
+    np.testing.assert_array_equal(later.cpts_["b"], est.cpts_["b"])
+    shares = np.append([(X["dose"] == of).sum() for of in est.contexts_["dose"]], len(table))
+    np.testing.assert_allclose(later.cpts_["dose"], shares / shares.sum(), atol=1e-3)
+    joint = np.einsum("e,ea,ab->ab", later.cpts_["dose"], later.cpts_["a"], later.cpts_["b"])
+    np.testing.assert_allclose(later.joint_, joint, atol=1e-12)
+    given = later.to_graph().condition({"dose": 3}).marginal(["a", "b"])
+    found = later.weights_of(dose="more")
+    np.testing.assert_allclose(found, given[tuple(later.cluster_states_.T)], atol=1e-6)
+    np.testing.assert_array_equal(later.predict_proba(X), est.predict_proba(X))
+    assert set(later.intervene({"b": 1}, 20, context={"dose": "more"})[0]["dose"]) == {"more"}
+    later.save(tmp_path / "model")
+    np.testing.assert_array_equal(CausalPIMA.load(tmp_path / "model").joint_, later.joint_)
+
+
 def test_intervals_of_tables_are_those_of_counts_given_the_cause(case):
     """Clusters are clear: counts of outcomes by dose are all that the posterior is made of."""
     est, X, _ = case

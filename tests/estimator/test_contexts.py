@@ -221,10 +221,29 @@ def test_entries_of_contexts_are_names_or_contexts():
         CausalPIMA(contexts=["instrument", 3]).fit(X)
 
 
-def test_interventions_are_refused(case):
+def test_interventions_are_refused_where_mixes_differ(case):
     est, X, *_ = case
-    with pytest.raises(ValueError, match="contexts do not go with interventions"):
+    with pytest.raises(ValueError, match="contexts do not go with interventions, unless"):
         clone(est).fit(X, interventions=["N1"] * 600)
+
+
+def test_interventions_direct_arrows_beside_offsets_of_labels(quick):
+    """Two sites see one mix; at one of them a was set in most samples."""
+    rng = np.random.default_rng(0)
+    site = rng.integers(2, size=600)
+    is_set = rng.random(600) < np.array([0.2, 0.7])[site]
+    a = (rng.random(600) < np.where(is_set, 0.5, 0.2)).astype(int)
+    b = (rng.random(600) < np.array([0.2, 0.8])[a]).astype(int)
+    x = rng.normal(size=(600, 5)) + 6.0 * np.stack([a, b], axis=1) @ np.eye(2, 5)
+    X = {"x": x + 4.0 * site[:, None] * [1, 0, 1, 0, 0], "site": site}
+    was_set = np.where(is_set[:, None] & [True, False], np.stack([a, b], axis=1), -1)
+    est = quick({"a": 2, "b": 2}, contexts=Context("site", mix=False), max_iter=5)
+    est.fit(X, interventions=was_set)
+    assert node_recovery(np.stack([a, b], axis=1), est.node_labels_).accuracies.min() > 0.98
+    moved = np.diff(est.offsets_["x"]["site"], axis=0)[0]
+    np.testing.assert_allclose(moved, [4, 0, 4, 0, 0], atol=0.4)
+    assert est.dag_.edges["a", "b"]["compelled"]
+    np.testing.assert_allclose(est.cpts_["a"][1], a[~is_set].mean(), atol=0.03)
 
 
 def test_a_label_of_weight_zero_alone_is_told():
@@ -262,10 +281,22 @@ def test_weights_of_a_label_are_its_mix(quick, case):
         est.weights_of(site="A")
     rng = np.random.default_rng(0)
     plain = quick(2).fit(rng.normal(size=(9, 2)))
-    with pytest.raises(ValueError, match="the fit has no contexts"):
+    with pytest.raises(ValueError, match="no context of the fit: it has none"):
         plain.weights_of(site="A")
-    with pytest.raises(ValueError, match="the fit has no contexts"):
+    with pytest.raises(ValueError, match="no context of the fit: it has none"):
         plain.sample(context={"site": "A"})
+
+
+def test_labels_that_are_stated_have_the_names_of_contexts(case):
+    est, X, *_ = case
+    few = {name: of[:3] for name, of in X.items()}
+    for asked in (
+        lambda: est.reconstruct(few, context="A"),
+        lambda: est.sample(2, context=["A"]),
+        lambda: est.harmonize(few, to="A"),
+    ):
+        with pytest.raises(TypeError, match=r"expected a mapping such as \{'instrument': 'A'\}"):
+            asked()
 
 
 def test_draws_are_samples_with_labels(case):

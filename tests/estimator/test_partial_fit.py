@@ -210,3 +210,34 @@ def test_experts_are_refused(quick):
     est = quick(experts=[None, expert]).fit(X)
     with pytest.raises(ValueError, match=r"partial_fit cannot train .* experts"):
         est.partial_fit(X)
+
+
+def chained(n, seed, set_to=None):
+    """Return modalities that show a and b, a -> b, and their outcomes; a may have been set."""
+    rng = np.random.default_rng(seed)
+    a = (rng.random(n) < 0.3).astype(int) if set_to is None else np.full(n, set_to)
+    b = (rng.random(n) < np.array([0.2, 0.8])[a]).astype(int)
+    centres = 5.0 * np.stack([a, b])[:, :, None]
+    return list(rng.normal(size=(2, n, 4)) + centres), np.stack([a, b], axis=1)
+
+
+def test_samples_in_which_a_node_was_set_say_nothing_of_its_table_later(quick):
+    """The tables, and what settles the arrow, are those of samples whose regimes are known."""
+    parts = [chained(100, 0), chained(60, 1, set_to=0), chained(60, 2, set_to=1)]
+    X = [np.concatenate(arrays) for arrays in zip(*(x for x, _ in parts), strict=True)]
+    nodes = np.concatenate([of for _, of in parts])
+    was_set = np.where(np.arange(220)[:, None] >= 100, nodes, -1)
+    was_set[:, 1] = -1
+    est = quick({"a": 2, "b": 2}, max_iter=5).fit(X, known_nodes=nodes, interventions=was_set)
+    assert est.dag_.edges["a", "b"]["compelled"]
+    further, later = chained(50, 3)
+    est.partial_fit(further).partial_fit(further)
+    assert est.dag_.edges["a", "b"]["compelled"]
+    counts = np.zeros((2, 2, 2))  # whether a was set, a, b
+    np.add.at(counts, ((was_set[:, 0] >= 0).astype(int), *nodes.T), DECAY**2)
+    np.add.at(counts[0], tuple(later.T), 1.0 + DECAY)
+    expected = counts[0].sum(axis=1)
+    assert_allclose(est.cpts_["a"], expected / expected.sum(), atol=0.01)
+    pooled = counts.sum(axis=0)
+    assert_allclose(est.cpts_["b"], pooled / pooled.sum(axis=1, keepdims=True), atol=0.01)
+    assert est._fitted.arrivals.counts.sum() == pytest.approx(counts.sum())

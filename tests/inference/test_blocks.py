@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima import CausalPIMA, Initialization
-from skcausalpima._inference import fitted_model
+from skcausalpima._inference import contexts
+from skcausalpima._inference.fitted_model import FittedModel
 from skcausalpima._model import tensors
 
 
@@ -21,16 +22,16 @@ def fitted():
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score_samples"])
 def test_that_blocks_change_nothing(fitted, method, monkeypatch):
     model, X = fitted
-    for module in (fitted_model, tensors):
+    for module in (contexts, tensors):
         monkeypatch.setattr(module, "BLOCK_ROWS", 8)
     expected = getattr(model, method)(X)
-    sizes, scaled = [], fitted_model.FittedModel.scaled
+    sizes, scaled = [], FittedModel.scaled
 
     def counted(self, modalities):
         sizes.append(modalities.n_samples)
         return scaled(self, modalities)
 
-    monkeypatch.setattr(fitted_model, "ELEMENTS_AT_ONCE", 2 * 8 * 7)
-    monkeypatch.setattr(fitted_model.FittedModel, "scaled", counted)
+    monkeypatch.setattr(contexts, "ELEMENTS_AT_ONCE", 2 * 8 * 7)
+    monkeypatch.setattr(FittedModel, "scaled", counted)
     assert_array_equal(getattr(model, method)(X), expected)
     assert sizes == [16, 16, 16, 2]
