@@ -161,9 +161,9 @@ def initialize_clusters(
         spaces = [points.numpy()]
         if scores is not None:
             spaces.append(scores.scaled)
-            if scores.outcomes is not None:
+            if scores.columns is not None:
                 classes = latent_classes(
-                    scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
+                    scores.columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
                 )
                 spaces += [of.labels for of in classes]
         fit = initialize_mixture(
@@ -214,7 +214,7 @@ def _arranged(
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
     known = initial.knowledge.known_nodes
     candidates = initial.candidates or find_candidates(
-        scores.scaled, sizes, known=known, random_state=rng, outcomes=scores.outcomes
+        scores.scaled, sizes, known=known, random_state=rng, columns=scores.columns
     )
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=known, random_state=rng
