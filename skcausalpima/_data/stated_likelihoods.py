@@ -35,13 +35,14 @@ from .table_labels import numbered_columns
 #: What is stated of a modality: "auto", a likelihood, or those of some columns.
 Stated: TypeAlias = str | Mapping[str, str]
 
-#: A text in each of more rows than this, all different, names the rows.
-MOST_WITHOUT_IDS = 20
+#: Categories name rows where there are more than this, and a row or two of each in the mean; all
+#: differ where they are stated to be categories.
+MOST_WITHOUT_IDS, ROWS_OF_A_NAME = 20, 2
 
 #: What can be wrong with columns: in words, and what to do where they are not to be left out.
 WRONG = {
-    "ids": ("as many categories as rows in {columns}, as names of rows have", ""),
-    "constant": ("one category only in {columns}", ""),
+    "ids": ("about as many categories as rows in {columns}, as names of rows have", ""),
+    "constant": ("one category only in {columns}, which is all there is", ""),
     "empty": ("no value at all in {columns}", ""),
     "counts": (
         "negative or fractional numbers in {columns}, which likelihoods states as counts",
@@ -235,11 +236,15 @@ def _find_columns(
     shared = distinct(table.ravel()) if stated == "bernoulli" and not is_frame else None
     for name, of, cells in zip(names, dtypes, table.T, strict=True):
         word = stated if isinstance(stated, str) else stated.get(name, "auto")
-        word = of.word if word == "auto" else word
-        levels, problem = _levels(cells, word, of, shared)
+        is_stated = word != "auto"
+        word = word if is_stated else of.word
+        levels, problem = _levels(cells, word, of, shared, is_stated)
         if problem:
             wrong.setdefault(problem, []).append(name)
-        columns.append(Column(name, word, of.dtype, levels))
+        is_alone = word == "ordinal" and len(levels or ()) == 1  # such a level is above no other
+        columns.append(Column(name, "categorical" if is_alone else word, of.dtype, levels))
+    if not wrong and all(len(of.levels or "ab") == 1 for of in columns):
+        wrong["constant"] = [of.name for of in columns]
     return tuple(columns), wrong
 
 
@@ -277,7 +282,7 @@ def _refused_whole(array: Kept, stated: Stated, what: str) -> str:
 
 
 def _levels(
-    cells: np.ndarray, word: str, of: Declared, shared: Sequence[Level] | None
+    cells: np.ndarray, word: str, of: Declared, shared: Sequence[Level] | None, is_stated: bool
 ) -> tuple[tuple[Level, ...] | None, str]:
     """Return the levels of a column that has some, and what is wrong with it, as in ``WRONG``."""
     if word not in LEVELLED:
@@ -296,9 +301,8 @@ def _levels(
         if len(levels) == 1 and levels[0] in (0, 1):  # as True is
             levels = [type(levels[0])(0), type(levels[0])(1)]
         return tuple(levels), "" if len(levels) == 2 else "two"
-    if len(levels) == 1:
-        return None, "constant"
-    are_ids = len(levels) > MOST_WITHOUT_IDS and len(levels) == sum(~missing_cells(cells))
+    n_rows = (1 if is_stated else ROWS_OF_A_NAME) * len(levels)
+    are_ids = len(levels) > MOST_WITHOUT_IDS and n_rows >= sum(~missing_cells(cells))
     return tuple(levels), "ids" if are_ids else ""
 
 
