@@ -14,10 +14,10 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn.utils import check_random_state
 
-from .clusters import Clustering, describe
+from .clusters import Clustering, describe, seen_rows
 
 _MAX_ITER = 200
-_TOL = 1e-6  # rise of the mean log-likelihood, in nats, below which EM ends
+_TOL = 1e-5  # rise of the mean log-likelihood, in nats, below which EM ends
 _START = 0.7  # share of one sample in what a class begins with, beside all samples
 _SAME = 1e-6  # numbers that differ by less, in their standard deviations, are the same
 
@@ -119,8 +119,8 @@ def latent_classes(
         One per start.
     """
     rng = check_random_state(random_state)
-    whole = _standardised(columns)
-    part = whole if rows is None else whole.take(rows)
+    whole, rows = _standardised(columns), seen_rows(len(points), rows, rng)
+    part = whole if len(rows) == len(points) else whole.take(rows)
     found = [_fitted(whole, part, n_classes, rng) for _ in range(n_starts)]
     found.sort(key=lambda fit: -fit[1])
     source = f"latent classes of {len(columns.first) + columns.numbers.shape[1]} columns"
