@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skcausalpima import CausalPIMA, Context, MissingValues, ModalityTransformer, MultimodalData
 from skcausalpima._repeated_fits import for_a_part
 from skcausalpima.inspection import PrototypeDisplay
+from skcausalpima.metrics import node_recovery
 
 N = 60
 ORDER = ["s", "m", "l", "xl"]
@@ -160,6 +161,24 @@ def test_a_model_that_was_kept_gives_the_same(model, frame, way, tmp_path):
     assert kept.modality_shapes_in_ == model.modality_shapes_in_
     pd.testing.assert_frame_equal(kept.impute(frame), model.impute(frame))
     pd.testing.assert_frame_equal(kept.sample(4)[0], model.sample(4)[0])
+
+
+def test_a_rare_category_without_news_costs_no_node(quick):
+    """Gaussians in principal scores lie on its few values."""
+    rng = np.random.default_rng(101)
+    truth = rng.integers(2, size=(400, 2))
+    soil, water = truth.T
+    is_rare, is_other = rng.random((2, 400)) < [[0.15], [0.1]]
+    table = {
+        "leaf": np.where(is_rare, "lobed", np.array(["narrow", "broad"])[soil]),
+        "hairy": (soil == 1) ^ is_other,
+        "nitrogen": 4.0 * soil + rng.normal(size=400),
+        "height": 4.0 * water + rng.normal(size=400),
+        "vigour": np.array(["poor", "fair", "good"])[rng.binomial(2, 0.1 + 0.8 * water)],
+        "flowers": np.log1p(rng.poisson(3 + 9 * water)),
+    }
+    model = quick((2, 2)).fit(pd.DataFrame(table))
+    assert node_recovery(truth, model.node_labels_).accuracies.min() > 0.95
 
 
 def test_containers_of_modalities(brief, frame):
