@@ -151,6 +151,26 @@ def _column(kind: str, size: float, rng: np.random.Generator) -> Numbers | Level
     return Levels(ANSWERS, np.maximum(np.diff(edges, axis=1), 1e-12), kind)
 
 
+def small_table(seed: int, n_samples: int = 400) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return six columns, and outcomes (n_samples, 2) of two nodes that move three of them each.
+
+    One has a rare category that says nothing.
+    """
+    rng = np.random.default_rng(seed)
+    soil, water = rng.integers(2, size=(2, n_samples))
+    is_rare, is_other = rng.random((2, n_samples)) < [[0.15], [0.1]]
+    answers = rng.binomial(2, np.where(water, 0.9, 0.1))
+    plants = {
+        "leaf": np.where(is_rare, "lobed", np.array(["narrow", "broad"])[soil]),
+        "hairy": (soil == 1) ^ is_other,
+        "nitrogen": 0.8 + 1.2 * soil + rng.normal(0.0, 0.3, n_samples),
+        "height": 30.0 + 16.0 * water + rng.normal(0.0, 4.0, n_samples),
+        "vigour": pd.Categorical.from_codes(answers, ["poor", "fair", "good"], ordered=True),
+        "flowers": rng.poisson(np.where(water, 12, 3)),
+    }
+    return pd.DataFrame(plants), np.column_stack([soil, water])
+
+
 class CountsLaw:
     """Counts of 200 columns: negative binomial around a share of the row's depth.
 

@@ -20,7 +20,7 @@ from .clusters import (
     max_components,
     plain_mixture,
 )
-from .latent_classes import Outcomes, latent_classes
+from .latent_classes import IndependentColumns, latent_classes
 from .many_cells import has_many_cells, search_grid
 from .matching import align_nodes, outcome_indicators, tolerated_share
 from .merging import ISOLATED_LIFT, smallest_share
@@ -83,7 +83,7 @@ def find_candidates(
     random_state: int | np.random.RandomState | None = None,
     n_candidates: int = N_CANDIDATES,
     rows: np.ndarray | None = None,
-    outcomes: Outcomes | None = None,
+    columns: IndependentColumns | None = None,
 ) -> list[Clustering]:
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
@@ -94,7 +94,7 @@ def find_candidates(
     grid :func:`has_few_samples` in d scores, k-means clusterings of the same numbers of scores join
     them; where it has in the largest number only, plain mixtures do, of one Gaussian per cell.
 
-    Where all columns are discrete, as many latent-class models join these.
+    Of tables with discrete columns as many latent-class models join these.
 
     Of many cells there is one candidate, which has its place on the grid: nodes are found first.
 
@@ -113,8 +113,8 @@ def find_candidates(
     rows : ndarray of int of shape (n_rows,), default=None
         Those that clusters are found in; what they are of all samples is returned. Not for many
         cells.
-    outcomes : Outcomes, default=None
-        Those of discrete columns, where there are no others.
+    columns : IndependentColumns, default=None
+        Those of tables, where some have levels.
 
     Returns
     -------
@@ -143,9 +143,9 @@ def find_candidates(
     elif has_few_samples(n_distinct, node_sizes, numbers[-1]):
         plain = functools.partial(plain_mixture, random_state=rng, rows=rows)
         candidates += [plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
-    if outcomes is not None:
+    if columns is not None:
         candidates += latent_classes(
-            outcomes, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
+            columns, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
         )
     return candidates
 

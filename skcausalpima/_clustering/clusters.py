@@ -120,7 +120,7 @@ def find_clusters(
     rng = check_random_state(random_state)
     latents = np.asarray(latents, dtype=float)
     scaled = _standardised(latents)
-    part = scaled[_seen_rows(len(scaled), rows, rng)]
+    part = scaled[seen_rows(len(scaled), rows, rng)]
     n_distinct = len(np.unique(part, axis=0))
     n_clusters = min(n_clusters, n_distinct)
     room = max_components(n_distinct, part.shape[1])
@@ -198,7 +198,7 @@ def plain_mixture(
     array([0.33, 0.33, 0.33])
     """
     rng = check_random_state(random_state)
-    seen, scaled = _seen_rows(len(points), rows, rng), _standardised(points)
+    seen, scaled = seen_rows(len(points), rows, rng), _standardised(points)
     labels = kmeans_labels(points, n_clusters, rng.randint(2**31 - 1), n_init=5, rows=seen)
     responsibilities = mixture_of_labels(scaled[seen], labels[seen]).responsibilities(scaled)
     n_found = responsibilities.shape[1]
@@ -222,7 +222,7 @@ def kmeans_labels(
     return kmeans.fit_predict(points) if rows is None else kmeans.fit(part).predict(points)
 
 
-def _seen_rows(n_samples: int, rows: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
+def seen_rows(n_samples: int, rows: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
     """Return the rows that a mixture is fitted to: those that are given, or some of them."""
     rows = np.arange(n_samples) if rows is None else rows
     return rows if len(rows) <= _MAX_ROWS else rows[rng.choice(len(rows), _MAX_ROWS, replace=False)]

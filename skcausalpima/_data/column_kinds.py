@@ -311,7 +311,7 @@ class ColumnTable:
 def _column(name: str, word: str, levels: Any, *dtype: Any) -> Column:
     """Return a column of plain data."""
     kept = None if levels is None else tuple(levels)
-    fits = (kept is not None) == (word in LEVELLED) and len(kept or "ab") >= 2
+    fits = (kept is not None) == (word in LEVELLED) and len(kept or "ab") > (word != "categorical")
     if not are_levels(kept or ()) or not fits or word not in LIKELIHOODS or type(name) is not str:
         raise ValueError(f"it has a column {name!r:.50} of the likelihood {word!r:.50}")
     return Column(name, word, ColumnDtype.from_list(*dtype), kept)

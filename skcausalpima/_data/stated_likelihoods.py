@@ -37,13 +37,14 @@ from .table_labels import numbered_columns
 #: What is stated of a modality: "auto", a likelihood, or those of some columns.
 Stated: TypeAlias = str | Mapping[str, str]
 
-#: A text in each of more rows than this, all different, names the rows.
-MOST_WITHOUT_IDS = 20
+#: Categories name rows where there are more than this, and a row or two of each in the mean; all
+#: differ where they are stated to be categories.
+MOST_WITHOUT_IDS, ROWS_OF_A_NAME = 20, 2
 
 #: What can be wrong with columns: in words, and what to do where they are not to be left out.
 WRONG = {
-    "ids": ("as many categories as rows in {columns}, as names of rows have", ""),
-    "constant": ("one category only in {columns}", ""),
+    "ids": ("about as many categories as rows in {columns}, as names of rows have", ""),
+    "constant": ("one category only in {columns}, which is all there is", ""),
     "empty": ("no value at all in {columns}", ""),
     "counts": (
         "negative or fractional numbers in {columns}, which likelihoods states as counts",
@@ -210,11 +211,16 @@ class _ColumnsOfFit:
         dtypes = self.dtypes or (of_array,) * len(self.names)
         for name, of, own in zip(self.names, dtypes, cells.T, strict=True):
             word = self.stated if isinstance(self.stated, str) else self.stated.get(name, "auto")
-            word = of.word if word == "auto" else word
-            levels, problem = _levels(own, word, of, shared)
+            is_stated = word != "auto"
+            word = word if is_stated else of.word
+            levels, problem = _levels(own, word, of, shared, is_stated)
             if problem:
                 wrong.setdefault(problem, []).append(name)
+            if word == "ordinal" and len(levels or ()) == 1:  # such a level is above no other
+                word = "categorical"
             columns.append(Column(name, word, of.dtype, levels))
+        if not wrong and all(len(of.levels or "ab") == 1 for of in columns):
+            wrong["constant"] = [of.name for of in columns]
         if wrong:
             self.problems.append(ValueError(_told(wrong, self.what, self.place)))
         words = wrong.get("words", ())
@@ -254,7 +260,7 @@ def _refused_whole(array: Kept, stated: Stated, what: str) -> str:
 
 
 def _levels(
-    cells: np.ndarray, word: str, of: Declared, shared: Sequence[Level] | None
+    cells: np.ndarray, word: str, of: Declared, shared: Sequence[Level] | None, is_stated: bool
 ) -> tuple[tuple[Level, ...] | None, str]:
     """Return the levels of a column that has some, and what is wrong with it, as in ``WRONG``."""
     if word not in LEVELLED:
@@ -270,13 +276,12 @@ def _levels(
     if word == "bernoulli" and len(levels) == 1 and (only := levels[0]) in (0, 1):  # as True is
         levels = [type(only)(0), type(only)(1)]
     n, problem = len(levels), ""
+    n_of_names = n if is_stated else ROWS_OF_A_NAME * n
     if n == 0:
         problem = "empty"
     elif word == "bernoulli":
         problem = "" if n == 2 else "two"
-    elif n == 1:
-        problem = "constant"
-    elif n > MOST_WITHOUT_IDS and n == sum(of is not None for of in plain(cells)):
+    elif n > MOST_WITHOUT_IDS and n_of_names >= sum(of is not None for of in plain(cells)):
         problem = "ids"
     return tuple(levels), problem
 

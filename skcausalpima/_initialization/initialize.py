@@ -156,9 +156,9 @@ def initialize_clusters(
         spaces, clusterings = [points.numpy()], list[np.ndarray]()
         if scores is not None:
             spaces.append(scores.scaled)
-            if scores.outcomes is not None:
+            if scores.columns is not None:
                 found = latent_classes(
-                    scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
+                    scores.columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
                 )
                 clusterings = [of.labels for of in found]
         starts = chain(kmeans_starts(spaces, n_cells, rng), clusterings)
@@ -203,7 +203,7 @@ def _arranged(
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
     known = initial.knowledge.known_nodes
     candidates = initial.candidates or find_candidates(
-        scores.scaled, sizes, known=known, random_state=rng, outcomes=scores.outcomes
+        scores.scaled, sizes, known=known, random_state=rng, columns=scores.columns
     )
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=known, random_state=rng

@@ -11,7 +11,7 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
-from .._clustering.latent_classes import Outcomes
+from .._clustering.latent_classes import IndependentColumns
 from .._model.tensors import TensorData
 from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
@@ -35,7 +35,7 @@ class PrincipalScores:
     whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
     scaled: np.ndarray  # (sample, component): with their standard deviations
     placed: np.ndarray  # (sample, feature): where effects of the nodes add up
-    outcomes: Outcomes | None = None  # of discrete columns, where there are no others
+    columns: IndependentColumns | None = None  # of tables that have some with levels
 
 
 def principal_scores(

@@ -21,7 +21,7 @@ from .._clustering.candidates import (
     node_labels,
 )
 from .._clustering.clusters import Clustering
-from .._clustering.latent_classes import Outcomes
+from .._clustering.latent_classes import IndependentColumns
 from .._clustering.matching import tolerated_share
 from .._clustering.rivals import NEAR_TIE, agreement_with_others
 from .._data.samples import NodeKnowledge
@@ -29,7 +29,7 @@ from .._grid import n_effects
 from .._model.setup import LeftOpen, Setup, Side, TriedSide
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
-from .discrete_outcomes import outcomes_of
+from .independent_columns import independent_columns
 from .principal_components import PrincipalScores, noise_variances, principal_scores
 
 #: A view, and other weights, must agree by so much more, in adjusted Rand indices of the nodes.
@@ -114,9 +114,9 @@ class Sides:
         return noise_variances(self.data, n_noiseless, self.seed)
 
     @cached_property
-    def outcomes(self) -> Outcomes | None:
-        """Outcomes of discrete columns; None where there are others."""
-        return outcomes_of(self.setup.spec.layouts, self.setup.units, self.data)
+    def columns(self) -> IndependentColumns | None:
+        """Columns as latent classes see them; None where these are of no use."""
+        return independent_columns(self.setup.spec.layouts, self.setup.units, self.data)
 
     def scores(self, side: Side) -> PrincipalScores:
         """Return the principal scores of the samples as a side sees them."""
@@ -124,7 +124,7 @@ class Sides:
         noise = None if side.weights is None else self.noise
         views = {m: view for m, view in self.views.items() if side.views[m] is not None}
         found = principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
-        return found if self.outcomes is None else replace(found, outcomes=self.outcomes)
+        return found if self.columns is None else replace(found, columns=self.columns)
 
     def choose(self) -> Trial | None:
         """Return the side that agrees with itself most; None where nothing is left to the data."""
@@ -186,7 +186,7 @@ def try_side(
         known=known,
         random_state=seed,
         n_candidates=n_candidates,
-        outcomes=scores.outcomes,
+        columns=scores.columns,
     )
     _, report = choose_candidate(
         candidates, scores.placed, node_sizes, known=known, random_state=seed

@@ -171,7 +171,7 @@ def _start_fold(
         random_state=rng,
         n_candidates=N_CLUSTERINGS,
         rows=rows,
-        outcomes=scores.outcomes,
+        columns=scores.columns,
     )
     chosen, report = choose_candidate(candidates, scores.placed, sizes, random_state=rng)
     found = report.arrangements[report.chosen]

@@ -206,7 +206,7 @@ def test_a_table_goes_through_plain_data():
         {"reference": -1.0},
         {"is_named": 1},
         {"columns": [["x", "gauss", None, "float64", None, False]]},
-        {"columns": [["x", "categorical", ["a"], "str", None, False]]},
+        {"columns": [["x", "ordinal", ["a"], "str", None, False]]},
         {"columns": [["x", "categorical", None, "str", None, False]]},
         {"columns": [["x", "gaussian", ["a", "b"], "str", None, False]]},
         {"columns": [["x", "bernoulli", [0, [1]], "int64", None, False]]},
@@ -235,7 +235,7 @@ DATES = pd.date_range("2020", periods=N)
             ValueError,
             r"(?s)rows in column 'id'.*\['id'\]",
         ),
-        ({"k": cells("one")}, "auto", ValueError, "one category only in column 'k'"),
+        ({"id": [f"r{k % 22}" for k in range(N)]}, "auto", ValueError, "about as many .* 'id'"),
         ({"k": categories(cells(None), ["a"])}, "auto", ValueError, "no value at all in .* 'k'"),
         ({"d": DATES}, "auto", TypeError, r"(?s)dates in column 'd'.*total_seconds\(\)"),
         ({"m": cells(1, 2, "u")}, "auto", TypeError, r"text \('u'\) among the numbers in .* 'm'"),
@@ -256,11 +256,35 @@ def test_what_is_wrong_is_told_with_the_line_to_write(wrong, likelihoods, error,
         coded(pd.DataFrame(GOOD | wrong), likelihoods)
 
 
+def test_names_of_rows_of_which_some_repeat_may_be_stated_to_be_categories():
+    names = pd.DataFrame(GOOD | {"id": [f"r{k % 22}" for k in range(N)]})
+    assert len(table_of(names, {"id": "categorical"}).columns[-1].levels) == 22
+    with pytest.raises(ValueError, match="about as many categories as rows in column 'id'"):
+        table_of(pd.DataFrame(GOOD | {"id": IDS}), {"id": "categorical"})
+    some = pd.DataFrame(GOOD | {"id": [f"r{k % 20}" for k in range(N)]})
+    assert table_of(some).words["id"] == "categorical"
+
+
+@pytest.mark.parametrize("given", [cells("s"), categories(cells("s"), ["s", "m"], ordered=True)])
+def test_a_column_of_one_category_is_one_if_there_are_others(given):
+    """As in a part of the samples, to which a search fits."""
+    frame = pd.DataFrame(GOOD | {"k": given})
+    table = table_of(frame)
+    assert table.words["k"] == "categorical"
+    assert table.columns[-1].levels == ("s",)
+    assert ColumnTable.from_dict(table.as_dict()) == table
+    elements = table.encode(np.array([[0.5, "a", "s"], [0.5, "a", "m"]], object), "X", lenient=True)
+    assert elements[0, -1] == 1.0
+    assert np.isnan(elements[1, -1])
+    with pytest.raises(ValueError, match=r"one category only in column 'k'.*(?s:.)*\['k'\]"):
+        table_of(frame[["k"]])
+
+
 def test_all_columns_that_are_wrong_are_told_at_once():
     other = {"n": cells(1.5)}
-    frame = pd.DataFrame(GOOD | {"id": IDS, "k": cells("one"), "d": DATES, "m": cells(1, 2, "u")})
+    frame = pd.DataFrame(GOOD | {"id": IDS, "k": cells(None), "d": DATES, "m": cells(1, 2, "u")})
     given = {"t": frame, "u": pd.DataFrame(GOOD | other)}
-    with pytest.raises(ValueError, match="modality 't' has as many") as told:
+    with pytest.raises(ValueError, match="modality 't' has about as many") as told:
         coded(given, {"u": {"n": "poisson", "nn": "poisson"}})
     said = str(told.value)
     for column in ("'id'", "'k'", "'d'", "'m'", "'n'", "['nn']"):
@@ -270,7 +294,7 @@ def test_all_columns_that_are_wrong_are_told_at_once():
 
 
 def test_the_lines_to_write_lead_to_a_table():
-    X = pd.DataFrame(GOOD | {"id": IDS, "k": cells("one"), "d": DATES, "m": cells(1, 2, "u")})
+    X = pd.DataFrame(GOOD | {"id": IDS, "k": cells(None), "d": DATES, "m": cells(1, 2, "u")})
     with pytest.raises(ValueError, match="What to do") as told:
         coded(X)
     lines = [of.removeprefix("    ") for of in str(told.value).splitlines() if of.startswith("  ")]

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skcausalpima import CausalPIMA, Context, MissingValues, ModalityTransformer, MultimodalData
 from skcausalpima._repeated_fits import for_a_part
 from skcausalpima.inspection import PrototypeDisplay
+from skcausalpima.metrics import node_recovery
 
 N = 60
 ORDER = ["s", "m", "l", "xl"]
@@ -89,6 +90,58 @@ def test_all_that_is_drawn_and_decoded_has_the_dtypes_that_came(model, frame, as
     assert model.predict(found).shape == (len(found),)
 
 
+def of_polars(columns):
+    polars = pytest.importorskip("polars")
+    kinds = [polars.String, polars.Boolean, polars.Float32, polars.UInt16]
+    kinds.append(polars.Enum(ORDER[:3]))
+    pairs = zip(columns.items(), kinds, strict=True)
+    return polars.DataFrame([polars.Series(name, of, dtype=kind) for (name, of), kind in pairs])
+
+
+def of_arrow(columns):
+    arrow = pytest.importorskip("pyarrow")
+    words = arrow.dictionary(arrow.int32(), arrow.string())
+    kinds = [arrow.string(), arrow.bool_(), arrow.float32(), arrow.int16(), words]
+    return of_pandas(columns, map(pd.ArrowDtype, kinds))
+
+
+def of_pandas(columns, kinds=("string", "boolean", "Float64", "Int32", "category")):
+    pairs = zip(columns.items(), kinds, strict=True)
+    return pd.DataFrame({name: pd.array(of, dtype=kind) for (name, of), kind in pairs})
+
+
+@pytest.mark.parametrize("frame_of", [of_polars, of_arrow, of_pandas])
+def test_frames_of_other_dtypes_come_back_as_they_went_in(brief, frame_of):
+    rng = np.random.default_rng(0)
+    group = np.arange(N) % 2
+    columns = {
+        "word": np.array(["p", "q"])[group],
+        "yes": rng.random(N) < 0.2 + 0.6 * group,
+        "x": rng.normal(size=N) + 3 * group,
+        "n": rng.poisson(3 + 5 * group),
+        "size": np.array(ORDER[:3])[rng.integers(3, size=N)],
+    }
+    columns = {name: of.tolist() for name, of in columns.items()}
+    for row, of in enumerate(columns.values()):
+        of[row] = None
+    table = frame_of(columns)
+    model = brief(likelihoods={"n": "poisson", "size": "ordinal"}).fit(table)
+    assert model.predict(table).shape == (N,)
+    draws, _ = model.sample(5)
+    changed, _ = model.counterfactual(table[:5], {"N1": 1})
+    filled = model.impute(table)
+    for found in (filled, model.reconstruct(table), draws, changed):
+        assert type(found) is type(table)
+        assert list(found.dtypes) == list(table.dtypes)
+        assert not any(None in found[name].to_list() for name in columns)
+    for row, (name, given) in enumerate(columns.items()):
+        cells = filled[name].to_list()
+        assert cells[:row] + cells[row + 1 :] == pytest.approx(given[:row] + given[row + 1 :])
+    sure = model.impute(table, probabilities=True)
+    assert type(sure) is type(table)
+    assert {"word=p", "yes=True", "x", "n", "size=m"} <= set(sure.columns)
+
+
 def test_spread_is_that_of_the_elements(model, frame):
     mean, std = model.reconstruct(frame[:4], return_std=True)
     assert mean.dtypes.equals(frame.dtypes)
@@ -108,6 +161,24 @@ def test_a_model_that_was_kept_gives_the_same(model, frame, way, tmp_path):
     assert kept.modality_shapes_in_ == model.modality_shapes_in_
     pd.testing.assert_frame_equal(kept.impute(frame), model.impute(frame))
     pd.testing.assert_frame_equal(kept.sample(4)[0], model.sample(4)[0])
+
+
+def test_a_rare_category_without_news_costs_no_node(quick):
+    """Gaussians in principal scores lie on its few values."""
+    rng = np.random.default_rng(101)
+    truth = rng.integers(2, size=(400, 2))
+    soil, water = truth.T
+    is_rare, is_other = rng.random((2, 400)) < [[0.15], [0.1]]
+    table = {
+        "leaf": np.where(is_rare, "lobed", np.array(["narrow", "broad"])[soil]),
+        "hairy": (soil == 1) ^ is_other,
+        "nitrogen": 4.0 * soil + rng.normal(size=400),
+        "height": 4.0 * water + rng.normal(size=400),
+        "vigour": np.array(["poor", "fair", "good"])[rng.binomial(2, 0.1 + 0.8 * water)],
+        "flowers": np.log1p(rng.poisson(3 + 9 * water)),
+    }
+    model = quick((2, 2)).fit(pd.DataFrame(table))
+    assert node_recovery(truth, model.node_labels_).accuracies.min() > 0.95
 
 
 def test_containers_of_modalities(brief, frame):
@@ -187,6 +258,13 @@ def test_tools_that_split_samples(brief, frame):
     words = search.fit(X).best_estimator_[-1].likelihoods_
     assert words["t"]["kind"] == "categorical"
     assert words["y"] == "gaussian"
+
+
+def test_a_search_goes_on_where_a_fold_has_one_category(brief, frame):
+    sorted_frame = frame.assign(word=np.where(np.arange(N) < N // 2, "rare", "usual"))
+    model = brief(missing_values=MissingValues(subset_epochs=0, unknown="missing"))
+    search = GridSearchCV(model, {"latent_dim": [2]}, cv=2, error_score="raise", refit=False)
+    assert np.isfinite(search.fit(sorted_frame).cv_results_["mean_test_score"]).all()
 
 
 def test_arrays_of_counts_and_of_yes_and_no(brief):
