@@ -12,7 +12,17 @@ from torch import Tensor
 from .._model.networks import named_network
 from .._model.spec import Network
 from .._model.tensors import TensorData
-from ..modules import Gap, MeanFieldVAE, MultimodalVAE, StructuredVAE, masked_potential
+from ..modules import (
+    Around,
+    Batch,
+    ColumnDecoder,
+    Gap,
+    MeanFieldVAE,
+    MultimodalVAE,
+    StructuredVAE,
+    masked_potential,
+    whole_modalities,
+)
 from .potentials import at_likely_points
 
 #: Rounds of encoding, decoding and filling in.
@@ -61,7 +71,8 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     """Return data with their derived views, missing elements as the model expects them.
 
     The mean of the data under the model is filled in first, then some rounds of what is decoded
-    at the posterior mean. Only the model and what is observed decide.
+    at the posterior mean, which follows from the decoder made linear around the mean of the round
+    before (Gauss and Newton). Only the model and what is observed decide.
 
     Parameters
     ----------
@@ -109,8 +120,7 @@ def _expected_points(
     points: list[Tensor] = []
     found: dict[int, list[Gap]] = {m: [] for m in gaps}
     for block in part.blocks():
-        # what was filled in counts for where the decoder is linearised, nowhere else
-        around = at_likely_points(cast(StructuredVAE, model), replace(block, gaps=None))
+        around = _linearised_at(cast(StructuredVAE, model), block, gaps)
         points.append(around.points)
         for m in gaps:
             seen = cast(tuple, block.elements)[m]
@@ -122,6 +132,39 @@ def _expected_points(
             found[m].append(Gap(partial, known, linear, location))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
+
+
+def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> Around:
+    """Return where decoders are made linear: where what they said before locates samples.
+
+    At first in the component at whose mean the observed elements are most probable: slopes far
+    from where a sample lies may lead anywhere, and encoders see rows of which half is filled in.
+    """
+    if block.gaps is not None:
+        return at_likely_points(model, block)
+    means, whole, said = model.prior.means, whole_modalities(block), 0.0
+    for m in gaps:
+        seen = cast(tuple, block.elements)[m]
+        partial = seen.any(dim=1) & ~seen.all(dim=1)
+        whole[m] &= ~partial
+        said = said + partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
+    return at_likely_points(model, replace(block, observed=whole), evidence=said)
+
+
+def _log_likelihoods_at(
+    model: StructuredVAE, m: int, points: Tensor, x: Tensor, seen: Tensor
+) -> Tensor:
+    """Return what observed elements of a modality say of a few points, up to a constant.
+
+    Of shape (n_points, n_samples), in float64.
+    """
+    decoder = model.decoders[m]
+    if isinstance(decoder, ColumnDecoder):
+        said = [decoder.likelihood(x, z[None], seen).log_likelihoods[0] for z in points]
+        return torch.stack(said).double()
+    decoded, shown = decoder(points).flatten(1).double(), seen.double()
+    errors = decoded.square() @ shown.T - 2.0 * decoded @ (shown * x).T
+    return -0.5 * errors / model.log_variances[m].double().exp()
 
 
 def _location(linear: Tensor, known: Tensor, lost: Tensor, points: Tensor) -> Tensor:
