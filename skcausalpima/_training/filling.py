@@ -71,8 +71,7 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     """Return data with their derived views, missing elements as the model expects them.
 
     The mean of the data under the model is filled in first, then some rounds of what is decoded
-    at the posterior mean, which follows from the decoder made linear around the mean of the round
-    before (Gauss and Newton). Only the model and what is observed decide.
+    at the posterior mean. Only the model and what is observed decide.
 
     Parameters
     ----------
@@ -135,20 +134,29 @@ def _expected_points(
 
 
 def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> Around:
-    """Return where decoders are made linear: where what they said before locates samples.
+    """Return where decoders are made linear.
 
-    At first in the component at whose mean the observed elements are most probable: slopes far
-    from where a sample lies may lead anywhere, and encoders see rows of which half is filled in.
+    Encoders say it of samples some modality of which is whole. Others they would see with much
+    that is filled in: these lie where what decoders said before places them, and at first in the
+    component at whose mean the observed elements are most probable.
     """
-    if block.gaps is not None:
-        return at_likely_points(model, block)
-    means, whole, said = model.prior.means, whole_modalities(block), 0.0
-    for m in gaps:
+    means, whole = model.prior.means, whole_modalities(block)
+    said = means.new_zeros(len(means), whole.shape[1]).double()
+    for m in gaps if block.gaps is None else ():
         seen = cast(tuple, block.elements)[m]
         partial = seen.any(dim=1) & ~seen.all(dim=1)
         whole[m] &= ~partial
-        said = said + partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
-    return at_likely_points(model, replace(block, observed=whole), evidence=said)
+        said += partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
+    around = at_likely_points(model, replace(block, gaps=None))
+    rows = (~whole.any(dim=0)).nonzero()[:, 0]
+    if not len(rows):
+        return around
+    part = block.take(rows)
+    if block.gaps is None:
+        part = replace(part, observed=whole[:, rows])
+    others = at_likely_points(model, part, evidence=said[:, rows])
+    pairs = zip(around, others, strict=True)
+    return Around(*(of.index_copy(0, rows, own) for of, own in pairs))
 
 
 def _log_likelihoods_at(

@@ -18,7 +18,14 @@ from skcausalpima._model.scaled_samples import DataArrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import filling
 from skcausalpima._training.block_update import variance_floors
-from skcausalpima._training.filling import _location, _log_likelihoods_at, check_decoders, filled
+from skcausalpima._training.filling import (
+    _linearised_at,
+    _location,
+    _log_likelihoods_at,
+    check_decoders,
+    filled,
+)
+from skcausalpima._training.potentials import at_likely_points
 from skcausalpima.modules import Batch, ColumnDecoder, ExpertDecoder, line
 from skcausalpima.modules._decoder_protocol import as_decoder
 
@@ -252,6 +259,20 @@ def test_bent_decoders_are_made_linear_where_samples_lie():
     off = np.abs(posterior.mean(gamma).numpy() - expected) / spread
     assert np.median(off) < 0.2
     assert np.quantile(off, 0.9) < 0.5
+
+
+@torch.no_grad()
+def test_encoders_place_samples_some_modality_of_which_is_whole():
+    _, model, data = bent_example()
+    block = data.rows(slice(None))
+    observed = block.observed.clone()
+    observed[1, :5] = True
+    block = replace(block, observed=observed)
+    found = _linearised_at(model, block, [0])
+    by_encoders = at_likely_points(model, block)
+    for one, other in zip(found, by_encoders, strict=True):
+        assert_array_equal(one[:5], other[:5])
+    assert not torch.isclose(found.points[5:], by_encoders.points[5:]).all(dim=1).any()
 
 
 @torch.no_grad()
