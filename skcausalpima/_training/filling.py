@@ -12,7 +12,17 @@ from torch import Tensor
 from .._model.networks import named_network
 from .._model.spec import Network
 from .._model.tensors import TensorData
-from ..modules import Gap, MeanFieldVAE, MultimodalVAE, StructuredVAE, masked_potential
+from ..modules import (
+    Around,
+    Batch,
+    Gap,
+    Likelihood,
+    MeanFieldVAE,
+    MultimodalVAE,
+    StructuredVAE,
+    masked_potential,
+    whole_modalities,
+)
 from .potentials import at_likely_points
 
 #: Rounds of encoding, decoding and filling in.
@@ -105,8 +115,7 @@ def _expected_points(
     points: list[Tensor] = []
     found: dict[int, list[Gap]] = {m: [] for m in gaps}
     for block in part.blocks():
-        # what was filled in counts for where the decoder is linearised, nowhere else
-        around = at_likely_points(cast(StructuredVAE, model), replace(block, gaps=None))
+        around = _linearised_at(cast(StructuredVAE, model), block, gaps)
         points.append(around.points)
         for m in gaps:
             seen = block.elements[m]
@@ -118,6 +127,48 @@ def _expected_points(
             found[m].append(Gap(partial, known, linear, location))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
+
+
+def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> Around:
+    """Return where decoders are made linear.
+
+    Encoders say it of samples some modality of which is whole. Others they would see with much
+    that is filled in: these lie where what decoders said before places them, and at first in the
+    component at whose mean the observed elements are most probable.
+    """
+    means, whole = model.prior.means, whole_modalities(block)
+    said = means.new_zeros(len(means), whole.shape[1]).double()
+    for m in gaps if block.gaps is None else ():
+        seen = block.elements[m]
+        partial = seen.any(dim=1) & ~seen.all(dim=1)
+        whole[m] &= ~partial
+        said += partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
+    around = at_likely_points(model, replace(block, gaps=None))
+    rows = (~whole.any(dim=0)).nonzero()[:, 0]
+    if not len(rows):
+        return around
+    part = block.take(rows)
+    if block.gaps is None:
+        part = replace(part, observed=whole[:, rows])
+    others = at_likely_points(model, part, evidence=said[:, rows])
+    pairs = zip(around, others, strict=True)
+    return Around(*(of.index_copy(0, rows, own) for of, own in pairs))
+
+
+def _log_likelihoods_at(
+    model: StructuredVAE, m: int, points: Tensor, x: Tensor, seen: Tensor
+) -> Tensor:
+    """Return what observed elements of a modality say of a few points, up to a constant.
+
+    Of shape (n_points, n_samples), in float64.
+    """
+    decoder = model.decoders[m]
+    if decoder.has_likelihood:
+        own = (cast(Likelihood, decoder.likelihood(x, z[None], seen)) for z in points)
+        return torch.stack([of.log_likelihoods[0] for of in own]).double()
+    decoded, shown = decoder(points).flatten(1).double(), seen.double()
+    errors = decoded.square() @ shown.T - 2.0 * decoded @ (shown * x).T
+    return -0.5 * errors / model.log_variances[m].double().exp()
 
 
 def _location(linear: Tensor, known: Tensor, lost: Tensor, points: Tensor) -> Tensor:

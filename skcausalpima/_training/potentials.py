@@ -82,14 +82,19 @@ def all_potentials(model: StructuredVAE, data: TensorData) -> tuple[Potential, T
     return Potential(linear, precision), torch.cat(points).to(data.dtype).cpu()
 
 
-def at_likely_points(model: StructuredVAE, batch: Batch, has_cells: bool = True) -> Around:
-    """Return the mean of each latent point in its most probable component, and its deviations."""
+def at_likely_points(
+    model: StructuredVAE, batch: Batch, has_cells: bool = True, evidence: Tensor | float = 0.0
+) -> Around:
+    """Return the mean of each latent point in its most probable component, and its deviations.
+
+    ``evidence`` of shape (n_components, n_samples) is what is known of components besides.
+    """
     posterior = model.posterior(batch, has_cells)
     zeros = batch.arrays[0].new_zeros(len(batch.arrays[0]), model.latent_dim)
     components = torch.zeros(len(zeros), dtype=torch.int64, device=zeros.device)
     if has_cells:
         said = model.component_evidence(batch, posterior, zeros)
-        log_joint = weight_columns(model.log_weights(batch.regime_index)) + said.total
+        log_joint = weight_columns(model.log_weights(batch.regime_index)) + said.total + evidence
         components = posterior.evidence(log_joint, batch.allowed).log_gamma.argmax(dim=0)
     points = posterior.centres(components)
     steps = posterior.covariances(components).diagonal(dim1=1, dim2=2).sqrt()

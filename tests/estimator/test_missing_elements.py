@@ -17,7 +17,7 @@ from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
-from skcausalpima.datasets import load_digits_with_curves
+from skcausalpima.datasets import load_digits_with_curves, make_lattices
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import line
 
@@ -343,3 +343,16 @@ def test_gaps_of_a_narrow_table_are_filled_well(seed):
         return np.sqrt(np.mean(np.square(((values - X) / X.std(axis=0))[missing])))
 
     assert error(filled) < error(near)
+
+
+@pytest.mark.slow
+def test_bands_hold_the_rest_of_a_curve():
+    """Where nothing but the first half of the curve is left."""
+    data = make_lattices(1000, random_state=100)
+    images, curves = data.images[:, ::2, ::2], data.curves
+    one = CausalPIMA((2, 2), random_state=100).fit([images[:300], curves[:300]])
+    half = curves[300:].copy()
+    half[:, 50:] = np.nan
+    means, stds = one.reconstruct([None, half], return_std=True, include_noise=True)
+    inside = np.abs(curves[300:] - means[1]) < 1.6449 * stds[1]
+    assert 0.86 < inside[:, 50:].mean() < 0.94

@@ -7,7 +7,10 @@ import pytest
 import torch
 from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 from small_models import small_spec
+from torch import nn
 from torch.testing import assert_close
 
 from skcausalpima._model.build import build_model
@@ -15,8 +18,16 @@ from skcausalpima._model.scaled_samples import as_arrays, from_arrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import filling
 from skcausalpima._training.block_update import variance_floors
-from skcausalpima._training.filling import _location, check_decoders, filled
-from skcausalpima.modules import Batch, ExpertDecoder, line
+from skcausalpima._training.filling import (
+    _linearised_at,
+    _location,
+    _log_likelihoods_at,
+    check_decoders,
+    filled,
+)
+from skcausalpima._training.potentials import at_likely_points
+from skcausalpima.modules import Batch, ColumnDecoder, ExpertDecoder, line
+from skcausalpima.modules._decoder_protocol import as_decoder
 
 SHAPES = ((3, 2), (4,))
 
@@ -196,6 +207,92 @@ def test_what_is_filled_in_is_decoded_where_the_sample_is_expected():
         decoded = mixture.maps[0] @ means[np.argmax(logs)] + mixture.offsets[0]
         expected = np.where(seen[0][n], x[0][n], decoded)
         assert_allclose(result.arrays[0][n], expected, atol=1e-2)
+
+
+class Bent(nn.Module):
+    """A decoder whose slopes differ from place to place, as those of the networks of a fit do."""
+
+    def __init__(self, slope, offset):
+        super().__init__()
+        self.slope, self.offset = torch.as_tensor(slope), torch.as_tensor(offset)
+
+    def forward(self, z):
+        return (z + 0.15 * z * z.abs()) @ self.slope.T + self.offset
+
+
+def bent_example(n=40):
+    """A model whose first decoder bends, and samples of which half of that modality is left."""
+    mixture, rng = LinearMixture(), np.random.default_rng(8)
+    mixture.means *= 2.0
+    model, _ = mixture.model()
+    model.decoders[0] = as_decoder(Bent(mixture.maps[0], mixture.offsets[0]))
+    cells = rng.choice(4, n, p=mixture.weights)
+    parts = ((mixture.means[c], mixture.covariances[c]) for c in cells)
+    z = np.stack([rng.multivariate_normal(*part) for part in parts])
+    arrays = [torch.zeros(n, width, dtype=torch.float64) for width in mixture.widths]
+    with torch.no_grad():
+        arrays[0] = model.decoders[0](torch.as_tensor(z)).flatten(1)
+    arrays[0] = arrays[0] + torch.as_tensor(mixture.noise[0] * rng.normal(size=(n, 6)))
+    seen = torch.tensor([True, True, True, False, False, False]).expand(n, 6)
+    observed = torch.tensor([True, False, False])[:, None].expand(3, n)
+    batch = Batch(tuple(arrays), observed, elements={0: seen})
+    return mixture, model, TensorData(batch, torch.float64)
+
+
+@torch.no_grad()
+def test_bent_decoders_are_made_linear_where_samples_lie():
+    """Latent points of samples of which a half is left, beside sums over a grid."""
+    mixture, model, data = bent_example()
+    axis = np.linspace(-9.0, 9.0, 181)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    parts = zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+    prior = np.log([w * multivariate_normal(m, s).pdf(grid) + 1e-300 for w, m, s in parts])
+    decoded = model.decoders[0](torch.as_tensor(grid)).numpy()[:, None, :3]
+    errors = np.square(data.arrays[0].numpy()[:, :3] - decoded).sum(axis=2)
+    said = logsumexp(prior, axis=0)[:, None] - 0.5 * errors / mixture.noise[0] ** 2
+    exact = np.exp(said - logsumexp(said, axis=0)).T  # (sample, point)
+    expected = exact @ grid
+    spread = np.sqrt(exact @ np.square(grid) - np.square(expected))
+    batch = filled(model, data).rows(slice(None))
+    posterior = model.posterior(batch)
+    gamma = posterior.evidence(model.prior.log_weights()).log_gamma.exp()
+    off = np.abs(posterior.mean(gamma).numpy() - expected) / spread
+    assert np.median(off) < 0.2
+    assert np.quantile(off, 0.9) < 0.5
+
+
+@torch.no_grad()
+def test_encoders_place_samples_some_modality_of_which_is_whole():
+    _, model, data = bent_example()
+    block = data.rows(slice(None))
+    observed = block.observed.clone()
+    observed[1, :5] = True
+    block = replace(block, observed=observed)
+    found = _linearised_at(model, block, [0])
+    by_encoders = at_likely_points(model, block)
+    for one, other in zip(found, by_encoders, strict=True):
+        assert_array_equal(one[:5], other[:5])
+    assert not torch.isclose(found.points[5:], by_encoders.points[5:]).all(dim=1).any()
+
+
+@torch.no_grad()
+def test_few_points_are_as_probable_as_decoders_say():
+    """Up to what is the same at all points."""
+    _, model, data = bent_example()
+    x, seen, points = data.arrays[0], data.elements[0], model.prior.means
+    found = _log_likelihoods_at(model, 0, points, x, seen)
+    batch = data.rows(slice(None))
+    rows = [model.squared_errors(batch, z.expand(len(x), -1)) for z in points]
+    exact = torch.stack([model.log_likelihoods(errors, batch.shares)[0] for errors in rows])
+    assert_close(found - found[0], exact - exact[0])
+    layout = (("gaussian", 1), ("bernoulli", 1), ("categorical", 2))
+    columns = ColumnDecoder(nn.Linear(2, 4), (4,), layout)
+    model.decoders[0] = columns.double()
+    x = torch.tensor([[0.3, 1.0, 0.0, 1.0], [-1.0, 0.0, 1.0, 0.0]]).double()
+    seen = torch.tensor([[True, False, True, True], [False, True, True, True]])
+    found = _log_likelihoods_at(model, 0, points, x, seen)
+    for row, z in zip(found, points, strict=True):
+        assert_close(row, columns.likelihood(x, z.expand(2, -1), seen).log_likelihoods[0])
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-12, 1.0, 1e12])

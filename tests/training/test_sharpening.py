@@ -11,13 +11,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from random_models import own_model
 from rank_threads import on_ranks
 from scipy.linalg import eigh
+from small_models import small_spec
 
+from skcausalpima._model.build import build_model
 from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import sharpening
 from skcausalpima._training.sharpening import sharpen_potentials
-from skcausalpima.modules import Batch
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 SETTINGS = MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=0.0)
 SHARES = torch.tensor([0.5, 0.3, 0.2]).double()[:, None, None]  # of the modalities
@@ -112,6 +114,15 @@ def test_few_samples_say_nothing_of_how_wide_potentials_are():
 
 def test_decoders_of_components_keep_theirs():
     model = own_model()
+    model.set_information(model.information / 1e6)
+    assert not sharpen_potentials(model, None, SETTINGS)
+
+
+def test_experts_keep_theirs():
+    """A formula that is flat within clusters tells no more than its slopes say."""
+    experts = [None, ExpertDecoder(line, np.arange(4.0), per="sample")]
+    spec = small_spec(((3,), (4,)), experts=experts)
+    model = build_model(spec, torch.Generator().manual_seed(0))
     model.set_information(model.information / 1e6)
     assert not sharpen_potentials(model, None, SETTINGS)
 
