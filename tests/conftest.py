@@ -1,5 +1,6 @@
 """Leave out the tests that need something this machine does not have; data and models to share."""
 
+import gc
 import os
 from functools import partial
 
@@ -25,6 +26,10 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("posix"):
                 item.add_marker(pytest.mark.skip(reason="signals, pipes, links, permissions"))
+
+
+def pytest_collection_finish():
+    gc.freeze()  # modules and tests stay until the end: no pass of the collector looks at them
 
 
 @pytest.fixture(autouse=True)
