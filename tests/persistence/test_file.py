@@ -624,7 +624,7 @@ class Special(CausalPIMA):
 
 
 def test_subclasses(pair, fitted, tmp_path):
-    est = Special(extra={"y": 1}).set_params(init="paper", structure="gradient").fit(pair)
+    est = Special(extra={"y": 1}).fit(pair)
     est.save(tmp_path / "special")
     assert_equal_estimators(est, Special.load(tmp_path / "special"), pair)
     with pytest.raises(ValueError, match="an estimator of the class 'Special', not CausalPIMA"):
