@@ -16,6 +16,8 @@ from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 
+pytestmark = pytest.mark.usefixtures("short_runs")
+
 
 def groups(n_groups, n_samples=120, distance=6.0):
     rng = np.random.default_rng(0)
