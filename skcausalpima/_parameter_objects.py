@@ -11,8 +11,8 @@ from numbers import Real
 from typing import ClassVar, TypeVar
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
+from ._compat.scikit_learn import StrOptions
 from ._naming_estimator import NamingEstimator
 from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
 from ._typing import Unchecked

@@ -7,8 +7,8 @@ from typing import TypeGuard
 
 import numpy as np
 from sklearn.utils import check_scalar
-from sklearn.utils._param_validation import HasMethods, Interval
 
+from ._compat.scikit_learn import HasMethods, Interval
 from ._typing import Unchecked
 
 #: The largest number of things: what an int of C holds.

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
-from sklearn.utils._param_validation import HasMethods, validate_params
-from sklearn.utils.validation import _num_samples
 
+from ._compat.scikit_learn import HasMethods, num_samples, validate_params
 from ._data.adapters import as_array
 from ._data.validation import as_container
 from ._model.parameters import check_node_names, check_node_sizes
@@ -272,7 +271,7 @@ def _splits(cv: Splits, X: Samples, random_state: Seed) -> list[tuple[np.ndarray
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"cv does not split X into pairs of rows: {error}") from error
-    n_samples = _num_samples(X)
+    n_samples = num_samples(X)
     splits = [(_rows(training, n_samples), _rows(other, n_samples)) for training, other in pairs]
     if len(splits) < 2:
         raise ValueError("cv must make at least two folds, whose cells can be compared, got one.")

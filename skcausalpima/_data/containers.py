@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._set_output import _get_output_config
 
+from .._compat.scikit_learn import get_output_config
 from .._typing import Samples, Unchecked
 from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
@@ -141,7 +141,7 @@ class Form:
 
         scikit-learn, which makes it (``set_output``), knows the names in one frame alone.
         """
-        if self.rows is None or _get_output_config("transform", estimator)["dense"] != "pandas":
+        if self.rows is None or get_output_config("transform", estimator)["dense"] != "pandas":
             return table
         named: Any = importlib.import_module("pandas").DataFrame(table, index=self.rows)
         return named

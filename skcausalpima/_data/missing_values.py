@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,7 +11,6 @@ from .._typing import Unchecked
 from .adapters import as_array
 from .arrays import Rows, flat_rows, missing_rows, value_blocks
 from .on_disk import Kept, OnDisk, refuse_on_disk
-from .ranks import ALONE, Ranks
 from .table_labels import Columns
 
 #: Smallest share of the samples that the model is learned from.
@@ -297,7 +296,9 @@ def same_values(first: Kept | None, second: Kept | None, seen: np.ndarray) -> bo
     return np.array_equal(first, second, equal_nan=numbers)
 
 
-def complete_enough(observed: np.ndarray, ranks: Ranks = ALONE) -> np.ndarray | None:
+def complete_enough(
+    observed: np.ndarray, total_of: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> np.ndarray | None:
     """Return the samples that the model is learned from; the others learn from the model.
 
     These are the samples with the most modalities: the complete ones if they are at least a fifth
@@ -307,8 +308,8 @@ def complete_enough(observed: np.ndarray, ranks: Ranks = ALONE) -> np.ndarray | 
     ----------
     observed : ndarray of bool of shape (n_modalities, n_samples)
         True where a sample has the modality.
-    ranks : Ranks, default=ALONE
-        Who has further samples, of which these are counted as one set.
+    total_of : callable, default=numpy.asarray
+        Returns numbers of all samples, from those of these samples.
 
     Returns
     -------
@@ -324,10 +325,10 @@ def complete_enough(observed: np.ndarray, ranks: Ranks = ALONE) -> np.ndarray | 
     >>> complete_enough(np.ones((2, 3), dtype=bool))
     """
     counts = observed.sum(axis=0)
-    n_all, *n_with = ranks.sum(np.array([observed.shape[1], *observed.sum(axis=1)])).tolist()
+    n_all, *n_with = total_of(np.array([observed.shape[1], *observed.sum(axis=1)])).tolist()
     for level in range(len(observed), -1, -1):
         rows = np.flatnonzero(counts >= level)
-        n_rows, *n_left = ranks.sum(np.array([len(rows), *observed[:, rows].sum(axis=1)])).tolist()
+        n_rows, *n_left = total_of(np.array([len(rows), *observed[:, rows].sum(axis=1)])).tolist()
         covered = all(left > 0 for left, n in zip(n_left, n_with, strict=True) if n > 0)
         if covered and n_rows >= SMALLEST_SHARE * n_all:
             break

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.utils import Bunch, check_consistent_length
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    process_routing,
-)
-from sklearn.utils.metaestimators import _BaseComposition, available_if
+from sklearn.utils import Bunch, Tags, check_consistent_length
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .._compat.scikit_learn import BaseComposition, raise_for_params
+from .._typing import Samples, Several, Unchecked, Values
 from .containers import container_of
 from .multimodal_data import MultimodalData
 from .recipes import describe
 from .several import Expected, read_several
 from .table_labels import check_columns, columns_of, named_columns
-from .transform_one import check_transformers, fit_part, kept_dtypes, transformed
+from .transform_one import Transformer, check_transformers, fit_part, kept_dtypes, transformed
 from .validation import check_samples
 
+#: Transformers as scikit-learn's compositions have them.
+Pairs: TypeAlias = list[tuple[str, Any]]
 
-def _all_parts_invert(self):
+
+def _all_parts_invert(self: ModalityTransformer) -> bool:
     """Raise an AttributeError that names the part without an inverse."""
     parts = getattr(self, "transformers_", None)
     if parts is None:
@@ -40,7 +43,7 @@ def _all_parts_invert(self):
     return True
 
 
-class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Apply a transformer to each modality.
 
     This is scikit-learn's :class:`~sklearn.compose.ColumnTransformer` for modalities: each is
@@ -121,11 +124,13 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
     MultimodalData(20 samples, image: (2,) float64)
     """
 
-    def __init__(self, transformers, remainder="passthrough"):
+    def __init__(
+        self, transformers: Mapping[str, Transformer], remainder: Transformer = "passthrough"
+    ) -> None:
         self.transformers = transformers
         self.remainder = remainder
 
-    def fit(self, X, y=None, **params):
+    def fit(self, X: Several, y: ArrayLike | None = None, **params: Unchecked) -> Self:
         """Fit the transformers.
 
         Parameters
@@ -164,11 +169,13 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         >>> ModalityTransformer({"image": PCA(2)}).fit(X).transformers_
         {'image': PCA(n_components=2), 'mass': 'passthrough'}
         """
-        _raise_for_params(params, self, "fit")
+        raise_for_params(params, self, "fit")
         self._fit_transform(X, y, process_routing(self, "fit", **params))
         return self
 
-    def fit_transform(self, X, y=None, **params):
+    def fit_transform(
+        self, X: Several, y: ArrayLike | None = None, **params: Unchecked
+    ) -> MultimodalData:
         """Fit the transformers and transform the same samples.
 
         Parameters
@@ -198,10 +205,10 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         >>> ModalityTransformer({"image": PCA(2)}).fit_transform(X)
         MultimodalData(9 samples, image: (2,) float64, mass: (1,) float64)
         """
-        _raise_for_params(params, self, "fit_transform")
+        raise_for_params(params, self, "fit_transform")
         return self._fit_transform(X, y, process_routing(self, "fit_transform", **params))
 
-    def transform(self, X):
+    def transform(self, X: Several) -> MultimodalData:
         """Transform each modality.
 
         Parameters
@@ -237,7 +244,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         return transformed(data, self._parts, "transform")
 
     @available_if(_all_parts_invert)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Samples) -> MultimodalData:
         """Undo ``transform``, where every transformer has an inverse.
 
         Parameters
@@ -269,11 +276,11 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         check_is_fitted(self)
         names, shapes = list(self._parts), [part.shape_out for part in self._parts.values()]
         if len(names) == 1 and container_of(X) == "single":
-            X = {names[0]: X}
+            X = {names[0]: cast(ArrayLike, X)}
         data = _read(X, Expected(names, shapes, "ModalityTransformer returns"))
         return transformed(data, self._parts, "inverse_transform")
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Unchecked = None) -> np.ndarray:
         """Return names of the columns of ``transform(X).to_flat()``.
 
         Parameters
@@ -300,7 +307,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         names = [name for part in self._parts.values() for name in part.column_names()]
         return np.array(names, dtype=object)
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: whatever is asked for, ``transform`` returns a MultimodalData.
 
         It is here so that the steps after this one can be set by ``Pipeline.set_output``.
@@ -333,7 +340,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
             )
         return self
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> Values:
         """Return the parameters.
 
         Parameters
@@ -359,7 +366,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         """
         return self._get_params("_named_parts", deep=deep)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Unchecked) -> Self:
         """Set parameters, or replace transformers by name.
 
         Parameters
@@ -387,21 +394,21 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
                             transformers={'image': PCA(n_components=3)})
         """
         if "transformers" in params:  # first, for the other names are about the new ones
-            self.transformers = params.pop("transformers")
+            self.transformers = cast(Mapping, params.pop("transformers"))
         return self._set_params("_named_parts", **params)
 
     @property
-    def _named_parts(self):
+    def _named_parts(self) -> Pairs:
         """The transformers as scikit-learn's compositions have them: a list of pairs."""
         given = self.transformers
         return list(given.items()) if isinstance(given, Mapping) else given
 
     @_named_parts.setter
-    def _named_parts(self, pairs):
+    def _named_parts(self, pairs: Pairs) -> None:
         self.transformers = dict(pairs)
 
     @property
-    def named_transformers_(self):
+    def named_transformers_(self) -> Bunch:
         """The fitted transformers, by attribute.
 
         Examples
@@ -416,7 +423,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         """
         return Bunch(**self.transformers_)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return which metadata the transformers request.
 
         Returns
@@ -446,20 +453,20 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
             router.add(method_mapping=mapping, **{name: part})
         return router
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False  # a table does not say which modality is which
         tags.input_tags.allow_nan = True
         return tags
 
-    def _sk_visual_block_(self):
+    def _sk_visual_block_(self) -> Any:
         """Draw what a ColumnTransformer of the same parts draws."""
         parts = getattr(self, "transformers_", self.transformers)
         remainder = "drop" if hasattr(self, "transformers_") else self.remainder
         columns = [(str(name), part, [name]) for name, part in parts.items()]
         return ColumnTransformer(columns, remainder=remainder)._sk_visual_block_()
 
-    def _fit_transform(self, X, y, routed):
+    def _fit_transform(self, X: Several, y: ArrayLike | None, routed: Values) -> MultimodalData:
         """Fit clones; set attributes only when all have been fitted."""
         data = _read(X)
         chosen = self._choose(data)
@@ -476,16 +483,16 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         self.transformers_ = {
             name: parts[name].transformer if name in parts else "drop" for name in chosen
         }
-        self.n_features_in_ = sum(int(np.prod(shape)) for shape in data.modality_shapes)
+        self.modality_shapes_in_ = cast(list[tuple[int, ...]], data.modality_shapes)
+        self.n_features_in_ = sum(map(math.prod, self.modality_shapes_in_))
         self.n_modalities_in_ = len(data.names)
         self.modality_feature_names_in_ = named_columns(data.names, data._columns)
         self.modality_names_in_ = np.array(data.names, dtype=object)
-        self.modality_shapes_in_ = data.modality_shapes
         found = MultimodalData(results, observed=data[:, list(parts)]._observed)
         columns = [part.columns_out for part in parts.values()]
         return found._with_columns(columns, kept_dtypes(data, parts.values()))
 
-    def _choose(self, data):
+    def _choose(self, data: MultimodalData) -> dict[str, Transformer]:
         """Return the transformer of each modality, after checks of the parameters."""
         check_transformers(self.transformers, self.remainder, data.names)
         self._validate_names(list(self.transformers))
@@ -498,7 +505,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         return {name: self.transformers.get(name, self.remainder) for name in data.names}
 
 
-def _read(X, expected=None):
+def _read(X: Samples, expected: Expected | None = None) -> MultimodalData:
     """Return several modalities in the order that is expected, whatever is in them."""
     container = container_of(X)
     if container == "single":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,12 +43,6 @@ class Ranks:
         """Return the sum over ranks of a tensor, in new memory if there are several."""
         return value
 
-    def totals(self, record: Value) -> Value:
-        """Return a record of tensors (a dataclass) with the sum over ranks of each."""
-        fields: Any = record
-        sums = {name: self.total(of) for name, of in vars(fields).items()}
-        return replace(fields, **sums)
-
     def sum(self, value: np.ndarray) -> np.ndarray:
         """Return the same of an array, in double precision if there are several."""
         if not self.are_several:
@@ -82,8 +75,6 @@ class Ranks:
 
     def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean over the rows of all ranks, by weight."""
-        if not self.are_several:
-            return float(np.average(values, weights=weights))
         weights = np.ones(len(values)) if weights is None else weights.astype(np.float64)
         above, below = self.sum(np.array([weights @ values, weights.sum()])).tolist()
         return above / below

@@ -9,8 +9,9 @@ from numbers import Number
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, check_non_negative
+from sklearn.utils.validation import check_non_negative
 
+from .._compat.scikit_learn import check_sample_weight
 from .adapters import as_array
 from .arrays import flat_rows
 from .on_disk import OnDisk
@@ -147,7 +148,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray
     if not isinstance(sample_weight, Number):
         sample_weight = as_array(sample_weight, "sample_weight")
     try:
-        weights = _check_sample_weight(sample_weight, np.empty(n_samples), dtype=np.float64)
+        weights = check_sample_weight(sample_weight, np.empty(n_samples), dtype=np.float64)
     except (OverflowError, TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"sample_weight must hold one finite number per sample: {error}") from error

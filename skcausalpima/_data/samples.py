@@ -163,7 +163,7 @@ class FitSamples:
     @property
     def core(self) -> np.ndarray | None:
         """Numbers of the rows that the model is learned from; None for all."""
-        return complete_enough(self.modalities.observed, self.ranks)
+        return complete_enough(self.modalities.observed, self.ranks.sum)
 
     @property
     def n_core_rows(self) -> int:

@@ -203,9 +203,7 @@ class ModalityScaler:
         return replace(self, centre=uncentred).inverse_transform(arrays)
 
     def log_jacobian(
-        self,
-        observed: np.ndarray,
-        elements: Sequence[np.ndarray | None] | None = None,
+        self, observed: np.ndarray, elements: Mapping[int, np.ndarray] | None = None
     ) -> np.ndarray:
         """Return what turns log-densities of scaled data into those of the data in user's units.
 
@@ -213,8 +211,8 @@ class ModalityScaler:
         ----------
         observed : ndarray of shape (n_modalities, n_samples), dtype bool
             Which modalities of which samples count.
-        elements : sequence of (ndarray of shape (n_samples, width), dtype bool, or None)
-            Per modality which elements count; None for all.
+        elements : mapping of int to ndarray of bool of shape (n_samples, width), default=None
+            Which elements count, by number of the modality, where not all do.
 
         Returns
         -------
@@ -230,9 +228,8 @@ class ModalityScaler:
                 part[~is_number] = 0.0
         shares = observed.astype(np.float64)
         total = np.array([part.sum() for part in per_element]) @ shares
-        for part, seen in zip(per_element, elements or (), strict=elements is not None):
-            if seen is not None:  # some samples are observed in part
-                total -= (~seen & seen.any(axis=1, keepdims=True)) @ part.ravel()
+        for m, seen in (elements or {}).items():  # some samples are observed in part
+            total -= (~seen & seen.any(axis=1, keepdims=True)) @ per_element[m].ravel()
         return total
 
 

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline, _fit_transform_one
-from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.validation import _check_method_params
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
+from .._compat.scikit_learn import check_method_params, fit_transform_one, safe_indexing
 from .adapters import as_modality
 from .column_dtypes import Dtypes
 from .missing_values import observed_rows
@@ -196,13 +196,13 @@ def fit_part(
         )
     if not present.all():
         rows = np.flatnonzero(present)
-        y = None if y is None else _safe_indexing(y, rows)
-        params = {of: _check_method_params(present, given, rows) for of, given in params.items()}
+        y = None if y is None else safe_indexing(y, rows)
+        params = {of: check_method_params(present, given, rows) for of, given in params.items()}
     transformer = clone(transformer)
     given = shape if _takes_any_shape(transformer) else (math.prod(shape),)
 
     def fit_transform(rows: np.ndarray) -> np.ndarray:
-        return _fit_transform_one(transformer, rows, y, None, params=params)[0]
+        return fit_transform_one(transformer, rows, y, None, params=params)[0]
 
     result = _call(fit_transform, _rows(array, present, given), name, transformer)
     returned = shape_out = result.shape[1:]

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._contexts.fitted import FittedContexts
 from .._contexts.identification import doubts
-from .._data.sample_weight import TrainingRows, weighted_mean
+from .._data.sample_weight import TrainingRows
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
@@ -99,7 +99,10 @@ def fitted_state(
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
         reference = _tail_reference(fitted, data, best.held_out)
-        bound = _mean_bound(fitted.bounds(data, samples.modalities.observed), samples)
+        bounds = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # checked below
+            bound = data.mean_of(bounds, samples.weights)
+        check_finite(torch.tensor(bound, dtype=torch.float64), "bounds of the samples")
     return FittedState(
         spec=spec,
         numbers=best.state,
@@ -173,7 +176,7 @@ def _phases(
 
 def _cells(probabilities: np.ndarray, data: TensorData, node_sizes: Sequence[int]) -> np.ndarray:
     """Return the cell of each component: those that hold samples come first, in C order."""
-    occupied = np.unique(data.ranks.gathered(np.unique(probabilities.argmax(axis=1))))
+    occupied = np.unique(data.rows_of_all(np.unique(probabilities.argmax(axis=1))))
     empty = np.setdiff1d(np.arange(NodeGrid(tuple(node_sizes)).n_cells), occupied)
     return np.concatenate([occupied, empty])
 
@@ -186,22 +189,10 @@ def _separation(
     data: TensorData,
 ) -> SimpleNamespace:
     """Report how well components are separated and filled, and how sure outcomes are."""
-    occupancy = data.ranks.sum(np.bincount(labels, samples.weights, len(fitted.means)))
+    occupancy = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
     likeliest = _of_likeliest_outcomes(probabilities, NodeGrid(fitted.model.prior.node_sizes))
-    certainty = np.array([data.ranks.mean(column, samples.weights) for column in likeliest.T])
+    certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest.T])
     return separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty)
-
-
-def _mean_bound(bounds: np.ndarray, samples: FitSamples) -> float:
-    """Return the mean bound of the samples of all ranks."""
-    values = bounds.astype(np.float64)
-    told, ranks = "bounds of the samples", samples.ranks
-    if ranks.are_several:
-        mean = ranks.mean(values, samples.weights)
-        check_finite(torch.tensor(mean, dtype=torch.float64), told)
-        return mean
-    check_finite(torch.from_numpy(values), told)
-    return weighted_mean(values, samples.weights)
 
 
 def _tail_reference(
@@ -213,7 +204,7 @@ def _tail_reference(
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
     rows = reference_rows(data.n_samples, weights, data.n_samples / data.n_of_all)
     found = fitted.tail_reference(data.subset(torch.as_tensor(rows, device=data.device)))
-    return [np.sort(data.ranks.gathered(values)) for values in found]
+    return [np.sort(data.rows_of_all(values)) for values in found]
 
 
 def _labels_of_all(
@@ -249,7 +240,7 @@ def _arrivals(
         counts = probabilities.sum(axis=0, dtype=np.float64)
     else:
         counts = weights.astype(np.float64) @ probabilities.astype(np.float64)
-    counts = data.ranks.sum(counts)
+    counts = data.total_of(counts)
     return Arrivals(
         counts=np.ascontiguousarray(counts),
         n_elements=data.n_elements.double().cpu().numpy(),

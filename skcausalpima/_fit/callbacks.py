@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._data.ranks import Ranks
 from .._model.setup import Setup
 from .._state.stored import save_checkpoint
 from .._state.training import BegunFit, BegunRun
@@ -194,8 +193,8 @@ class Watch:
         One for each run, or none.
     is_continued : bool
         Whether the run is continued.
-    ranks : Ranks
-        Who fits together. The first one alone prints.
+    is_first : bool
+        Whether this process, of those that fit together, is the one that prints.
     """
 
     setup: Setup
@@ -203,7 +202,7 @@ class Watch:
     interruption: Interruption
     tasks: Sequence[TaskListener]
     is_continued: bool
-    ranks: Ranks
+    is_first: bool
 
     def observer(self, number: int) -> Observer:
         """Return the observer of a run, by its number from 1."""
@@ -211,7 +210,7 @@ class Watch:
         if self.n_runs > 1:
             label = f"start {number} of {self.n_runs}"
         listeners: list[Listener] = list(self.tasks[number - 1 : number])
-        if verbose and self.ranks.rank == 0:
+        if verbose and self.is_first:
             listeners.append(Screen(verbose, label))
         return Observer(
             listeners=listeners,
@@ -220,7 +219,6 @@ class Watch:
             scaler=self.setup.scaler,
             run=number,
             n_runs=self.n_runs,
-            ranks=self.ranks,
         )
 
 

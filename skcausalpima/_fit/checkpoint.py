@@ -140,7 +140,7 @@ def run_state(
         _resume_progress(stored, model, progress)
         start = _resumed_start(stored.start, data)
     else:  # bounds of other data cannot be compared
-        order = held_out_first(data.n_samples, fraction, rng)
+        order = held_out_first(data, fraction, rng)
     return RunState(
         model=model,
         generator=generator,
@@ -234,7 +234,7 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
 
     Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
     """
-    masks = data.elements or ()
+    masks = [data.elements.get(m) for m in range(len(data.arrays) if data.elements else 0)]
     pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
     values = (a if seen is None else a.masked_fill(~seen, 0.0) for a, seen in pairs)
     tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)

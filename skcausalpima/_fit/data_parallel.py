@@ -32,34 +32,30 @@ OF_THE_RANK = ("device", "n_jobs", "verbose")
 KEPT_BY_EACH = ("labels", "spec")
 
 
-def begun_by_all(asks: Callable[[bool | str], Ranks]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator: a fit whose parameters are wrong on one rank ends on all of them.
+def begun_by_all(fit: Callable[P, R], asks: Callable[[bool | str], Ranks]) -> Callable[P, R]:
+    """Return a fit that ends on all ranks if its parameters are wrong on one of them.
 
     ``asks`` returns the ranks that there are, see :func:`process_group`.
     """
+    signature = inspect.signature(fit)
 
-    def decorate(fit: Callable[P, R]) -> Callable[P, R]:
-        signature = inspect.signature(fit)
+    @functools.wraps(fit)
+    def begun(*args: P.args, **kwargs: P.kwargs) -> R:
+        estimator: Any = args[0]
+        is_further = fit.__name__ == "partial_fit"
+        if is_further and not estimator.__sklearn_is_fitted__():
+            return fit(*args, **kwargs)  # which begins a fit
+        ranks = asks(getattr(estimator.device, "distributed", "auto"))
+        if ranks.are_several:
+            with ranks.joined(), ranks.together():
+                signature.bind(*args, **kwargs)
+                estimator._validate_params()
+                check_ranks(ranks, parameters_of(estimator))
+                if is_further:
+                    check_alone(ranks, "partial_fit")
+        return fit(*args, **kwargs)
 
-        @functools.wraps(fit)
-        def begun(*args: P.args, **kwargs: P.kwargs) -> R:
-            estimator: Any = args[0]
-            is_further = fit.__name__ == "partial_fit"
-            if is_further and not estimator.__sklearn_is_fitted__():
-                return fit(*args, **kwargs)  # which begins a fit
-            ranks = asks(getattr(estimator.device, "distributed", "auto"))
-            if ranks.are_several:
-                with ranks.joined(), ranks.together():
-                    signature.bind(*args, **kwargs)
-                    estimator._validate_params()
-                    check_ranks(ranks, parameters_of(estimator))
-                    if is_further:
-                        check_alone(ranks, "partial_fit")
-            return fit(*args, **kwargs)
-
-        return begun
-
-    return decorate
+    return begun
 
 
 def check_ranks(ranks: Ranks, params: SimpleNamespace) -> None:
@@ -70,13 +66,10 @@ def check_ranks(ranks: Ranks, params: SimpleNamespace) -> None:
     ValueError
         Says what, and what to do.
     """
-    refused = {
-        "warm_start=True": bool(params.warm_start),
-        f"n_jobs={params.n_jobs}": params.n_init > 1 and params.n_jobs not in (None, 1),
-    }
-    for what, is_asked in refused.items():
-        if is_asked:
-            check_alone(ranks, what)
+    if params.warm_start:
+        check_alone(ranks, "warm_start=True")
+    if params.n_init > 1 and params.n_jobs not in (None, 1):
+        check_alone(ranks, f"n_jobs={params.n_jobs}")
 
 
 def check_experts(ranks: Ranks, spec: ModelSpec) -> None:

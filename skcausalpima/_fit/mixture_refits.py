@@ -28,7 +28,7 @@ from .._inference.kept_models import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.mixture import in_components, updated_components
 from .._model.objects import parameters_of
-from .._model.scaled_samples import as_tensors, fit_data
+from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
@@ -228,7 +228,8 @@ class MixtureRefits:
     @property
     def samples(self) -> _Samples:
         """What the encoders say."""
-        return _Samples(*as_tensors(self._arrays, "cpu"))
+        tensors: Any = (None if of is None else torch.as_tensor(of) for of in self._arrays)
+        return _Samples(*tensors)
 
     @property
     def regimes(self) -> list[tuple[int, ...]]:

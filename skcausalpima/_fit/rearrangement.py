@@ -16,7 +16,6 @@ from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import RunState, initialize_graph
-from .._model.ranks import all_rows
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.filling import filled
@@ -70,7 +69,7 @@ def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) 
     ``core`` are those that the model is learned from; (n_components, n_samples).
     """
     found = sample_posterior(model, filled(model, start.of(core)))
-    return all_rows(found.cells, core.ranks).T
+    return core.rows_of_all(found.cells).T
 
 
 def share_moved(probabilities: Tensor, start: StartingCells) -> float:

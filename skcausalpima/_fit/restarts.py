@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import initialize_run
-from .._model.scaled_samples import DataArrays
+from .._model.scaled_samples import as_arrays, from_arrays
 from .._model.setup import Setup
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
@@ -50,8 +50,8 @@ class Shared:
     ----------
     setup : Setup
         What parameters and data determine.
-    data, initial_data : DataArrays
-        What is trained on, and what clusters are first found on.
+    data, initial_data : TensorData
+        What is trained on, and what clusters are first found on, as arrays.
     of_start : dict
         What else there is of the latter: fields of :class:`InitialSample`.
     watch : Watch
@@ -65,8 +65,8 @@ class Shared:
     """
 
     setup: Setup
-    data: DataArrays
-    initial_data: DataArrays
+    data: TensorData
+    initial_data: TensorData
     of_start: Values
     watch: Watch
     process: int
@@ -95,12 +95,12 @@ def best_run(
     if len(seeds) == 1:
         only = run(setup, data, initial, seeds[0], watch.observer(1), begun)
         return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
-    arrays = DataArrays.of(data)
+    arrays = as_arrays(data)
     of_start = {n: v for n, v in vars(initial).items() if n not in ("data", "candidates")}
     shared = Shared(
         setup=setup,
         data=arrays,
-        initial_data=arrays if initial.data is data else DataArrays.of(initial.data),
+        initial_data=arrays if initial.data is data else as_arrays(initial.data),
         of_start=of_start,
         watch=watch,
         process=os.getpid(),
@@ -133,11 +133,9 @@ def _outcomes(
     calls = (delayed(_run_one)(shared, seed, number) for number, seed in enumerate(seeds, 1))
     with telling_workers(shared.watch.interruption):
         try:
-            if shared.data.ranks.are_several:  # whose process group workers are not in
-                run_all = Parallel(n_jobs=1, backend="sequential")
-            else:
-                run_all = Parallel(n_jobs=n_jobs, mmap_mode="c")
-            done = list(run_all(calls))
+            # Workers would not be in the process group of ranks.
+            backend = "sequential" if shared.data.is_distributed else None
+            done = list(Parallel(n_jobs=n_jobs, mmap_mode="c", backend=backend)(calls))
         except Exception as error:
             if shared.watch.interruption.requested:  # workers that had not begun end of it, too
                 raise KeyboardInterrupt from error
@@ -181,7 +179,8 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
         return None
     try:
         with precision_of(shared.setup.device):
-            data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
+            tables = shared.data, shared.initial_data
+            data, initial_data = (from_arrays(of, shared.setup.device) for of in tables)
             initial = InitialSample(data=initial_data, **shared.of_start)
             return run(shared.setup, data, initial, seed, observer)
     except DivergenceError as error:

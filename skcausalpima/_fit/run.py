@@ -141,7 +141,8 @@ def _train_and_select_graph(
         return begun_run(state, training_state(setup, state, fingerprint()))
 
     observer = progress.observer
-    observer.snapshot = lambda: end_of_copy(setup, state, samples)
+    if not core.is_distributed:  # it would need all processes at once
+        observer.snapshot = lambda: end_of_copy(setup, state, samples)
     observer.standing = standing
     epochs(progress, training, state.update, state.generator, held_out)
     observer.standing, checkpoint = None, None
@@ -279,7 +280,7 @@ def _with_others(
     prior, others = state.model.prior, filled(state.model, others)
     gamma = others.samples.weighted(sample_posterior(state.model, others, encoders).cells.T)
     of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
-    total = counts + others.ranks.total(of_others)
+    total = counts + others.total_of(of_others)
     if setup.graph.structure == "refined":
         return select_graph(prior, total, setup.graph, state.rng)
     return refit_tables(prior, total, graph)

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 from typing import ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from .._compat.scikit_learn import fit_context
 from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
@@ -113,14 +114,14 @@ class Following:
             interruption=self.interruption,
             tasks=tasks,
             is_continued=is_continued,
-            ranks=self.ranks,
+            is_first=self.ranks.rank == 0,
         )
 
 
 def fitting(fit: Callable[P, R]) -> Callable[P, R]:
     """Return a method that fits as scikit-learn's do, if parameters are right on all ranks."""
-    checked: Callable[P, R] = _fit_context(prefer_skip_nested_validation=True)(fit)
-    return begun_by_all(lambda asked: process_group(asked))(checked)
+    checked: Callable[P, R] = fit_context(prefer_skip_nested_validation=True)(fit)
+    return begun_by_all(checked, lambda asked: process_group(asked))
 
 
 @contextmanager
@@ -201,7 +202,6 @@ def fit_further(
     following: Following,
 ) -> FittedState:
     """Return what a fit leaves that goes on from where the last one stood."""
-    check_alone(following.ranks, "warm_start=True")
     check_target(call.y)
     assert before.training is not None, "there is where to go on from"
     setup, samples, given = set_up_further(estimator, before, params, call)
@@ -226,7 +226,6 @@ def fit_arrivals(
     following: Following,
 ) -> FittedState:
     """Return what is left of a fitted model that has learned from further samples."""
-    check_alone(following.ranks, "partial_fit")
     check_target(call.y)
     setup, samples, given = set_up_further(estimator, before, params, call)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"

@@ -75,7 +75,7 @@ def _statistics(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> 
         )
         for rows, part in data.parts()
     )
-    return data.ranks.totals(functools.reduce(operator.add, sums))
+    return data.total_of(functools.reduce(operator.add, sums))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ import torch
 from .._clustering.clusters import Clustering
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
-from .._model.scaled_samples import DataArrays, fit_data
+from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
 from .column_noise import unlike_spreads
@@ -81,11 +81,7 @@ def initial_sample(
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
-    places = None
-    if data.ranks.are_several:
-        places = data.ranks.places(data.n_samples)
-        knowledge = knowledge.gathered(data.ranks, data.n_samples)
-        data = DataArrays.of(data).gathered().to_tensors()
+    data, knowledge, places = data.of_all(knowledge)
     scores, views, candidates = None, fit_views(setup, data, seed), []
     if setup.training.initialization.method != "paper":
         sides = Sides(setup, knowledge, data, views, seed)
@@ -150,9 +146,9 @@ def _some_rows(
     ``rows`` are those that count at all, None for all. All ranks have as large a part.
     """
     n_here = data.n_samples if rows is None else len(rows)
-    n_rows, n_cells = int(data.ranks.sum(np.array(n_here))), math.prod(setup.spec.node_sizes)
+    n_rows, n_cells = int(data.total_of(np.array(n_here))), math.prod(setup.spec.node_sizes)
     n_some = min(MAX_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
-    is_copied = data.is_streamed or data.ranks.are_several
+    is_copied = data.is_streamed or data.is_distributed
     if is_copied:
         width = sum(array.shape[1] for array in data.arrays)
         n_some = min(n_some, max(MIN_ROWS, MAX_ELEMENTS // width))

@@ -19,7 +19,6 @@ from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
 from .._model.networks import check_modules
-from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -90,25 +89,19 @@ def initialize_run(
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names
     model = initial_model(setup, initial, generator, rng)
-    check_modules_of_ranks(model, data.ranks)
-    as_on_first(model, data.ranks)
-    own = rng
-    if data.ranks.are_several:  # each draws for its own samples, but for gradient steps
-        data.ranks.common = torch.Generator()
-        data.ranks.common.set_state(generator.get_state())
-        own = np.random.RandomState([seed, data.ranks.rank])
-        generator.manual_seed(own.randint(2**31 - 1))
+    data.adopt(model)
+    own = data.own_draws(generator, seed) or rng
     update = block_update(setup, data)
     optimizer = pretrain(model, data, settings, update, generator, observer)
     observer.interruption.check()
     fraction = settings.steps.validation_fraction
-    order = held_out_first(data.n_samples, fraction, own, data.ranks)
+    order = held_out_first(data, fraction, own)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
         found = initialize_clusters(setup, initial, model, rng)
         gamma, floors = found.responsibilities, update.variance_floors
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
-    as_on_first(model, data.ranks)
+    data.adopt(model)
     progress = new_phase(settings, model, observer)
     progress.follow(optimizer)
     update = update_for_given_graph(update, setup)

@@ -32,7 +32,7 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
     TensorData
         The data themselves where no element is missing. Modalities that samples lack stay zeros.
     """
-    if data.elements is None:
+    if not data.elements:
         return data
     widths = [array.shape[1] for array in data.arrays]
     scale = np.repeat(np.sqrt(widths), widths)
@@ -49,11 +49,10 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
         found = (whole @ directions) @ directions.T + centre
     blocks = np.split(found * scale, np.cumsum(widths)[:-1], axis=1)
     arrays = list(data.arrays)
-    for m, mask in enumerate(data.elements):
-        if mask is not None:
-            values = torch.as_tensor(blocks[m]).to(arrays[m])
-            in_part = mask.any(dim=1, keepdim=True)
-            arrays[m] = torch.where(in_part & ~mask, values, arrays[m])
+    for m, mask in data.elements.items():
+        values = torch.as_tensor(blocks[m]).to(arrays[m])
+        in_part = mask.any(dim=1, keepdim=True)
+        arrays[m] = torch.where(in_part & ~mask, values, arrays[m])
     return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))
 
 

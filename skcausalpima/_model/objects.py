@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import validate_parameter_constraints
 
+from .._compat.scikit_learn import validate_parameter_constraints
 from .._naming_estimator import advice_on_names
 from .._parameter_objects import OBJECTS, OF_WORDS, STANDS_FOR, Context
 from .._typing import Unchecked, Values

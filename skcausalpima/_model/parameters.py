@@ -11,9 +11,9 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import torch
-from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
+from .._compat.scikit_learn import StrOptions
 from .._data.column_kinds import LIKELIHOODS
 from .._data.on_disk import OnDisk
 from .._data.validation import Modalities

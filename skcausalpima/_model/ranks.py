@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor, distributed
 
+from .._compat.pytorch import timeout_of
 from .._data.ranks import ALONE, Ranks
 from .._warnings import warn_caller
 
@@ -52,9 +52,7 @@ class ProcessGroup(Ranks):
         """The group of this fit, None for the default one; it is made by all ranks together."""
         can_end = hasattr(distributed.ProcessGroup, "abort")  # PyTorch 2.7
         if self._own is None and can_end and distributed.get_backend() == "gloo":
-            world: Any = distributed.group.WORLD
-            options = world._get_backend(torch.device("cpu")).options
-            self._own = distributed.new_group(timeout=options._timeout)
+            self._own = distributed.new_group(timeout=timeout_of(distributed.group.WORLD))
         return self._own
 
     @contextmanager
@@ -149,30 +147,3 @@ def process_group(asked: bool | str) -> Ranks:
                 f"each of them fits a model of its own. {REMEDY}"
             )
     return ALONE
-
-
-def check_modules_of_ranks(model: nn.Module, ranks: Ranks) -> None:
-    """Raise where a module would go by the rows of each rank."""
-    if ranks.are_several and any(isinstance(part, _BatchNorm) for part in model.modules()):
-        raise ValueError(
-            "encoders and decoders with batch normalization cannot be used by a process group: "
-            "it would go by the rows of each rank. Use torch.nn.GroupNorm or torch.nn.LayerNorm."
-        )
-
-
-@torch.no_grad()
-def as_on_first(model: nn.Module, ranks: Ranks) -> None:
-    """Give a model the numbers that it has on the first rank."""
-    if not ranks.are_several:
-        return
-    tensors = model.state_dict()
-    found = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
-    for name, tensor in tensors.items():
-        tensor.copy_(torch.from_numpy(found[name]))
-
-
-def all_rows(values: Tensor, ranks: Ranks) -> Tensor:
-    """Return what all ranks have of the rows of a tensor, in turn."""
-    if not ranks.are_several:
-        return values
-    return torch.from_numpy(ranks.gathered(values.cpu().numpy())).to(values.device)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from .._compat.pytorch import TorchDispatchMode
 from ..modules import is_same_in_training
 
 #: Held by whoever has seeded PyTorch's generators, which all threads of a process share.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._data.missing_values import complete_enough
-from .._data.ranks import ALONE, Ranks
+from .._data.sample_weight import weighted_mean
+from .._data.samples import NodeKnowledge
 from ..modules import Batch
 from .scaled_rows import ScaledRows
 
@@ -22,6 +22,8 @@ BLOCK_ROWS = 512
 #: What arrays of a batch are, and, from the outside, those on disk.
 Tensors: TypeAlias = tuple[Tensor, ...]
 
+Value = TypeVar("Value")
+
 #: Samples on disk are read, and mixed, so many bytes at a time.
 BUFFER_BYTES = 2**25
 
@@ -29,6 +31,9 @@ BUFFER_BYTES = 2**25
 @dataclass(frozen=True)
 class TensorData:
     """Scaled samples, on the device of the model.
+
+    Whoever sums over samples asks them for the sum over all (:meth:`total_of`), and so on: these
+    here are all there are. Of :class:`~.distributed_data.DistributedData` they are a part.
 
     Parameters
     ----------
@@ -38,14 +43,57 @@ class TensorData:
         wherever the samples are.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
-    ranks : Ranks, default=ALONE
-        Who has further samples. Numbers and sums of samples are those of all ranks, where nothing
-        else is said.
+
+    Attributes
+    ----------
+    is_distributed : bool
+        Whether other processes have further samples.
     """
 
     samples: Batch
     dtype: torch.dtype
-    ranks: Ranks = ALONE
+    is_distributed: ClassVar[bool] = False
+
+    def total_of(self, sums: Value) -> Value:
+        """Return sums over all samples, from arrays, tensors or records of those over these."""
+        return sums
+
+    def rows_of_all(self, rows: Value) -> Value:
+        """Return the rows of all samples, an array or a tensor, from those of these."""
+        return rows
+
+    def mean_of(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the mean over all samples of values of these, by weight."""
+        return weighted_mean(values, weights)
+
+    def anywhere(self, is_so: bool) -> bool:
+        """Return whether it is so in any process that has samples."""
+        return is_so
+
+    def average_gradients(self, groups: Sequence[Sequence[nn.Parameter]], n_rows: int) -> None:
+        """Make gradients of the mean loss over so many rows those of the mean over the batch."""
+
+    def adopt(self, model: nn.Module) -> None:
+        """Let the model have the same numbers in all processes that have samples."""
+
+    def own_draws(self, generator: torch.Generator, seed: int) -> np.random.RandomState | None:
+        """Let a generator draw for these samples; return another, None where all are here."""
+
+    def of_all(
+        self, knowledge: NodeKnowledge
+    ) -> tuple[TensorData, NodeKnowledge, np.ndarray | None]:
+        """Return all samples, what is known of them, and which are these; None for all."""
+        return self, knowledge, None
+
+    def evenly_spaced(self, most: int) -> Tensor:
+        """Return the numbers of these samples that are asked, where at most so many of all are."""
+        n_of_all = self.n_of_all
+        wanted = np.linspace(0, n_of_all - 1, min(most, n_of_all)).astype(int)
+        return torch.as_tensor(self._here(wanted), device=self.device)
+
+    def _here(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the numbers here of those samples that are here, from rising ones among all."""
+        return numbers
 
     @property
     def arrays(self) -> tuple[Tensor, ...]:
@@ -78,8 +126,8 @@ class TensorData:
         return self.samples.weights
 
     @property
-    def elements(self) -> tuple[Tensor | None, ...] | None:
-        """Per modality where elements are observed, see `Batch`."""
+    def elements(self) -> dict[int, Tensor]:
+        """Where elements are observed, by modality, see `Batch`."""
         return self.samples.elements
 
     @property
@@ -89,14 +137,14 @@ class TensorData:
 
     @property
     def n_of_all(self) -> int:
-        """Number of samples of all ranks."""
-        return int(self.ranks.sum(np.array(self.n_samples)))
+        """Number of all samples."""
+        return int(self.total_of(np.array(self.n_samples)))
 
     @property
     def total(self) -> float:
         """Number of samples that the rows count for."""
         here = self.n_samples if self.weights is None else self.weights.double().sum().item()
-        return self.ranks.sum(np.array(here)).item()
+        return self.total_of(np.array(here)).item()
 
     @property
     def device(self) -> torch.device:
@@ -113,23 +161,22 @@ class TensorData:
         observed = self.observed.double()
         if self.weights is not None:
             observed = observed * self.weights.double()
-        return self.ranks.total(observed.sum(dim=1))
+        return self.total_of(observed.sum(dim=1))
 
     @property
     def n_elements(self) -> Tensor:
         """Number of observed elements of each modality, of shape (n_modalities,)."""
         widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
         numbers = widths * self.n_observed
-        for m, seen in enumerate(self.elements or ()):
-            if seen is not None:
-                here = self.samples.weighted(seen.sum(dim=1).double()).sum()
-                numbers[m] = self.ranks.total(here)
+        for m, seen in self.elements.items():
+            here = self.samples.weighted(seen.sum(dim=1).double()).sum()
+            numbers[m] = self.total_of(here)
         return numbers
 
     @property
     def mean_shares(self) -> Tensor | None:
         """Share of the elements that are observed, of shape (n_modalities, 1); None for all."""
-        if self.elements is not None:
+        if self.elements:
             widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
             return (self.n_elements / (widths * self.total))[:, None]
         return None if self.observed is None else (self.n_observed / self.total)[:, None]
@@ -141,22 +188,18 @@ class TensorData:
 
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
-        seen = None if self.elements is None else self.elements[m]
-        return self.arrays[m] if seen is None else self.arrays[m] * seen
+        return self.arrays[m] * self.elements[m] if m in self.elements else self.arrays[m]
 
     def seen(self, m: int) -> np.ndarray:
         """Return which elements of a modality are observed, of shape (n_samples, width)."""
         found = np.ones((self.n_samples, self.arrays[m].shape[1]), dtype=bool)
         if self.observed is not None:
             found &= self.observed[m].cpu().numpy()[:, None]
-        elements = None if self.elements is None else self.elements[m]
-        return found if elements is None else found & elements.cpu().numpy()
+        return found & self.elements[m].cpu().numpy() if m in self.elements else found
 
-    def element_masks(self) -> tuple[np.ndarray | None, ...] | None:
+    def element_masks(self) -> dict[int, np.ndarray]:
         """Return the masks of elements as NumPy arrays."""
-        if self.elements is None:
-            return None
-        return tuple(None if seen is None else seen.cpu().numpy() for seen in self.elements)
+        return {m: seen.cpu().numpy() for m, seen in self.elements.items()}
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
@@ -171,13 +214,13 @@ class TensorData:
         """Return the samples that the model is learned from, and the others if there are any."""
         if self.observed is None:
             return self, None
-        rows = complete_enough(self.observed.cpu().numpy(), self.ranks)
+        rows = complete_enough(self.observed.cpu().numpy(), self.total_of)
         if rows is None:
             return self, None
         is_core = torch.zeros(self.n_samples, dtype=torch.bool, device=self.device)
         is_core[torch.as_tensor(rows, device=self.device)] = True
         core = self.subset(is_core.nonzero()[:, 0])
-        if not self.ranks.largest(core.observed is not None and not core.observed.all()):
+        if not self.anywhere(core.observed is not None and not bool(core.observed.all())):
             core = replace(core, samples=replace(core.samples, observed=None))
         return core, self.subset((~is_core).nonzero()[:, 0])
 
@@ -188,7 +231,7 @@ class TensorData:
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
         for _, part in self.parts():
-            for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # a rank may have none
+            for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # there may be none
                 yield part.rows(slice(start, start + BLOCK_ROWS))
 
     def numbered(
@@ -196,44 +239,24 @@ class TensorData:
     ) -> Iterator[tuple[Tensor, Batch]]:
         """Return the samples in random order, batch by batch, each with their numbers.
 
-        Those on disk are read some runs of neighbours at a time, in random order, and mixed. A
-        batch is spread over the ranks in proportion to their samples. All ranks have as many
-        batches: where one has no samples left, its batch is empty.
+        Those on disk are read some runs of neighbours at a time, in random order, and mixed.
         """
-        if self.ranks.are_several:
-            batch_size = max(1, math.ceil(batch_size * self.n_samples / self.n_of_all))
-        runs = self._runs(generator)
-        sizes = [self.n_samples] if runs is None else list(map(len, runs))
-        n_here = sum(_n_batches(size, batch_size) for size in sizes)
-        n_empty = int(self.ranks.largest(n_here)) - n_here
+        return self._batches(self._runs(generator), batch_size, generator)
+
+    def _batches(
+        self, runs: list[Tensor] | None, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """Return the samples batch by batch, in random order within runs."""
         for numbers, part in self._read(runs):
             for rows in part._shuffled_rows(part.n_samples, batch_size, generator):
                 yield rows if numbers is None else numbers[rows], part.rows(rows)
-        none = torch.arange(0, device=self.device)
-        for _ in range(n_empty):
-            yield none, self.subset(none).loaded().rows(slice(None))
 
     def drawn(
         self, batch_size: int, latent_dim: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Batch, Tensor]]:
-        """Return batches with the numbers of their samples, and standard normal noise for each.
-
-        Ranks whose samples are in memory draw the batches that one process with all of them would,
-        in the order of :meth:`Ranks.places`, and each has what is its own of a batch, or nothing.
-        """
-        if self.ranks.common is None or self.ranks.largest(self.is_streamed):
-            for numbers, batch in self.numbered(batch_size, generator):
-                yield numbers, batch, self.normal(len(numbers), latent_dim, generator)
-            return
-        n_of_all, common = self.n_of_all, self.ranks.common
-        own = torch.full((n_of_all,), -1, device=self.device)
-        places = torch.as_tensor(self.ranks.places(self.n_samples), device=self.device)
-        own[places] = torch.arange(self.n_samples, device=self.device)
-        for rows in self._shuffled_rows(n_of_all, batch_size, common):
-            noise = self.normal(len(rows), latent_dim, common)
-            is_here = own[rows] >= 0
-            numbers = own[rows[is_here]]
-            yield numbers, self.rows(numbers), noise[is_here]
+        """Return batches with the numbers of their samples, and standard normal noise for each."""
+        for numbers, batch in self.numbered(batch_size, generator):
+            yield numbers, batch, self.normal(len(numbers), latent_dim, generator)
 
     def loaded(self) -> TensorData:
         """Return the same samples in memory, as tensors."""
@@ -299,22 +322,10 @@ class TensorData:
         return mean if self.weights is None else mean / self._mean_weight(self.weights)
 
     def _mean_weight(self, weights: Tensor) -> Tensor | float:
-        """Return the mean weight of all rows; ranks are asked once."""
-        if not self.ranks.are_several:
-            return weights.mean()
-        kept = vars(self)
-        if "_kept_mean" not in kept:  # no cached_property: in Python 3.11 it holds a lock meanwhile
-            kept["_kept_mean"] = self.total / self.n_of_all
-        return kept["_kept_mean"]
+        """Return the mean weight of all rows."""
+        return weights.mean()
 
     def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise; the draws do not depend on the device."""
         noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
         return noise.to(self.device)
-
-
-def _n_batches(n_samples: int, batch_size: int) -> int:
-    """Return how many batches samples are shuffled into, see :meth:`TensorData.numbered`."""
-    full, rest = divmod(n_samples, batch_size)
-    joined = rest == 1 < batch_size and full > 0
-    return max(1, full + (rest > 0) - joined)

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
 from .._arithmetic import working_in
 from .._clustering.candidates import choose_candidate, find_candidates
 from .._clustering.clusters import describe
 from .._clustering.gaps import Gaps, find_gaps
 from .._clustering.many_cells import has_many_cells
+from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
 from .._initialization.initial_sample import InitialSample, settled_sample
@@ -60,13 +61,13 @@ def fit_fold(
     estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
 ) -> Fold:
     """Fit one candidate to one training set."""
-    for_a_part(estimator).fit(_safe_indexing(X, training))
+    for_a_part(estimator).fit(safe_indexing(X, training))
     return _as_fold(
         names=tuple(node_graph(estimator.dag_)),
         probabilities=estimator.predict_proba(X).astype(float),
         points=estimator.transform(X).astype(float),
         states=estimator.cluster_states_,
-        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
+        bounds=estimator.score_samples(safe_indexing(X, held_out)).astype(float),
         arrangement=estimator.arrangement_,
         gaps=estimator.gaps_,
     )

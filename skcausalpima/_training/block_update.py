@@ -33,7 +33,7 @@ def variance_floors(data: TensorData, relative: float = RELATIVE_FLOOR) -> Tenso
     for m in range(len(data.arrays)):
         for block in _weighted_blocks(data.observed_values(m), data.weights):
             totals[m] += block.double().square().sum()
-    variances = data.ranks.total(totals) / data.n_elements
+    variances = data.total_of(totals) / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
 
 
@@ -75,7 +75,7 @@ def data_pass(
             sums.terms += summed(block, found.terms)
             if decode:
                 errors += summed(block, model.squared_errors(block, found.z))
-    total = data.ranks.total(errors) if squared_errors is None else squared_errors
+    total = data.total_of(errors) if squared_errors is None else squared_errors
     return sums.result(total, names)
 
 
@@ -264,7 +264,7 @@ class BlockUpdate:
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
             squares = block.weighted(model.squared_errors(block, z).double())
             errors += sums.squared_errors(squares.sum(dim=1))
-        return data.ranks.total(errors)
+        return data.total_of(errors)
 
     def _set_variances(self, model: MultimodalVAE, data: TensorData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""

@@ -14,7 +14,6 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .._data.ranks import Ranks
 from .._model.tensors import TensorData
 from ..functional import (
     CurveProblem,
@@ -82,14 +81,12 @@ class ExpertSums:
             curves = curve_statistics(batch.arrays[m], seen, expert.directions)
             self.statistics[m] = self.statistics[m] + curves if m in self.statistics else curves
 
-    def add_up(self, ranks: Ranks) -> None:
-        """Add up what ranks have; all have the same decoders."""
-        for m, sums in self.statistics.items():
-            self.statistics[m] = ranks.totals(sums)
-        for m, errors in self.errors.items():
-            self.errors[m] = ranks.totals(errors)
+    def add_up(self, data: TensorData) -> None:
+        """Add up what there is of all samples, of which ``data`` are these."""
+        self.statistics = {m: data.total_of(sums) for m, sums in self.statistics.items()}
+        self.errors = {m: data.total_of(sums) for m, sums in self.errors.items()}
         for m, value in self.log_likelihoods.items():
-            self.log_likelihoods[m] = ranks.total(torch.tensor(value, dtype=torch.float64)).item()
+            self.log_likelihoods[m] = data.total_of(torch.tensor(value, dtype=torch.float64)).item()
 
     def add_means(self, reconstruction: list[float], n_samples: float) -> float:
         """Add mean log-likelihoods to those of the other modalities; return what training sees."""
@@ -241,11 +238,10 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
         Source of the draws.
     """
     model.eval()
-    gaps = data.elements or (None,) * len(data.arrays)
     layers = {
         m: layer
         for m, decoder in enumerate(model.decoders)
-        if gaps[m] is None and (layer := decoder.last_layer) is not None
+        if m not in data.elements and (layer := decoder.last_layer) is not None
     }
     products = {m: torch.zeros_like(layer.T, dtype=torch.float64) for m, layer in layers.items()}
     squares = {m: sums.new_zeros(len(sums), len(sums)) for m, sums in products.items()}
@@ -259,7 +255,7 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
             squares[m] += counted @ inputs
             products[m] += counted @ block.arrays[m].double()
     for m, layer in layers.items():
-        squares[m], products[m] = data.ranks.total(squares[m]), data.ranks.total(products[m])
+        squares[m], products[m] = data.total_of(squares[m]), data.total_of(products[m])
         model.decoders[m].set_last_layer(_regression(squares[m], products[m], layer))
 
 

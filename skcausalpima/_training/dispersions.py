@@ -6,7 +6,6 @@ import torch
 
 from .._model.tensors import TensorData
 from ..modules import ColumnDecoder, MultimodalVAE
-from .potentials import evenly_spaced
 
 #: Samples that dispersions are learned from.
 N_ROWS = 2048
@@ -31,7 +30,7 @@ def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
     if not dispersed:
         return
     model.eval()
-    rows = torch.as_tensor(evenly_spaced(data, N_ROWS), device=data.device)
+    rows = data.evenly_spaced(N_ROWS)
     batch = data.subset(rows).loaded().rows(slice(None))
     noise = data.normal(len(rows), model.n_draws, torch.Generator().manual_seed(0))
     z = model.assign(batch, noise, model.log_weights(batch.regime_index)).z
@@ -39,5 +38,4 @@ def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
         weights = batch.weighted(torch.ones_like(z[:, 0]))
         if batch.observed is not None:
             weights = weights * batch.observed[m]
-        seen = None if batch.elements is None else batch.elements[m]
-        decoder.update_dispersions(batch.arrays[m], z, weights, seen)
+        decoder.update_dispersions(batch.arrays[m], z, weights, batch.elements.get(m))

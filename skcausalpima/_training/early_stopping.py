@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from .._data.ranks import ALONE, Ranks
+from .._model.tensors import TensorData
 from ..modules import MultimodalVAE
 
 
@@ -140,16 +140,13 @@ def rise_and_fall(objectives: Sequence[float], n_epochs: int) -> tuple[float, fl
 
 
 def held_out_first(
-    n_samples: int, fraction: float, rng: np.random.RandomState, ranks: Ranks = ALONE
+    data: TensorData, fraction: float, rng: np.random.RandomState
 ) -> np.ndarray | None:
-    """Return a random order of the samples, the first of which are set aside; None if none are.
-
-    Each of the ranks sets this part of its samples aside.
-    """
+    """Return a random order of the samples, the first of which are set aside; None if none are."""
     if fraction == 0:
         return None
-    n_held_out = int(np.ceil(fraction * n_samples))
-    if not ranks.largest(n_held_out < n_samples):
+    n_samples = data.n_samples
+    if not data.anywhere(int(np.ceil(fraction * n_samples)) < n_samples):
         raise ValueError(
             f"training__validation_fraction={fraction} of {n_samples} samples leaves none to "
             "train on."

@@ -41,11 +41,11 @@ def check_decoders(
     ValueError
         Names the modality.
     """
-    for m, seen in enumerate(data.elements or ()):
+    for m in data.elements:
         decoder = model.decoders[m]
         stated = None if decoders is None else named_network(decoders[m])
         per_cluster = stated is not None and stated.per_cluster
-        if seen is None or decoder.takes_gaps:
+        if decoder.takes_gaps:
             continue
         if decoder.has_likelihood or decoder.expert or per_cluster:
             raise ValueError(
@@ -75,23 +75,22 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     TensorData
         Arrays with missing elements are new.
     """
-    if data.elements is None:
+    if not data.elements:
         return viewed(model, data)
     check_decoders(model, data)
     model.eval()
-    masks = {m: seen for m, seen in enumerate(data.elements) if seen is not None}
-    gaps = list(masks)
-    partly = [seen.any(dim=1) & ~seen.all(dim=1) for seen in masks.values()]
+    gaps = list(data.elements)
+    partly = [seen.any(dim=1) & ~seen.all(dim=1) for seen in data.elements.values()]
     rows = torch.stack(partly).any(dim=0).nonzero().flatten()
     if len(rows) == 0:
         return viewed(model, data)
     part = data.subset(rows)
     centres = _decoded_means(model, gaps)
-    part = _with(part, [centre.expand(len(rows), -1) for centre in centres], gaps)
+    part = _with(part, [centre.expand(len(rows), -1) for centre in centres])
     found: dict[int, Gap] = {}
     for _ in range(N_ROUNDS):
         z, found = _expected_points(model, part, gaps)
-        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], gaps, found)
+        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], found)
     arrays = list(data.arrays)
     for m in gaps:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
@@ -113,7 +112,7 @@ def _expected_points(
         around = at_likely_points(cast(StructuredVAE, model), replace(block, gaps=None))
         points.append(around.points)
         for m in gaps:
-            seen = cast(tuple, block.elements)[m]
+            seen = block.elements[m]
             partial = seen.any(dim=1) & ~seen.all(dim=1)
             linear, known, lost = masked_potential(
                 model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
@@ -173,14 +172,11 @@ def _decoded_means(model: MultimodalVAE, modalities: Sequence[int]) -> list[Tens
 
 
 def _with(
-    data: TensorData,
-    values: Sequence[Tensor],
-    modalities: Sequence[int],
-    gaps: dict[int, Gap] | None = None,
+    data: TensorData, values: Sequence[Tensor], gaps: dict[int, Gap] | None = None
 ) -> TensorData:
-    """Return data with values in the place of missing elements."""
-    arrays, elements = list(data.arrays), cast(tuple[Tensor, ...], data.elements)
-    for m, value in zip(modalities, values, strict=True):
-        arrays[m] = torch.where(elements[m], arrays[m], value.to(arrays[m]))
+    """Return data with values in the place of missing elements, of each modality that has some."""
+    arrays = list(data.arrays)
+    for (m, seen), value in zip(data.elements.items(), values, strict=True):
+        arrays[m] = torch.where(seen, arrays[m], value.to(arrays[m]))
     samples = replace(data.samples, arrays=tuple(arrays), views=None, gaps=gaps or None)
     return replace(data, samples=samples)

@@ -59,7 +59,7 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
             continue
         seen = slice(None) if batch.observed is None else batch.observed[m].cpu().numpy()
         parts = batch.arrays[m].double().cpu().numpy()[seen], targets[seen]
-        x, z = map(data.ranks.gathered, parts)
+        x, z = map(data.rows_of_all, parts)
         if len(x) < 4:
             continue
         found = linear_map(x, z)
@@ -100,7 +100,7 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
         torch.einsum("mn,mni,mnj->mij", counts, said, said),
         torch.einsum("mn,mnj->mj", counts, log_vars),
     )
-    totals = map(data.ranks.total, sums)
+    totals = map(data.total_of, sums)
     for m, (of_inputs, products, of_said, of_widths) in enumerate(zip(*totals, strict=True)):
         n_samples = of_inputs[-1, -1]
         if not n_samples or not pupil.information_roots[m].any():

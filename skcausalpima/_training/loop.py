@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from .._model.ranks import all_rows
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
@@ -20,7 +19,7 @@ from .block_update import BlockUpdate, data_pass
 from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
 from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
 from .filling import filled, viewed
-from .gradients import Adam, gradient_average, gradient_step, half_cosine
+from .gradients import Adam, gradient_step, half_cosine
 from .observer import Observer
 from .sharpening import sharpen_potentials
 from .sums import EpochSums
@@ -126,8 +125,7 @@ class Phase:
             loss = -data.mean(bound.values, batch)
             if penalty > 0 and self.has_cells:
                 loss = loss + penalty * model.prior.edges().sum()
-            average = gradient_average(data, batch)
-            gradient_step(loss, self.optimizer, parameters, rule.max_grad_norm, average)
+            gradient_step(loss, self.optimizer, parameters, rule.max_grad_norm, data, batch)
             seen.add(numbers, bound)
             self.n_steps += 1
             if self.is_stopped():
@@ -135,7 +133,7 @@ class Phase:
         model.eval()  # as what comes next expects it
         seen.end()
         if self.has_cells:
-            self.spread = interquartile_range(all_rows(torch.cat(seen.bounds), data.ranks))
+            self.spread = interquartile_range(data.rows_of_all(torch.cat(seen.bounds)))
 
     def close(
         self,
@@ -168,7 +166,7 @@ class Phase:
         before, self.labels = self.labels, result.labels
         if before is not None and len(before) == len(self.labels):  # a file may hold others
             changed = (self.labels != before).double().cpu().numpy()
-            self.label_changes.append(data.ranks.mean(changed))
+            self.label_changes.append(data.mean_of(changed))
         return terms
 
     def check(self, names: Sequence[str], weights: Tensor | None) -> None:
@@ -275,7 +273,7 @@ def epochs(
         with told_divergence(model, update.names, phase.name, epoch, data.weights):
             terms = phase.close(data, held_out, update, generator, seen)
         phase.history.append(observer.in_units(terms))
-        observer.epoch_ended(phase.history[-1])
+        observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:
             break
     if phase.history:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
 from .._model.tensors import TensorData
 from .._progress_lines import ProgressLines, duration
@@ -57,8 +56,6 @@ class Observer:
         Units of the data; None where data are not scaled.
     run, n_runs : int, default=1
         Which run of how many it is, from 1.
-    ranks : Ranks, default=ALONE
-        Who runs together: all end where one is told to.
     """
 
     def __init__(
@@ -69,9 +66,8 @@ class Observer:
         scaler: ModalityScaler | None = None,
         run: int = 1,
         n_runs: int = 1,
-        ranks: Ranks = ALONE,
     ) -> None:
-        self.listeners, self.scaler, self.ranks = listeners, scaler, ranks
+        self.listeners, self.scaler = listeners, scaler
         self.interruption = interruption or Interruption()
         self.plan = dict(plan or {})
         self.run, self.n_runs = run, n_runs
@@ -129,18 +125,20 @@ class Observer:
         """Return terms of the bound of scaled data in the data's units."""
         return {name: value + self.shifts.get(name, 0.0) for name, value in terms.items()}
 
-    def epoch_ended(self, terms: dict[str, float]) -> None:
-        """Tell the terms of the bound, in the data's units; they are kept by phase."""
+    def epoch_ended(self, terms: dict[str, float], data: TensorData) -> None:
+        """Tell the terms of the bound, in the data's units; they are kept by phase.
+
+        All processes that have samples end where one is told to.
+        """
         self.histories.setdefault(self.phase, []).append(terms)
         self.epoch, self.step = self.epoch + 1, self.step + 1
         if self.listeners:
             # an epoch that was cut short is none of a fit that nothing stops
             standing = None if self.stopped else self.standing
             record = self._record(terms)
-            snapshot = None if self.ranks.are_several else self.snapshot  # would need all of them
-            stops = [of.epoch_ended(record, snapshot, standing) for of in self.listeners]
+            stops = [of.epoch_ended(record, self.snapshot, standing) for of in self.listeners]
             self.is_told_to_stop |= any(stops)
-        self.is_told_to_stop = bool(self.ranks.largest(self.is_told_to_stop))
+        self.is_told_to_stop = data.anywhere(self.is_told_to_stop)
 
     def _record(self, terms: dict[str, float]) -> EpochRecord:
         now, n_done = time.monotonic(), self.epoch - self.n_before
@@ -218,11 +216,12 @@ def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) 
     if data.observed is not None:
         observed = data.observed.cpu().numpy()
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
-    masks = data.element_masks() or (None,) * len(names)
+    masks = data.element_masks()
     shifts = {}
     for m, name in enumerate(names):
-        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], masks[m : m + 1])
-        shifts[f"reconstruction_{name}"] = data.ranks.mean(jacobian, weights)
+        own = {0: masks[m]} if m in masks else {}
+        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], own)
+        shifts[f"reconstruction_{name}"] = data.mean_of(jacobian, weights)
     total = sum(shifts.values())
     return shifts | {"lower_bound": total, "objective": total}
 

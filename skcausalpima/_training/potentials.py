@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +36,7 @@ def mean_information(model: StructuredVAE, data: TensorData, has_cells: bool = T
         In float64; what it was of a modality that none of them has, or whose numbers are not
         finite, which is for others to tell.
     """
-    rows = torch.as_tensor(evenly_spaced(data, N_ROWS), device=data.device)
+    rows = data.evenly_spaced(N_ROWS)
     before = model.information
     sums, counts = torch.zeros_like(before), before.new_zeros(len(before))
     if len(rows):
@@ -58,7 +57,7 @@ def mean_information(model: StructuredVAE, data: TensorData, has_cells: bool = T
                 weights = weights * batch.observed[m, some]
             sums[m] = torch.tensordot(weights, found, dims=1)
             counts[m] = weights.sum()
-    sums, counts = data.ranks.total(sums), data.ranks.total(counts)
+    sums, counts = data.total_of(sums), data.total_of(counts)
     means = sums / torch.where(counts > 0, counts, 1.0)[:, None, None]
     known = (counts > 0) & means.isfinite().all(dim=(1, 2))
     return torch.where(known[:, None, None], means, before)
@@ -96,12 +95,3 @@ def at_likely_points(model: StructuredVAE, batch: Batch, has_cells: bool = True)
     points = posterior.centres(components)
     steps = posterior.covariances(components).diagonal(dim1=1, dim2=2).sqrt()
     return Around(points.to(zeros), steps.to(zeros), components)
-
-
-def evenly_spaced(data: TensorData, most: int) -> np.ndarray:
-    """Return the numbers of the samples here that are asked, of at most so many on all ranks."""
-    n_of_all = data.n_of_all
-    wanted = np.linspace(0, n_of_all - 1, min(most, n_of_all)).astype(int)
-    if not data.ranks.are_several:
-        return wanted
-    return np.flatnonzero(np.isin(data.ranks.places(data.n_samples), wanted))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._data.ranks import Ranks
 from .._model.settings import MixtureSettings
 from .._model.tensors import TensorData
 from ..functional import (
@@ -28,7 +27,6 @@ from ..functional import (
     whole_matrices,
 )
 from ..modules import CausalPrior, StructuredVAE, whole_modalities
-from .potentials import evenly_spaced
 
 #: Samples that are looked at, and the fewest for each latent dimension, and for each component.
 MAX_ROWS, LEAST_ROWS = 20_000, 20
@@ -36,7 +34,8 @@ MAX_ROWS, LEAST_ROWS = 20_000, 20
 #: Part of the scatter of locations that is left to the components.
 LEAST_SPREAD = 0.02
 
-#: Smallest variance of locations, relative to the largest: with less, a direction says nothing.
+#: Smallest variance of locations, relative to the largest: with less, a direction says nothing, and
+#: components are no flatter, since single precision holds their covariances.
 LEAST_VARIANCE = 1e-6
 
 #: How many times as sharp as decoders say a potential may become.
@@ -80,7 +79,8 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
             model.set_information(information)
         width = torch.linalg.inv(model.information.sum(dim=0))
         rule = LEAST_SPREAD, settings.covariance_type
-        found = less_potentials(clusters.covariances, width, *rule).to(prior.covariances)
+        found = less_potentials(_not_flat(clusters.covariances), width, *rule)
+        found = _not_flat(found).to(prior.covariances)
         is_empty = clusters.empty.reshape(-1, *[1] * (found.ndim - 1))
         prior.means.copy_(clusters.means)
         prior.covariances.copy_(torch.where(is_empty, prior.covariances, found))
@@ -99,14 +99,14 @@ class _Located:
         In nats; -inf where a sample may not belong.
     weights : Tensor of shape (n_samples,)
         For how many samples each one counts.
-    ranks : Ranks
-        Who else has samples.
+    data : TensorData
+        What they are of.
     """
 
     places: Tensor
     log_weights: Tensor
     weights: Tensor
-    ranks: Ranks
+    data: TensorData
 
     def assigned(self, model: StructuredVAE) -> Tensor:
         """Return responsibilities times the samples' weights."""
@@ -124,7 +124,7 @@ class _Located:
         """
         origin = prior.means.double().mean(dim=0)
         exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
-        sums = self.ranks.total(expected_statistics(exact, origin, full=True) @ gamma.T)
+        sums = self.data.total_of(expected_statistics(exact, origin, full=True) @ gamma.T)
         found = unpacked_statistics(sums, origin, full=True)
         kind = "tied" if settings.covariance_type == "tied" else "full"
         before = prior.means, whole_matrices(prior.covariances)
@@ -143,7 +143,7 @@ class _Located:
 
 def _located(model: StructuredVAE, data: TensorData) -> _Located:
     """Return some samples and where they lie."""
-    rows = torch.as_tensor(evenly_spaced(data, MAX_ROWS), device=data.device)
+    rows = data.evenly_spaced(MAX_ROWS)
     places, log_weights, weights = [], [], []
     for block in data.subset(rows).blocks():
         whole = block.take(whole_modalities(block).all(dim=0).nonzero().flatten())
@@ -158,7 +158,7 @@ def _located(model: StructuredVAE, data: TensorData) -> _Located:
         places=torch.cat(places),
         log_weights=torch.cat(log_weights, dim=1),
         weights=torch.cat(weights),
-        ranks=data.ranks,
+        data=data,
     )
 
 
@@ -173,6 +173,16 @@ def _no_wider(information: Tensor, scatter: Tensor) -> Tensor | None:
     scaled = (vectors * (wanted / values).sqrt()) @ vectors.mT
     change = torch.linalg.solve(root.mT, scaled @ root.mT)
     return change @ information @ change.mT
+
+
+def _not_flat(covariances: Tensor) -> Tensor:
+    """Return matrices (3-D; variances stay) of which no direction is below the least variance."""
+    if covariances.ndim == 2:
+        return covariances
+    values, vectors = torch.linalg.eigh(covariances)
+    least = LEAST_VARIANCE * values[:, -1:]
+    rounder = (vectors * values.maximum(least)[:, None]) @ vectors.mT
+    return torch.where((values < least).any(dim=1)[:, None, None], rounder, covariances)
 
 
 def less_potentials(

@@ -34,7 +34,7 @@ from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
-from .gradients import Adam, gradient_average, gradient_step, half_cosine
+from .gradients import Adam, gradient_step, half_cosine
 from .linear_locations import become_linear, fit_likelihoods
 from .observer import Observer
 
@@ -163,8 +163,7 @@ def teach(
             optimizer.rates = [rate * half_cosine(step / n_steps)]
             parts, of_rows = _some_modalities(batch, generator), of_part.rows(numbers)
             loss = part.mean(divergences(model, pupil, parts, of_rows, log_weights), batch)
-            average = gradient_average(part, batch)
-            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, average)
+            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, part, batch)
     pupil.eval()
     if known is None:
         _keep_better(model, pupil, start, *held, log_weights)
@@ -197,7 +196,7 @@ def _keep_better(
                 for of, said in zip((pupil, other), outputs, strict=True)
             ]
         )
-        distances = data.ranks.total(distances)
+        distances = data.total_of(distances)
         if distances[1] < distances[0]:
             pupil.take(other, m)
 
@@ -230,8 +229,7 @@ def _calibrate(
         parts = _some_modalities(batch, generator)
         values = divergences(model, pupil, parts, taught, log_weights, outputs)
         loss = data.mean(values, batch) + _shrinkage(pupil) / data.n_of_all
-        average = gradient_average(data, batch)
-        gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, average)
+        gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, data, batch)
 
 
 def _shrinkage(pupil: SubsetEncoders) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 
@@ -53,14 +53,14 @@ class PassSums:
     def result(
         self, squared_errors: Tensor, names: tuple[str, ...], order: Tensor | None = None
     ) -> PassResult:
-        """Add up what all ranks have.
+        """Add up what there is of all samples.
 
-        Squared errors are those of all ranks. ``order`` has the numbers of the samples as they
+        Squared errors are those of all. ``order`` has the numbers of the samples as they
         were added; None where they were in order.
         """
         assert self.statistics is not None  # there is a block, if an empty one
-        total = self.data.ranks.total
-        self.experts.add_up(self.data.ranks)
+        total = self.data.total_of
+        self.experts.add_up(self.data)
         labels = torch.cat(self.labels)
         found, second = self.statistics, self.statistics.second
         if self.model.prior.covariances.ndim < second.ndim:  # components have variances alone
@@ -120,7 +120,7 @@ class EpochSums:
     def add(self, numbers: Tensor, bound: BoundWithErrors) -> None:
         """Add a batch, given the numbers of its samples."""
         self._waiting.append((numbers, bound.detached()))
-        self._n_waiting += max(1, len(numbers))  # a rank may have none of a batch
+        self._n_waiting += max(1, len(numbers))  # a batch may be empty
         if self._n_waiting >= BLOCK_ROWS:
             self._add_up()
 
@@ -129,15 +129,8 @@ class EpochSums:
         """Add what waits, as one block."""
         numbers = torch.cat([numbers for numbers, _ in self._waiting])
         waiting, self._waiting, self._n_waiting = [bound for _, bound in self._waiting], [], 0
-        samples = self.data.samples
-        of_samples = Batch(
-            (),
-            samples.observed,
-            allowed=samples.allowed,
-            regime_index=samples.regime_index,
-            weights=samples.weights,
-        )
-        block = of_samples.take(numbers)
+        known = replace(self.data.samples, arrays=(), elements={}, views=None, gaps=None)
+        block = known.take(numbers)
         self.bounds.append(torch.cat([bound.values for bound in waiting]))
         self._sum += summed(block, self.bounds[-1][None])
         errors = torch.cat([bound.squared_errors for bound in waiting], dim=1)
@@ -175,15 +168,15 @@ class EpochSums:
         return gamma
 
     def end(self) -> None:
-        """Add what waits still, and the squared errors of all ranks."""
+        """Add what waits still, and the squared errors of all samples."""
         if self._waiting:
             self._add_up()
-        self.squared_errors = self.data.ranks.total(self.squared_errors)
+        self.squared_errors = self.data.total_of(self.squared_errors)
 
     @property
     def mean_bound(self) -> float:
-        """Mean of the bounds of all ranks' samples, by weight."""
-        return self.data.ranks.total(self._sum).item() / self.data.total
+        """Mean of the bounds of all samples, by weight."""
+        return self.data.total_of(self._sum).item() / self.data.total
 
     def result(self, names: tuple[str, ...]) -> PassResult | None:
         """Return what a pass over the data would; None where only that can tell."""

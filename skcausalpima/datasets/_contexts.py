@@ -11,23 +11,24 @@ from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_random_state
 
 from .._scalar_checks import check_number
+from .._typing import Seed
 from ._drawing import MOST_NOISE
 
 _MODALITIES = ("images", "curves")
 
 
 def add_context(
-    data,
-    name="instrument",
-    labels=("A", "B"),
+    data: Bunch,
+    name: str = "instrument",
+    labels: Sequence[Hashable] = ("A", "B"),
     *,
-    assignment=None,
-    offset=0.0,
-    gain=1.0,
-    blur=0.0,
-    noise=0.0,
-    random_state=None,
-):
+    assignment: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    offset: float | Sequence[float] = 0.0,
+    gain: float | Sequence[float] = 1.0,
+    blur: float | Sequence[float] = 0.0,
+    noise: float | Sequence[float] = 0.0,
+    random_state: Seed = None,
+) -> Bunch:
     """Measure the samples of a data set with several instruments.
 
     Each sample is measured with one instrument, at one site, or on one day: its context. The first
@@ -92,8 +93,8 @@ def add_context(
     True
     """
     labels = _check_labels(labels)
-    effects = {"offset": offset, "gain": gain, "blur": blur, "noise": noise}
-    effects = {what: _for_each_label(value, what, labels) for what, value in effects.items()}
+    given = {"offset": offset, "gain": gain, "blur": blur, "noise": noise}
+    effects = {what: _for_each_label(value, what, labels) for what, value in given.items()}
     shares = _shares(data, assignment, len(labels))
     # Seeded alike, the draws of the data and of other contexts must not come again.
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)

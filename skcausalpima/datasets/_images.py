@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
 
 from .._scalar_checks import check_count, check_number
+from .._typing import Seed
 from ._drawing import MOST_NOISE, coverage
 from ._factors import EVEN, ROOT, Graph, binary_graphs, draw_factors, named_graph
 
@@ -38,14 +39,14 @@ _BAR_GRAPH = binary_graphs("brightness", "thickness", "place")["v-structure"]
 
 
 def make_circles_images(
-    n_samples=4096,
+    n_samples: int = 4096,
     *,
-    graph="v-structure",
-    overlap=1.0,
-    curves=False,
-    image_size=28,
-    random_state=None,
-):
+    graph: str = "v-structure",
+    overlap: float = 1.0,
+    curves: bool = False,
+    image_size: int = 28,
+    random_state: Seed = None,
+) -> Bunch:
     """Make images of coloured discs of two hues, two radii and two places.
 
     The data set of Section 4.1 of the paper. A disc is blue or red, small or big, and lies to
@@ -126,7 +127,9 @@ def make_circles_images(
     return bunch
 
 
-def make_striped_circles(n_samples=4096, *, overlap=1.0, random_state=None):
+def make_striped_circles(
+    n_samples: int = 4096, *, overlap: float = 1.0, random_state: Seed = None
+) -> Bunch:
     """Make images of discs with four binary factors: hue, radius, shift and stripe.
 
     A level stripe across the disc is faint or strong, the rest is as in
@@ -165,7 +168,9 @@ def make_striped_circles(n_samples=4096, *, overlap=1.0, random_state=None):
     return bunch
 
 
-def make_sized_circles(n_samples=4096, *, overlap=1.0, random_state=None):
+def make_sized_circles(
+    n_samples: int = 4096, *, overlap: float = 1.0, random_state: Seed = None
+) -> Bunch:
     """Make images of centred discs with factors of unequal sizes: two hues, three radii.
 
     The graph is hue -> radius.
@@ -202,7 +207,7 @@ def make_sized_circles(n_samples=4096, *, overlap=1.0, random_state=None):
     return bunch
 
 
-def make_grey_bars(n_samples=3000, *, random_state=None):
+def make_grey_bars(n_samples: int = 3000, *, random_state: Seed = None) -> Bunch:
     """Make images of one upright grey bar of two brightnesses, thicknesses and places.
 
     Harder than circles: brightness (0.4 or 0.85, standard deviation 0.05) and thickness
@@ -245,7 +250,9 @@ def make_grey_bars(n_samples=3000, *, random_state=None):
     return bunch
 
 
-def load_digits_with_curves(noise_variance=0.5, *, n_points=20, random_state=None):
+def load_digits_with_curves(
+    noise_variance: float = 0.5, *, n_points: int = 20, random_state: Seed = None
+) -> Bunch:
     """Load scikit-learn's digit images, each with a noisy line whose slope is the digit.
 
     The experiment of the PIMA family (an image and a line per digit), on real images that ship
@@ -290,8 +297,8 @@ def load_digits_with_curves(noise_variance=0.5, *, n_points=20, random_state=Non
     check_count(n_points, "n_points")
     digits = load_digits()
     points = np.linspace(0.0, 1.0, n_points)
-    random_state = check_random_state(random_state)
-    curves = _noisy_lines(digits.target, np.zeros(1), points, noise_variance, random_state)
+    rng = check_random_state(random_state)
+    curves = _noisy_lines(digits.target, np.zeros(1), points, noise_variance, rng)
     images = digits.images.astype(np.float32)
     return Bunch(images=images, curves=curves, curve_points=points, target=digits.target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._typing import Seed
 from ._factors import Graph, draw_factors
 
 _GRAPH: Graph = {
@@ -27,7 +28,7 @@ _SIZE = 32
 _CELLS = 3.0  # unit cells across an image
 
 
-def make_lattices(n_samples=91, *, random_state=None):
+def make_lattices(n_samples: int = 91, *, random_state: Seed = None) -> Bunch:
     r"""Make images and stress-strain curves of lattices of two geometries.
 
     After Section 4.2 of the paper, whose data (91 printed lattices [1]_) is not public: geometry,

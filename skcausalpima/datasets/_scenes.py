@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.utils import Bunch
 
+from .._typing import Seed
 from ._drawing import check_noise, coverage, photograph
 from ._factors import Graph, binary_graphs, draw_factors, named_graph
 
@@ -29,7 +31,9 @@ _RECTANGLE_GRAPHS = binary_graphs("intensity", "width", "height")
 _PLACE_SCALE = 1.0  # pixels
 
 
-def make_pendulum(n_samples=3000, *, graph="chain", noise=0.02, random_state=None):
+def make_pendulum(
+    n_samples: int = 3000, *, graph: str = "chain", noise: float = 0.02, random_state: Seed = None
+) -> Bunch:
     r"""Make grey images of a pendulum, a light, and the shadow that follows from both.
 
     A bob hangs from a pivot on a rod, to the left, straight down or to the right; a light stands
@@ -91,7 +95,13 @@ def make_pendulum(n_samples=3000, *, graph="chain", noise=0.02, random_state=Non
     return bunch
 
 
-def make_rectangles(n_samples=3000, *, graph="v-structure", noise=0.02, random_state=None):
+def make_rectangles(
+    n_samples: int = 3000,
+    *,
+    graph: str = "v-structure",
+    noise: float = 0.02,
+    random_state: Seed = None,
+) -> Bunch:
     """Make grey images of rectangles of two intensities, widths and heights.
 
     The place varies, and is no factor: it has a Gaussian distribution with a standard deviation

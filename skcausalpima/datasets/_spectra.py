@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.utils import Bunch
 
+from .._typing import Seed
 from ._drawing import check_noise
 from ._factors import binary_graphs, draw_factors, named_graph
 
@@ -19,7 +21,13 @@ _SECOND_WIDTH = 0.02
 _GRAPHS = binary_graphs(*_CENTRES)
 
 
-def make_spectra(n_samples=3000, *, graph="v-structure", noise=0.03, random_state=None):
+def make_spectra(
+    n_samples: int = 3000,
+    *,
+    graph: str = "v-structure",
+    noise: float = 0.03,
+    random_state: Seed = None,
+) -> Bunch:
     """Make spectra of two narrow peaks, one of which moves and widens while the other moves.
 
     Both peaks are Gaussian curves of height 1, apart from each other, and the outcomes of a

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from .._scalar_checks import check_number
-from .._typing import Unchecked
+from .._typing import Seed, Unchecked
 from ._drawing import check_noise, coverage, photograph
 from ._factors import EVEN, LINK, Graph, draw_factors, named_graph
 
@@ -37,14 +38,14 @@ _GRAPHS: dict[str, Graph] = {
 
 
 def make_sprites(
-    n_samples=4096,
+    n_samples: int = 4096,
     *,
-    graph="chain",
-    shape=None,
-    half_widths=(4.0, 6.0),
-    noise=0.02,
-    random_state=None,
-):
+    graph: str = "chain",
+    shape: str | None = None,
+    half_widths: Sequence[float] = (4.0, 6.0),
+    noise: float = 0.02,
+    random_state: Seed = None,
+) -> Bunch:
     """Make grey images of sprites: three shapes, two sizes, two columns and two rows.
 
     A square, a disc or a cross, small or big, lies in one of the four corners of the image.

@@ -161,7 +161,7 @@ def to_json(graph: nx.DiGraph, tables: Tables) -> str:
 
 def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
     """Read what `to_json` wrote."""
-    return from_document(parse_json("The text", check_text(text, "from_json")))
+    return from_document(parse_json(check_text(text, "from_json")))
 
 
 def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:

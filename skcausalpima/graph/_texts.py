@@ -60,13 +60,11 @@ def shown(value: Unchecked) -> str:
     return _SHORT.repr(value)
 
 
-def parse_json(owner: str, text: str) -> Json:
+def parse_json(text: str) -> Json:
     """Decode JSON.
 
     Parameters
     ----------
-    owner : str
-        What the text is, for messages.
     text : str
         The text.
 
@@ -83,6 +81,6 @@ def parse_json(owner: str, text: str) -> Json:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError(f"{owner} is damaged, no valid JSON: it is nested too deeply.") from error
+        raise ValueError("The text is damaged, no valid JSON: it is nested too deeply.") from error
     except ValueError as error:  # JSONDecodeError is one, too
-        raise ValueError(f"{owner} is damaged, no valid JSON: {error}") from error
+        raise ValueError(f"The text is damaged, no valid JSON: {error}") from error

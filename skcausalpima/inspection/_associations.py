@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._compat.scikit_learn import StrOptions, validate_params
 from .._data.adapters import adapter_of
 from .._data.arrays import without_gradients
 from .._data.recipes import is_mapping

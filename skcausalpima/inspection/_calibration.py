@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import validate_params
 
+from .._compat.scikit_learn import validate_params
 from .._data.known_nodes import outcome_names, read_outcomes
 from .._data.sample_weight import check_weights
 from .._data.several import check_rows_with

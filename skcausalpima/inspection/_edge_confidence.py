@@ -11,12 +11,11 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import StrOptions, validate_params
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils import check_random_state
 
 from .._clustering.matching import align_nodes, outcome_indicators
 from .._clustering.rivals import adjusted_rand_index
+from .._compat.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
@@ -340,8 +339,8 @@ def _refit(
     try:
         if resample:
             rows = rng.randint(n_samples, size=n_samples)
-            params = _check_method_params(X, params, rows)
-            for_a_part(estimator).fit(_safe_indexing(X, rows), **params)
+            params = check_method_params(X, params, rows)
+            for_a_part(estimator).fit(safe_indexing(X, rows), **params)
         else:
             estimator.fit(X, **params)
         found = arrows(node_graph(estimator.dag_))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -50,9 +50,9 @@ class Batch:
         Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
     weights : Tensor of shape (1, n_samples), default=None
         For how many samples each one counts; None for one.
-    elements : tuple of (Tensor of bool of shape (n_samples, width) or None), default=None
-        Per modality True where an element is observed, None where no sample is observed in part;
-        None instead of the tuple where no modality has such samples.
+    elements : dict of int to Tensor of bool of shape (n_samples, width), default={}
+        True where an element is observed, by the number of the modality, of those modalities that
+        have samples which are observed in part.
     views : dict of int to Tensor of shape (n_samples, n_components), default=None
         Derived views by the number of their modality; None where they are yet to be computed.
     gaps : dict of int to Gap, default=None
@@ -64,7 +64,7 @@ class Batch:
     allowed: Tensor | None = None
     regime_index: Tensor | None = None
     weights: Tensor | None = None
-    elements: tuple[Tensor | None, ...] | None = None
+    elements: dict[int, Tensor] = field(default_factory=dict)
     views: dict[int, Tensor] | None = None
     gaps: dict[int, Gap] | None = None
 
@@ -74,15 +74,14 @@ class Batch:
 
         It is ``observed`` where no sample is observed in part.
         """
-        if self.elements is None:
+        if not self.elements:
             return self.observed
         like = self.arrays[0]
         rows = torch.ones(len(self.arrays), len(like), dtype=like.dtype, device=like.device)
         if self.observed is not None:
             rows = rows * self.observed
-        for m, seen in enumerate(self.elements):
-            if seen is not None:
-                rows[m] *= seen.to(like.dtype).mean(dim=1)
+        for m, seen in self.elements.items():
+            rows[m] *= seen.to(like.dtype).mean(dim=1)
         return rows
 
     def take(self, rows: Tensor | slice) -> Batch:
@@ -98,30 +97,44 @@ class Batch:
         Batch
             Of these.
         """
+        if isinstance(rows, slice):
+            return self.mapped(lambda table: table[rows], lambda table: table[:, rows])
+        return self.mapped(
+            lambda table: table.index_select(0, rows), lambda table: table.index_select(1, rows)
+        )
 
-        def taken(table: Tensor, dim: int = 0) -> Tensor:
-            if isinstance(rows, slice):
-                return table[rows] if dim == 0 else table[:, rows]
-            return table.index_select(dim, rows)
+    def mapped(
+        self, of_rows: Callable[[Tensor], Tensor], of_columns: Callable[[Tensor], Tensor]
+    ) -> Batch:
+        """Return what becomes of the tables there are.
+
+        Parameters
+        ----------
+        of_rows, of_columns : callable
+            Take a table whose rows, or columns, are samples, and return one.
+
+        Returns
+        -------
+        Batch
+            Of what they return.
+        """
 
         def columns(table: Tensor | None) -> Tensor | None:
-            return None if table is None else taken(table, dim=1)
+            return None if table is None else of_columns(table)
 
         return Batch(
-            arrays=tuple(map(taken, self.arrays)),
+            arrays=tuple(map(of_rows, self.arrays)),
             observed=columns(self.observed),
             allowed=columns(self.allowed),
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
-            elements=None
-            if self.elements is None
-            else tuple(None if seen is None else taken(seen) for seen in self.elements),
+            elements={m: of_rows(seen) for m, seen in self.elements.items()},
             views=None
             if self.views is None
-            else {m: taken(view) for m, view in self.views.items()},
+            else {m: of_rows(view) for m, view in self.views.items()},
             gaps=None
             if self.gaps is None
-            else {m: Gap(*map(taken, gap)) for m, gap in self.gaps.items()},
+            else {m: Gap(*map(of_rows, gap)) for m, gap in self.gaps.items()},
         )
 
     def weighted(self, values: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from .._compat.pytorch import standard_gamma
 from ._column_likelihoods import (
     Bernoulli,
     Categorical,
@@ -172,7 +173,7 @@ class NegativeBinomial(Poisson):
 
     def _drawn(self, means: Tensor, generator: torch.Generator) -> Tensor:
         r = self.log_dispersions.double().exp().cpu().expand_as(means).contiguous()
-        return torch.poisson(torch._standard_gamma(r, generator) / r * means, generator)
+        return torch.poisson(standard_gamma(r, generator) / r * means, generator)
 
     def _set_dispersions(self, counts: Tensor, means: Tensor) -> None:
         """Set dispersions by moments: those of all samples, which differ more than in a cell."""

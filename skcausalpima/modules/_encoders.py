@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from .._compat.pytorch import Dropout, NormBase
 from ._batch import Batch
 
 #: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
@@ -212,8 +213,8 @@ class MLPEncoder(nn.Module):
 
 #: Modules of PyTorch that compute something else in training than after it.
 OF_TWO_MODES = (
-    nn.modules.batchnorm._NormBase,
-    nn.modules.dropout._DropoutNd,
+    NormBase,
+    Dropout,
     nn.RNNBase,
     nn.MultiheadAttention,
     nn.Transformer,

@@ -140,7 +140,7 @@ class ObservationModel(nn.Module):
         for m, decoder in enumerate(self.decoders):
             if modalities is not None and m not in modalities:
                 continue
-            seen = None if batch.elements is None else batch.elements[m]
+            seen = batch.elements.get(m)
             if seen is None or not decoder.takes_gaps:
                 own = decoder.likelihood(batch.arrays[m], z)
             else:
@@ -165,12 +165,11 @@ class ObservationModel(nn.Module):
             Of observed elements; zero where a modality is missing, or its decoder has a likelihood
             of its own.
         """
-        elements = batch.elements or (None,) * len(self.decoders)
         rows = [
             z.new_zeros(len(z))
             if decoder.has_likelihood
-            else _errors(decoder(z).flatten(1), x, seen)
-            for x, decoder, seen in zip(batch.arrays, self.decoders, elements, strict=True)
+            else _errors(decoder(z).flatten(1), batch.arrays[m], batch.elements.get(m))
+            for m, decoder in enumerate(self.decoders)
         ]
         errors = torch.stack(rows)
         return errors if batch.observed is None else errors * batch.observed

@@ -68,9 +68,9 @@ def test_which_samples_are_complete_enough_is_asked_of_all_rows():
     assert complete_enough(observed) is None
     assert_array_equal(complete_enough(observed[:, :15]), range(3))
     parts = [observed[:, :15], observed[:, 15:]]
-    assert on_ranks(lambda ranks: complete_enough(parts[ranks.rank], ranks)) == [None, None]
+    assert on_ranks(lambda ranks: complete_enough(parts[ranks.rank], ranks.sum)) == [None, None]
     observed[1, :10] = True
-    found = on_ranks(lambda ranks: complete_enough(parts[ranks.rank], ranks))
+    found = on_ranks(lambda ranks: complete_enough(parts[ranks.rank], ranks.sum))
     assert [rows.tolist() for rows in found] == [list(range(10)), []]
 
 

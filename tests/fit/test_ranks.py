@@ -15,8 +15,9 @@ from torch import nn
 
 from skcausalpima import CausalPIMA, Device, ScoreSearch
 from skcausalpima._fit.data_parallel import KEPT_BY_EACH, _in_words
+from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.ranks import process_group
-from skcausalpima.modules import ExpertDecoder, line
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 
 def assert_one_model(fits):
@@ -404,18 +405,16 @@ def test_seeds_that_are_no_numbers_are_those_of_the_first_rank(monkeypatch, brie
 def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
     monkeypatch, brief, pair
 ):
-    from skcausalpima._training import gradients
+    average = DistributedData.average_gradients
 
-    average = gradients.GradientAverage.of
-
-    def fails(self, parameters):
+    def fails(self, groups, n_rows):
         if self.ranks.rank == 1:
             raise MemoryError
-        average(self, parameters)
+        average(self, groups, n_rows)
 
     ests = [brief().fit(pair) for _ in range(2)]
     kept = [dict(vars(est)) for est in ests]
-    monkeypatch.setattr(gradients.GradientAverage, "of", fails)
+    monkeypatch.setattr(DistributedData, "average_gradients", fails)
     first, second = fits_on_ranks(monkeypatch, ests.__getitem__, pair)
     assert isinstance(first, RuntimeError)
     assert isinstance(second, MemoryError)
@@ -431,9 +430,10 @@ def test_a_callback_that_stops_one_rank_stops_all():
             return True
 
     def epoch(ranks):
-        observer = Observer([Stops()] if ranks.rank else (), plan={"training": 3}, ranks=ranks)
+        observer = Observer([Stops()] if ranks.rank else (), plan={"training": 3})
         observer.phase = "training"
-        observer.epoch_ended({"objective": 0.0})
+        data = DistributedData(Batch((torch.ones(2, 1),), None), torch.float32, ranks)
+        observer.epoch_ended({"objective": 0.0}, data)
         return observer.stopped
 
     assert on_ranks(epoch) == [True, True]

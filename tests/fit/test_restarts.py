@@ -23,7 +23,7 @@ from torch import nn
 import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 from skcausalpima._fit.run import run
-from skcausalpima._model.scaled_samples import DataArrays
+from skcausalpima._model.scaled_samples import as_arrays, from_arrays
 from skcausalpima._model.state import module_draws, seeded_modules, with_own_draws
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.observer import Interruption
@@ -201,7 +201,7 @@ def test_warnings_of_workers_reach_the_user(quick, pair):
 
 def describe(sent, folder):
     """Return what a worker sees, and overwrite it."""
-    data = sent.to_tensors()
+    data = from_arrays(sent, "cpu")
     first, second = data.arrays
     seen = first.numpy().copy(), second.numpy().copy(), data.observed.numpy()
     first.zero_()  # private to this process
@@ -213,7 +213,7 @@ def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
     arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
     data = TensorData(Batch(arrays, torch.ones(2, 3000, dtype=torch.bool)), torch.float32)
     parallel = joblib.Parallel(n_jobs=2, mmap_mode="c")  # as in fit
-    sent = DataArrays.of(data)
+    sent = as_arrays(data)
     for seen, dtype, n_files in parallel(joblib.delayed(describe)(sent, folder) for _ in "abc"):
         for array, tensor in zip(seen, (*data.arrays, data.observed), strict=True):
             assert_array_equal(array, tensor)

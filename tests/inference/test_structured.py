@@ -298,7 +298,7 @@ def test_of_a_linear_model_answers_about_elements_are_exact(share):
     seen[0][:, 0] = True
     observed = torch.as_tensor(np.stack([of.any(axis=1) for of in seen]))
     arrays = tuple(torch.as_tensor(np.where(s, a, 0.0)) for s, a in zip(seen, x, strict=True))
-    batch = Batch(arrays, observed, elements=tuple(map(torch.as_tensor, seen)))
+    batch = Batch(arrays, observed, elements=dict(enumerate(map(torch.as_tensor, seen))))
     data = filled(model, TensorData(batch, torch.float64))
     joint, moments = np.empty((4, 30)), mixture.moments([0, 1, 2])
     together, shown = np.concatenate(x, axis=1), np.concatenate(seen, axis=1)

@@ -18,7 +18,7 @@ def test_a_matrix_of_low_rank_is_found_again():
     rows = np.ones((2, 200), dtype=bool)
     rows[0, :20] = False
     arrays = (torch.tensor(given[:, :4]), torch.tensor(given[:, 4:]))
-    masks = (torch.tensor(seen[:, :4]), torch.tensor(seen[:, 4:]))
+    masks = {0: torch.tensor(seen[:, :4]), 1: torch.tensor(seen[:, 4:])}
     data = TensorData(Batch(arrays, torch.tensor(rows), elements=masks), torch.float64)
     filled = filled_by_low_rank(data, 2)
     found = torch.cat(filled.arrays, dim=1).numpy()

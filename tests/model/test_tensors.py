@@ -15,7 +15,7 @@ from skcausalpima._data import on_disk
 from skcausalpima._data.on_disk import OnDisk, PlainFile
 from skcausalpima._model import tensors
 from skcausalpima._model.scaled_rows import ScaledRows
-from skcausalpima._model.scaled_samples import DataArrays
+from skcausalpima._model.scaled_samples import as_arrays, from_arrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
 
@@ -78,7 +78,7 @@ def test_samples_on_disk_are_mixed(on_file):
 
 
 def test_samples_on_disk_go_to_workers_by_name(on_file):
-    sent = pickle.dumps(DataArrays.of(on_file))
-    received = pickle.loads(sent).to_tensors()
+    sent = pickle.dumps(as_arrays(on_file))
+    received = from_arrays(pickle.loads(sent), on_file.device)
     assert received.is_streamed
     assert torch.equal(received.loaded().arrays[0], on_file.loaded().arrays[0])

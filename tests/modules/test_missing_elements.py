@@ -26,7 +26,7 @@ def test_the_likelihood_is_that_of_the_observed_elements():
     results = []
     for filler in (0.0, 1e3):
         arrays = (torch.where(seen[0], x[0], filler), x[1])
-        batch = Batch(arrays, observed, elements=seen)
+        batch = Batch(arrays, observed, elements={0: seen[0]})
         errors = model.squared_errors(batch, z)
         results.append(model.log_likelihoods(errors, batch.shares))
         weighted = model.training_log_likelihood(errors, batch.shares)
@@ -40,7 +40,7 @@ def test_the_likelihood_is_that_of_the_observed_elements():
 
 def test_balanced_modalities_count_their_observed_elements():
     model = ObservationModel([nn.Linear(1, 4), nn.Linear(1, 2)], [(4,), (2,)], None)
-    seen = (torch.tensor([[True, True, False, False]]), None)
+    seen = {0: torch.tensor([[True, True, False, False]])}
     batch = Batch((torch.zeros(1, 4), torch.zeros(1, 2)), None, elements=seen)
     assert_close(batch.shares, torch.tensor([[0.5], [1.0]]))
     nothing = model.training_log_likelihood(torch.zeros(2, 1), batch.shares)

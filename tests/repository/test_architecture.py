@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"_typing", "_progress_lines", "_names"},
+    {"_typing", "_progress_lines", "_names", "_compat"},
     {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
     | {"_naming_estimator"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
@@ -33,7 +33,8 @@ LAYERS = [
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # These work without torch.
 LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection", "_contexts"} - {
-    "functional"
+    "functional",
+    "_compat",
 }
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
@@ -44,6 +45,8 @@ MANY_PARAMETERS = {
     "inspection/_table_intervals.py": {"table_intervals"},
     "modules/_experts/expert_decoder.py": {"__init__"},
 }
+#: Names with an underscore in front, but not those of Python.
+PRIVATE = re.compile(r"\._(?!_)")
 FACES = [path for path in FILES if path.name == "__init__.py"]
 PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_")]
 # Files whose docstrings are long pages of the reference: these are not their length.
@@ -168,6 +171,70 @@ def test_only_modules_ask_of_what_kind_a_decoder_is():
     assert breaches(asked, [path for path in FILES if room_of(path) != "modules"]) == {}
 
 
+def test_private_names_of_other_libraries_are_in_one_room():
+    """What the next versions of these may break."""
+
+    def private(path):
+        stated = [
+            node for node in nodes(path) if isinstance(node, ast.ImportFrom) and not node.level
+        ]
+        names = [f"{node.module}.{of.name}" for node in stated for of in node.names]
+        libraries = (
+            "sklearn",
+            "torch",
+            "joblib",
+            "scipy",
+            "networkx",
+            "numpy",
+            "pandas",
+            "matplotlib",
+        )
+        calls = [ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Attribute)]
+        return [of for of in names + calls if of.startswith(libraries) and PRIVATE.search(of)]
+
+    rooms = [path for path in FILES if room_of(path) != "_compat"]
+    assert breaches(private, rooms) == {}
+    assert breaches(private, [path for path in FILES if room_of(path) == "_compat"]) == {
+        "_compat/scikit_learn.py": [
+            "sklearn.base._fit_context",
+            "sklearn.pipeline._fit_transform_one",
+            "sklearn.utils._safe_indexing",
+            "sklearn.utils._param_validation.HasMethods",
+            "sklearn.utils._param_validation.Interval",
+            "sklearn.utils._param_validation.StrOptions",
+            "sklearn.utils._param_validation.validate_parameter_constraints",
+            "sklearn.utils._param_validation.validate_params",
+            "sklearn.utils._set_output._get_output_config",
+            "sklearn.utils.metadata_routing._raise_for_params",
+            "sklearn.utils.metaestimators._BaseComposition",
+            "sklearn.utils.validation._check_method_params",
+            "sklearn.utils.validation._check_sample_weight",
+            "sklearn.utils.validation._num_samples",
+        ],
+        "_compat/pytorch.py": [
+            "torch._standard_gamma",
+            "torch.nn.modules.batchnorm._BatchNorm",
+            "torch.nn.modules.batchnorm._NormBase",
+            "torch.nn.modules.dropout._DropoutNd",
+            "torch.utils._python_dispatch.TorchDispatchMode",
+        ],
+    }
+
+
+def test_samples_alone_ask_ranks():
+    """And whoever begins and ends a fit; all others ask their data, see _model/distributed_data."""
+
+    def asked(path):
+        named = [node.attr for node in nodes(path) if isinstance(node, ast.Attribute)]
+        return [name for name in named if name == "ranks"]
+
+    rooms = "_training", "_initialization", "_inference", "modules", "_node_sizes", "inspection"
+    of_core = [path for path in FILES if room_of(path) in rooms]
+    assert breaches(asked, of_core) == {}
+    at_edges = {relative_name(path) for path in FILES if room_of(path) == "_fit" and asked(path)}
+    assert at_edges == {"_fit/whole.py"}
+
+
 @pytest.mark.parametrize("room", ["functional", "modules"])
 def test_a_face_imports_what_is_public_and_what_other_rooms_need(room):
     """Besides ``__all__`` nothing that no other room asks for: the linter cannot know this."""
@@ -201,7 +268,9 @@ def test_heavy_libraries_stay_in_their_rooms():
     """Matplotlib is optional: it is imported where it is used."""
 
     def heavy(path):
-        libraries = {name.split(".")[0] for name in imported_modules(path)}
+        # "skcausalpima._compat.pytorch" brings torch
+        names = {name.removeprefix("skcausalpima._compat.py") for name in imported_modules(path)}
+        libraries = {name.split(".")[0] for name in names}
         lines = [line for line in parsed(path).body if isinstance(line, ast.Import)]
         top_level = {alias.name.split(".")[0] for line in lines for alias in line.names}
         unwanted = {"torch"} if room_of(path) in LIGHT_ROOMS else set()

@@ -11,7 +11,7 @@ from small_models import small_spec
 from torch.testing import assert_close
 
 from skcausalpima._model.build import build_model
-from skcausalpima._model.scaled_samples import DataArrays
+from skcausalpima._model.scaled_samples import as_arrays, from_arrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import filling
 from skcausalpima._training.block_update import variance_floors
@@ -29,7 +29,7 @@ def example(**changes):
     )
     seen = torch.ones(9, 4, dtype=torch.bool)
     seen[2, 1] = seen[5, 0] = seen[5, 3] = False
-    return model, TensorData(Batch(arrays, None, elements=(None, seen)), torch.float64)
+    return model, TensorData(Batch(arrays, None, elements={1: seen}), torch.float64)
 
 
 @pytest.mark.parametrize("sampled", [False, True])
@@ -51,7 +51,7 @@ def test_gaps_alone_are_filled_and_what_stood_there_does_not_matter(sampled):
 def test_without_gaps_data_and_model_stay_as_they_are():
     model, data = example()
     model.train()
-    complete = replace(data, samples=replace(data.samples, elements=None))
+    complete = replace(data, samples=replace(data.samples, elements={}))
     assert filled(model, complete) is complete
     assert model.training
     rows = data.subset(torch.tensor([0, 1]))  # no gap among these
@@ -80,9 +80,9 @@ def test_only_plain_networks_fill_in(changes, stated):
     if stated is None:
         with pytest.raises(ValueError, match="fill these values in"):
             filled(model, data)
-    whole = replace(data.samples, elements=(torch.ones(9, 6, dtype=torch.bool), None))
+    whole = replace(data.samples, elements={0: torch.ones(9, 6, dtype=torch.bool)})
     check_decoders(model, replace(data, samples=whole), stated)
-    check_decoders(model, replace(data, samples=replace(whole, elements=None)), stated)
+    check_decoders(model, replace(data, samples=replace(whole, elements={})), stated)
     for plain in ([None, "mlp"], ["cluster_mlp", "conv"], [None, torch.nn.Linear(2, 4)]):
         check_decoders(example()[0], data, plain)
 
@@ -120,8 +120,8 @@ def test_elements_are_counted():
     floors = variance_floors(data, relative=1.0)
     squares = (data.arrays[1] * data.elements[1]).square().sum() / 33
     assert_close(floors[1], squares)
-    arrays = DataArrays.of(weighted).to_tensors()
-    assert all(map(torch.equal, arrays.elements[1:], weighted.elements[1:]))
+    arrays = from_arrays(as_arrays(weighted), weighted.device)
+    assert torch.equal(arrays.elements[1], weighted.elements[1])
 
 
 def linear_example(n=12):
@@ -136,7 +136,7 @@ def linear_example(n=12):
     observed[0, 4] = observed[1, 7] = False
     seen[0][4], seen[1][7] = False, False
     arrays = [np.where(s, array, 0.0) for s, array in zip(seen, x, strict=True)]
-    elements = (torch.as_tensor(seen[0]), torch.as_tensor(seen[1]), None)
+    elements = {m: torch.as_tensor(seen[m]) for m in (0, 1)}
     batch = Batch(tuple(map(torch.as_tensor, arrays)), torch.as_tensor(observed), elements=elements)
     return mixture, model, x, seen, observed, TensorData(batch, torch.float64)
 

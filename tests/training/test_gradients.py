@@ -9,17 +9,18 @@ from numpy.testing import assert_allclose
 from random_models import NAMES, make_data, make_model, seed
 from rank_threads import on_ranks
 
+from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.decoder_updates import fit_last_layers
-from skcausalpima._training.gradients import GradientAverage, gradient_average
 
 #: The rows of three ranks, of which the last has none.
 PARTS = [slice(0, 55), slice(55, 90), slice(90, 90)]
 
 
 def of_rank(data, ranks):
-    return replace(data.subset(PARTS[ranks.rank]), ranks=ranks)
+    part = data.subset(PARTS[ranks.rank])
+    return DistributedData(part.samples, part.dtype, ranks)
 
 
 def weighted(data):
@@ -65,9 +66,7 @@ def test_the_gradient_is_that_of_the_whole_batch(data, rows_of_batch):
         (
             0.1 * model.prior.edges().sum() - data.mean(model.elbo(batch, noise).values, batch)
         ).backward()
-        average = gradient_average(data, batch)
-        if average is not None:
-            average.of(list(model.parameters()))
+        data.average_gradients([list(model.parameters())], len(batch.arrays[0]))
         return [parameter.grad for parameter in model.parameters()]
 
     def of_one(ranks):
@@ -90,16 +89,13 @@ def test_a_gradient_of_one_rank_is_enough_and_none_stays_none():
         used, unused = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
         if ranks.rank == 0:
             used.grad = torch.tensor([3.0, 6.0])
-        GradientAverage(ranks=ranks, n_rows=1 + ranks.rank).of([used, unused])
+        data = of_rank(make_data(), ranks)
+        data.average_gradients([[used], [unused]], n_rows=1 + ranks.rank)
         return used.grad, unused.grad
 
     for used, unused in on_ranks(of_one):
         assert_allclose(used, [1.0, 2.0])
         assert unused is None
-
-
-def test_one_process_averages_nothing(data):
-    assert gradient_average(data, data.rows(slice(0, 4))) is None
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])
@@ -124,7 +120,7 @@ def in_turn(data, ranks):
     """Return every third sample and so on, of which all ranks draw together."""
     ranks.common = seed(5)
     part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
-    return replace(part, ranks=ranks)
+    return DistributedData(part.samples, part.dtype, ranks)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])

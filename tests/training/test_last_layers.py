@@ -79,7 +79,7 @@ def test_that_others_stay_as_they_are():
         for name, value in model.state_dict().items():
             assert torch.equal(value, before[name]), name
     gaps = torch.ones_like(data.arrays[0], dtype=torch.bool)
-    partly = TensorData(replace(data.samples, elements=(gaps, None)), data.dtype)
+    partly = TensorData(replace(data.samples, elements={0: gaps}), data.dtype)
     model = make_model()
     before = model.decoders[0].last_layer.detach().clone()
     fit_last_layers(model, partly, seed())

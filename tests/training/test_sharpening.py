@@ -12,6 +12,7 @@ from random_models import own_model
 from rank_threads import on_ranks
 from scipy.linalg import eigh
 
+from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import sharpening
@@ -81,6 +82,25 @@ def test_locations_on_a_line_say_nothing_of_what_lies_beside_it():
     assert_array_equal(model.information, before)
 
 
+def test_a_component_that_is_flat_has_covariances_of_single_precision():
+    """One cluster on a line: what is left beside it is below the precision of numbers."""
+    model, data, _ = one_cluster()
+    along = torch.arange(400.0, dtype=torch.float64)[:, None]
+    is_flat = along < 150
+    line = [of[:1] + along * (of[1:2] - of[:1]) for of in data.arrays]
+    arrays = [torch.where(is_flat, a, b) for a, b in zip(line, data.arrays, strict=True)]
+    data = TensorData(Batch(tuple(arrays), None), torch.float64)
+    places = model.location(data.rows(slice(None)))
+    scatter = torch.cov(places[:150].T)
+    model.prior.means[0] = places[:150].mean(dim=0)
+    model.prior.covariances[0] = scatter + 1e-9 * scatter.trace() * torch.eye(2)
+    model.set_information(SHARES * torch.eye(2).double() / 100.0)
+    assert sharpen_potentials(model, data, SETTINGS)
+    covariances = model.prior.covariances.float()
+    assert (torch.linalg.cholesky_ex(covariances).info == 0).all()
+    assert torch.linalg.cond(covariances.double()).max() < 1.2 / sharpening.LEAST_VARIANCE
+
+
 def test_few_samples_say_nothing_of_how_wide_potentials_are():
     model, _, _ = one_cluster()
     least = (sharpening.LEAST_ROWS + 1) * len(model.prior.means) + 1
@@ -113,7 +133,7 @@ def test_whole_samples_count_by_weight_also_on_ranks():
 
     def of_one(ranks):
         part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
-        return sharpened(model, replace(part, ranks=ranks))
+        return sharpened(model, DistributedData(part.samples, part.dtype, ranks))
 
     for several in [sharpened(model, data), *on_ranks(of_one, 2)]:
         for found, wanted in zip(several, expected, strict=True):

@@ -23,8 +23,8 @@ from small_models import small_settings, small_spec
 from torch import nn
 
 from skcausalpima._data.on_disk import OnDisk, PlainFile
-from skcausalpima._data.ranks import ALONE
 from skcausalpima._model.build import build_model
+from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop
@@ -127,7 +127,7 @@ def test_they_are_those_of_missing_elements_and_single_precision():
     model, data = make_model(dtype="float32").eval(), make_data()
     masks = [torch.rand(array.shape, generator=seed(5)) > 0.2 for array in data.arrays]
     arrays = [(array * seen).float() for array, seen in zip(data.arrays, masks, strict=True)]
-    samples = replace(data.samples, arrays=tuple(arrays), elements=tuple(masks))
+    samples = replace(data.samples, arrays=tuple(arrays), elements=dict(enumerate(masks)))
     data = replace(data, samples=samples, dtype=torch.float32)
     found, passed = (
         seen_by_steps(model, data).result(NAMES),
@@ -144,7 +144,8 @@ def test_ranks_add_up_what_they_saw_also_one_without_rows(parts):
     model, data = make_model().eval(), make_data(missing=True)
 
     def on_rank(ranks):
-        part = replace(data.subset(parts[ranks.rank]), ranks=ranks)
+        part = data.subset(parts[ranks.rank])
+        part = DistributedData(part.samples, part.dtype, ranks)
         return seen_by_steps(copy.deepcopy(model), part).result(NAMES)
 
     found, passed = on_ranks(on_rank), data_pass(model, data, seed(), NAMES)
@@ -243,10 +244,12 @@ def test_ranks_add_up_likelihoods_of_their_own(monkeypatch):
     data = weighted_data()
 
     def on_rank(ranks):
-        part = data if ranks is ALONE else data.subset([slice(0, 60), slice(60, 90)][ranks.rank])
-        return data_pass(own_model(), replace(part, ranks=ranks), seed(), NAMES)
+        part = data.subset([slice(0, 60), slice(60, 90)][ranks.rank])
+        return data_pass(
+            own_model(), DistributedData(part.samples, part.dtype, ranks), seed(), NAMES
+        )
 
-    expected = on_rank(ALONE)
+    expected = data_pass(own_model(), data, seed(), NAMES)
     for found in on_ranks(on_rank):
         assert found.terms == pytest.approx(expected.terms)
         assert_allclose(found.squared_errors, expected.squared_errors)
