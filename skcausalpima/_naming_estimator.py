@@ -76,11 +76,12 @@ def advice_on_names(estimator: type[NamingEstimator], params: Mapping[str, Unche
     'CausalPIMA has no parameter epochs: did you mean max_iter?'
     """
     known = estimator._get_param_names()
-    told = {name: _advice(estimator, name, value) for name, value in params.items()}
+    unknown = {name: value for name, value in params.items() if name not in known}
+    told = {name: _advice(estimator, name, value) for name, value in unknown.items()}
     return " ".join(
         f"{estimator.__name__} has no parameter {name}: {advice}"
         for name, advice in told.items()
-        if advice and name not in known
+        if advice
     )
 
 

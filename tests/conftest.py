@@ -1,5 +1,6 @@
 """Leave out the tests that need something this machine does not have; data and models to share."""
 
+import gc
 import os
 from functools import partial
 
@@ -8,6 +9,9 @@ import pytest
 import torch
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
+from skcausalpima._fit import restarts
+
+MAX_SAMPLES = restarts.MAX_SAMPLES
 
 
 @pytest.hookimpl(tryfirst=True)  # marks decide what pytest deselects
@@ -25,6 +29,27 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("posix"):
                 item.add_marker(pytest.mark.skip(reason="signals, pipes, links, permissions"))
+
+
+def pytest_collection_finish():
+    gc.freeze()  # modules and tests stay until the end: no pass of the collector looks at them
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_short_runs():
+    """Leave out the short runs that follow an alarm: of noise they take as long as two more fits.
+
+    They change nothing but what is said of stability. ``short_runs`` brings them back.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restarts, "MAX_SAMPLES", 0)
+        yield
+
+
+@pytest.fixture
+def short_runs(monkeypatch):
+    """Let short runs follow an alarm, as they do for users."""
+    monkeypatch.setattr(restarts, "MAX_SAMPLES", MAX_SAMPLES)
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,14 @@ TOLERANCE = 1.0  # pixels
 
 
 def drawn_texts(figure):
-    """Lay a figure out as ``savefig`` does, and return its texts with their boxes in pixels."""
+    """Lay a figure out as ``savefig`` does, and return its texts with their boxes in pixels.
+
+    It does so once, and draws twice.
+    """
     found, draw = [], Text.draw
     figure.draw_without_rendering()
+    layout = figure.get_layout_engine()
+    figure.set_layout_engine("none")
 
     def noted(self, renderer, *args, **kwargs):
         draw(self, renderer, *args, **kwargs)
@@ -26,6 +31,7 @@ def drawn_texts(figure):
         figure.draw_without_rendering()
     finally:
         Text.draw = draw
+        figure.set_layout_engine(layout)
     return found
 
 

@@ -150,7 +150,7 @@ def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
         raise AssertionError("what fails in the start is not fitted")
 
     monkeypatch.setattr("skcausalpima._node_sizes.judged.fit_fold", never)
-    noise = np.random.default_rng(0).normal(size=(400, 6))
+    noise = np.random.default_rng(0).normal(size=(200, 6))
     with pytest.warns(NodeSizesWarning, match="is taken, but in the start, "):
         selection = select_node_sizes(quick(max_iter=1), noise, [2, 3, (2, 2)])
     assert not selection.results["fitted"].any()
@@ -158,7 +158,7 @@ def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
 
 
 def test_where_no_start_is_known_all_are_fitted(quick, groups):
-    plain = quick(init="linear", max_iter=2)
+    plain = quick(init="linear", max_iter=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         selection = select_node_sizes(plain, groups, [2, 3], cv=2)

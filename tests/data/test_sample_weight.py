@@ -289,8 +289,8 @@ def model_and_data(quick, pair, missing=False, **parameters):
 
 
 @pytest.mark.parametrize("missing", [False, True])
-def test_statistics_of_a_pass_are_those_of_repetition(quick, pair, missing):
-    est, model, data, repeated = model_and_data(quick, pair, missing)
+def test_statistics_of_a_pass_are_those_of_repetition(random_start, pair, missing):
+    est, model, data, repeated = model_and_data(random_start, pair, missing)
     names = tuple(est.modality_names_in_)
     one, many = (data_pass(model, d, torch.Generator().manual_seed(0), names)
                  for d in (data, repeated))  # fmt: skip
@@ -317,8 +317,8 @@ def one_epoch(**rates):
 
 
 @pytest.mark.parametrize("missing", [False, True])
-def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
-    est, model, data, _ = model_and_data(quick, pair, missing)
+def test_terms_of_a_pass_are_weighted_means_of_the_bound(random_start, pair, missing):
+    est, model, data, _ = model_and_data(random_start, pair, missing)
     terms = data_pass(
         model, data, torch.Generator().manual_seed(7), tuple(est.modality_names_in_)
     ).terms

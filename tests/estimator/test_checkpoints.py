@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,6 +49,18 @@ def stopped(model, path, X, phase="training", epoch=2, every=1, **fit):
     with pytest.raises(StopError):
         model.fit(X, **fit)
     return path
+
+
+@pytest.fixture(scope="module")
+def short(brief):
+    """Make what ``brief`` makes, of as many epochs as ``fitted`` has, for what files do."""
+    return partial(brief, max_iter=3)
+
+
+@pytest.fixture(scope="module")
+def whole(short, pair):
+    """What ``short`` makes, fitted without a stop; leave it as it is."""
+    return short().fit(pair)
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +118,11 @@ def test_what_is_known_of_samples_and_what_is_missing(quick, pair, tmp_path):
     assert_same_fits(CausalPIMA.resume(path, X, **fit), whole, X)
 
 
-def test_draws_that_nothing_seeds_are_kept(quick, pair, tmp_path):
+def test_draws_that_nothing_seeds_are_kept(short, pair, tmp_path):
     """A fit with random_state=None is resumed with the seeds that it drew."""
     seen, path = [], tmp_path / "fit"
     note = OnEpoch(lambda record: seen.append(dict(record.terms)))
-    model = quick(random_state=None)
+    model = short(random_state=None)
     model.set_callbacks(note, stopping("training", 3), Checkpoint(path))
     with pytest.raises(StopError):
         model.fit(pair)
@@ -119,14 +132,14 @@ def test_draws_that_nothing_seeds_are_kept(quick, pair, tmp_path):
 
 
 @pytest.mark.parametrize(("phase", "order"), each_once(["pre-training", "training"], [1, -1]))
-def test_after_a_stop_with_a_fitted_estimator(quick, pair, fitted, tmp_path, phase, order):
+def test_after_a_stop_with_a_fitted_estimator(short, pair, whole, tmp_path, phase, order):
     """The epoch that a request cuts short is none of the fit that goes on."""
     stop = OnEpoch(lambda record: (record.phase, record.epoch) == (phase, 1))
-    model = quick().set_callbacks(*[Checkpoint(tmp_path / "fit"), stop][::order])
+    model = short().set_callbacks(*[Checkpoint(tmp_path / "fit"), stop][::order])
     with pytest.warns(InterruptionWarning):
         model.fit(pair)
     assert model.n_iter_ == 1
-    assert_same_fits(CausalPIMA.resume(tmp_path / "fit", pair), fitted, pair)
+    assert_same_fits(CausalPIMA.resume(tmp_path / "fit", pair), whole, pair)
 
 
 class StoppingCheckpoint(Checkpoint):
@@ -159,7 +172,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(quick, pair, fitted, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_last_checkpoint(short, pair, whole, tmp_path, monkeypatch):
     """The fit goes on with a warning; what is there is whole, and the same fit goes on from it."""
     path, kept = tmp_path / "fit", []
 
@@ -178,30 +191,30 @@ def test_a_full_disk_leaves_the_last_checkpoint(quick, pair, fitted, tmp_path, m
         stream.write(data[: len(data) // 2])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    model = quick().set_callbacks(Checkpoint(path), OnEpoch(fill))
+    model = short().set_callbacks(Checkpoint(path), OnEpoch(fill))
     with pytest.warns(RuntimeWarning, match="the last one stays: .*No space left"):
         model.fit(pair)
-    assert_same_fits(model, fitted, pair)
+    assert_same_fits(model, whole, pair)
     assert [path.read_bytes()] == kept
     assert os.listdir(tmp_path) == ["fit"]
     with pytest.raises(OSError, match="No space left"):
         CausalPIMA.resume(path, pair)
     monkeypatch.undo()
-    assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
+    assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
 
 
-def test_of_two_fits_with_one_file_the_last_checkpoint_is_there(quick, pair, fitted, tmp_path):
+def test_of_two_fits_with_one_file_the_last_checkpoint_is_there(short, pair, whole, tmp_path):
     path, others = tmp_path / "fit", []
 
     def other(record):
         if (record.phase, record.epoch) == ("training", 1):
-            others.append(stopped(quick(random_state=1), path, pair))
+            others.append(stopped(short(random_state=1), path, pair))
 
-    model = quick().set_callbacks(Checkpoint(path), OnEpoch(other), stopping("training", 2))
+    model = short().set_callbacks(Checkpoint(path), OnEpoch(other), stopping("training", 2))
     with pytest.raises(StopError):
         model.fit(pair)
     assert others == [path]
-    assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
+    assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
 
 
 class Other(CausalPIMA):
@@ -238,13 +251,13 @@ def test_a_checkpoint_of_another_version(pair, checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("every", [1, 4])
-def test_a_fit_that_had_ended(quick, pair, fitted, tmp_path, every):
-    """A process may be killed before it has saved what it fitted: nothing is lost."""
+def test_a_fit_that_had_ended(short, pair, whole, tmp_path, every):
+    """A process may be killed before it has saved what it whole: nothing is lost."""
     path = tmp_path / "fit"
-    quick().set_callbacks(Checkpoint(path, every=every)).fit(pair)
+    short().set_callbacks(Checkpoint(path, every=every)).fit(pair)
     with pytest.warns(UserWarning, match="had come to its end. .* the estimator is the same"):
         resumed = CausalPIMA.resume(path, pair)
-    assert_same_fits(resumed, fitted, pair)
+    assert_same_fits(resumed, whole, pair)
 
 
 @pytest.mark.slow
@@ -255,17 +268,17 @@ def test_code_is_passed_again(quick, pair, tmp_path):
         CausalPIMA.resume(path, pair)
 
 
-def test_fits_without_checkpoints_say_so(quick, pair, fitted, tmp_path):
-    several = quick(n_init=2).set_callbacks(Checkpoint(tmp_path / "fit"))
+def test_fits_without_checkpoints_say_so(short, pair, whole, tmp_path):
+    several = short(n_init=2).set_callbacks(Checkpoint(tmp_path / "fit"))
     with pytest.raises(ValueError, match="one run in one process, and not n_init=2 runs"):
         several.fit(pair)
     for method in ("fit", "partial_fit"):
-        model = quick(warm_start=True, max_iter=1).fit(pair)
+        model = short(warm_start=True, max_iter=1).fit(pair)
         model.set_callbacks(Checkpoint(tmp_path / "fit"))
         with pytest.raises(ValueError, match="not one that goes on with a fitted estimator"):
             getattr(model, method)(pair)
     with pytest.raises(FileNotFoundError):
-        quick().set_callbacks(Checkpoint(tmp_path / "no folder" / "fit")).fit(pair)
+        short().set_callbacks(Checkpoint(tmp_path / "no folder" / "fit")).fit(pair)
     assert os.listdir(tmp_path) == []
 
 
@@ -281,8 +294,8 @@ def test_every_must_be_an_integer(every):
         Checkpoint("fit", every=every)
 
 
-def test_a_checkpoint_that_claims_more_than_it_holds(quick, pair, tmp_path):
-    path = stopped(quick(), tmp_path / "fit", pair)
+def test_a_checkpoint_that_claims_more_than_it_holds(short, pair, tmp_path):
+    path = stopped(short(), tmp_path / "fit", pair)
     document, arrays = read_file(path)
     document["begun"]["spec"]["latent_dim"] = 10**9
     write_file(path, document, arrays)
@@ -290,8 +303,8 @@ def test_a_checkpoint_that_claims_more_than_it_holds(quick, pair, tmp_path):
         CausalPIMA.resume(path, pair)
 
 
-def test_asked_for_output_is_kept(quick, pair, checkpoint, tmp_path):
-    model = quick().set_output(transform="pandas")
+def test_asked_for_output_is_kept(short, pair, checkpoint, tmp_path):
+    model = short().set_output(transform="pandas")
     path = stopped(model, tmp_path / "fit", pair)
     assert list(CausalPIMA.resume(path, pair).transform(pair)) == ["causalpima0", "causalpima1"]
 

@@ -29,9 +29,9 @@ def dosed(seed=0, n=900):
 
 
 @pytest.fixture(scope="module")
-def case():
+def case(taught):
     X, named, dose = dosed()
-    est = CausalPIMA({"a": 2, "b": 2}, contexts=CAUSE, random_state=0).fit(X, known_nodes=named)
+    est = taught({"a": 2, "b": 2}, contexts=CAUSE, max_iter=10).fit(X, known_nodes=named)
     return est, X, dose
 
 

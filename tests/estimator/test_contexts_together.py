@@ -1,6 +1,7 @@
 """Contexts beside all else that fits may have."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +18,18 @@ from skcausalpima.metrics import node_recovery
 from skcausalpima.model_selection import select_node_sizes
 from skcausalpima.modules import ExpertDecoder, line
 
-SHORT = {"max_iter": 4, "random_state": 0}
+
+@pytest.fixture(scope="module")
+def soon(quick):
+    """Make what ``quick`` makes, with a random start, for what does not depend on its clusters."""
+    return partial(quick, init="paper", max_iter=1)
+
+
+@pytest.fixture(scope="module")
+def moved(soon):
+    """A fit to samples of two instruments, and these; leave all as they are."""
+    X, _ = samples(100)
+    return soon(contexts="site").fit(X), X
 
 
 def samples(n=300, seed=0, move=6.0):
@@ -52,17 +64,17 @@ def test_incomplete_samples_and_missing_elements():
     np.testing.assert_array_equal(np.isnan(moved["x"]), gap)
 
 
-def test_a_modality_may_be_missing_at_predict():
-    X, _ = samples(400)
-    est = CausalPIMA((2, 2), contexts="site", random_state=0).fit(X)
+def test_a_modality_may_be_missing_at_predict(taught):
+    X, _ = samples()
+    est = taught(contexts="site", max_iter=10).fit(X)
     found = est.predict_nodes(X | {"y": None})
     assert (found == est.node_labels_).mean() > 0.97
 
 
 def test_a_continued_fit_is_the_long_one(quick):
-    X, _ = samples()
-    long = quick(contexts="site", max_iter=6).fit(X)
-    parts = quick(contexts="site", warm_start=True)
+    X, _ = samples(150)
+    long = quick(contexts="site", max_iter=4).fit(X)
+    parts = quick(contexts="site", max_iter=2, warm_start=True)
     with warnings.catch_warnings(action="ignore"):
         parts.fit(X).fit(X)
     np.testing.assert_array_equal(parts.predict(X), long.predict(X))
@@ -71,14 +83,14 @@ def test_a_continued_fit_is_the_long_one(quick):
         parts.set_params(contexts=Context("site", mix=False)).fit(X)
 
 
-def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit():
+def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit(quick):
     """Where cells are as frequent in all contexts, the rest is a fit of samples without offsets."""
     X, _ = samples()
     first, rest = (
         {name: of[rows] for name, of in X.items()} for rows in np.split(range(300), [200])
     )
-    known = CausalPIMA((2, 2), contexts=Context("site", mix=False), **SHORT).fit(first)
-    plain = CausalPIMA((2, 2), **SHORT)
+    known = quick(contexts=Context("site", mix=False)).fit(first)
+    plain = quick()
 
     def without_offsets(part):
         codes = (part["site"] == "B").astype(int)
@@ -96,12 +108,12 @@ def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit():
 
 
 @pytest.mark.parametrize("role", ["measured", "cause"])
-def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(role):
+def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(quick, role):
     X, _ = samples()
     first, rest = (
         {name: of[rows] for name, of in X.items()} for rows in np.split(range(300), [200])
     )
-    est = CausalPIMA((2, 2), contexts=Context("site", role=role), **SHORT).fit(first)
+    est = quick(contexts=Context("site", role=role)).fit(first)
     counts = est._fitted.contexts.cells
     est.partial_fit(rest)
     codes = (rest["site"] == "B").astype(int)
@@ -113,7 +125,7 @@ def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(role)
 
 
 def test_a_fit_goes_on_from_a_checkpoint(quick, tmp_path):
-    X, _ = samples()
+    X, _ = samples(100)
     stop = OnEpoch(lambda record: record.phase == "training" and record.epoch == 2)
     est = quick(contexts="site")
     whole = quick(contexts="site").fit(X)
@@ -132,93 +144,93 @@ def test_several_starts_in_processes(quick):
 
 
 def test_weights_are_repeated_rows(quick):
-    X, _ = samples(200)
-    weights = np.random.default_rng(2).integers(1, 3, size=200)
-    rows = np.repeat(np.arange(200), weights)
+    X, _ = samples(100)
+    weights = np.random.default_rng(2).integers(1, 3, size=100)
+    rows = np.repeat(np.arange(100), weights)
     twice = {name: of[rows] for name, of in X.items()}
     one = quick(contexts="site").fit(X, sample_weight=weights)
     other = quick(contexts="site").fit(twice)
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
-def test_equal_rows_of_two_instruments_are_two_rows(quick):
-    X, _ = samples(200)
+def test_equal_rows_of_two_instruments_are_two_rows(soon):
+    X, _ = samples(50)
     twice = {name: np.concatenate([of, of]) for name, of in X.items()}
-    twice["site"] = np.repeat(["A", "B"], 200)
-    est = quick(contexts="site").fit(twice)
-    assert len(est.labels_) == 400
+    twice["site"] = np.repeat(["A", "B"], 50)
+    est = soon(contexts="site").fit(twice)
+    assert len(est.labels_) == 100
 
 
-def test_an_expert_is_not_shifted(quick):
+def test_an_expert_is_not_shifted(soon):
     rng = np.random.default_rng(0)
-    X, nodes = samples(300)
+    X, nodes = samples(100)
     t = np.linspace(0.0, 1.0, 8)
-    curve = rng.normal(0.0, 0.1, size=(300, 8)) + (1.0 + 2.0 * nodes[:, :1]) * t
+    curve = rng.normal(0.0, 0.1, size=(100, 8)) + (1.0 + 2.0 * nodes[:, :1]) * t
     X = {"x": X["x"], "curve": curve, "site": X["site"]}
     expert = ExpertDecoder(line, t)
-    est = quick(contexts="site", experts={"curve": expert}).fit(X)
+    est = soon(contexts="site", experts={"curve": expert}).fit(X)
     assert list(est.offsets_) == ["x"]
     shifted = Context("site", shift=["curve"])
     with pytest.raises(ValueError, match="names 'curve', which has an expert"):
         CausalPIMA((2, 2), contexts=shifted, experts={"curve": expert}).fit(X)
 
 
-def test_a_site_may_lack_a_modality():
+def test_a_site_may_lack_a_modality(taught):
     X, nodes = samples(600, seed=100)
     y = X["y"].copy()
     y[X["site"] == "B"] = np.nan
-    est = CausalPIMA((2, 2), contexts="site", max_iter=1, random_state=0).fit(X | {"y": y})
+    est = taught(contexts="site", max_iter=1).fit(X | {"y": y})
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.97
     found = np.diff(est.offsets_["x"]["site"], axis=0)[0]
     np.testing.assert_allclose(found, [3.6, -1.8, 4.2, 0.0, 0.0], atol=0.4)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_offset_of_5000_standard_deviations(dtype):
+def test_an_offset_of_5000_standard_deviations(quick, dtype):
     X, nodes = samples(move=5000.0)
     single = X | {"x": X["x"].astype(dtype)}
-    est = CausalPIMA((2, 2), contexts="site", max_iter=1, random_state=0).fit(single)
+    est = quick(contexts="site", max_iter=1).fit(single)
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.97
     found = np.diff(est.offsets_["x"]["site"], axis=0)[0]
     np.testing.assert_allclose(found, [3000.0, -1500.0, 3500.0, 0.0, 0.0], atol=0.5)
 
 
 @pytest.mark.parametrize("covariance", some_slow(["diag", "tied", "spherical"], ["tied"]))
-def test_all_kinds_of_mixtures(quick, covariance):
-    X, _ = samples()
-    est = quick(contexts="site", mixture=covariance).fit(X)
+def test_all_kinds_of_mixtures(soon, covariance):
+    X, _ = samples(100)
+    est = soon(contexts="site", mixture=covariance).fit(X)
     np.testing.assert_array_equal(est.predict(X), est.labels_)
 
 
-def test_float32_stays(quick):
-    X, _ = samples()
+def test_float32_stays(soon):
+    X, _ = samples(100)
     single = {n: of.astype(np.float32) if n != "site" else of for n, of in X.items()}
-    est = quick(contexts="site").fit(single)
+    est = soon(contexts="site").fit(single)
     assert est.transform(single).dtype == np.float32
     assert est.reconstruct(single)["x"].dtype == np.float32
 
 
-def test_the_data_are_left_as_they_are(quick):
-    X, _ = samples()
+def test_the_data_are_left_as_they_are(soon):
+    X, _ = samples(100)
     before = {name: of.copy() for name, of in X.items()}
-    quick(contexts="site").fit(X).harmonize(X, to={"site": "A"})
+    soon(contexts="site").fit(X).harmonize(X, to={"site": "A"})
     for name, of in before.items():
         np.testing.assert_array_equal(X[name], of)
 
 
 @pytest.mark.slow
-def test_searches_know_contexts_by_nested_names(quick):
-    X, _ = samples()
-    est = quick(contexts="site")
+def test_searches_know_contexts_by_nested_names(soon):
+    X, _ = samples(100)
+    est = soon(contexts="site")
     search = GridSearchCV(est, {"contexts__mix": [True, False]}, cv=2)
     assert search.fit(MultimodalData(X)).best_params_["contexts__mix"] in (True, False)
 
 
-def test_pipelines_pass_contexts_through(quick):
-    X, _ = samples()
-    steps = ModalityTransformer({"x": StandardScaler()}), quick(contexts="site")
+def test_pipelines_pass_contexts_through(soon):
+    X, _ = samples(100)
+    steps = ModalityTransformer({"x": StandardScaler()}), soon(contexts="site")
     pipeline = make_pipeline(*steps).fit(MultimodalData(X))
-    assert pipeline.predict(MultimodalData(X)).shape == (300,)
+    assert pipeline.predict(MultimodalData(X)).shape == (100,)
 
 
 def test_a_fold_that_lacks_a_label_is_told(quick):
@@ -230,16 +242,15 @@ def test_a_fold_that_lacks_a_label_is_told(quick):
 
 
 @pytest.mark.parametrize("refit", ["all", "mixture"])
-def test_how_sure_edges_are(quick, refit):
-    X, _ = samples()
-    est = quick(contexts="site").fit(X)
+def test_how_sure_edges_are(moved, refit):
+    est, X = moved
     found = edge_confidence(est, X, n_bootstraps=2, refit=refit, random_state=0)
     assert list(found.dag) == ["N1", "N2"]
     assert found.edge.shape == (2, 2)
 
 
 def test_intervals_of_tables_and_calibration(quick):
-    X, nodes = samples()
+    X, nodes = samples(150)
     est = quick(contexts="site").fit(X)
     found = table_intervals(est, X, n_draws=50, random_state=0)
     assert (found.low["N1"] <= est.cpts_["N1"]).all()

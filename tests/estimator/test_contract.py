@@ -12,6 +12,9 @@ from some_slow import some_slow
 from skcausalpima import GradientStructure, ScoreSearch
 from skcausalpima.exceptions import ArrangementWarning
 
+#: What shortens a fit and does not matter for the number of latent dimensions.
+SOON = {"posterior": "mean_field", "structure": "gradient", "max_iter": 1}
+
 
 def product_of_tables(dag, cpts):
     """The product of the tables along the graph, cell by cell."""
@@ -91,8 +94,8 @@ def test_thresholds_give_empty_and_complete_graphs(several):
     assert several["complete"][0].dag_.number_of_edges() == 3
 
 
-def test_node_names(quick, pair):
-    model = quick({"shape": 2, "colour": 2}).fit(pair)
+def test_node_names(brief, pair):
+    model = brief({"shape": 2, "colour": 2}).fit(pair)
     assert list(model.dag_) == list(model.cpts_) == ["shape", "colour"]
 
 
@@ -130,7 +133,7 @@ def test_number_of_things(fitted):
     ),
 )
 def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
-    model = quick(node_sizes, latent_dim=latent_dim).fit(pair)
+    model = quick(node_sizes, latent_dim=latent_dim, **SOON).fit(pair)
     assert model.latent_dim_ == expected
     assert model.latent_dim == latent_dim
     assert model.transform(pair).shape == (72, expected)
@@ -151,28 +154,29 @@ def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
 )
 def test_latent_dim_of_one_node(quick, shape, node_size, parameters, expected):
     X = np.random.default_rng(0).normal(size=shape)
-    assert quick((node_size,), **parameters).fit(X).latent_dim_ == expected
+    assert quick((node_size,), **(SOON | parameters)).fit(X).latent_dim_ == expected
 
 
 def test_latent_dim_stays_when_other_samples_continue(quick):
     X = np.random.default_rng(0).normal(size=(130, 30))
-    model = quick((3,), posterior="mean_field", structure="gradient", warm_start=True).fit(X)
+    model = quick((3,), warm_start=True, **SOON).fit(X)
     assert model.fit(X[:30]).latent_dim_ == 6
 
 
 @pytest.mark.slow
 def test_latent_dim_counts_weights_as_repeated_rows(quick):
     X = np.random.default_rng(0).normal(size=(50, 30))
-    weighted = quick((3,)).fit(X, sample_weight=np.full(50, 2))
-    assert weighted.latent_dim_ == quick((3,)).fit(np.repeat(X, 2, axis=0)).latent_dim_ == 5
+    weighted = quick((3,), **SOON).fit(X, sample_weight=np.full(50, 2))
+    repeated = quick((3,), **SOON).fit(np.repeat(X, 2, axis=0))
+    assert weighted.latent_dim_ == repeated.latent_dim_ == 5
 
 
 @pytest.mark.parametrize(
     ("covariance_type", "shape"),
     [("full", (6, 3, 3)), ("tied", (3, 3)), ("diag", (6, 3)), ("spherical", (6,))],
 )
-def test_covariances_have_scikit_learns_shapes(quick, pair, covariance_type, shape):
-    model = quick((3, 2), latent_dim=3, mixture=covariance_type).fit(pair)
+def test_covariances_have_scikit_learns_shapes(random_start, pair, covariance_type, shape):
+    model = random_start((3, 2), latent_dim=3, mixture=covariance_type).fit(pair)
     assert model.cluster_covariances_.shape == shape
     assert np.isfinite(model.score(pair))
     X, labels = model.sample(7)
@@ -200,8 +204,9 @@ def test_score_samples_depend_on_the_row_alone(fitted, pair, monkeypatch):
     order = np.random.default_rng(0).permutation(72)
     shuffled = fitted.score_samples([array[order] for array in pair])
     assert_allclose(shuffled, values[order], rtol=0, atol=1e-9)
-    alone = np.concatenate([fitted.score_samples([a[k : k + 1] for a in pair]) for k in range(72)])
-    assert_allclose(alone, values, rtol=0, atol=1e-9)
+    rows = range(0, 72, 6)
+    alone = np.concatenate([fitted.score_samples([a[k : k + 1] for a in pair]) for k in rows])
+    assert_allclose(alone, values[rows], rtol=0, atol=1e-9)
     monkeypatch.setattr("skcausalpima._model.tensors.BLOCK_ROWS", 7)
     assert_allclose(fitted.score_samples(pair), values, rtol=0, atol=1e-9)
 
@@ -218,9 +223,9 @@ def test_score_is_in_the_users_units(quick, pair, fitted, factors):
 
 
 @pytest.mark.parametrize("scale", ["modality", "feature"])
-def test_scores_of_scaled_and_unscaled_fits_compare(quick, pair, scale):
+def test_scores_of_scaled_and_unscaled_fits_compare(random_start, pair, scale):
     """Scaling inside equals scaling by hand and the Jacobian."""
-    inside = quick(scale=scale).fit(pair)
+    inside = random_start(scale=scale).fit(pair)
     X, shift = [], 0.0
     for array in pair:
         spread = array.std(axis=0)
@@ -228,7 +233,7 @@ def test_scores_of_scaled_and_unscaled_fits_compare(quick, pair, scale):
             spread = np.full_like(spread, np.sqrt(np.mean(spread**2)))
         X.append((array - array.mean(axis=0)) / spread)
         shift += np.log(spread).sum()
-    outside = quick(scale=None).fit(X)
+    outside = random_start(scale=None).fit(X)
     assert_allclose(outside.score(X) - shift, inside.score(pair), rtol=0, atol=1e-5)
 
 
@@ -236,7 +241,7 @@ def test_scores_of_scaled_and_unscaled_fits_compare(quick, pair, scale):
 def linear(quick, pair):
     """A fit whose decoders are affine, and what its evidence depends on, in the data's units."""
     options = {"hidden_layer_sizes": (), "modality_weights": "elements"}
-    model = quick(max_iter=150, training__tol=0.0, **options).fit(pair)
+    model = quick(max_iter=60, training__tol=0.0, **options).fit(pair)
     points = np.concatenate([np.zeros((1, 2)), np.eye(2)])
     decoded = np.hstack([part.reshape(3, -1) for part in model.inverse_transform(points)])
     maps = (decoded[1:] - decoded[0]).T

@@ -116,13 +116,15 @@ def test_the_objective_is_finite_and_its_terms_add_up(own):
 @pytest.mark.parametrize(
     "options", [{"decoders": "cluster_mlp"}, {"decoder_variance": "predicted"}]
 )
-def test_missing_data_known_nodes_and_interventions(quick, pair, options):
+def test_missing_data_known_nodes_and_interventions(random_start, pair, options):
     images, curves = (array.copy() for array in pair)
     images[::5], curves[1::5] = np.nan, np.nan
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 3 == 0, np.c_[group // 2, group % 2], -1)
     interventions = np.where(np.arange(72) % 4 == 0, "N2", None)
-    model = quick(**options).fit([images, curves], known_nodes=known, interventions=interventions)
+    model = random_start(**options).fit(
+        [images, curves], known_nodes=known, interventions=interventions
+    )
     assert (model.node_labels_[known[:, 0] >= 0] == known[known[:, 0] >= 0]).all()
     assert np.isfinite(model.score([images, curves]))
 
@@ -276,9 +278,9 @@ def test_predicted_deviations_are_those_of_the_generator():
     assert model.score(new) > plain.score(new) + 1.0
 
 
-def test_decoders_are_of_the_kinds_that_were_asked_for(quick, pair):
+def test_decoders_are_of_the_kinds_that_were_asked_for(random_start, pair):
     options = {"decoders": ["cluster_mlp", MeanAndVariance]}
-    decoders = quick(**options).fit(pair)._fitted_model().model.decoders
+    decoders = random_start(**options).fit(pair)._fitted_model().model.decoders
     assert isinstance(decoders[0], ClusterDecoder)
     assert isinstance(decoders[1], VarianceDecoder)
     assert isinstance(decoders[1].network, MeanAndVariance)

@@ -420,12 +420,12 @@ def test_points_beyond_all_bounds(fitted, in_single_precision):
 
 
 @pytest.mark.parametrize("size", [1e160, 9e304])
-def test_data_near_the_largest_numbers(quick, pair, size):
+def test_data_near_the_largest_numbers(quick, pair, fitted, size):
     X = [array * size for array in pair]
     model = quick().fit(X)
     assert np.isfinite([model.lower_bound_, model.score(X)]).all()
     assert all(np.isfinite(array).all() for array in model.sample(5)[0])
-    np.testing.assert_array_equal(model.labels_, quick().fit(pair).labels_)
+    np.testing.assert_array_equal(model.labels_, fitted.labels_)
 
 
 def test_data_beyond_the_largest_numbers(quick, pair):

@@ -80,7 +80,7 @@ def model(quick, gappy):
 @pytest.fixture(scope="module")
 def of_kind(quick, gappy):
     """Return a fit with one kind of decoder; each is fitted once."""
-    return cache(lambda kind: quick(**DECODERS[kind]).fit(gappy[0]))
+    return cache(lambda kind: quick(init="paper", max_iter=1, **DECODERS[kind]).fit(gappy[0]))
 
 
 def is_complete(X):
@@ -159,7 +159,7 @@ def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, of_kind, kind, m
         return TensorData(replace(data.samples, arrays=tuple(arrays)), data.dtype)
 
     monkeypatch.setattr(whole, "fit_data", with_garbage)
-    other = quick(**DECODERS[kind]).fit(X)
+    other = quick(init="paper", max_iter=1, **DECODERS[kind]).fit(X)
     monkeypatch.undo()
     assert_same_fits(other, model, X)
 
@@ -260,7 +260,7 @@ def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
     incomplete = ~is_complete(X)
     known = np.full((N_SAMPLES, 2), -1)
     known[incomplete, 1] = group[incomplete] % 2
-    model = quick().fit(X, known_nodes=known)
+    model = quick(init="paper", max_iter=1).fit(X, known_nodes=known)
     assert_array_equal(model.node_labels_[incomplete, 1], known[incomplete, 1])
 
 
@@ -279,7 +279,7 @@ def test_interventions(quick, gappy, form, where):
         given[was_set, 1] = group[was_set] % 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which node it is may not be told apart
-        model = quick().fit(X, interventions=given)
+        model = quick(init="paper", max_iter=1).fit(X, interventions=given)
     if form == "outcomes":
         assert_array_equal(model.node_labels_[was_set, 1], given[was_set, 1])
     assert_allclose(model.lower_bound_, model.score(X), rtol=1e-6)

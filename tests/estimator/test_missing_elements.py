@@ -245,8 +245,8 @@ def test_a_tenth_of_the_elements_is_hardly_missed(seed):
 
 
 @pytest.mark.parametrize("refusing", ["error", MissingValues("error")])
-def test_gaps_may_be_refused(quick, pair, gappy, refusing):
-    one = quick(missing_values=refusing)
+def test_gaps_may_be_refused(brief, pair, gappy, refusing):
+    one = brief(missing_values=refusing)
     said = r"'modality0' contains NaN in 1 of 6 elements of sample 1, but missing_values is 'error'"
     partly = [pair[0].copy(), pair[1]]
     partly[0][1, 2, 1] = np.nan
@@ -256,7 +256,7 @@ def test_gaps_may_be_refused(quick, pair, gappy, refusing):
     with pytest.raises(ValueError, match=said):
         one.predict(partly)
     with pytest.raises(ValueError, match="contains NaN"):
-        quick((2,), missing_values=refusing).fit(partly[0].reshape(72, 6))
+        brief((2,), missing_values=refusing).fit(partly[0].reshape(72, 6))
 
 
 @pytest.mark.parametrize(
@@ -312,19 +312,19 @@ def test_gaps_in_a_modality_that_does_not_vary(quick, pair):
     assert_allclose(model.inverse_transform(model.transform([pair[0], constant]))[1], 7.0)
 
 
-def test_infinity_and_nothing_at_all(quick, pair, gappy):
+def test_infinity_and_nothing_at_all(random_start, pair, gappy):
     partly = [gappy[0].copy(), gappy[1]]
     partly[0][3, 0, 0] = np.inf
     with pytest.raises(ValueError, match="'modality0' contains infinity in sample 3"):
-        quick().fit(partly)
+        random_start().fit(partly)
     partly = [gappy[0].copy(), gappy[1].copy()]
     partly[0][3] = partly[1][3] = np.nan
     with pytest.raises(ValueError, match=r"no modality is observed in 1 sample\(s\), row\(s\) 3"):
-        quick().fit(partly)
-    one = quick((2,)).fit(gappy[0])
+        random_start().fit(partly)
+    one = random_start((2,)).fit(gappy[0])
     assert np.isfinite(one.predict_proba(partly[0])).all()
     with pytest.raises(ValueError, match="minimum of 2"):
-        quick().fit([array[:1] for array in gappy])
+        random_start().fit([array[:1] for array in gappy])
 
 
 # Of seeds 0 to 4, errors were .31 to .43 where neighbours have .43 to .56.

@@ -110,7 +110,7 @@ def test_three_parts_and_random_state_instances(quick, pair):
 
 
 def test_several_starts_the_best_is_continued(quick, pair):
-    whole = quick(n_init=3, max_iter=3, warm_start=True).fit(pair)
+    whole = quick(n_init=2, max_iter=3, warm_start=True).fit(pair)
     before = whole.history_
     whole.fit(pair)
     for key, values in whole.history_.items():

@@ -199,9 +199,9 @@ def test_missing_modalities_are_filled_in(linked, pair):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtypes(quick, pair, dtype):
+def test_dtypes(random_start, pair, dtype):
     X = [array.astype(dtype) for array in pair]
-    model = quick().fit(X)
+    model = random_start().fit(X)
     drawn, _ = model.intervene({"N1": 1}, 3)
     new, _ = model.counterfactual(X, {"N1": 1})
     assert {array.dtype for array in [*drawn, *new]} == {np.dtype(dtype)}

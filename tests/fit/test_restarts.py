@@ -223,7 +223,7 @@ def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
 
 
 @pytest.mark.parametrize("weigh", [False, True])
-def test_a_fit_writes_its_data_once(quick, pair, monkeypatch, weigh):
+def test_a_fit_writes_its_data_once(random_start, pair, monkeypatch, weigh):
     """And what it starts from, if weights make that another sample."""
     arrays = {}  # they stay alive, and so are told apart by their identity
 
@@ -243,7 +243,7 @@ def test_a_fit_writes_its_data_once(quick, pair, monkeypatch, weigh):
 
     monkeypatch.setattr("skcausalpima._fit.restarts.Parallel", parallel)
     weights = np.linspace(0.5, 1.5, 72) if weigh else None
-    quick(n_init=3, max_iter=1).fit(pair, sample_weight=weights)
+    random_start(n_init=3).fit(pair, sample_weight=weights)
     n_images = sum(array.ndim == 2 and array.shape[1] == 6 for array in arrays.values())
     assert n_images == 1 + weigh
 
@@ -298,7 +298,7 @@ def test_thread_counts_are_left_alone():
     assert not [path for path in files if "set_num_threads" in path.read_text()]
 
 
-def test_a_run_on_another_machine_looks_for_no_file_of_this_one(monkeypatch, quick, pair):
+def test_a_run_on_another_machine_looks_for_no_file_of_this_one(monkeypatch, random_start, pair):
     names, files = iter(["here"]), []
 
     @contextmanager
@@ -309,7 +309,7 @@ def test_a_run_on_another_machine_looks_for_no_file_of_this_one(monkeypatch, qui
     node = SimpleNamespace(node=lambda: next(names, "elsewhere"))
     monkeypatch.setattr("skcausalpima._fit.restarts.platform", node)
     monkeypatch.setattr("skcausalpima._fit.restarts.working_for", working_for)
-    found = quick(n_init=2, max_iter=1).fit(pair)
+    found = random_start(n_init=2).fit(pair)
     assert files == [None, None]
     monkeypatch.undo()
-    assert found.lower_bound_ == quick(n_init=2, max_iter=1).fit(pair).lower_bound_
+    assert found.lower_bound_ == random_start(n_init=2).fit(pair).lower_bound_

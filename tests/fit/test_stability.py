@@ -16,6 +16,8 @@ from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 
+pytestmark = pytest.mark.usefixtures("short_runs")
+
 
 def groups(n_groups, n_samples=120, distance=6.0):
     rng = np.random.default_rng(0)
@@ -27,7 +29,7 @@ def groups(n_groups, n_samples=120, distance=6.0):
 def test_clear_groups_are_stable(quick, init):
     with warnings.catch_warnings():
         warnings.simplefilter("error", InstabilityWarning)
-        est = quick((3,), init=init, max_iter=20, latent_dim=2).fit(groups(3))
+        est = quick((3,), init=init, max_iter=8, latent_dim=2).fit(groups(3))
     assert est.stability_.agreement == pytest.approx(1)
     assert not est.stability_.unstable
     assert_array_equal(est.stability_.rand_indices, [[1.0]])
@@ -61,7 +63,7 @@ def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
     monkeypatch.setattr(
         restarts, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
     )
-    settings = {"max_iter": 20, "latent_dim": 2, "random_state": 0}
+    settings = {"max_iter": 8, "latent_dim": 2, "random_state": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error", InstabilityWarning)
         est = quick((3,), **settings).fit(groups(3))

@@ -117,7 +117,7 @@ def test_shared_normalizers_are_normal_densities_of_locations():
 def test_moments_and_normalizers_are_integrals(case):
     """On a grid of the plane: Z up to a constant of each sample, means, second moments."""
     posterior, gamma = case.posterior(), case.gamma()
-    axis = np.linspace(-12.0, 18.0, 601)
+    axis = np.linspace(-12.0, 18.0, 301)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     area = (axis[1] - axis[0]) ** 2
     priors = [

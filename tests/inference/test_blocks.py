@@ -4,19 +4,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima import CausalPIMA, Initialization
 from skcausalpima._inference import contexts
 from skcausalpima._inference.fitted_model import FittedModel
 from skcausalpima._model import tensors
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def fitted(taught):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(50, 4)), rng.normal(size=(50, 3))]
     X[0][:5], X[1][10:12], X[1][20, 1] = np.nan, np.nan, np.nan
-    init = Initialization("linear", pretraining_epochs=1)
-    return CausalPIMA((2, 2), max_iter=2, init=init, random_state=0).fit(X), X
+    return taught(init="linear", max_iter=1).fit(X), X
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score_samples"])

@@ -144,8 +144,9 @@ def test_probabilities_of_components(kind, which):
     expected, rng = log_weights + exponents * logs, np.random.default_rng(3)
     clusters = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
     own_potentials = {m: (used or model).potential_of(batch, m) for m in clusters}
+    rows = range(1, 8, 2)  # of either half
     for c in range(4):
-        for n in range(8) if clusters else ():
+        for n in rows if clusters else ():
             z = torch.as_tensor(rng.multivariate_normal(means[c, n], covariances[c, n], 8000))
             own = model.own_likelihoods(batch.take(torch.full((8000,), n)), z, clusters)
             for m in clusters:
@@ -156,7 +157,12 @@ def test_probabilities_of_components(kind, which):
                     said = said - (z * (linear[n] - 0.5 * z @ matrix)).sum(dim=1)
                 expected[c, n] += said.mean().item()
     tolerance = 0.05 if clusters else 1e-9
-    assert_allclose(found.log_gamma.exp(), special.softmax(expected, axis=0), atol=tolerance)
+    checked = rows if clusters else range(8)
+    assert_allclose(
+        found.log_gamma.exp()[:, checked],
+        special.softmax(expected, axis=0)[:, checked],
+        atol=tolerance,
+    )
 
 
 @pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["parts", "whole"]))
@@ -170,7 +176,7 @@ def test_the_bound_is_what_drawing_says(kind, which):
     gamma, n_draws = likely(found.log_gamma), 4000
     _, means, covariances = conditionals(model, found)
     rng = np.random.default_rng(5)
-    for n in range(8):
+    for n in range(1, 8, 2):  # of either half
         rows = torch.full((n_draws,), n)
         components = rng.choice(4, size=n_draws, p=gamma[:, n].numpy())
         roots = np.linalg.cholesky(covariances[:, n])[components]

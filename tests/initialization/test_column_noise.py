@@ -19,12 +19,12 @@ def table(rng, n_samples=400, n_columns=8, distance=6.0):
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_columns_without_news_do_not_hide_the_others(seed):
+def test_columns_without_news_do_not_hide_the_others(quick, seed):
     X, cells = table(np.random.RandomState(seed))
-    est = CausalPIMA(node_sizes=(2, 2), random_state=seed, max_iter=30).fit(X)
+    est = quick(random_state=seed, max_iter=10).fit(X)
     assert est.choices_.scale == {"modality0": "noise"}
     assert adjusted_rand_score(cells, est.labels_) > 0.95
-    one = CausalPIMA(node_sizes=(2, 2), random_state=seed, max_iter=30, scale="modality").fit(X)
+    one = quick(random_state=seed, max_iter=10, scale="modality").fit(X)
     assert adjusted_rand_score(cells, one.labels_) < 0.8
 
 
@@ -38,11 +38,11 @@ def test_spreads_are_those_within_true_clusters():
     assert_allclose(found, expected / np.sqrt(np.mean(expected**2)), rtol=0.02)
 
 
-def test_tables_are_seen_together():
+def test_tables_are_seen_together(quick):
     rng = np.random.RandomState(10)
     X, cells = table(rng, n_samples=500, n_columns=14, distance=7.0)
     tables = [X[:, [0, *range(2, 8)]], X[:, [1, *range(8, 14)]]]
-    est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=30).fit(tables)
+    est = quick(max_iter=10).fit(tables)
     assert set(est.choices_.scale.values()) == {"noise"}
     assert adjusted_rand_score(cells, est.labels_) > 0.95
 
@@ -100,9 +100,9 @@ def test_scores_and_outputs_stay_in_the_units_of_the_data():
     "params",
     [{"scale": "modality"}, {"scale": "feature"}, {"decoder_variance": 0.1}, {"init": "paper"}],
 )
-def test_what_is_stated_stays(params):
+def test_what_is_stated_stays(quick, params):
     X, _ = table(np.random.RandomState(8), n_samples=200)
-    est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=2, **params).fit(X)
+    est = quick(max_iter=1, **params).fit(X)
     assert est.choices_.scale["modality0"] != "noise"
 
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, Initialization
+from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 from skcausalpima._clustering.rivals import agreement_with_others
 from skcausalpima._data.samples import NodeKnowledge
 from skcausalpima._initialization import sides as module
@@ -22,7 +22,13 @@ from skcausalpima.datasets import make_grey_bars, make_lattices
 from skcausalpima.metrics import node_recovery
 from skcausalpima.modules import Batch
 
-SHORT = {"max_iter": 2, "init": Initialization(pretraining_epochs=2)}
+SHORT = {
+    "max_iter": 1,
+    "init": Initialization(pretraining_epochs=2),
+    "hidden_layer_sizes": (8,),
+    "missing_values": MissingValues(subset_epochs=0),
+    "structure": ScoreSearch(polishing_epochs=1),
+}
 
 
 def unlike(seed, distances=(5.0, 5.0), widths=(300, 20), factors=(0, 0), n=800):

@@ -11,7 +11,6 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import beta, multivariate_normal
 
-from skcausalpima import CausalPIMA
 from skcausalpima._fit.mixture_refits import mixture_refits
 from skcausalpima._repeated_fits import Completed, completed
 from skcausalpima.exceptions import InterruptionWarning
@@ -34,20 +33,23 @@ def factors(distance, n=200, seed=0):
     return distance / np.sqrt(3) * shown + rng.normal(size=(n, 6))
 
 
-def fit(X, sizes, **parameters):
-    return CausalPIMA(sizes, max_iter=8, scale="modality", random_state=0, **parameters).fit(X)
-
-
 @pytest.fixture(scope="module")
-def doubtful():
+def doubtful(quick):
     X = groups(3.0)
-    return fit(X, 2), X
+    return quick(2, max_iter=8).fit(X), X
 
 
 @pytest.fixture(scope="module")
-def clear():
+def clear(quick):
     X = factors(9.0)
-    return fit(X, (2, 2)), X
+    return quick(max_iter=8).fit(X), X
+
+
+@pytest.fixture
+def few_refits(monkeypatch):
+    """Let 24 refits share the draws of tables, of which eight are iterated together."""
+    monkeypatch.setattr("skcausalpima.inspection._table_draws.N_REFITS", 24)
+    monkeypatch.setattr("skcausalpima._fit.mixture_refits.MAX_AT_ONCE", 8)
 
 
 def refitted(est, X, **options):
@@ -76,13 +78,13 @@ def test_likelihoods_are_densities_of_noisy_points(doubtful):
 
 
 @pytest.mark.slow
-def test_refits_are_maxima(monkeypatch):
+def test_refits_are_maxima(quick, monkeypatch):
     """Expectation maximization of clusters that overlap must not end where it began.
 
     Ends at a mean rise of 1e-4 were .7 to 2 nats below, and intervals too narrow.
     """
     X = factors(3.5)
-    kept = mixture_refits(fit(X, (2, 2)), X)
+    kept = mixture_refits(quick(max_iter=8).fit(X), X)
     counts = np.stack([drawn(len(X), seed) for seed in range(10)])
     reached = []
     for options in ({}, {"MAX_ITER": 5000, "TOL": 1e-7}):
@@ -94,11 +96,12 @@ def test_refits_are_maxima(monkeypatch):
     assert (reached[1] - reached[0] < 0.5).all()
 
 
+@pytest.mark.usefixtures("few_refits")
 def test_of_one_node_intervals_are_those_of_exact_integrals(doubtful):
     """The posterior of a share is a polynomial of it, for each refit."""
     est, X = doubtful
     found = refitted(est, X, n_draws=4000)
-    seeds = np.random.RandomState(0).randint(2**31 - 1, size=200)
+    seeds = np.random.RandomState(0).randint(2**31 - 1, size=24)
     shares = np.linspace(0, 1, 1001)[1:-1]
     log_posterior = [
         np.log(shares[:, None] * (L[:, 0] - L[:, 1]) + L[:, 1]).sum(axis=1)
@@ -112,6 +115,7 @@ def test_of_one_node_intervals_are_those_of_exact_integrals(doubtful):
     assert np.ptp(expected) > 1.1 * (known.high["N1"][0] - known.low["N1"][0])
 
 
+@pytest.mark.usefixtures("few_refits")
 def test_of_clear_clusters_intervals_are_quantiles_of_counts(clear):
     est, X = clear
     found, known = refitted(est, X), table_intervals(est, X, random_state=0)
@@ -126,13 +130,14 @@ def test_of_clear_clusters_intervals_are_quantiles_of_counts(clear):
         assert_allclose(found.high[node], known.high[node], atol=0.015)
 
 
+@pytest.mark.usefixtures("few_refits")
 def test_workers_threads_and_seeds(doubtful):
     est, X = doubtful
-    one = refitted(est, X, n_draws=120).draws["N1"]
-    assert one.shape == (120, 2)
+    one = refitted(est, X, n_draws=20).draws["N1"]
+    assert one.shape == (20, 2)
     with joblib.parallel_config("threading"):
-        assert_array_equal(refitted(est, X, n_draws=120, n_jobs=2).draws["N1"], one)
-    other = table_intervals(est, X, refit="mixture", n_draws=120, random_state=1)
+        assert_array_equal(refitted(est, X, n_draws=20, n_jobs=2).draws["N1"], one)
+    other = table_intervals(est, X, refit="mixture", n_draws=20, random_state=1)
     assert (other.draws["N1"] != one).any()
 
 
@@ -150,23 +155,25 @@ def test_a_worker_that_dies_is_told():
         completed([partial(os._exit, 1)] * 3, 2, 0, "fits")
 
 
+@pytest.mark.usefixtures("few_refits")
 def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     est, X = doubtful
-    refitted(est, X, n_draws=120, verbose=2)
+    refitted(est, X, n_draws=20, verbose=2)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("[table_intervals] 1 of 3 parts of 50 refits, ")
-    assert lines[-1] == "[table_intervals] 3 of 3 parts of 50 refits, 0:00 left"
+    assert lines[0].startswith("[table_intervals] 1 of 3 parts of 8 refits, ")
+    assert lines[-1] == "[table_intervals] 3 of 3 parts of 8 refits, 0:00 left"
 
     def some(calls, *_, **__):
         return Completed({1: calls[1]()}, interrupted=True)
 
-    whole = refitted(est, X, n_draws=400)
+    whole = refitted(est, X, n_draws=48)
     monkeypatch.setattr("skcausalpima._repeated_fits.completed", some)
-    with pytest.warns(InterruptionWarning, match="the intervals are from 50 of 200 refits"):
-        part = refitted(est, X, n_draws=400)
-    assert_array_equal(part.draws["N1"], whole.draws["N1"][100:200])
+    with pytest.warns(InterruptionWarning, match="the intervals are from 8 of 24 refits"):
+        part = refitted(est, X, n_draws=48)
+    assert_array_equal(part.draws["N1"], whole.draws["N1"][16:32])
 
 
+@pytest.mark.usefixtures("few_refits")
 @pytest.mark.parametrize(
     "case",
     [
@@ -177,7 +184,7 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         "interventions",
     ],
 )
-def test_what_is_known_of_samples_counts(case):
+def test_what_is_known_of_samples_counts(quick, taught, case):
     X, params = factors(8.0), {}
     rng = np.random.default_rng(1)
     a, b = X[:, :3].copy(), X[:, 3:]
@@ -192,8 +199,8 @@ def test_what_is_known_of_samples_counts(case):
         params["known_nodes"] = np.where(rng.random((200, 2)) < 0.2, nodes, -1)
     else:
         params["interventions"] = np.where([True, False] & (rng.random((200, 1)) < 0.4), nodes, -1)
-    est = CausalPIMA((2, 2), max_iter=4, scale="modality", random_state=0)
-    est.fit([a, b], **params)
+    make = taught if case == "incomplete" else quick
+    est = make(max_iter=8).fit([a, b], **params)
     ways = [
         table_intervals(est, [a, b], refit=refit, n_draws=100, params=params, random_state=0)
         for refit in (None, "mixture")
@@ -203,14 +210,15 @@ def test_what_is_known_of_samples_counts(case):
         assert_allclose(ways[1].high[node], ways[0].high[node], atol=0.08)
 
 
+@pytest.mark.usefixtures("few_refits")
 @pytest.mark.parametrize("n", [5, 12])
-def test_a_handful_of_samples(n):
+def test_a_handful_of_samples(quick, n):
     """Refits in which cells are empty leave these as they were."""
     X = factors(9.0, n=n, seed=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        est = fit(X, (2, 2))
-    found = refitted(est, X, n_draws=200)
+        est = quick(max_iter=8).fit(X)
+    found = refitted(est, X, n_draws=48)
     for node, table in est.cpts_.items():
         assert np.isfinite(found.draws[node]).all()
         assert_allclose(found.draws[node].sum(axis=-1), 1)
@@ -218,13 +226,14 @@ def test_a_handful_of_samples(n):
         assert (table - 0.1 <= found.high[node]).all()
 
 
-def test_what_is_refused(doubtful):
+def test_what_is_refused(doubtful, random_start):
     est, X = doubtful
     for word in ("all", "clusters"):
         with pytest.raises(ValueError, match="'refit' parameter of table_intervals"):
             table_intervals(est, X, refit=word)
     with pytest.raises(ValueError, match=r"params has \['weights'\], but fit takes"):
         refitted(est, X, params={"weights": np.ones(150)})
-    expert = ExpertDecoder(exponential_decay, np.arange(4.0))
+    curves = np.exp(-np.abs(X))
+    expert = random_start(2, experts=[ExpertDecoder(exponential_decay, np.arange(4.0))]).fit(curves)
     with pytest.raises(ValueError, match=r"know more of a .*: use refit='all' of edge_confidence"):
-        refitted(fit(np.exp(-np.abs(X)), 2, experts=[expert]), np.exp(-np.abs(X)))
+        refitted(expert, curves)

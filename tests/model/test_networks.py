@@ -19,10 +19,10 @@ def test_only_decoders_are_per_cluster():
 
 
 @pytest.mark.parametrize("word", some_slow(NETWORKS, NETWORKS.keys() - {"cluster_conv"}))
-def test_a_saved_model_of_every_word_is_loaded(quick, pair, tmp_path, word):
+def test_a_saved_model_of_every_word_is_loaded(random_start, pair, tmp_path, word):
     """The least size of a file's model is counted by the same table."""
     encoder = word if word in NETWORK_WORDS["encoders"] else None
-    est = quick(encoders=encoder, decoders=word, max_iter=1).fit(pair)
+    est = random_start(encoders=encoder, decoders=word).fit(pair)
     est.save(tmp_path / "model")
     loaded = type(est).load(tmp_path / "model")
     assert (loaded.predict_proba(pair) == est.predict_proba(pair)).all()

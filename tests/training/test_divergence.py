@@ -9,7 +9,7 @@ import torch
 from same_fits import assert_same_fits
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from some_slow import some_slow
+from some_slow import each_once, some_slow
 from torch import nn
 
 from skcausalpima import Initialization, ScoreSearch
@@ -55,7 +55,7 @@ def spoil(monkeypatch):
 STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
 
 
-@pytest.mark.parametrize("phase", STEPS)
+@pytest.mark.parametrize(("phase", "variance"), each_once(list(STEPS), ["learned", 0.5]))
 @pytest.mark.parametrize(
     ("part", "told"),
     [
@@ -64,7 +64,6 @@ STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
         ("encoders.1", r"encoders\['modality1'\]|squared errors|covariances"),
     ],
 )
-@pytest.mark.parametrize("variance", ["learned", 0.5])
 def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, variance):
     spoil(part, phase, STEPS[phase] - 1)
     model = quick(decoder_variance=variance, structure=ScoreSearch(polishing_epochs=5))

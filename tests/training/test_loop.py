@@ -114,7 +114,7 @@ def test_steps_fit_the_tables_to_the_counts():
     """Many of them bring A to the shares of the clusters under a complete graph."""
     model, data = make_model(), make_data()
     model.prior.scores.data = torch.tensor([0.0, 50.0], dtype=torch.float64)
-    options = {"temperatures": np.ones(200), "graph_learning_rate": 0.05}
+    options = {"temperatures": np.ones(50), "graph_learning_rate": 0.2}
     run_training(model, data, learning_rate=1e-12, **options)
     counts = data_pass(model, data, seed(), NAMES).statistics.counts
     assert_allclose(model.prior.log_weights().exp().detach(), counts / counts.sum(), atol=0.05)

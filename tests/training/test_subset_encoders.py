@@ -147,7 +147,7 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
     if per_cluster:
         model.decoders[1] = ClusterDecoder(model.decoders[1], 4).double().eval()
         model.decoders[1].log_variances.fill_(model.log_variances[1])
-    _, x = mixture.sample(20_000)
+    _, x = mixture.sample(10_000)
     data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
     taught, parts, logs = lesson(model, data), parts_of(data), model.prior.log_weights()
     best = divergences(model, exact, parts, taught, logs)
@@ -159,7 +159,7 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
             if name == "log_exponents" and change > 0:  # none is above 1
                 assert not gap.any()
                 continue
-            assert gap.mean() > 5 * gap.std() / np.sqrt(20_000)
+            assert gap.mean() > 5 * gap.std() / np.sqrt(10_000)
 
 
 @pytest.mark.usefixtures("no_outliers")
@@ -278,7 +278,7 @@ def test_encoders_that_are_frozen(n_samples):
     """A batch may hold nothing but samples of which a frozen encoder sees the part."""
     model = with_encoder(nn.Linear(6, 4).requires_grad_(False))
     kept = model.encoders[0][1].weight.clone()
-    for number in range(5):
+    for number in range(3):
         encoders = teach(model, make_data().subset(slice(0, n_samples)), SETTINGS, 3, seed(number))
         assert_array_equal(encoders.encoders[0][1].weight, kept)
 

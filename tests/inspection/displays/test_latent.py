@@ -87,7 +87,7 @@ def test_a_fit(shown_fit, shown_data, projection):
         np.testing.assert_allclose(display.points, latent[:, :2])
 
 
-def test_a_fit_coloured_by_a_node_or_column(shown_fit, shown_data, quick):
+def test_a_fit_coloured_by_a_node_or_column(shown_fit, shown_data, random_start):
     display = LatentDisplay.from_estimator(
         shown_fit, shown_data, c="hue", ellipses=False, s=5, ax=plt.subplots()[1]
     )
@@ -95,7 +95,7 @@ def test_a_fit_coloured_by_a_node_or_column(shown_fit, shown_data, quick):
     assert display.ellipses_ == []
     assert display.ax_.get_legend().get_title().get_text() == "hue"
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)) + 9, columns=["a", "b", "c"])
-    est = quick((2,), latent_dim=1).fit(X)
+    est = random_start((2,), latent_dim=1).fit(X)
     display = LatentDisplay.from_estimator(est, X, c="b")
     np.testing.assert_array_equal(display.c, X["b"])
     assert display.points.shape == (40, 1)
