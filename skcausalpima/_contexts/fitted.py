@@ -180,6 +180,8 @@ class FittedContexts:
 
     def removed(self, modalities: Modalities) -> Modalities:
         """Return samples without their offsets; what is missing stays zero."""
+        if not self.offsets:
+            return modalities
         codes, arrays = modalities.codes, list(modalities.arrays)
         for k, (name, array) in enumerate(zip(modalities.names, arrays, strict=True)):
             if array is None or name not in self.offsets:

@@ -93,7 +93,7 @@ class Column:
             raise ValueError(_unseen(distinct(cells[codes == STRANGE]), self.levels))
         n = len(self.levels)  # a row of elements for each level
         rows = np.eye(n) if self.word == "categorical" else np.tri(n, n - 1, -1)
-        return np.where(codes[:, None] < 0, np.nan, rows[codes])
+        return np.where(codes[:, None] < 0, np.nan, rows[np.maximum(codes, 0)])
 
     def decode(self, elements: np.ndarray) -> np.ndarray:
         """Undo :meth:`encode`: the likeliest or median level, and whole numbers for counts."""
