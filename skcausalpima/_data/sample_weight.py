@@ -188,7 +188,7 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray | None = None) -> floa
     """
     if weights is not None:  # their sum may overflow; a power of 2 is exact
         weights = np.ldexp(weights, 1 - np.frexp(weights.max())[1])
-    unit = max(1.0, np.abs(values).max() / 1e300)  # and so may that of the values
+    unit = max(1.0, float(np.abs(values).max()) / 1e300)  # and so may that of the values
     return float(unit * np.average(values / unit, weights=weights))
 
 

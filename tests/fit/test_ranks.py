@@ -79,7 +79,7 @@ def test_what_some_rank_lacks_or_knows_all_take_into_account(
     given = {"sample_weight": weights, "known_nodes": known}
     fits = fits_on_ranks(monkeypatch, lambda rank: taught(), [images, curves], 3, **given)
     assert_one_model(fits)
-    assert sum(fits[0]._fitted.arrivals.counts) == pytest.approx(weights.sum())
+    assert fits[0]._fitted.arrivals.counts.sum() == pytest.approx(weights.sum())
 
 
 @pytest.mark.slow
