@@ -61,21 +61,22 @@ class IndependentColumns:
 
         ``sums``, of this shape, are those of the classes, ``variances`` (n_numbers,) of numbers.
         """
-        tables, means = self._parameters(sums)
+        of_outcomes, totals, counts = self._parts(sums)
+        means = totals / counts
         slopes = means / variances[:, None]
-        return np.concatenate([np.log(tables), slopes, -0.5 * slopes * means])
+        return np.concatenate([np.log(self.tables(of_outcomes)), slopes, -0.5 * slopes * means])
 
     def variances(self, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
         """Return variances of numbers in classes; ``squares`` (n_numbers,) are sums of theirs."""
-        totals, counts = np.split(sums[len(self.indicators.T) :], 2)
+        _, totals, counts = self._parts(sums)
         within = squares - (np.square(totals) / counts).sum(axis=1)
         return np.maximum(within / counts.sum(axis=1), self.least_variances)
 
-    def _parameters(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return tables of discrete columns, and means of numbers."""
-        tables = self.tables(sums[: len(self.indicators.T)])
-        totals, counts = np.split(sums[len(self.indicators.T) :], 2)
-        return tables, totals / counts
+    def _parts(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return sums of indicators, sums of numbers, and how many numbers there are."""
+        n_outcomes = self.indicators.shape[1]
+        totals, counts = np.split(sums[n_outcomes:], 2)
+        return sums[:n_outcomes], totals, counts
 
     @cached_property
     def least_variances(self) -> np.ndarray:

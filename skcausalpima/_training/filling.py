@@ -87,7 +87,7 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     check_decoders(model, data)
     model.eval()
     gaps = list(data.elements)
-    partly = [seen.any(dim=1) & ~seen.all(dim=1) for seen in data.elements.values()]
+    partly = [_in_part(seen) for seen in data.elements.values()]
     rows = torch.stack(partly).any(dim=0).nonzero().flatten()
     if len(rows) == 0:
         return viewed(model, data)
@@ -119,7 +119,7 @@ def _expected_points(
         points.append(around.points)
         for m in gaps:
             seen = block.elements[m]
-            partial = seen.any(dim=1) & ~seen.all(dim=1)
+            partial = _in_part(seen)
             linear, known, lost = masked_potential(
                 model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
             )
@@ -127,6 +127,11 @@ def _expected_points(
             found[m].append(Gap(partial, known, linear, location))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
+
+
+def _in_part(seen: Tensor) -> Tensor:
+    """Return which samples have some elements of a modality, and lack others."""
+    return seen.any(dim=1) & ~seen.all(dim=1)
 
 
 def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> Around:
@@ -140,7 +145,7 @@ def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> A
     said = means.new_zeros(len(means), whole.shape[1]).double()
     for m in gaps if block.gaps is None else ():
         seen = block.elements[m]
-        partial = seen.any(dim=1) & ~seen.all(dim=1)
+        partial = _in_part(seen)
         whole[m] &= ~partial
         said += partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
     around = at_likely_points(model, replace(block, gaps=None))

@@ -51,7 +51,7 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
 
     All modalities are made sharper by one linear map, in the directions where their sum has to be.
     Where decoders depend on the component, nothing is changed, nor where they are formulas, which
-    may be flat and right (with it new samples of experts per sample were less right in five of five
+    may be flat and right (with it new samples of experts per sample were less right in six of six
     fits, and less probable).
 
     Parameters
