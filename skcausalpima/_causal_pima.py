@@ -308,10 +308,11 @@ class CausalPIMA(
     choices_ : SimpleNamespace
         What was left to the data, and how it was decided, by modality: ``scale``, ``views`` and
         ``modality_weights`` (the word, or a factor for each) as they were taken; ``columns``, the
-        effective number of columns and how many vary; ``counts``, the columns that look like
-        counts; and ``tried``, the ``modality_weights`` and ``views`` that clusters were sought
-        with, and their ``agreement``, the largest mean adjusted Rand index of the nodes in one
-        clustering and the others.
+        effective number of columns and how many vary; ``linear``, the wide modalities whose
+        networks have nothing but noise to learn, and take steps a tenth as long; ``counts``, the
+        columns that look like counts; and ``tried``, the ``modality_weights`` and ``views`` that
+        clusters were sought with, and their ``agreement``, the largest mean adjusted Rand index of
+        the nodes in one clustering and the others.
     arrangement_ : SimpleNamespace or None
         How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
         nodes. ``found`` is False where nodes are placed by chance: in grids of more than 1024

@@ -277,7 +277,12 @@ def set_up_further(
 ) -> tuple[Setup, FitSamples, Modalities]:
     """Resolve parameters for data that a fitted model goes on with."""
     params, given = as_built(params, before.spec), read_further(estimator, call.X)
-    kept = LastFit(scaler=before.scaler, dag=node_graph(estimator.dag_), contexts=before.contexts)
+    kept = LastFit(
+        scaler=before.scaler,
+        dag=node_graph(estimator.dag_),
+        contexts=before.contexts,
+        linear_modalities=before.spec.linear_modalities,
+    )
     setup, samples = call.set_up(params, given, kept)
     return setup, samples, given
 

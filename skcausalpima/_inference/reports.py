@@ -54,6 +54,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         columns=dict(zip(names, scaler.effective, strict=True)),
         modality_weights=weights(taken),
         views=dict(zip(names, taken.views, strict=True)),
+        linear=[names[m] for m in spec.linear_modalities],
         tried=tried,
         counts={name: columns for name, columns in counts.items() if columns},
     )

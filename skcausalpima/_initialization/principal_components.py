@@ -191,7 +191,7 @@ def initialize_networks(
     for m, view in model.views.by_modality():
         start = (views or {})[m]
         start.copy_to(view)
-        rows = _observed_rows(data, m)
+        rows = observed_rows(data, m)
         slope, offset, _ = _least_squares(torch.as_tensor(start.scores[rows]), scores[rows])
         view.decoder.initialize_linear(slope.T, offset)
         linear = _Linear(slope, offset, view.error_weight(weights[m]), 1.0 / n_experts)
@@ -202,7 +202,7 @@ def _fit_decoder(
     model: MultimodalVAE, m: int, data: TensorData, scores: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Fit one modality's observed samples on their scores; initialize its decoder."""
-    rows = _observed_rows(data, m)
+    rows = observed_rows(data, m)
     x = data.arrays[m][rows].cpu().double()
     slope, offset, squares = _least_squares(x, scores[rows])
     variance = x.var(dim=0, correction=0).mean()
@@ -213,7 +213,7 @@ def _fit_decoder(
     return slope, offset
 
 
-def _observed_rows(data: TensorData, m: int) -> np.ndarray:
+def observed_rows(data: TensorData, m: int) -> np.ndarray:
     """Return the numbers of samples that have a modality, or of enough of them."""
     rows = np.arange(data.n_samples)
     if data.observed is not None:

@@ -70,6 +70,7 @@ def build_model(
     else:
         model = StructuredVAE(*parts)
     model.views = _build_views(spec, generator)
+    model.linear_modalities = spec.linear_modalities
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)
     return model if stand_ins else initialize_cluster_decoders(model, spec.decoders)

@@ -181,8 +181,11 @@ class LastFit:
         With the labels of outcomes.
     contexts : FittedContexts
         Offsets of contexts.
+    linear_modalities : tuple of int
+        Those whose networks take shorter steps.
     """
 
     scaler: ModalityScaler
     dag: nx.DiGraph
     contexts: FittedContexts
+    linear_modalities: tuple[int, ...]

@@ -214,6 +214,7 @@ def set_up(
         tables = _tables_of_own_scale(params, modalities, stated, with_experts)
     else:
         scaler = kept.scaler
+        spec = replace(spec, linear_modalities=kept.linear_modalities)
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,

@@ -72,6 +72,8 @@ class ModelSpec:
     layouts : tuple of (Layout or None), default=()
         Per modality of which kind its columns are; None where all are numbers, and nothing instead
         of the tuple where they are so in all modalities.
+    linear_modalities : tuple of int, default=()
+        Those whose networks have nothing but noise to learn, and take shorter steps.
     """
 
     node_sizes: tuple[int, ...]
@@ -94,6 +96,7 @@ class ModelSpec:
     mix_sizes: tuple[int, ...] = ()
     causes: tuple[int, ...] = ()
     layouts: tuple[Layout | None, ...] = ()
+    linear_modalities: tuple[int, ...] = ()
 
     def as_dict(self) -> Values:
         """Return all fields by name, as pickles and model files hold them."""

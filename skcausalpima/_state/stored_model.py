@@ -54,6 +54,8 @@ def check_model(
     for name, shape, expert in zip(spec.modality_names, spec.shapes, spec.experts, strict=True):
         if expert is not None:
             expert.check(f"experts[{name!r}]", shape, spec.torch_dtype)
+    if not set(spec.linear_modalities) <= set(range(len(spec.shapes))):
+        raise ValueError(f"linear_modalities, {spec.linear_modalities!s:.99}, are not of its own")
     code, stored = _code_prefixes(spec), (all_numbers, [*going_on], subset_numbers)
     encoders, decoders = (
         [None if _is_code(entry) else entry for entry in of]

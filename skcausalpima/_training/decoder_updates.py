@@ -29,8 +29,10 @@ from ..modules import Batch, ClusterExpert, Likelihood, MultimodalVAE
 #: Cells with a smaller sum of responsibilities say nothing about their curves.
 MIN_COUNT = 1e-3
 
-#: The trained layer counts for this part of the samples: what they do not show stays as it is.
-PRIOR_SHARE = 1e-3
+#: The trained layer counts for this part of the samples: what they do not show stays as it is. An
+#: input that few samples reach says next to nothing: it counts as one whose squares are so large,
+#: relative to the mean of all inputs.
+PRIOR_SHARE, LEAST_SQUARES = 1e-3, 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +228,7 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
     """Set the last layer of every decoder that has one to its optimum at draws of z.
 
     Decoders of modalities that are observed in part stay as they are: what fills their gaps is the
-    model's own.
+    model's own. So do those that have nothing but noise to learn.
 
     Parameters
     ----------
@@ -241,7 +243,8 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
     layers = {
         m: layer
         for m, decoder in enumerate(model.decoders)
-        if m not in data.elements and (layer := decoder.last_layer) is not None
+        if m not in (*data.elements, *model.linear_modalities)
+        and (layer := decoder.last_layer) is not None
     }
     products = {m: torch.zeros_like(layer.T, dtype=torch.float64) for m, layer in layers.items()}
     squares = {m: sums.new_zeros(len(sums), len(sums)) for m, sums in products.items()}
@@ -262,5 +265,5 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
 def _regression(squares: Tensor, products: Tensor, trained: Tensor) -> Tensor:
     """Return the coefficients of a regression, drawn to the trained ones, (width, n_inputs)."""
     diagonal = squares.diagonal()
-    prior = torch.diag(PRIOR_SHARE * diagonal + torch.finfo(diagonal.dtype).tiny)
+    prior = torch.diag(PRIOR_SHARE * torch.maximum(diagonal, LEAST_SQUARES * diagonal.mean()))
     return torch.linalg.solve(squares + prior, products + prior @ trained.double().T).T

@@ -28,6 +28,9 @@ from .sums import EpochSums
 #: where training begins as in the paper.
 TOLERANCE = 1e-3
 
+#: Learning rate of networks that have nothing but noise to learn, relative to that of the others.
+SHORT_STEPS = 0.1
+
 
 def _trainable(*modules: nn.Module) -> list[Parameter]:
     """Return the parameters that are not frozen."""
@@ -83,8 +86,11 @@ class Phase:
         self.rate = rate_factor * settings.steps.learning_rate
         self.networks = _trainable(model.encoders, *model.decoders, model.views)
         self.graph = _trainable(model.prior) if self.has_cells else []
+        slow = {p for m in model.linear_modalities for p in _trainable(*model.networks_of(m))}
         self.optimizer = Adam(
-            (self.networks, self.rate), (self.graph, settings.graph_learning_rate)
+            ([p for p in self.networks if p not in slow], self.rate),
+            ([p for p in self.networks if p in slow], SHORT_STEPS * self.rate),
+            (self.graph, settings.graph_learning_rate),
         )
         bound = model.elbo if self.has_cells else model.unit_elbo
         self.bound = compiled(bound) if settings.device.compile else bound
@@ -120,7 +126,8 @@ class Phase:
         model.train()
         for numbers, batch, noise in data.drawn(rule.batch_size, model.n_draws, generator):
             if self.decays:
-                self.optimizer.rates[0] = self.rate * half_cosine(self.n_steps / n_steps)
+                rate = self.rate * half_cosine(self.n_steps / n_steps)
+                self.optimizer.rates[:2] = rate, SHORT_STEPS * rate
             bound = self.bound(batch, noise)
             loss = -data.mean(bound.values, batch)
             if penalty > 0 and self.has_cells:

@@ -76,6 +76,8 @@ class MultimodalVAE(ObservationModel, ABC):
     ----------
     views : DerivedViews
         Of some modalities, which train and encode beside them; at first of none.
+    linear_modalities : tuple of int
+        Those whose networks take shorter steps in training; at first none.
     terms : tuple of str
         Names of the terms of the bound besides the reconstruction.
     """
@@ -93,6 +95,7 @@ class MultimodalVAE(ObservationModel, ABC):
         super().__init__(decoders, shapes, modality_weights)
         self.encoders = nn.ModuleList(encoders)
         self.views = DerivedViews()
+        self.linear_modalities: tuple[int, ...] = ()
         self.prior = prior
 
     @property
@@ -100,6 +103,22 @@ class MultimodalVAE(ObservationModel, ABC):
         """Encoders and decoders: what may be computed in fewer digits than all else."""
         of_decoders = [network for decoder in self.decoders for network in decoder.networks]
         return [*self.encoders, *of_decoders, *self.views.networks]
+
+    def networks_of(self, m: int) -> list[nn.Module]:
+        """Return encoder and decoder of a modality, and its derived view if it has one.
+
+        Parameters
+        ----------
+        m : int
+            Number of the modality.
+
+        Returns
+        -------
+        list of torch.nn.Module
+            Two or three.
+        """
+        views = [view for number, view in self.views.by_modality() if number == m]
+        return [self.encoders[m], self.decoders[m], *views]
 
     @property
     def latent_dim(self) -> int:

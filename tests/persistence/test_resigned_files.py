@@ -258,6 +258,7 @@ DRAWS = "training.draws"
         (within("training", "data", None), "training.data is not"),
         (settings_with_more, "its FixedSettings has the fields"),
         (within("spec", "latent_dim", 10**30), "larger than the"),
+        (within("spec", "linear_modalities", {"$": "tuple", "items": [7]}), "not of its own"),
         (
             within("spec", "modality_names", {"$": "tuple", "items": ["m"]}),
             "longer than",

@@ -84,3 +84,28 @@ def test_that_others_stay_as_they_are():
     before = model.decoders[0].last_layer.detach().clone()
     fit_last_layers(model, partly, seed())
     assert torch.equal(model.decoders[0].last_layer, before)
+
+
+def test_that_a_seldom_input_does_not_explode():
+    """A hidden unit that one draw hardly reaches was to explain that sample's whole residual."""
+    model, data = make_model(), make_data()
+    decoder, hidden = model.decoders[0], model.decoders[0].last_inputs
+
+    def seldom(z):
+        inputs = hidden(z).clone()
+        inputs[:, 0] = 1e-4 * (torch.arange(len(z)) == 3)
+        return inputs
+
+    decoder.last_inputs = seldom
+    fit_last_layers(model, data, seed())
+    largest = data.arrays[0].abs().max()
+    assert decoder.last_layer[:, 0].abs().max() < 5.0 * largest
+
+
+def test_that_decoders_without_curves_stay_as_they_are():
+    model, data = make_model(), make_data()
+    model.linear_modalities = (0,)
+    before = [decoder.last_layer.detach().clone() for decoder in model.decoders]
+    fit_last_layers(model, data, seed())
+    same = [torch.equal(of.last_layer, was) for of, was in zip(model.decoders, before, strict=True)]
+    assert same == [True] + [False] * (len(same) - 1)

@@ -1,0 +1,111 @@
+"""Wide modalities that are linear in latent points: their networks take short steps."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import PolynomialFeatures
+
+from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima._initialization import initial_sample
+from skcausalpima._initialization.linearity import LEAST_RATIO, quadratic_ratio
+from skcausalpima.datasets import make_circles_images
+
+
+def wide_tables(seed, n_samples=300, widths=(200,), distance=5.0):
+    """Return tables whose means are linear in two nodes, each column of which tells little."""
+    rng = np.random.RandomState(seed)
+    outcomes = rng.randint(2, size=(n_samples, 2))
+    axes = np.linalg.qr(rng.normal(size=(sum(widths), 2)))[0].T
+    x = distance * outcomes @ axes + rng.normal(size=(n_samples, sum(widths)))
+    return np.split(x, np.cumsum(widths)[:-1], axis=1), outcomes @ [2, 1]
+
+
+def test_ratio_is_that_of_two_regressions():
+    rng = np.random.RandomState(0)
+    z, x = rng.normal(size=(90, 2)), rng.normal(size=(90, 5))
+    x += np.outer(z[:, 0] * z[:, 1], rng.normal(size=5))
+    terms = PolynomialFeatures(2).fit_transform(z)
+    assert terms.shape[1] == 6
+    sums = [np.square(x - LinearRegression().fit(of, x).predict(of)).sum() for of in (z, terms)]
+    expected = (sums[0] - sums[1]) / 3 / (sums[1] / (90 - 6))
+    assert_allclose(quadratic_ratio(x, z), expected)
+    assert_allclose(quadratic_ratio(x, np.column_stack([z, np.zeros(90)])), expected)
+
+
+def test_ratio_of_noise_is_about_one():
+    rng, ratios = np.random.RandomState(1), []
+    for _ in range(50):
+        z = rng.normal(size=(200, 3)) + 4.0 * rng.randint(2, size=(200, 3))
+        ratios.append(quadratic_ratio(z @ rng.normal(size=(3, 80)) + rng.normal(size=(200, 80)), z))
+    assert_allclose(np.mean(ratios), 1.0, atol=0.02)
+    assert max(ratios) < LEAST_RATIO
+
+
+@pytest.mark.parametrize(("n_samples", "n_scores"), [(3, 1), (9, 1), (40, 0), (12, 11)])
+def test_too_little_to_know(n_samples, n_scores):
+    rng = np.random.RandomState(2)
+    z, x = rng.normal(size=(n_samples, n_scores)), rng.normal(size=(n_samples, 70))
+    assert quadratic_ratio(x, z) == np.inf
+
+
+@pytest.mark.slow
+def test_training_keeps_what_the_start_has():
+    """Steps of one size have lost a tenth of the samples, and said so (issue of wide tables)."""
+    tables, cells = wide_tables(0, n_samples=2600, widths=(300, 20), distance=4.0)
+    train, new = ([x[rows] for x in tables] for rows in (slice(600), slice(600, None)))
+    est = CausalPIMA(random_state=0).fit(train)
+    assert est.choices_.linear == ["modality0"]
+    place = np.array([np.bincount(cells[:600][est.labels_ == k]).argmax() for k in range(4)])
+    right = place[est.predict(new)] == cells[600:]
+    said = est.predict_proba(new).max(axis=1)
+    assert right.mean() > 0.88
+    assert abs(said.mean() - right.mean()) < 0.03
+
+
+def test_which_modalities_are_linear(quick):
+    [table, narrow], _ = wide_tables(1, n_samples=150, widths=(100, 10))
+    images = make_circles_images(150, random_state=0).images
+    X = MultimodalData({"table": table, "narrow": narrow, "images": images})
+    assert quick(max_iter=1).fit(X).choices_.linear == ["table"]
+    assert quick(max_iter=1, encoders={"table": "conv"}).fit(X).choices_.linear == []
+    assert quick(max_iter=1, decoder_variance="predicted").fit(X).choices_.linear == []
+    assert quick(max_iter=1, init="paper").fit(X).choices_.linear == []
+
+
+def test_missing_elements_do_not_matter(quick):
+    [table], _ = wide_tables(2)
+    table[np.random.RandomState(0).uniform(size=table.shape) < 0.2] = np.nan
+    few = table[:, :3].copy()
+    table[::7], few[::7] = np.nan, 0.0
+    assert quick(max_iter=1).fit([table, few]).choices_.linear == ["modality0"]
+
+
+def test_steps_are_a_tenth_as_long(quick, monkeypatch):
+    [table], _ = wide_tables(3)
+
+    def path(max_iter, is_linear):
+        found = () if not is_linear else (0,)
+        monkeypatch.setattr(initial_sample, "linear_modalities", lambda *of: found)
+        est = quick(max_iter=max_iter).fit(table)
+        return est.reconstruct(table[:20])
+
+    start = path(1, True)
+    moved = [np.linalg.norm(path(15, is_linear) - start) for is_linear in (True, False)]
+    assert moved[0] < 0.5 * moved[1]
+
+
+def test_continued_fits_and_files_remember(quick, tmp_path):
+    [table], cells = wide_tables(4)
+    est = quick(max_iter=2, warm_start=True).fit(table)
+    est.save(tmp_path / "fit.model")
+    loaded = CausalPIMA.load(tmp_path / "fit.model")
+    for of in (est, loaded):
+        of.fit(table)
+        assert of.choices_.linear == ["modality0"]
+        of.partial_fit(table)
+        assert of.choices_.linear == ["modality0"]
+    assert torch.equal(torch.as_tensor(est.labels_), torch.as_tensor(loaded.labels_))
+    assert adjusted_rand_score(cells, est.labels_) > 0.8
