@@ -211,7 +211,9 @@ class FittedState:
         "agreement unstable with_starts among_starts short_runs rand_indices"
     )
     gaps: SimpleNamespace | None = has("nodes cut pairs")
-    choices: SimpleNamespace | None = has("scale columns modality_weights views linear tried counts")
+    choices: SimpleNamespace | None = has(
+        "scale columns modality_weights views linear tried counts"
+    )
     history: Numbers
     phase_history: dict[str, Numbers]
     converged: bool
