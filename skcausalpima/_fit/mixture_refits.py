@@ -52,12 +52,16 @@ from ..modules import (
     whole_modalities,
 )
 from .checkpoint import trained_model
+from .extrapolation import Components, leap
 from .whole import FitCall, set_up_further
 
 #: Iterations of expectation maximization at most, which begins at the fit's mixture, and the rise
 #: of the log-likelihood of the whole sample, in nats, below which it ends. It is slow where
 #: clusters overlap: replicates that end early lie near the fit, and intervals are too narrow.
 MAX_ITER, TOL = 300, 1e-3
+
+#: The step after which two steps and a leap take turns: the first ones are large and bend.
+FIRST_LEAP = 6
 
 #: Responsibilities of the replicates that are iterated together, of which there are not more: what
 #: is complete is told, shared by workers, and left by an interrupt.
@@ -261,36 +265,59 @@ class MixtureRefits:
             yield self._replicate(own, rng, mixture, arranges)
 
     def _mixtures(self, counts: Tensor) -> list[_Mixture]:
-        """Iterate mixtures on samples that count so often each, (n_replicates, n_samples)."""
-        n, prior, samples = len(counts), self.prior, self.samples
-        means = prior.means.double().expand(n, *prior.means.shape)
-        covariances = prior.covariances.double().expand(n, *prior.covariances.shape)
-        sums, bounds = counts @ torch.from_numpy(self.gamma).T, counts.new_full((n,), -torch.inf)
+        """Iterate mixtures on samples that count so often each, (n_replicates, n_samples).
+
+        After each two steps, from ``FIRST_LEAP`` on, a leap goes where further ones would lead. It
+        is taken back where the sample is less probable there.
+        """
+        n, prior = len(counts), self.prior
+        weights = _smoothed(counts @ torch.from_numpy(self.gamma).T)
+        means, covariances = prior.means.double(), prior.covariances.double()
+        here = Components(weights, *(of.expand(n, *of.shape) for of in (means, covariances)))
+        before = plain = here
+        numbers, bounds = torch.arange(n), counts.new_full((n,), -torch.inf)
         ended: dict[int, _Mixture] = {}
-        numbers = torch.arange(n)  # of those that are iterated still
         for step in range(MAX_ITER + 1):
-            components = means.flatten(0, 1), covariances.flatten(0, 1)
-            posterior = in_components(samples.potential, *components)
-            gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, sums.shape)
-            weights = (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
-            gamma += weights.log()[:, :, None]
-            if samples.allowed is not None:
-                gamma.masked_fill_(~samples.allowed, -torch.inf)
-            evidence = torch.logsumexp(gamma, dim=1)
-            gamma.sub_(evidence[:, None]).exp_()
-            before, bounds = bounds, (counts * evidence).sum(dim=1)
-            ends = (bounds - before < TOL) | (step == MAX_ITER)
+            phase = (step - FIRST_LEAP) % 3 if step >= FIRST_LEAP else None
+            gamma, reached, after = self._step(counts, here)
+            ends = reached - bounds < TOL
+            if phase == 2:  # here is where the leap has led
+                after, ends = after.where(reached >= bounds, plain), torch.zeros_like(ends)
+                reached = torch.maximum(reached, bounds)
+            ends |= torch.tensor(step == MAX_ITER)
             for k in torch.nonzero(ends)[:, 0].tolist():
-                own = gamma[k].clone(), weights[k], means[k], covariances[k]
-                ended[int(numbers[k])] = _Mixture(*own)
+                ended[int(numbers[k])] = _Mixture(gamma[k].clone(), *(part[k] for part in here))
             if len(ended) == n:
                 break
-            weighted = gamma * counts[:, None]
-            found = posterior.statistics(weighted.flatten(0, 1))
-            means, covariances = self._updated(found, means, covariances)
-            state = numbers, counts, bounds, weighted.sum(dim=2), means, covariances
-            numbers, counts, bounds, sums, means, covariances = (of[~ends] for of in state)
+            plain, before, here = after, here, leap(before, here, after) if phase == 1 else after
+            bounds = reached
+            if ends.any():
+                numbers, counts, bounds = numbers[~ends], counts[~ends], bounds[~ends]
+                before, plain, here = (of.take(~ends) for of in (before, plain, here))
         return [ended[k] for k in range(n)]
+
+    def _step(self, counts: Tensor, here: Components) -> tuple[Tensor, Tensor, Components]:
+        """Make a step of expectation maximization.
+
+        Returned are responsibilities under the mixtures, (n, n_components, n_samples), the
+        log-likelihoods, (n,), and the mixtures that follow.
+        """
+        samples, shape = self.samples, here.weights.shape
+        posterior = in_components(
+            samples.potential, here.means.flatten(0, 1), here.covariances.flatten(0, 1)
+        )
+        gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, shape)
+        gamma += here.weights.log()[:, :, None]
+        if samples.allowed is not None:
+            gamma.masked_fill_(~samples.allowed, -torch.inf)
+        largest = gamma.amax(dim=1)  # logsumexp would ask for exponentials once more
+        totals = gamma.sub_(largest[:, None]).exp_().sum(dim=1)
+        gamma.div_(totals[:, None])
+        evidence, weighted = totals.log() + largest, gamma * counts[:, None]
+        found = posterior.statistics(weighted.flatten(0, 1))
+        parts = self._updated(found, here.means, here.covariances)
+        after = Components(_smoothed(weighted.sum(dim=2)), *parts)
+        return gamma, (counts * evidence).sum(dim=1), after
 
     def _updated(
         self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor
@@ -337,6 +364,11 @@ class MixtureRefits:
         n_cells = len(self.gamma)
         means, totals = means_of_labels(labels[self.rows][drawn], scores[drawn], n_cells)
         return arrange_again(means, totals, self.prior.node_sizes)
+
+
+def _smoothed(sums: Tensor) -> Tensor:
+    """Return weights from sums of responsibilities, none of which is zero."""
+    return (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
 
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:
