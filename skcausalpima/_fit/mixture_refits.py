@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -26,7 +25,7 @@ from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._inference.kept_models import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
-from .._initialization.mixture import in_components, updated_components
+from .._initialization.mixture import in_components
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
@@ -39,7 +38,6 @@ from .._training.potentials import all_potentials
 from .._training.sums import regime_counts
 from .._typing import KnownNodes, Samples
 from ..functional import (
-    MixtureStatistics,
     Potential,
     log_responsibilities,
 )
@@ -52,16 +50,8 @@ from ..modules import (
     whole_modalities,
 )
 from .checkpoint import trained_model
-from .extrapolation import Components, leap
+from .several_mixtures import Components, FoundMixture, SeveralMixtures, smoothed
 from .whole import FitCall, set_up_further
-
-#: Iterations of expectation maximization at most, which begins at the fit's mixture, and the rise
-#: of the log-likelihood of the whole sample, in nats, below which it ends. It is slow where
-#: clusters overlap: replicates that end early lie near the fit, and intervals are too narrow.
-MAX_ITER, TOL = 300, 1e-3
-
-#: The step after which two steps and a leap take turns: the first ones are large and bend.
-FIRST_LEAP = 6
 
 #: Responsibilities of the replicates that are iterated together, of which there are not more: what
 #: is complete is told, shared by workers, and left by an interrupt.
@@ -84,15 +74,6 @@ class Replicate(NamedTuple):
     cells: np.ndarray
     graph: HardGraph
     likelihoods: np.ndarray
-
-
-class _Mixture(NamedTuple):
-    """Components with free weights, and how probable they are of each sample."""
-
-    gamma: Tensor  # (n_components, n_samples)
-    weights: Tensor
-    means: Tensor
-    covariances: Tensor
 
 
 class _Samples(NamedTuple):
@@ -264,79 +245,19 @@ class MixtureRefits:
         for own, rng, mixture in zip(counts, rngs, self._mixtures(counts), strict=True):
             yield self._replicate(own, rng, mixture, arranges)
 
-    def _mixtures(self, counts: Tensor) -> list[_Mixture]:
-        """Iterate mixtures on samples that count so often each, (n_replicates, n_samples).
-
-        After each two steps, from ``FIRST_LEAP`` on, a leap goes where further ones would lead. It
-        is taken back where the sample is less probable there.
-        """
-        n, prior = len(counts), self.prior
-        weights = _smoothed(counts @ torch.from_numpy(self.gamma).T)
+    def _mixtures(self, counts: Tensor) -> list[FoundMixture]:
+        """Learn mixtures from samples that count so often each, (n_replicates, n_samples)."""
+        n, prior, samples = len(counts), self.prior, self.samples
+        weights = smoothed(counts @ torch.from_numpy(self.gamma).T)
         means, covariances = prior.means.double(), prior.covariances.double()
-        here = Components(weights, *(of.expand(n, *of.shape) for of in (means, covariances)))
-        before = plain = here
-        numbers, bounds = torch.arange(n), counts.new_full((n,), -torch.inf)
-        ended: dict[int, _Mixture] = {}
-        for step in range(MAX_ITER + 1):
-            phase = (step - FIRST_LEAP) % 3 if step >= FIRST_LEAP else None
-            gamma, reached, after = self._step(counts, here)
-            ends = reached - bounds < TOL
-            if phase == 2:  # here is where the leap has led
-                after, ends = after.where(reached >= bounds, plain), torch.zeros_like(ends)
-                reached = torch.maximum(reached, bounds)
-            ends |= torch.tensor(step == MAX_ITER)
-            for k in torch.nonzero(ends)[:, 0].tolist():
-                ended[int(numbers[k])] = _Mixture(gamma[k].clone(), *(part[k] for part in here))
-            if len(ended) == n:
-                break
-            plain, before, here = after, here, leap(before, here, after) if phase == 1 else after
-            bounds = reached
-            if ends.any():
-                numbers, counts, bounds = numbers[~ends], counts[~ends], bounds[~ends]
-                before, plain, here = (of.take(~ends) for of in (before, plain, here))
-        return [ended[k] for k in range(n)]
-
-    def _step(self, counts: Tensor, here: Components) -> tuple[Tensor, Tensor, Components]:
-        """Make a step of expectation maximization.
-
-        Returned are responsibilities under the mixtures, (n, n_components, n_samples), the
-        log-likelihoods, (n,), and the mixtures that follow.
-        """
-        samples, shape = self.samples, here.weights.shape
-        posterior = in_components(
-            samples.potential, here.means.flatten(0, 1), here.covariances.flatten(0, 1)
+        start = Components(weights, *(of.expand(n, *of.shape) for of in (means, covariances)))
+        learner = SeveralMixtures(
+            samples.potential, samples.exponents, samples.allowed, self.mixture
         )
-        gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, shape)
-        gamma += here.weights.log()[:, :, None]
-        if samples.allowed is not None:
-            gamma.masked_fill_(~samples.allowed, -torch.inf)
-        largest = gamma.amax(dim=1)  # logsumexp would ask for exponentials once more
-        totals = gamma.sub_(largest[:, None]).exp_().sum(dim=1)
-        gamma.div_(totals[:, None])
-        evidence, weighted = totals.log() + largest, gamma * counts[:, None]
-        found = posterior.statistics(weighted.flatten(0, 1))
-        parts = self._updated(found, here.means, here.covariances)
-        after = Components(_smoothed(weighted.sum(dim=2)), *parts)
-        return gamma, (counts * evidence).sum(dim=1), after
-
-    def _updated(
-        self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return means and covariances of mixtures, (n, n_components, ..), each by its own sums.
-
-        Eq. 17 pools the covariances of one mixture.
-        """
-
-        def updated(counts: Tensor, first: Tensor, second: Tensor, m: Tensor, S: Tensor) -> Any:
-            sums = replace(statistics, counts=counts, first=first, second=second)
-            return updated_components(sums, m, S, self.mixture)
-
-        parts = statistics.counts, statistics.first, statistics.second
-        counts, first, second = (part.unflatten(0, means.shape[:2]) for part in parts)
-        return torch.vmap(updated)(counts, first, second, means, covariances)
+        return learner.iterated(counts, start)
 
     def _replicate(
-        self, counts: Tensor, rng: np.random.RandomState, found: _Mixture, arranges: bool
+        self, counts: Tensor, rng: np.random.RandomState, found: FoundMixture, arranges: bool
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
         prior, gamma = copy.deepcopy(self.prior), found.gamma
@@ -364,11 +285,6 @@ class MixtureRefits:
         n_cells = len(self.gamma)
         means, totals = means_of_labels(labels[self.rows][drawn], scores[drawn], n_cells)
         return arrange_again(means, totals, self.prior.node_sizes)
-
-
-def _smoothed(sums: Tensor) -> Tensor:
-    """Return weights from sums of responsibilities, none of which is zero."""
-    return (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
 
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:
