@@ -352,3 +352,16 @@ def test_counts_matter_by_their_ratios_only(factor):
     first, again = (arrange(means, c, (2, 3)) for c in (counts, factor * counts))
     np.testing.assert_array_equal(first.cells, again.cells)
     assert figures(first) == figures(again)
+
+
+def test_clusters_are_arranged_again():
+    """Where one has no samples nothing is known, and all stay; else as at first."""
+    means = _additive_means(np.random.default_rng(0), (2, 2), 0.0)[[1, 0, 3, 2]]
+    means[0] += 5.0  # the effects of the second node are no longer the same
+    counts = np.full(4, 50)
+    again = _arrangement.arrange_again(means, counts, (2, 2))
+    assert sorted(again) == [0, 1, 2, 3]
+    assert np.array_equal(again, arrange(means, counts, (2, 2)).cells)
+    assert np.array_equal(
+        _arrangement.arrange_again(means, counts * [1, 0, 1, 1], (2, 2)), range(4)
+    )

@@ -380,3 +380,14 @@ def test_remembered_statistics_turn_the_update_round(covariance_type):
         moved = found.measured_from(torch.tensor(origin))
         torch.testing.assert_close(moved.first, sums.first)
         torch.testing.assert_close(moved.second, sums.second)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_multiples_are_repetitions(full):
+    mean, sigma2, gamma = random_batch()
+    origin = np.array([1.0, -2.0])
+    thrice = [np.tile(of, repeats) for of, repeats in ((mean, (3, 1)), (sigma2, (3, 1)))]
+    expected = statistics_of(*thrice, np.tile(gamma, 3), full, origin)
+    found = statistics_of(mean, sigma2, gamma, full, origin) * 3.0
+    for name in ("counts", "first", "second", "origin"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
