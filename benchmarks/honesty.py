@@ -286,6 +286,7 @@ TABLES: dict[str, list[tuple[Case, tuple[str, ...]]]] = {
         (Case(5, 600, (100, 100), noises=(1.0, 10.0)), ("whole", "first alone")),
         (Case(5, 600, (300, 20)), ("whole", "first alone")),
         (Case(5, 2000, (300, 20), noises=(1.0, 10.0)), ("whole", "first alone")),
+        *((Case(4, n, (200, 200)), ("whole",)) for n in (300, 1000, 4000)),
     ],
     "bands": [
         (Case(d, n, (10, 10)), ("whole", "first alone", "20%", "80%"))
