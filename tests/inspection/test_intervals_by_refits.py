@@ -173,7 +173,6 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     assert_array_equal(part.draws["N1"], whole.draws["N1"][16:32])
 
 
-@pytest.mark.usefixtures("few_refits")
 @pytest.mark.parametrize(
     "case",
     [
@@ -184,7 +183,8 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         "interventions",
     ],
 )
-def test_what_is_known_of_samples_counts(quick, taught, case):
+def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
+    monkeypatch.setattr("skcausalpima.inspection._table_draws.N_REFITS", 8)
     X, params = factors(8.0), {}
     rng = np.random.default_rng(1)
     a, b = X[:, :3].copy(), X[:, 3:]
