@@ -74,7 +74,8 @@ def fitted_state(
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
     data = filled(model, data)
-    with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
+    diverges = told_divergence(model, spec.modality_names, "the final model", weights=data.weights)
+    with torch.no_grad(), diverges, model.frozen():
         probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
         if before is not None and arrivals is not None:
             cells = before.cells
