@@ -1,4 +1,4 @@
-"""Public methods run under NumPy's default error state."""
+"""NumPy's default error state, and the decorator by which public methods run in a context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimator."""
+"""The estimator: its parameters, ``fit``, and methods that ask a fitted model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fitted estimator is asked about contexts."""
+"""Methods of the estimator for contexts: new labels (``adapt``), samples moved (``harmonize``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observers of a fit: scikit-learn's callbacks (from version 1.9 on), and the screen."""
+"""Observers of a fit: scikit-learn's callbacks (from version 1.9 on), checkpoints, the screen."""
 
 from __future__ import annotations
 

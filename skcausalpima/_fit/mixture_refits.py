@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -26,7 +25,7 @@ from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._inference.kept_models import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
-from .._initialization.mixture import in_components, updated_components
+from .._initialization.mixture import in_components
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
@@ -39,7 +38,6 @@ from .._training.potentials import all_potentials
 from .._training.sums import regime_counts
 from .._typing import KnownNodes, Samples
 from ..functional import (
-    MixtureStatistics,
     Potential,
     log_responsibilities,
 )
@@ -52,12 +50,8 @@ from ..modules import (
     whole_modalities,
 )
 from .checkpoint import trained_model
+from .several_mixtures import Components, FoundMixture, SeveralMixtures, smoothed
 from .whole import FitCall, set_up_further
-
-#: Iterations of expectation maximization at most, which begins at the fit's mixture, and the rise
-#: of the log-likelihood of the whole sample, in nats, below which it ends. It is slow where
-#: clusters overlap: replicates that end early lie near the fit, and intervals are too narrow.
-MAX_ITER, TOL = 300, 1e-3
 
 #: Responsibilities of the replicates that are iterated together, of which there are not more: what
 #: is complete is told, shared by workers, and left by an interrupt.
@@ -80,15 +74,6 @@ class Replicate(NamedTuple):
     cells: np.ndarray
     graph: HardGraph
     likelihoods: np.ndarray
-
-
-class _Mixture(NamedTuple):
-    """Components with free weights, and how probable they are of each sample."""
-
-    gamma: Tensor  # (n_components, n_samples)
-    weights: Tensor
-    means: Tensor
-    covariances: Tensor
 
 
 class _Samples(NamedTuple):
@@ -260,56 +245,19 @@ class MixtureRefits:
         for own, rng, mixture in zip(counts, rngs, self._mixtures(counts), strict=True):
             yield self._replicate(own, rng, mixture, arranges)
 
-    def _mixtures(self, counts: Tensor) -> list[_Mixture]:
-        """Iterate mixtures on samples that count so often each, (n_replicates, n_samples)."""
+    def _mixtures(self, counts: Tensor) -> list[FoundMixture]:
+        """Learn mixtures from samples that count so often each, (n_replicates, n_samples)."""
         n, prior, samples = len(counts), self.prior, self.samples
-        means = prior.means.double().expand(n, *prior.means.shape)
-        covariances = prior.covariances.double().expand(n, *prior.covariances.shape)
-        sums, bounds = counts @ torch.from_numpy(self.gamma).T, counts.new_full((n,), -torch.inf)
-        ended: dict[int, _Mixture] = {}
-        numbers = torch.arange(n)  # of those that are iterated still
-        for step in range(MAX_ITER + 1):
-            components = means.flatten(0, 1), covariances.flatten(0, 1)
-            posterior = in_components(samples.potential, *components)
-            gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, sums.shape)
-            weights = (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
-            gamma += weights.log()[:, :, None]
-            if samples.allowed is not None:
-                gamma.masked_fill_(~samples.allowed, -torch.inf)
-            evidence = torch.logsumexp(gamma, dim=1)
-            gamma.sub_(evidence[:, None]).exp_()
-            before, bounds = bounds, (counts * evidence).sum(dim=1)
-            ends = (bounds - before < TOL) | (step == MAX_ITER)
-            for k in torch.nonzero(ends)[:, 0].tolist():
-                own = gamma[k].clone(), weights[k], means[k], covariances[k]
-                ended[int(numbers[k])] = _Mixture(*own)
-            if len(ended) == n:
-                break
-            weighted = gamma * counts[:, None]
-            found = posterior.statistics(weighted.flatten(0, 1))
-            means, covariances = self._updated(found, means, covariances)
-            state = numbers, counts, bounds, weighted.sum(dim=2), means, covariances
-            numbers, counts, bounds, sums, means, covariances = (of[~ends] for of in state)
-        return [ended[k] for k in range(n)]
-
-    def _updated(
-        self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return means and covariances of mixtures, (n, n_components, ..), each by its own sums.
-
-        Eq. 17 pools the covariances of one mixture.
-        """
-
-        def updated(counts: Tensor, first: Tensor, second: Tensor, m: Tensor, S: Tensor) -> Any:
-            sums = replace(statistics, counts=counts, first=first, second=second)
-            return updated_components(sums, m, S, self.mixture)
-
-        parts = statistics.counts, statistics.first, statistics.second
-        counts, first, second = (part.unflatten(0, means.shape[:2]) for part in parts)
-        return torch.vmap(updated)(counts, first, second, means, covariances)
+        weights = smoothed(counts @ torch.from_numpy(self.gamma).T)
+        means, covariances = prior.means.double(), prior.covariances.double()
+        start = Components(weights, *(of.expand(n, *of.shape) for of in (means, covariances)))
+        learner = SeveralMixtures(
+            samples.potential, samples.exponents, samples.allowed, self.mixture
+        )
+        return learner.iterated(counts, start)
 
     def _replicate(
-        self, counts: Tensor, rng: np.random.RandomState, found: _Mixture, arranges: bool
+        self, counts: Tensor, rng: np.random.RandomState, found: FoundMixture, arranges: bool
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
         prior, gamma = copy.deepcopy(self.prior), found.gamma

@@ -18,6 +18,10 @@ LEAST_RATIO = 1.2
 #: One square or product for so many samples, at most.
 SAMPLES_PER_TERM = 10
 
+#: What scores leave is noise if it is spread over so many directions, relative to those of columns
+#: that are independent; and rows by which that is told.
+LEAST_SHARE, MAX_ROWS = 0.5, 1000
+
 
 def linear_modalities(setup: Setup, data: TensorData, scores: PrincipalScores) -> tuple[int, ...]:
     """Return the numbers of the modalities whose networks have nothing but noise to learn.
@@ -25,7 +29,8 @@ def linear_modalities(setup: Setup, data: TensorData, scores: PrincipalScores) -
     A linear path from the start is all that they need. Networks take steps of one size (Adam)
     whether a gradient is more than noise or not: in wide modalities, each element of which tells
     little, samples lose in training what the start had. Asked about are wide modalities that the
-    default networks encode and decode.
+    default networks encode and decode. Where scores leave few directions, as of images and smooth
+    curves, these are no noise, and the ratio says little: it has as few degrees of freedom.
 
     Parameters
     ----------
@@ -51,9 +56,54 @@ def linear_modalities(setup: Setup, data: TensorData, scores: PrincipalScores) -
             continue
         rows = observed_rows(data, m)
         x = data.arrays[m][rows].double().cpu().numpy()
-        if quadratic_ratio(x, whitened[rows]) < LEAST_RATIO:
+        is_linear = quadratic_ratio(x, whitened[rows]) < LEAST_RATIO
+        if is_linear and noise_share(x, whitened[rows]) > LEAST_SHARE:
             found.append(m)
     return tuple(found)
+
+
+def noise_share(x: np.ndarray, scores: np.ndarray) -> float:
+    r"""Return over how many directions residuals are spread, relative to independent noise.
+
+    With the eigenvalues :math:`\lambda` of their covariance it is :math:`(\sum \lambda)^2 / \sum
+    \lambda^2`. Columns that are independent, with the variances v, have
+    :math:`1 / (1 / n + \sum v^2 / (\sum v)^2)` in n samples.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_columns)
+        Samples.
+    scores : ndarray of shape (n_samples, n_components)
+        What they are regressed on.
+
+    Returns
+    -------
+    float
+        About 1 for noise, near 0 where columns vary together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._initialization.linearity import noise_share
+    >>> rng = np.random.RandomState(0)
+    >>> z, noise = rng.normal(size=(200, 2)), rng.normal(size=(200, 100))
+    >>> round(noise_share(noise, z), 1), noise_share(noise.cumsum(axis=1), z) < 0.1
+    (1.0, True)
+    """
+    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_ROWS)).astype(int))
+    rest, basis = x[rows], _basis(scores[rows])
+    rest = rest - basis @ (basis.T @ rest)
+    products = rest @ rest.T if len(rest) < rest.shape[1] else rest.T @ rest
+    spread = np.square(rest).sum(axis=0)
+    total = spread.sum() ** 2
+    n_left = max(len(rest) - basis.shape[1], 1)
+    expected = total / n_left + np.square(spread).sum()
+    return float(expected / np.square(products).sum())
+
+
+def _basis(scores: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of a constant and the scores."""
+    return np.linalg.qr(np.column_stack([np.ones(len(scores)), scores]))[0]
 
 
 def quadratic_ratio(x: np.ndarray, scores: np.ndarray) -> float:
@@ -94,7 +144,7 @@ def quadratic_ratio(x: np.ndarray, scores: np.ndarray) -> float:
     z = scores[:, scores.std(axis=0) > 0]
     n_samples, n_terms = len(z), len(z) // SAMPLES_PER_TERM
     rows, columns = np.triu_indices(z.shape[1])
-    basis = np.linalg.qr(np.column_stack([np.ones(n_samples), z]))[0]
+    basis = _basis(z)
     terms = z[:, rows] * z[:, columns]
     terms, x = (of - basis @ (basis.T @ of) for of in (terms, x))
     u, spread, _ = np.linalg.svd(terms, full_matrices=False)

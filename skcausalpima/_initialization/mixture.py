@@ -208,8 +208,8 @@ def _start(potential: Potential, gamma: Tensor, settings: MixtureSettings) -> tu
     origin = points.mean(dim=0)
     sums = expected_statistics(exact, origin, full=True) @ gamma.T
     statistics = unpacked_statistics(sums, origin, full=True)
-    kind = "tied" if settings.covariance_type == "tied" else "full"
-    whole = replace(settings, covariance_type=kind)
+    kind = covariance_type_named(settings.covariance_type)
+    whole = replace(settings, covariance_type=kind.of_scatter)
     means = origin.expand(len(gamma), -1)
     means, scatter = updated_components(statistics, means, eye.expand(len(gamma), -1, -1), whole)
     rule = LEAST_KEPT, settings.covariance_type

@@ -1,4 +1,4 @@
-"""The linear warm start: encoders and decoders begin as probabilistic PCA (design 2a)."""
+"""The linear warm start: encoders and decoders begin as probabilistic PCA."""
 
 from __future__ import annotations
 

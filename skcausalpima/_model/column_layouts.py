@@ -1,4 +1,4 @@
-"""Of which kinds columns are, where a model can have them."""
+"""Kinds of the columns of each table, and the error where a model cannot have them."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from .._model.tensors import TensorData
 from ..functional import (
     DiagonalGaussian,
     MixtureUpdate,
+    covariance_type_named,
     expected_statistics,
     less_potentials,
     prepare_posterior,
@@ -130,7 +131,7 @@ class _Located:
         exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
         sums = self.data.total_of(expected_statistics(exact, origin, full=True) @ gamma.T)
         found = unpacked_statistics(sums, origin, full=True)
-        kind = "tied" if settings.covariance_type == "tied" else "full"
+        kind = covariance_type_named(settings.covariance_type).of_scatter
         before = prior.means, whole_matrices(prior.covariances)
         clusters = update_mixture(found, *before, kind, settings.reg_covar, settings.shrinkage)
         counts, first = found.counts, found.first

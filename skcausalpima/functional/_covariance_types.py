@@ -1,4 +1,4 @@
-"""The covariance types of the components, one entry each, and their covariances in a scatter."""
+"""The covariance types of the components, one entry each: their M steps, shapes and starts."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ class CovarianceType:
     def is_round(self) -> bool:
         """Whether all directions have the same variance."""
         return "J" not in self.axes
+
+    @property
+    def of_scatter(self) -> str:
+        """The word of the type that whole matrices of scatter have before they become these."""
+        return "tied" if self.is_shared else "full"
 
     def shape(self, n_components: int, latent_dim: int) -> tuple[int, ...]:
         """Return the shape of the fitted attribute.

@@ -1,4 +1,4 @@
-"""A decoder of columns of several kinds, each with a likelihood of its own."""
+"""A decoder of columns of several kinds, and the table of the likelihoods that they may have."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from torch import Tensor, nn
 from .._data.column_kinds import DEPTH, Layout
 from ._around import Around
 from ._batch import Likelihood
-from ._column_likelihoods import ColumnLikelihood, Gaussian
-from ._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial, Poisson
+from ._column_likelihoods import Bernoulli, Categorical, ColumnLikelihood, Gaussian, Ordinal
+from ._count_likelihoods import NegativeBinomial, Poisson
 from ._decoder_protocol import Decoder, as_decoder
 
 Kind = TypeVar("Kind", bound=ColumnLikelihood)
+
+#: All words: a new one is one more class.
+COLUMN_LIKELIHOODS: dict[str, type[ColumnLikelihood]] = {
+    "gaussian": Gaussian,
+    "bernoulli": Bernoulli,
+    "categorical": Categorical,
+    "ordinal": Ordinal,
+    "poisson": Poisson,
+    "negative_binomial": NegativeBinomial,
+}
 
 
 class ColumnDecoder(Decoder):

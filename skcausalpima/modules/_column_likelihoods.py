@@ -1,4 +1,4 @@
-r"""Likelihoods of columns that are no plain numbers: one class for each kind.
+r"""Likelihoods of the columns of tables: one class for each kind but counts.
 
 A column has one or more *elements* in coded data, and the decoder one output :math:`\eta` for each:
 

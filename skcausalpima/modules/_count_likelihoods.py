@@ -1,4 +1,4 @@
-r"""Likelihoods of counts, and the table of all likelihoods of columns.
+r"""Likelihoods of columns of counts.
 
 A count n of a sample of depth d has the mean :math:`\mu = d\, e^\eta`. It is Poisson's, or negative
 binomial with the variance :math:`\mu + \mu^2 / r`, and comes as :math:`\log(1 + n / d)`.
@@ -14,17 +14,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from .._compat.pytorch import standard_gamma
-from ._column_likelihoods import (
-    Bernoulli,
-    Categorical,
-    ColumnLikelihood,
-    Gaussian,
-    Normal,
-    Ordinal,
-    Pair,
-    tiny,
-    uniform,
-)
+from ._column_likelihoods import ColumnLikelihood, Normal, Pair, tiny, uniform
 
 #: Logarithms of the dispersion r; at the largest, counts are Poisson's.
 LOG_DISPERSIONS = (math.log(1e-2), math.log(1e4))
@@ -204,14 +194,3 @@ class NegativeBinomial(Poisson):
         second = slope + r.square() * (weights * curved).sum(dim=0)
         newton = torch.where(second < 0.0, -slope / second, slope.sign())
         self.log_dispersions.copy_((a + newton.clamp(-1.0, 1.0)).clamp(*LOG_DISPERSIONS))
-
-
-#: All words: a new one is one more class.
-COLUMN_LIKELIHOODS: dict[str, type[ColumnLikelihood]] = {
-    "gaussian": Gaussian,
-    "bernoulli": Bernoulli,
-    "categorical": Categorical,
-    "ordinal": Ordinal,
-    "poisson": Poisson,
-    "negative_binomial": NegativeBinomial,
-}

@@ -9,7 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 
 from skcausalpima import CausalPIMA
+from skcausalpima._fit import several_mixtures
 from skcausalpima._fit.mixture_refits import mixture_refits
+from skcausalpima._fit.several_mixtures import Components, SeveralMixtures, leap
 from skcausalpima._structure.search import search_dag
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.modules import ExpertDecoder, exponential_decay
@@ -62,8 +64,8 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
     est, X = overlapping
     kept = mixture_refits(est, X)
     kept.mixture = replace(kept.mixture, shrinkage=0.0, reg_covar=0.0)
-    monkeypatch.setattr("skcausalpima._fit.mixture_refits.MAX_ITER", 5)
-    monkeypatch.setattr("skcausalpima._fit.mixture_refits.TOL", -np.inf)
+    monkeypatch.setattr("skcausalpima._fit.several_mixtures.MAX_ITER", 5)
+    monkeypatch.setattr("skcausalpima._fit.several_mixtures.TOL", -np.inf)
     counts = np.random.default_rng(0).multinomial(len(X), np.ones(len(X)) / len(X), size=3)
     found = kept._mixtures(torch.as_tensor(counts, dtype=torch.float64))
     linear, precision = (part.numpy() for part in kept.samples.potential)
@@ -74,6 +76,48 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
         expected = noisy_mixture_em(linear @ noise, noise, own, weights, *start, 5)
         assert_allclose(mixture.means.numpy(), expected[0], atol=2e-4)
         assert_allclose(mixture.covariances.numpy(), expected[1], atol=2e-4)
+
+
+def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
+    """In fewer steps, and to mixtures that are as probable or more."""
+    reached, made, step = [], [], SeveralMixtures.step
+
+    def counted(self, counts, here):
+        made[-1] += 1
+        gamma, bounds, after = step(self, counts, here)
+        reached[-1].append(float(bounds.max()))
+        return gamma, bounds, after
+
+    refits = mixture_refits(*overlapping)
+    monkeypatch.setattr(SeveralMixtures, "step", counted)
+    monkeypatch.setattr(several_mixtures, "TOL", 1e-4)
+    monkeypatch.setattr(several_mixtures, "MAX_ITER", 400)
+    for first_leap in (6, 10**6):
+        monkeypatch.setattr(several_mixtures, "FIRST_LEAP", first_leap)
+        made.append(0)
+        reached.append([])
+        list(refits.replicates([0], arranges=False))
+    assert made[0] < 0.5 * made[1]
+    assert max(reached[0]) > max(reached[1]) - 1e-3
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 0.98])
+def test_a_leap_ends_where_steps_of_one_direction_would(factor):
+    rng = np.random.default_rng(0)
+    goal, error = (torch.from_numpy(rng.normal(size=(1, 3, 2))) for _ in range(2))
+    weights, shapes = torch.full((1, 3), 1 / 3), torch.eye(2).double().expand(1, 3, 2, 2)
+    means = [goal + error * factor**k for k in range(3)]
+    reached = leap(*(Components(weights.double(), of, shapes) for of in means))
+    assert_allclose(reached.means, goal, atol=1e-12)
+
+
+def test_a_leap_beyond_mixtures_is_not_made():
+    weights, means = torch.tensor([[0.5, 0.5]]).double(), torch.zeros(1, 2, 1).double()
+    shapes = [torch.full((1, 2, 1), of).double() for of in (3.0, 2.0, 1.1)]
+    steps = [Components(weights, means, of) for of in shapes]
+    assert torch.equal(leap(*steps).covariances, shapes[2])
+    whole = [of._replace(covariances=of.covariances[..., None]) for of in steps]
+    assert torch.equal(leap(*whole).covariances, whole[2].covariances)
 
 
 def test_replicates_do_not_depend_on_company(overlapping):

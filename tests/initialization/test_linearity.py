@@ -10,8 +10,8 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._initialization import initial_sample
-from skcausalpima._initialization.linearity import LEAST_RATIO, quadratic_ratio
-from skcausalpima.datasets import make_circles_images
+from skcausalpima._initialization.linearity import LEAST_RATIO, noise_share, quadratic_ratio
+from skcausalpima.datasets import make_circles_images, make_lattices
 
 
 def wide_tables(seed, n_samples=300, widths=(200,), distance=5.0):
@@ -42,6 +42,33 @@ def test_ratio_of_noise_is_about_one():
         ratios.append(quadratic_ratio(z @ rng.normal(size=(3, 80)) + rng.normal(size=(200, 80)), z))
     assert_allclose(np.mean(ratios), 1.0, atol=0.02)
     assert max(ratios) < LEAST_RATIO
+
+
+@pytest.mark.parametrize("n_columns", [30, 100, 600])
+def test_share_of_noise_is_about_one_however_unlike_columns_are(n_columns):
+    rng, shares = np.random.RandomState(2), []
+    for _ in range(10):
+        noise = rng.normal(size=(150, n_columns)) * np.exp(rng.normal(size=n_columns))
+        shares.append(noise_share(noise, rng.normal(size=(150, 3))))
+    assert_allclose(shares, 1.0, atol=0.1)
+
+
+def test_share_is_that_of_the_eigenvalues():
+    rng = np.random.RandomState(3)
+    z, x = rng.normal(size=(70, 2)), rng.normal(size=(70, 20)) @ rng.normal(size=(20, 90))
+    rest = x - LinearRegression().fit(z, x).predict(z)
+    values, spread = np.linalg.eigvalsh(rest.T @ rest), np.square(rest).sum(axis=0)
+    expected = 1 / (1 / (70 - 3) + np.square(spread).sum() / spread.sum() ** 2)
+    directions = values.sum() ** 2 / np.square(values).sum()
+    assert_allclose(noise_share(x, z), directions / expected)
+
+
+def test_images_are_not_noise_where_the_ratio_is_small(quick):
+    """What these images leave has so few directions that the ratio is .94 by chance."""
+    lattices = make_lattices(200, random_state=0)
+    X = {"image": lattices.images, "stress": lattices.curves}
+    est = quick((2, 2), latent_dim=None, max_iter=1, views="auto").fit(X)
+    assert est.choices_.linear == []
 
 
 @pytest.mark.parametrize(("n_samples", "n_scores"), [(3, 1), (9, 1), (40, 0), (12, 11)])

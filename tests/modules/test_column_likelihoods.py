@@ -7,7 +7,8 @@ from scipy import stats
 
 from skcausalpima._data.column_kinds import LIKELIHOODS
 from skcausalpima.modules import ColumnDecoder, MLPDecoder
-from skcausalpima.modules._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial
+from skcausalpima.modules._column_decoder import COLUMN_LIKELIHOODS
+from skcausalpima.modules._count_likelihoods import NegativeBinomial
 
 SIZES = {
     "gaussian": [1, 1],

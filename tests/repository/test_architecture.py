@@ -316,3 +316,14 @@ def test_functions_have_few_parameters():
         return found - MANY_PARAMETERS.get(relative_name(path), set())
 
     assert breaches(many) == {}
+
+
+def test_pages_for_developers_name_files_that_are_there():
+    """A file is named by its room, as in ``_fit/whole``, or from the root of the repository."""
+    root, pages = PACKAGE.parent, ("CONTRIBUTING.rst", "doc/architecture.rst")
+    text = "".join((root / page).read_text() for page in pages)
+    named = set(re.findall(r"``(\w+(?:/\w+)+(?:\.\w+)?)", text))
+    assert len(named) > 100
+    places = [place / name for place in (root, PACKAGE) for name in named]
+    found = {place for place in places if place.exists() or place.with_suffix(".py").exists()}
+    assert [name for name in named if not {root / name, PACKAGE / name} & found] == []
