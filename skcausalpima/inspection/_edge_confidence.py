@@ -140,8 +140,8 @@ def edge_confidence(
         What is learned anew. With "mixture" the networks stay, and clusters, their places on the
         grid, tables and graph are learned from bootstrap samples of what the encoders say, by
         expectation maximization that begins at the fit's own clusters: 200 refits in a third of a
-        fit (1000 images) to five fits (small tables with much overlap). It is surer than whole
-        refits, see the notes.
+        fit (1000 images) to one and a half (small tables with much overlap). It is surer than
+        whole refits, see the notes.
     n_bootstraps : int, default=None
         Number of refits, 20, or 200 of the mixture. A share p has the standard error
         sqrt(p (1 - p) / n_bootstraps), at most 0.11 for 20 and 0.04 for 200.

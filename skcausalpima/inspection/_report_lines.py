@@ -104,6 +104,8 @@ def _data(of: Figures) -> Lines:
     found = of.choices
     for name, word in found.scale.items():
         yield f"scale of {name}", _scale(word, *found.columns[name])
+    if found.linear:
+        yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
     for k, side in enumerate(found.tried):
         weights, views = side.modality_weights, side.views
         is_taken = (weights, views) == (found.modality_weights, found.views)

@@ -56,6 +56,7 @@ WELL = FitReport(
         columns={"image": (9.0, 12)},
         modality_weights="balanced",
         views={"image": None},
+        linear=[],
         tried=[],
         counts={},
     ),
