@@ -3,9 +3,8 @@
 import os
 import sys
 
-# Before NumPy, SciPy and PyTorch are imported: one of scikit-learn's checks asks for the first;
-# on arrays as small as those of the tests more threads only wait for each other.
-os.environ["SCIPY_ARRAY_API"] = "1"
+# Before NumPy and PyTorch are imported: on arrays as small as those of the tests more threads only
+# wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest

@@ -280,8 +280,7 @@ def survives(mutant: Mutant) -> bool:
 
 def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
     """Yield each mutant and whether it survived."""
-    # Before NumPy and the others are imported; as in tests/conftest.py.
-    os.environ.update(OMP_NUM_THREADS="1", SCIPY_ARRAY_API="1")
+    os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and PyTorch are imported, as in conftest.py
     context = multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -55,7 +55,7 @@ def short_runs(monkeypatch):
 @pytest.fixture(autouse=True)
 def same_chance():
     """Let modules that a test makes begin alike, whichever tests ran before it."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # manual_seed remembers its callers, for other devices
 
 
 @pytest.fixture
@@ -120,5 +120,17 @@ def taught():
 
 @pytest.fixture(scope="session")
 def fitted(quick, pair):
-    """An estimator fitted to ``pair``; leave it as it is."""
+    """An estimator fitted to ``pair``; leave it as it is, or take a deep copy."""
     return quick().fit(pair)
+
+
+@pytest.fixture(scope="session")
+def fitted_warm(quick, pair):
+    """What ``fitted`` is, with ``warm_start=True``; leave it as it is, or take a deep copy."""
+    return quick(warm_start=True).fit(pair)
+
+
+@pytest.fixture(scope="session")
+def fitted_and_taught(taught, pair):
+    """What ``taught`` makes, fitted to ``pair``; leave it as it is, or take a deep copy."""
+    return taught().fit(pair)

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid
 from .clusters import Place
-from .matching import align_nodes, known_counts, tolerated_share
+from .matching import Renumbered, align_nodes, known_counts, tolerated_share
 from .placements import Problem, least_rise, make_problem, misfits_of, neighbours, search
 from .rivals import TIE_TOLERANCE, near_ties, node_agreement
 
@@ -140,7 +140,9 @@ def arrange(
         placed, misfits = search(problem, rng)
     if tables is not None:
         n_known = max(1, sum(table.sum() for table in tables))
-        share = np.array([align_nodes(o, tables)[2] / n_known for o in problem.outcomes[placed]])
+        columns: Renumbered = {}
+        aligned = [align_nodes(o, tables, columns)[2] for o in problem.outcomes[placed]]
+        share = np.array(aligned) / n_known
         agree = share >= tolerated_share(share.max(), n_known)
         placed, misfits = placed[agree], misfits[agree]
     best, second, ties = _rank(placed, misfits, problem)

@@ -55,8 +55,12 @@ def outcome_indicators(nodes: np.ndarray, node_sizes: Sequence[int]) -> list[np.
     return [np.eye(size)[column] for column, size in zip(nodes.T, node_sizes, strict=True)]
 
 
+#: Numbers of outcomes that agree with most that are known, and what they gain, by place and column.
+Renumbered = dict[tuple[int, bytes], tuple[np.ndarray, float]]
+
+
 def align_nodes(
-    outcomes: np.ndarray, counts: Sequence[np.ndarray]
+    outcomes: np.ndarray, counts: Sequence[np.ndarray], seen: Renumbered | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Swap nodes of one size and renumber outcomes so that most known outcomes agree.
 
@@ -68,6 +72,8 @@ def align_nodes(
         Outcomes of the cell that each cluster lies on.
     counts : sequence of ndarray of shape (n_clusters, size)
         From :func:`known_counts`.
+    seen : dict, default=None
+        What calls with the same counts share: many arrangements have few columns.
 
     Returns
     -------
@@ -81,14 +87,17 @@ def align_nodes(
     sizes = [table.shape[1] for table in counts]
     n_nodes, step = len(sizes), 0.4 / (sum(sizes) + len(sizes))  # all steps add up to below 1
     gains = np.full((n_nodes, n_nodes), -1e9)  # (place, node)
-    numbers = {}
+    numbers, seen = {}, {} if seen is None else seen
     for place, node in np.ndindex(n_nodes, n_nodes):
         if sizes[place] != sizes[node]:
             continue
-        table = np.eye(sizes[node])[:, outcomes[:, node]] @ counts[place]  # (old, new)
-        bonus = step * np.eye(sizes[node])
-        numbers[place, node] = linear_sum_assignment(table + bonus, maximize=True)[1]
-        gains[place, node] = (table + bonus)[np.arange(len(table)), numbers[place, node]].sum()
+        column, size = outcomes[:, node], sizes[node]
+        key = place, column.tobytes()
+        if key not in seen:
+            gain = np.eye(size)[:, column] @ counts[place] + step * np.eye(size)  # (old, new)
+            old, new = linear_sum_assignment(gain, maximize=True)
+            seen[key] = new, gain[old, new].sum()
+        numbers[place, node], gains[place, node] = seen[key]
     order = linear_sum_assignment(gains + step * np.eye(n_nodes), maximize=True)[1]
     columns = [numbers[place, node][outcomes[:, node]] for place, node in enumerate(order)]
     agreement = sum(int(gains[place, node]) for place, node in enumerate(order))

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
 
 from .._contexts.fitted import FittedContexts
 from .._contexts.identification import doubts
@@ -21,7 +22,7 @@ from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel
 from .._inference.kept_models import subset_encoders
 from .._inference.outliers import reference_rows
-from .._inference.posterior import sample_posterior
+from .._inference.posterior import bounds, sample_posterior
 from .._inference.reports import (
     arrangement_report,
     choices_report,
@@ -73,7 +74,8 @@ def fitted_state(
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
     data = filled(model, data)
-    with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
+    diverges = told_divergence(model, spec.modality_names, "the final model", weights=data.weights)
+    with torch.no_grad(), diverges, model.frozen():
         probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
         if before is not None and arrivals is not None:
             cells = before.cells
@@ -98,10 +100,11 @@ def fitted_state(
         )
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
-        reference = _tail_reference(fitted, data, best.held_out)
-        bounds = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
+        of_scaled = bounds(model, data, encoders)
+        reference = _tail_reference(fitted, data, best.held_out, of_scaled)
+        in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
         with np.errstate(invalid="ignore"):  # checked below
-            bound = data.mean_of(bounds, samples.weights)
+            bound = data.mean_of(in_units, samples.weights)
         check_finite(torch.tensor(bound, dtype=torch.float64), "bounds of the samples")
     return FittedState(
         spec=spec,
@@ -197,14 +200,20 @@ def _separation(
 
 
 def _tail_reference(
-    fitted: FittedModel, data: TensorData, held_out: np.ndarray | None
+    fitted: FittedModel, data: TensorData, held_out: np.ndarray | None, known_bounds: Tensor
 ) -> list[np.ndarray]:
-    """Return what further samples are compared with: those that did not train, if there are any."""
+    """Return what further samples are compared with: those that did not train, if there are any.
+
+    ``known_bounds`` of shape (n_samples,) are those of all samples.
+    """
     if held_out is not None:
         data = data.core()[0].subset(torch.as_tensor(held_out, device=data.device))
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
     rows = reference_rows(data.n_samples, weights, data.n_samples / data.n_of_all)
-    found = fitted.tail_reference(data.subset(torch.as_tensor(rows, device=data.device)))
+    is_all = held_out is None and np.array_equal(rows, np.arange(data.n_samples))
+    found = fitted.tail_reference(
+        data.subset(torch.as_tensor(rows, device=data.device)), known_bounds if is_all else None
+    )
     return [np.sort(data.rows_of_all(values)) for values in found]
 
 

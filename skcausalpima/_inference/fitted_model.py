@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
@@ -135,7 +136,8 @@ class FittedModel(ContextModel):
         """Return the bound of samples that are scaled all at once."""
         if (block.codes < 0).any():
             return self.completed(block).log_sums.astype(block.dtype)
-        return self.bounds(self.scaled(block), block.observed)
+        data = self.scaled(block)
+        return self.in_units(bounds(self.model, data, self.encoders), data, block.observed)
 
     def _posterior(self, block: Modalities) -> FoundOfSamples:
         """Return what is found of samples that are scaled all at once."""
@@ -149,12 +151,12 @@ class FittedModel(ContextModel):
         check_near(points, "latent coordinates")
         return FoundOfSamples(points, probabilities, found.places.cpu().numpy())
 
-    def bounds(self, data: TensorData, observed: np.ndarray) -> np.ndarray:
-        """Return the bound of every sample in the user's units.
+    def in_units(self, of_scaled: Tensor, data: TensorData, observed: np.ndarray) -> np.ndarray:
+        """Return the bound of every sample in the user's units, from those of scaled samples.
 
         ``observed`` of shape (n_modalities, n_samples) is false where a modality is missing.
         """
-        values = bounds(self.model, data, self.encoders).cpu().numpy()
+        values = of_scaled.cpu().numpy()
         jacobian = self.scaler.log_jacobian(observed, data.element_masks())
         return values + jacobian.astype(values.dtype)
 
@@ -238,9 +240,11 @@ class FittedModel(ContextModel):
             influence=influence, conflict=conflict, modality_names=modalities.names
         )
 
-    def tail_reference(self, data: TensorData | Modalities) -> list[np.ndarray]:
+    def tail_reference(
+        self, data: TensorData | Modalities, known_bounds: Tensor | None = None
+    ) -> list[np.ndarray]:
         """Return what the numbers of further samples are compared with, those of these samples."""
-        return sorted_terms(self._terms(data))
+        return sorted_terms(self._terms(data, known_bounds))
 
     def tail_probabilities(
         self, modalities: Modalities, reference: Sequence[np.ndarray]
@@ -249,10 +253,12 @@ class FittedModel(ContextModel):
         scaled = self.scaled(self.labelled(modalities))
         return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
 
-    def _terms(self, data: TensorData | Modalities) -> np.ndarray:
+    def _terms(
+        self, data: TensorData | Modalities, known_bounds: Tensor | None = None
+    ) -> np.ndarray:
         """Return what tells how unlike others samples are; those of a fit are scaled already."""
         scaled = self.scaled(self.labelled(data)) if isinstance(data, Modalities) else data
-        return likelihood_terms(self.model, scaled, self.encoders)
+        return likelihood_terms(self.model, scaled, self.encoders, known_bounds)
 
     def decode(
         self, points: np.ndarray, components: np.ndarray | None = None, which: str = "Sample"

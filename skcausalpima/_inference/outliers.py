@@ -30,7 +30,10 @@ ROUNDINGS = 100.0
 
 
 def likelihood_terms(
-    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None
+    model: MultimodalVAE,
+    data: TensorData,
+    encoders: SubsetEncoders | None,
+    known_bounds: Tensor | None = None,
 ) -> np.ndarray:
     """Return what is compared of samples.
 
@@ -42,6 +45,8 @@ def likelihood_terms(
         Scaled samples.
     encoders : SubsetEncoders or None
         Of samples that lack modalities.
+    known_bounds : Tensor of shape (n_samples,), default=None
+        What :func:`~skcausalpima._inference.posterior.bounds` returns of them, if it was asked.
 
     Returns
     -------
@@ -60,9 +65,12 @@ def likelihood_terms(
         rows = mask.nonzero()[:, 0]
         if not len(rows):
             continue
-        part = data.subset(rows)
-        alone = m < len(masks) - 1
-        found = _alone(model, part, encoders, m) if alone else bounds(model, part, encoders)
+        if m < len(masks) - 1:
+            found = _alone(model, data.subset(rows), encoders, m)
+        elif known_bounds is not None and len(rows) == data.n_samples:
+            found = known_bounds
+        else:
+            found = bounds(model, data.subset(rows), encoders)
         values = found.cpu().double().numpy()
         terms[rows.cpu().numpy(), m] = np.where(np.isfinite(values), values, -np.inf)
     return terms

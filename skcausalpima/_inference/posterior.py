@@ -338,13 +338,16 @@ def _component_evidence(
 def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: Tensor) -> Tensor:
     """Return the bound of samples, of shape (n_samples,), in nats."""
     total = torch.zeros_like(found.log_gamma[0])
+    own: Tensor | float = 0.0
+    asked = [m for m, decoder in enumerate(model.decoders) if decoder.has_likelihood]
     for inside in found.in_all_components():
         rows, q, components = inside.rows, inside.probabilities, inside.components
         part = batch.take(rows)
         points = [inside.points(draw).to(model.prior.means) for draw in draws]
         errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
         reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
-        own = sum(_own(model, part, z, components) for z in points) / len(points)
+        if asked:
+            own = sum(_own(model, part, z, components, asked) for z in points) / len(points)
         potentials = inside.posterior.expected_log_potentials(inside.components)
         said = reconstruction + own - potentials
         terms = q * (found.log_joint[components, rows] - q.log() + said)

@@ -21,12 +21,14 @@ from ..functional import (
     OwnPosterior,
     Potential,
     PreparedComponents,
+    PreparedPrecision,
     SharedPosterior,
     covariance_type_named,
     expected_statistics,
     less_potentials,
     prepare_components,
     prepare_posterior,
+    prepare_precision,
     unpacked_statistics,
     update_mixture,
 )
@@ -148,8 +150,9 @@ def iterate_posteriors(
     gamma = responsibilities.double()
     means, covariances = _start(potential, gamma, settings)
     counts, bound = gamma.sum(dim=1), -np.inf
+    prepared = prepare_precision(potential.precision) if potential.is_shared else None
     for step in range(max_iter + 1):
-        posterior = in_components(potential, means, covariances)
+        posterior = in_components(potential, means, covariances, prepared)
         weights = ((counts + 1e-3) / (counts + 1e-3).sum()).log()
         found = posterior.evidence(weights, allowed)
         gamma = found.log_gamma.exp()
@@ -162,12 +165,16 @@ def iterate_posteriors(
 
 
 def in_components(
-    potential: Potential, means: Tensor, covariances: Tensor
+    potential: Potential,
+    means: Tensor,
+    covariances: Tensor,
+    prepared: PreparedPrecision | None = None,
 ) -> SharedPosterior | OwnPosterior:
-    """Return the posterior of samples in the components of a mixture."""
+    """Return the posterior of samples in a mixture; ``prepared`` is of a precision they share."""
     if not potential.is_shared:
         return OwnPosterior(means, covariances, potential)
-    return prepare_posterior(means, covariances, potential.precision).given(potential.linear)
+    precision = potential.precision if prepared is None else prepared
+    return prepare_posterior(means, covariances, precision).given(potential.linear)
 
 
 def updated_components(

@@ -227,8 +227,9 @@ class BlockUpdate:
         """
         if isinstance(model, StructuredVAE):
             model.eval()
-            found = mean_information(model, data, has_cells)
-            if inertia > 0.0:
+            is_kept = inertia == 1.0
+            found = model.information if is_kept else mean_information(model, data, has_cells)
+            if 0.0 < inertia < 1.0:
                 found = torch.lerp(found, model.information, inertia)
             model.set_information(found)
 

@@ -61,8 +61,10 @@ from ._own_potentials import OwnPosterior
 from ._potentials import (
     PosteriorComponents,
     Potential,
+    PreparedPrecision,
     SharedPosterior,
     prepare_posterior,
+    prepare_precision,
     whole_matrices,
 )
 

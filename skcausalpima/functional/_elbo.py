@@ -48,6 +48,8 @@ def squared_errors(decoded: Tensor, x: Tensor) -> Tensor:
     >>> squared_errors(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]))
     tensor([25.])
     """
+    if not torch.is_grad_enabled():
+        return (decoded - x).square().sum(dim=-1)
     return _SquaredErrors.apply(decoded, x)
 
 

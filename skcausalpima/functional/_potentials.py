@@ -118,7 +118,32 @@ class PosteriorComponents:
         return SharedPosterior(self, torch.cholesky_solve(located.T, self.root).T)
 
 
-def prepare_posterior(means: Tensor, covariances: Tensor, precision: Tensor) -> PosteriorComponents:
+class PreparedPrecision(NamedTuple):
+    """A precision that potentials share, and what follows from it alone, in float64.
+
+    Parameters
+    ----------
+    precision, root : Tensor of shape (latent_dim, latent_dim)
+        The precision, in directions of no information ``LEAST_PRECISION``, and its Cholesky factor.
+    log_det : Tensor of shape ()
+        Its log-determinant.
+    """
+
+    precision: Tensor
+    root: Tensor
+    log_det: Tensor
+
+
+def prepare_precision(precision: Tensor) -> PreparedPrecision:
+    """Return what mixtures that are iterated under one precision share."""
+    eye = torch.eye(precision.shape[0]).to(precision.device, torch.float64)
+    precision = precision.double() + LEAST_PRECISION * eye
+    return PreparedPrecision(precision, torch.linalg.cholesky(precision), torch.logdet(precision))
+
+
+def prepare_posterior(
+    means: Tensor, covariances: Tensor, precision: Tensor | PreparedPrecision
+) -> PosteriorComponents:
     r"""Factorise once what samples with potentials of one precision share.
 
     Parameters
@@ -127,7 +152,7 @@ def prepare_posterior(means: Tensor, covariances: Tensor, precision: Tensor) -> 
         Means of the components.
     covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
         Variances (2-D) or whole matrices (3-D).
-    precision : Tensor of shape (latent_dim, latent_dim)
+    precision : Tensor of shape (latent_dim, latent_dim) or PreparedPrecision
         :math:`\Lambda`; in directions of no information ``LEAST_PRECISION`` stands for zero.
 
     Returns
@@ -150,8 +175,9 @@ def prepare_posterior(means: Tensor, covariances: Tensor, precision: Tensor) -> 
     1.0
     """
     means, covariances = means.double(), whole_matrices(covariances.double())
-    eye = torch.eye(means.shape[1]).to(means)
-    precision = precision.double() + LEAST_PRECISION * eye
+    if not isinstance(precision, PreparedPrecision):
+        precision = prepare_precision(precision)
+    precision, root, log_det_precision = precision
     origin = means.mean(dim=0)
     centred = means - origin
     roots = torch.linalg.cholesky(covariances)
@@ -162,14 +188,13 @@ def prepare_posterior(means: Tensor, covariances: Tensor, precision: Tensor) -> 
     pulled = inverses @ inside  # S^-1 P
     total = pulled @ precision  # (S + V)^-1
     shared = pulled @ precision @ pulled.mT  # (S + V)^-1 V (S + V)^-1
-    log_det_precision = torch.logdet(precision)
     log_det_total = log_det_precision - log_det(inner) - log_det(roots)
     spread = gains.diagonal(dim1=1, dim2=2).sum(dim=1)  # trace of Lambda P
     dimension = means.shape[1] * LOG_2PI
     return PosteriorComponents(
         origin=origin,
         precision=precision,
-        root=torch.linalg.cholesky(precision),
+        root=root,
         normalizers=quadratic_coefficients(total, centred, dimension - log_det_total),
         log_potentials=quadratic_coefficients(
             shared, centred, dimension - log_det_precision + spread

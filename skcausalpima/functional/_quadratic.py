@@ -16,7 +16,8 @@ def pairs_above(first: Tensor) -> tuple[Tensor, Tensor]:
     >>> pairs_above(torch.zeros(3))
     (tensor([0, 0, 1]), tensor([1, 2, 2]))
     """
-    rows, columns = torch.triu_indices(len(first), len(first), offset=1, device=first.device)
+    n = first.shape[0]
+    rows, columns = torch.triu_indices(n, n, offset=1, device=first.device).unbind()
     return rows, columns
 
 

@@ -1,5 +1,7 @@
 """scikit-learn's own checks, and those of its checks that check_estimator leaves out."""
 
+import subprocess
+import sys
 import warnings
 from unittest import SkipTest
 
@@ -47,11 +49,26 @@ OTHER = CausalPIMA(
 )
 
 
+@pytest.fixture(autouse=True)
+def array_api(monkeypatch):
+    """Ask for what a check of arrays asks for; where SciPy heeds it, everything takes longer."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+
+
 @parametrize_with_checks([SOON])
 def test_scikit_learn_checks(estimator, check):
     if check.func is estimator_checks.check_clustering:  # which random networks do not pass
         estimator.set_params(init="linear")
     passes(check, estimator)
+
+
+@pytest.mark.slow
+def test_the_checks_where_scipy_heeds_that_it_was_asked():
+    """It does where it is asked before it is imported."""
+    tests = f"{__file__}::{test_scikit_learn_checks.__name__}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.long

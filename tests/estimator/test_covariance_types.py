@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from some_slow import each_once
 
-from skcausalpima import CausalPIMA, Mixture
+from skcausalpima import CausalPIMA, MissingValues, Mixture, ScoreSearch
 from skcausalpima._state.derived import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
@@ -25,6 +25,8 @@ def fitted(word, **parameters):
         latent_dim=LATENT_DIM,
         mixture=word,
         hidden_layer_sizes=(4,),
+        structure=ScoreSearch(polishing_epochs=1),
+        missing_values=MissingValues(subset_epochs=0),
         max_iter=2,
         random_state=0,
         views=None,
@@ -75,9 +77,14 @@ def test_the_words_are_those_that_the_object_takes():
     assert constraint.options == set(COVARIANCE_TYPES)
 
 
+@pytest.fixture(scope="module")
+def of_whole_matrices():
+    return fitted("full", init="paper")[0]
+
+
 @pytest.mark.parametrize("word", ["lowrank", "", None, ["full"]])
-def test_saving_an_unknown_type_says_which_there_are(word, tmp_path):
-    model = copy.copy(fitted("full", init="paper")[0])
+def test_saving_an_unknown_type_says_which_there_are(of_whole_matrices, word, tmp_path):
+    model = copy.copy(of_whole_matrices)
     model._fitted = replace(model._fitted, covariance_type=word)
     with pytest.raises(ValueError, match="covariance_type is not what a fit of this size leaves"):
         model.save(tmp_path / "model")

@@ -44,8 +44,9 @@ def assert_same_predictions(one, other, X):
         ),
     ],
 )
-def test_same_random_state_same_bits(quick, pair, parameters):
-    one, other = (quick(**parameters).fit(pair) for _ in range(2))
+def test_same_random_state_same_bits(quick, pair, fitted, parameters):
+    one = quick(**parameters).fit(pair) if parameters else fitted
+    other = quick(**parameters).fit(pair)
     assert_same_predictions(one, other, pair)
     for key, values in one.history_.items():
         assert_array_equal(values, other.history_[key])
@@ -136,8 +137,8 @@ def test_a_shallow_copy_shares_what_was_fitted(fitted):
     assert all(value is vars(fitted)[name] for name, value in vars(other).items())
 
 
-def test_predicting_changes_nothing(quick, pair):
-    model = quick().fit(pair)
+def test_predicting_changes_nothing(fitted, pair):
+    model = copy.deepcopy(fitted)
     model.to_graph()  # whoever looks at a networkx graph makes it keep the view
     before = pickle.dumps(model)
     for method in METHODS:

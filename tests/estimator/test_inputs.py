@@ -146,9 +146,9 @@ def test_missing_samples(taught, gappy, validation_fraction):
     assert_array_equal(flat.labels_, model.labels_)
 
 
-def test_missing_modalities_do_not_count(taught, pair):
+def test_missing_modalities_do_not_count(fitted_and_taught, pair):
     """None, NaN, and whatever lies in the other samples: all the same."""
-    fitted = taught().fit(pair)
+    fitted = fitted_and_taught
     absent = fitted.score_samples([pair[0], None])
     nan = fitted.score_samples([pair[0], np.full((72, 4), np.nan)])
     assert_array_equal(absent, nan)

@@ -1,6 +1,7 @@
 """An interrupt leaves the last fit or the new one, never a part of one."""
 
 import sys
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -99,11 +100,11 @@ def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs,
     assert 0 < sum(kept) < len(kept)
 
 
-def test_in_training(quick, pair, monkeypatch):
+def test_in_training(quick, pair, fitted_warm, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    model = quick(warm_start=True).fit(pair)
+    model = deepcopy(fitted_warm)
     before = of_fits(model)
     for which in ("run_further", "best_run"):
         monkeypatch.setattr(whole, which, interrupted)
@@ -119,13 +120,13 @@ def test_in_training(quick, pair, monkeypatch):
         unfitted.predict(pair)
 
 
-def test_a_fit_on_other_data_leaves_nothing_of_the_last(quick, pair):
+def test_a_fit_on_other_data_leaves_nothing_of_the_last(quick, pair, fitted):
     """But what was asked of outputs, and attributes of the user's own."""
     frame = pytest.importorskip("pandas").DataFrame(pair[1], columns=list("abcd"))
     model = quick(warm_start=True).set_output(transform="pandas").fit(frame)
     model.note = "mine"
     model.set_params(warm_start=False).fit(pair)
-    assert_same_fits(model.set_output(transform="default"), quick().fit(pair), pair)
+    assert_same_fits(model.set_output(transform="default"), fitted, pair)
     assert model._fitted.training is None
     assert "feature_names_in_" not in vars(model)
     assert model.note == "mine"

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA, MissingValues
+from skcausalpima import CausalPIMA
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +72,10 @@ def test_one_modality_has_no_evidence_to_compare(quick, pair):
         quick((2,)).fit(pair[1]).modality_evidence(pair[1])
 
 
-def test_it_needs_encoders_of_single_modalities(quick, pair):
-    model = quick(missing_values=MissingValues(subset_epochs=0)).fit(pair)
+def test_it_needs_encoders_of_single_modalities(fitted, pair):
+    assert fitted.missing_values.subset_epochs == 0
     with pytest.raises(ValueError, match=r"no encoders.*MissingValues\(subset_epochs=10\)"):
-        model.modality_evidence(pair)
+        fitted.modality_evidence(pair)
 
 
 def test_it_needs_a_fit(pair):

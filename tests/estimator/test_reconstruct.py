@@ -76,9 +76,9 @@ def test_impute_makes_an_array_of_none(named, pair):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_impute_keeps_dtypes(quick, pair, dtype):
+def test_impute_keeps_dtypes(brief, pair, dtype):
     given = [array.astype(dtype) for array in holes(pair)]
-    filled = quick().fit([array.astype(dtype) for array in pair]).impute(given)
+    filled = brief().fit([array.astype(dtype) for array in pair]).impute(given)
     assert [array.dtype for array in filled] == [dtype, dtype]
 
 
@@ -119,9 +119,9 @@ def test_nothing_observed_without_a_prior_expert(quick, pair):
         model.impute(nothing)
 
 
-def test_without_encoders_of_subsets_those_of_all_samples_answer(quick, pair):
-    model = quick(missing_values=MissingValues(subset_epochs=0)).fit(pair)
-    mean, std = model.reconstruct([pair[0], None], 1, return_std=True)
+def test_without_encoders_of_subsets_those_of_all_samples_answer(fitted, pair):
+    assert fitted.missing_values.subset_epochs == 0
+    mean, std = fitted.reconstruct([pair[0], None], 1, return_std=True)
     assert np.isfinite(mean).all()
     assert (std > 0).all()
 

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from copy import deepcopy
 from dataclasses import is_dataclass
 
 import numpy as np
@@ -193,8 +194,8 @@ def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     assert (model._fitted.numbers["encoders.0.network.0.weight"] != before).any()
 
 
-def test_another_held_out_part_is_drawn_anew(quick, pair):
-    model = quick(warm_start=True).fit(pair).set_params(training__validation_fraction=0.2)
+def test_another_held_out_part_is_drawn_anew(pair, fitted_warm):
+    model = deepcopy(fitted_warm).set_params(training__validation_fraction=0.2)
     copy = pickle.loads(pickle.dumps(model)).fit(pair)
     order = model.fit(pair)._fitted.training.order
     assert_array_equal(np.sort(order), np.arange(72))
@@ -221,9 +222,9 @@ def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
     np.testing.assert_allclose(model.history_["temperature"], 2 * [1.0, 0.5, 0.25])
 
 
-def test_other_data_is_refused(quick, pair):
+def test_other_data_is_refused(pair, fitted_warm):
     images, curves = pair
-    model = quick(warm_start=True).fit(pair)
+    model = deepcopy(fitted_warm)
     for X, message in (
         ([images], "list of one modality"),
         (images, "X is one array"),
@@ -244,11 +245,11 @@ def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fit
     assert_same_fits(model, fitted, pair)
 
 
-def test_interventions_may_come_and_go(quick, pair):
+def test_interventions_may_come_and_go(pair, fitted_warm):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
     which = np.where(np.arange(72) % 4 == 0, "N2", None)
-    model = quick(warm_start=True).fit(pair)
+    model = deepcopy(fitted_warm)
     model.fit(pair, known_nodes=known, interventions=which)
     assert np.isfinite(model.history_["objective"]).all()
     model.fit(pair)
@@ -268,8 +269,8 @@ def test_an_expert_that_diverged_is_tried_again(quick, pair):
     assert np.isfinite(model.lower_bound_)
 
 
-def test_another_number_of_nodes_is_told(quick, pair):
-    est = quick(warm_start=True).fit(pair).set_params(node_sizes=(2, 2, 2))
+def test_another_number_of_nodes_is_told(pair, fitted_warm):
+    est = deepcopy(fitted_warm).set_params(node_sizes=(2, 2, 2))
     with pytest.raises(ValueError, match=r"node_sizes is now \(2, 2, 2\), not \(2, 2\)"):
         est.fit(pair)
     with pytest.raises(ValueError, match=r"node_sizes is now \(2, 2, 2\), not \(2, 2\)"):

@@ -104,15 +104,14 @@ WITHOUT_EFFECT = {
 
 
 @pytest.fixture(scope="module")
-def warm(quick, pair):
+def warm(quick, pair, fitted_warm):
     """Return a copy of a fit that may be continued; its own is made once."""
-    fits = {}
+    fits = {str(None): fitted_warm}
 
     def copied(structure=None):
         key = str(structure)
         if key not in fits:
-            parts = {} if structure is None else {"structure": clone(structure)}
-            fits[key] = quick(warm_start=True, **parts).fit(pair)
+            fits[key] = quick(warm_start=True, structure=clone(structure)).fit(pair)
         return deepcopy(fits[key])
 
     return copied
@@ -147,9 +146,9 @@ def test_what_is_set_back_goes_on(quick, pair, warm, before, change):
     assert model.lower_bound_ != bound
 
 
-def test_what_may_change(quick, pair):
+def test_what_may_change(pair, warm):
     """Parameters of training, of how the graph is selected, and what is known about edges."""
-    model = quick(warm_start=True).fit(pair)
+    model = warm()
     changes = {
         "structure": "gradient",
         "mixture": "tied",
@@ -197,9 +196,8 @@ def told(model):
     }
 
 
-def test_what_only_matters_at_the_start_changes_nothing(quick, pair):
-    model = quick(warm_start=True).fit(pair)
-    same, changed = deepcopy(model).fit(pair), model.set_params(**WITHOUT_EFFECT).fit(pair)
+def test_what_only_matters_at_the_start_changes_nothing(pair, warm):
+    same, changed = warm().fit(pair), warm().set_params(**WITHOUT_EFFECT).fit(pair)
     assert_same_fits(changed, same, pair)
 
 

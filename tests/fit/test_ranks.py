@@ -118,7 +118,7 @@ GRADIENT = {"structure": "gradient"}
 TURNS = itertools.product([{}, GRADIENT], [2, 3])
 
 
-@pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, [({}, 3)]), ids=str)
+@pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, [({}, 2)]), ids=str)
 def test_ranks_that_take_turns_make_the_steps_of_one_process(
     monkeypatch, quick, pair, parameters, n_ranks
 ):

@@ -208,6 +208,7 @@ def describe(sent, folder):
     return seen, str(data.dtype), len(list(folder.rglob("*.pkl")))
 
 
+@pytest.mark.slow
 def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
     get_reusable_executor().shutdown()  # one of another test maps into another folder
     arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
@@ -224,7 +225,7 @@ def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
 
 @pytest.mark.parametrize("weigh", [False, True])
 def test_a_fit_writes_its_data_once(random_start, pair, monkeypatch, weigh):
-    """And what it starts from, if weights make that another sample."""
+    """And what it starts from, if weights make that another sample; to be copied on write."""
     arrays = {}  # they stay alive, and so are told apart by their identity
 
     class Noting(pickle.Pickler):
@@ -233,7 +234,9 @@ def test_a_fit_writes_its_data_once(random_start, pair, monkeypatch, weigh):
                 arrays[id(value)] = value
             return NotImplemented
 
-    def parallel(**options):
+    def parallel(mmap_mode, **_):
+        assert mmap_mode == "c"
+
         def run(calls):
             for function, arguments, _ in calls:
                 Noting(io.BytesIO()).dump(arguments)

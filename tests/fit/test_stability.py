@@ -201,12 +201,11 @@ def test_several_fits_decide_where_there_are_some(with_fit, among, short, indice
         assert "the 2 fits (n_init) have found different ones" in str(caught[0].message)
 
 
-def test_gaps_are_asked_of_the_data(quick, pair):
-    found = quick().fit(pair)
-    assert (found.gaps_.nodes < 0.3).all()
-    assert found.gaps_.pairs.shape == (0, 2)
-    assert (found.separation_.certainty > 0.95).all()
-    assert quick(init="paper").fit(pair).gaps_ is None
+def test_gaps_are_asked_of_the_data(random_start, pair, fitted):
+    assert (fitted.gaps_.nodes < 0.3).all()
+    assert fitted.gaps_.pairs.shape == (0, 2)
+    assert (fitted.separation_.certainty > 0.95).all()
+    assert random_start().fit(pair).gaps_ is None
 
 
 def test_what_was_cut_has_no_gap_and_is_not_called_fine(quick):

@@ -102,7 +102,7 @@ def test_scores_and_outputs_stay_in_the_units_of_the_data():
 )
 def test_what_is_stated_stays(quick, params):
     X, _ = table(np.random.RandomState(8), n_samples=200)
-    est = quick(max_iter=1, **params).fit(X)
+    est = quick(max_iter=1, structure="gradient", **params).fit(X)
     assert est.choices_.scale["modality0"] != "noise"
 
 

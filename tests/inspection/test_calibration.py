@@ -205,8 +205,8 @@ def test_outcomes_may_be_labels(quick):
     assert calibration_curves(est, X, turned)["N1", "all"].accuracy == pytest.approx(0)
 
 
-def test_draws_depend_on_the_random_state_alone(taught, pair):
-    est = taught().fit(pair)
+def test_draws_depend_on_the_random_state_alone(fitted_and_taught):
+    est = fitted_and_taught
     first, again = (calibration_curves(est, n_samples=200, random_state=3) for _ in range(2))
     other = calibration_curves(est, n_samples=200, random_state=4)
     assert est.random_state == 0

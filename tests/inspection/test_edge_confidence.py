@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from copy import deepcopy
 
 import joblib
 import networkx as nx
@@ -297,10 +298,10 @@ def test_wrong_parameters(parameters, message):
         edge_confidence(est, NODES, **parameters)
 
 
-def test_estimators_that_do_not_fit_the_purpose(quick, pair):
+def test_estimators_that_do_not_fit_the_purpose(fitted, pair):
     with pytest.raises(TypeError, match="edge_confidence needs a fitted CausalPIMA"):
         edge_confidence("est", pair)
-    est = quick().fit(pair).set_params(node_sizes=(2, 3))
+    est = deepcopy(fitted).set_params(node_sizes=(2, 3))
     with pytest.raises(ValueError, match=r"fitted with node_sizes=\(2, 2\), but .* \(2, 3\) now"):
         edge_confidence(est, pair)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import beta, multivariate_normal
+from some_slow import some_slow
 
 from skcausalpima._fit.mixture_refits import mixture_refits
 from skcausalpima._repeated_fits import Completed, completed
@@ -173,7 +174,6 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     assert_array_equal(part.draws["N1"], whole.draws["N1"][16:32])
 
 
-@pytest.mark.usefixtures("few_refits")
 @pytest.mark.parametrize(
     "case",
     [
@@ -184,7 +184,8 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         "interventions",
     ],
 )
-def test_what_is_known_of_samples_counts(quick, taught, case):
+def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
+    monkeypatch.setattr("skcausalpima.inspection._table_draws.N_REFITS", 8)
     X, params = factors(8.0), {}
     rng = np.random.default_rng(1)
     a, b = X[:, :3].copy(), X[:, 3:]
@@ -211,7 +212,7 @@ def test_what_is_known_of_samples_counts(quick, taught, case):
 
 
 @pytest.mark.usefixtures("few_refits")
-@pytest.mark.parametrize("n", [5, 12])
+@pytest.mark.parametrize("n", some_slow([5, 12], [5]))
 def test_a_handful_of_samples(quick, n):
     """Refits in which cells are empty leave these as they were."""
     X = factors(9.0, n=n, seed=2)

@@ -1,5 +1,7 @@
 """The encoders of incomplete samples in files: checked like the model, of which they are copies."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -225,8 +227,8 @@ def test_none_are_saved_where_none_are_taught(save):
     assert document["fit"]["subset_numbers"] is None
 
 
-def test_encoders_that_are_not_finite_are_not_saved(taught, pair, tmp_path):
-    est = taught().fit(pair)
+def test_encoders_that_are_not_finite_are_not_saved(fitted_and_taught, tmp_path):
+    est = deepcopy(fitted_and_taught)
     est._fitted.subset_numbers["encoders.0.linear.weight"][0] = np.nan
     match = r"cannot be saved: subset_numbers: linear.weight of encoders\['modality0'\] holds NaN"
     with pytest.raises(ValueError, match=match):

@@ -1,5 +1,7 @@
 """Samples and clusters in the latent space."""
 
+from copy import deepcopy
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -101,8 +103,8 @@ def test_a_fit_coloured_by_a_node_or_column(shown_fit, shown_data, random_start)
     assert display.points.shape == (40, 1)
 
 
-def test_empty_components_are_left_out(quick, pair):
-    est = quick((2, 2)).fit(pair)
+def test_empty_components_are_left_out(fitted, pair):
+    est = deepcopy(fitted)
     est.separation_.empty = np.array([2])
     display = LatentDisplay.from_estimator(est, pair)
     assert len(display.ellipses_) == len(display.labels_) == 3
