@@ -354,6 +354,13 @@ def test_counts_matter_by_their_ratios_only(factor):
     assert figures(first) == figures(again)
 
 
+def test_means_of_labels():
+    data = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.0]])
+    means, counts = _arrangement.means_of_labels(np.array([2, 0, 2]), data, 4)
+    assert np.array_equal(means, [[3.0, 4.0], [0.0, 0.0], [3.0, 1.0], [0.0, 0.0]])
+    assert np.array_equal(counts, [1, 0, 2, 0])
+
+
 def test_clusters_are_arranged_again():
     """Where one has no samples nothing is known, and all stay; else as at first."""
     means = _additive_means(np.random.default_rng(0), (2, 2), 0.0)[[1, 0, 3, 2]]

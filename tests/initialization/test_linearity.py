@@ -35,6 +35,22 @@ def test_ratio_is_that_of_two_regressions():
     assert_allclose(quadratic_ratio(x, np.column_stack([z, np.zeros(90)])), expected)
 
 
+def test_squares_that_do_not_vary_are_none():
+    """Of two scores with two values each the product alone is left."""
+    rng = np.random.RandomState(0)
+    z = 2.0 * rng.randint(2, size=(60, 2)) - 1.0
+    x = np.outer(z[:, 0] * z[:, 1], rng.normal(size=4)) + rng.normal(size=(60, 4))
+    terms = np.column_stack([z, z[:, 0] * z[:, 1]])
+    sums = [np.square(x - LinearRegression().fit(of, x).predict(of)).sum() for of in (z, terms)]
+    assert_allclose(quadratic_ratio(x, z), (sums[0] - sums[1]) / (sums[1] / (60 - 4)))
+
+
+def test_one_degree_of_freedom_is_enough():
+    rng = np.random.RandomState(0)
+    assert np.isfinite(quadratic_ratio(rng.normal(size=(13, 70)), rng.normal(size=(13, 10))))
+    assert quadratic_ratio(rng.normal(size=(12, 70)), rng.normal(size=(12, 10))) == np.inf
+
+
 def test_ratio_of_noise_is_about_one():
     rng, ratios = np.random.RandomState(1), []
     for _ in range(50):
