@@ -189,7 +189,8 @@ class CausalPIMA(
         resemble each other), tables of one unit, modalities with experts. Columns of tables are
         then divided by their spread within clusters, ``"noise"``, where these lie apart, one noise
         variance for all would make them less probable, by .01 in the mean, and first clusterings
-        agree clearly more: such are tables of which few columns show the nodes.
+        agree clearly more: such are tables of which few columns show the nodes. And columns that
+        vary unlike get ``"feature"`` where first clusterings agree clearly more so.
         ``choices_.scale`` says which. A mapping may name some modalities; the others have
         ``"auto"``.
         Scores and outputs are in the units of the data in any case.

@@ -164,17 +164,21 @@ class ModalityScaler:
             tuple(self.numbers[m] for m in modalities),
         )
 
-    def with_noise(self, k: int, spread: np.ndarray, variance: np.ndarray) -> ModalityScaler:
-        """Return a scaler whose modality ``k`` has each column in units of its noise.
+    def with_units(
+        self, k: int, spread: np.ndarray, variance: np.ndarray, word: str
+    ) -> ModalityScaler:
+        """Return a scaler whose modality ``k`` has each column in units of its own.
 
         Parameters
         ----------
         k : int
             Number of the modality.
         spread : ndarray of shape (width,)
-            Standard deviations of the noise of its columns, as they are scaled now.
+            Units of the columns, as they are scaled now.
         variance : ndarray of shape (width,)
             Variances of the columns, as they are scaled now.
+        word : str
+            What such units are called.
 
         Returns
         -------
@@ -184,7 +188,7 @@ class ModalityScaler:
         level = np.sqrt(np.mean(variance / np.square(spread)))
         unit = np.reshape(spread * (level if level > 0 else 1.0), self.centre[k].shape)
         factor, words = list(self.factor), list(self.words)
-        factor[k], words[k] = np.broadcast_to(self.factor[k], unit.shape) * unit, "noise"
+        factor[k], words[k] = np.broadcast_to(self.factor[k], unit.shape) * unit, word
         return replace(self, factor=tuple(factor), words=tuple(words))
 
     def inverse_spread(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Columns of tables in units of their noise, where one noise for all would merge clusters.
+"""Columns of tables in units of their own: of their noise, or of all that varies.
 
 A modality has one noise variance, but columns of a table have many: all variance of one that says
 nothing of the clusters is within them, little of one that tells them apart. In units of the spread
@@ -16,6 +16,8 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
+from .._data.units import MAX_DEVIATION
+
 #: So probable are clusters that lie apart, in the mean over samples, by the columns' own noise;
 #: halves of a uniform column have 0.95.
 SURE = 0.965
@@ -31,6 +33,9 @@ DOUBT = 0.01
 
 #: Smallest spread of a column within clusters, relative to the root mean square of all.
 LEAST_SPREAD = 0.1
+
+#: Columns vary alike if the effective number of them is so large, relative to their number.
+ALIKE = 0.9
 
 #: The mixture sees so many samples at most, needs so many unlike ones per cluster, and starts so
 #: many times.
@@ -80,17 +85,16 @@ def unlike_spreads(
     values, present = values[rows], present[rows]
     if len(np.unique(values, axis=0)) < MIN_PER_CLUSTER * n_clusters:
         return None
-    numbers = np.maximum(present.sum(axis=0), 1.0)
-    deviations = np.sqrt(np.square(values * present).sum(axis=0) / numbers)
+    numbers, deviations = np.maximum(present.sum(axis=0), 1.0), np.sqrt(variances(values, present))
     varies = deviations > 0
     clusters = _clusters(values / np.where(varies, deviations, 1.0), n_clusters, seed)
     members = np.eye(clusters.max() + 1)[clusters].T
     means = (members @ (values * present)) / np.maximum(members @ present, 1.0)
     errors = (np.square(values - means[clusters]) * present).sum(axis=0)
-    variances = errors / np.maximum(numbers - len(members), 1.0)
+    within = errors / np.maximum(numbers - len(members), 1.0)
     starts = np.cumsum([table.shape[1] for table in tables])[:-1]
     spreads, levels = [], []
-    for of, some in zip(np.split(variances, starts), np.split(varies, starts), strict=True):
+    for of, some in zip(np.split(within, starts), np.split(varies, starts), strict=True):
         level = of[some].mean() if some.any() else 0.0
         if level == 0.0:
             return None
@@ -100,6 +104,48 @@ def unlike_spreads(
     own = one * np.square(np.concatenate(spreads))
     by_one, by_own = (_certainty(values, means, clusters, of) for of in (one, own))
     return spreads if by_own > max(SURE, by_one + DOUBT) else None
+
+
+def unlike_units(
+    tables: Sequence[np.ndarray], seen: Sequence[np.ndarray]
+) -> list[np.ndarray] | None:
+    """Return the standard deviations of columns, if those of one table are unlike.
+
+    Parameters
+    ----------
+    tables, seen : sequence of ndarray of shape (n_samples, n_columns)
+        As above.
+
+    Returns
+    -------
+    list of ndarray of shape (n_columns,), or None
+        At least a twentieth of the largest value; 1 of columns that do not vary. None where in
+        each table the effective number of columns is ``ALIKE`` of all that vary, or more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._initialization.column_noise import unlike_units
+    >>> values = np.array([[1.0, 4.0, 0.0], [-1.0, -4.0, 0.0]])
+    >>> unlike_units([values], [np.ones((2, 3))])
+    [array([1., 4., 1.])]
+    >>> unlike_units([values[:, [0, 0]]], [np.ones((2, 2))]) is None
+    True
+    """
+    units, are_alike = [], True
+    for values, mask in zip(tables, seen, strict=True):
+        of = variances(values, mask)
+        some = of > 0
+        effective = of.sum() ** 2 / np.square(of).sum() if some.any() else 0.0
+        are_alike &= bool(effective >= ALIKE * some.sum())
+        unit = np.maximum(np.sqrt(of), np.abs(values * mask).max(axis=0) / MAX_DEVIATION)
+        units.append(np.where(some, unit, 1.0))
+    return None if are_alike else units
+
+
+def variances(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the variances of centred columns, of what is observed, of shape (n_columns,)."""
+    return np.square(values * mask).sum(axis=0) / np.maximum(mask.sum(axis=0), 1.0)
 
 
 def _clusters(values: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:

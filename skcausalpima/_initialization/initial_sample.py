@@ -16,7 +16,7 @@ from .._data.samples import FitSamples, NodeKnowledge
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
-from .column_noise import unlike_spreads
+from .column_noise import unlike_spreads, unlike_units, variances
 from .derived_views import ViewStart, fit_views
 from .linearity import linear_modalities
 from .low_rank import filled_by_low_rank
@@ -109,29 +109,34 @@ def initial_sample(
 def settled_sample(
     setup: Setup, samples: FitSamples, data: TensorData, rank: int, seed: int
 ) -> tuple[Setup, TensorData, InitialSample]:
-    """Return what :func:`initial_sample` does, and data, with columns in units of their noise.
+    """Return what :func:`initial_sample` does, and data, with columns in units of their own.
 
-    They are so where these make clusterings agree with each other clearly more. ``rank`` is that
-    of the matrix by which missing elements are filled.
+    They are so where these make clusterings agree with each other clearly more: units of their
+    noise, or, of columns that vary unlike, of all variation. ``rank`` is that of the matrix by
+    which missing elements are filled.
     """
     decided, initial = initial_sample(setup, samples, data, seed)
-    numbers, scaler = setup.left_open.columns, setup.scaler
+    best, numbers = (decided, data, initial), setup.left_open.columns
     if not numbers:
-        return decided, data, initial
+        return best
     tables = [initial.data.arrays[m].double().cpu().numpy() for m in numbers]
     seen = [initial.data.seen(m) for m in numbers]
-    spreads = unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed)
-    if spreads is None:
-        return decided, data, initial
-    for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
-        variances = np.square(values * mask).sum(axis=0) / np.maximum(mask.sum(axis=0), 1.0)
-        scaler = scaler.with_noise(m, spread, variances)
-    other = replace(setup, scaler=scaler, scale=list(scaler.words))
-    other_data = filled_by_low_rank(fit_data(samples, other), rank)
-    other, other_initial = initial_sample(other, samples, other_data, seed)
-    if _agreement(other, other_initial, seed) > _agreement(decided, initial, seed) + BY_WEIGHTS:
-        return other, other_data, other_initial
-    return decided, data, initial
+    units = {
+        "noise": unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed),
+        "feature": unlike_units(tables, seen),
+    }
+    for word, spreads in units.items():
+        if spreads is None:
+            continue
+        scaler = setup.scaler
+        for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
+            scaler = scaler.with_units(m, spread, variances(values, mask), word)
+        other = replace(setup, scaler=scaler, scale=list(scaler.words))
+        other_data = filled_by_low_rank(fit_data(samples, other), rank)
+        other, other_initial = initial_sample(other, samples, other_data, seed)
+        if _agreement(other, other_initial, seed) > _agreement(*best[::2], seed) + BY_WEIGHTS:
+            best = other, other_data, other_initial
+    return best
 
 
 def _agreement(setup: Setup, initial: InitialSample, seed: int) -> float:

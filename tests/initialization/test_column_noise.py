@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._initialization.column_noise import LEAST_SPREAD, unlike_spreads
+from skcausalpima._initialization.column_noise import LEAST_SPREAD, unlike_spreads, unlike_units
 
 
 def table(rng, n_samples=400, n_columns=8, distance=6.0):
@@ -116,3 +116,41 @@ def test_a_fit_that_goes_on_keeps_its_units():
     assert_allclose(est.transform(X), before, atol=0.5)
     est.partial_fit(X[:50])
     assert est.choices_.scale == {"modality0": "noise"}
+
+
+def unlike_table(seed):
+    """Return a table of two nodes whose columns vary unlike, though not by powers of ten."""
+    rng = np.random.RandomState(seed)
+    outcomes = rng.randint(2, size=(500, 2))
+    effects = rng.normal(size=(2, 10))
+    effects *= 5.0 / np.linalg.norm(effects, axis=1)[:, None]
+    X = outcomes @ effects + rng.normal(size=(500, 10))
+    return X * np.exp(0.6 * rng.normal(size=10)), outcomes @ [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("seed", "word"), [(0, "feature"), pytest.param(7, "noise", marks=pytest.mark.slow)]
+)
+@pytest.mark.filterwarnings("ignore:The column")
+def test_columns_that_vary_unlike_get_units_in_which_clusterings_agree(quick, seed, word):
+    X, cells = unlike_table(seed)
+    est = quick(max_iter=10, random_state=seed).fit(X)
+    one = quick(max_iter=10, random_state=seed, scale="modality").fit(X)
+    assert est.choices_.scale == {"modality0": word}
+    found, without = (adjusted_rand_score(cells, of.labels_) for of in (est, one))
+    assert found > max(0.9, without + 0.05)
+
+
+def test_units_are_standard_deviations():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(500, 5)) * [1.0, 2.0, 0.5, 3.0, 0.0]
+    X -= X.mean(axis=0)
+    seen = rng.uniform(size=X.shape) > 0.2
+    [found] = unlike_units([np.where(seen, X, 7.0)], [seen.astype(float)])
+    expected = [np.sqrt(np.mean(X[of, k] ** 2)) for k, of in enumerate(seen.T)]
+    assert_allclose(found, np.where(np.arange(5) < 4, expected, 1.0))
+    alike = X[:, :1] + rng.normal(size=(500, 4))
+    assert unlike_units([alike], [np.ones(alike.shape)]) is None
+    rare = np.zeros((1000, 2))
+    rare[0, 0], rare[:, 1] = 1.0, 3.0 * (-1.0) ** np.arange(1000)
+    assert unlike_units([rare], [np.ones(rare.shape)])[0][0] == 1.0 / 20.0
