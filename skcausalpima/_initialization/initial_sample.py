@@ -116,27 +116,27 @@ def settled_sample(
     which missing elements are filled.
     """
     decided, initial = initial_sample(setup, samples, data, seed)
-    best, numbers = (decided, data, initial), setup.left_open.columns
+    numbers = setup.left_open.columns
     if not numbers:
-        return best
+        return decided, data, initial
     tables = [initial.data.arrays[m].double().cpu().numpy() for m in numbers]
     seen = [initial.data.seen(m) for m in numbers]
     units = {
         "noise": unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed),
         "feature": unlike_units(tables, seen),
     }
-    for word, spreads in units.items():
-        if spreads is None:
-            continue
+    found = {word: spreads for word, spreads in units.items() if spreads is not None}
+    needed = _agreement(decided, initial, seed) + BY_WEIGHTS if found else np.inf
+    for word, spreads in found.items() if needed < 1.0 else ():
         scaler = setup.scaler
         for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
             scaler = scaler.with_units(m, spread, variances(values, mask), word)
         other = replace(setup, scaler=scaler, scale=list(scaler.words))
         other_data = filled_by_low_rank(fit_data(samples, other), rank)
         other, other_initial = initial_sample(other, samples, other_data, seed)
-        if _agreement(other, other_initial, seed) > _agreement(*best[::2], seed) + BY_WEIGHTS:
-            best = other, other_data, other_initial
-    return best
+        if _agreement(other, other_initial, seed) > needed:
+            return other, other_data, other_initial
+    return decided, data, initial
 
 
 def _agreement(setup: Setup, initial: InitialSample, seed: int) -> float:

@@ -342,5 +342,5 @@ def test_candidates_are_shared_out(monkeypatch):
 
     monkeypatch.setattr(module, "find_candidates", counted)
     arrays, _ = unlike(0, widths=(30, 5), n=300)
-    fitted(arrays)
+    fitted(arrays, scale="modality")
     assert seen == [6, 6]
