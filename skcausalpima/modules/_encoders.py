@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
 import torch
@@ -46,16 +45,11 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
 
 def unset(kind: type[Layer], *sizes: int, **options: int | tuple[int, ...]) -> Layer:
     """Return a layer whose values are not set, in float32 whatever PyTorch's default dtype."""
-    made = _without_values(cast(Hashable, kind))
-    layer = made(*sizes, device="cpu", dtype=torch.float32, **options)
-    layer.__class__ = kind  # all that was different about it is done
-    return cast(Layer, layer)
-
-
-@functools.cache
-def _without_values(kind: type[nn.Module]) -> type[nn.Module]:
-    """Return a kind of layer that sets no values when it is made: PyTorch would draw them."""
-    return type(kind.__name__, (kind,), {"reset_parameters": lambda layer: None})
+    layer = kind(*sizes, device="meta", dtype=torch.float32, **options)
+    for name, parameter in list(layer.named_parameters()):  # to_empty imports much of PyTorch
+        values = torch.empty(parameter.shape, dtype=torch.float32)
+        layer.register_parameter(name, nn.Parameter(values))
+    return layer
 
 
 def drawn(layer: Layer, fan_in: int, generator: torch.Generator | None) -> Layer:

@@ -96,7 +96,7 @@ def test_too_little_to_know(n_samples, n_scores):
 
 @pytest.mark.slow
 def test_training_keeps_what_the_start_has():
-    """Steps of one size have lost a tenth of the samples, and said so (issue of wide tables)."""
+    """Steps of one size have lost a tenth of the samples."""
     tables, cells = wide_tables(0, n_samples=2600, widths=(300, 20), distance=4.0)
     train, new = ([x[rows] for x in tables] for rows in (slice(600), slice(600, None)))
     est = CausalPIMA(random_state=0).fit(train)

@@ -90,7 +90,7 @@ def test_refits_are_maxima(quick, monkeypatch):
     reached = []
     for options in ({}, {"MAX_ITER": 5000, "TOL": 1e-7}):
         for name, value in options.items():
-            monkeypatch.setattr(f"skcausalpima._fit.mixture_refits.{name}", value)
+            monkeypatch.setattr(f"skcausalpima._fit.several_mixtures.{name}", value)
         mixtures = kept._mixtures(torch.from_numpy(counts).double())
         logs = [np.log(m.weights.numpy() @ densities(kept, m)) for m in mixtures]
         reached.append((counts * logs).sum(axis=1))
