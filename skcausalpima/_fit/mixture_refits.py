@@ -25,7 +25,7 @@ from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._inference.kept_models import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
-from .._initialization.mixture import in_components
+from .._initialization.mixture import in_components, smoothed
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
@@ -50,7 +50,7 @@ from ..modules import (
     whole_modalities,
 )
 from .checkpoint import trained_model
-from .several_mixtures import Components, FoundMixture, SeveralMixtures, smoothed
+from .several_mixtures import Components, FoundMixture, SeveralMixtures
 from .whole import FitCall, set_up_further
 
 #: Responsibilities of the replicates that are iterated together, of which there are not more: what

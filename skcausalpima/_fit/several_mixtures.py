@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .._initialization.mixture import in_components, updated_components
+from .._initialization.mixture import in_components, smoothed, updated_components
 from .._model.settings import MixtureSettings
 from ..functional import MixtureStatistics, Potential
 
@@ -148,11 +148,6 @@ class SeveralMixtures:
         parts = statistics.counts, statistics.first, statistics.second
         counts, first, second = (part.unflatten(0, means.shape[:2]) for part in parts)
         return torch.vmap(updated)(counts, first, second, means, covariances)
-
-
-def smoothed(sums: Tensor) -> Tensor:
-    """Return weights from sums of responsibilities, none of which is zero."""
-    return (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
 
 
 def leap(first: Components, second: Components, third: Components) -> Components:

@@ -22,6 +22,7 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import settled_sample
+from .._initialization.linearity import linear_modalities
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
@@ -182,6 +183,8 @@ def fit_anew(
             check_same_fit(stopped, known_by())
             seeds = stopped.seeds
         setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
+        linear = linear_modalities(setup.spec, initial)
+        setup = replace(setup, spec=replace(setup.spec, linear_modalities=linear))
         of_run = partial(_attributes, read, setup, samples, data, given, None)
         run = None if stopped is None else stopped.run
         begun = partial(_begun, seeds, setup.spec, known_by, run, ranks)

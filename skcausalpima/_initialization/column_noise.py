@@ -16,7 +16,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from .._data.units import MAX_DEVIATION
+from .._data.units import MAX_DEVIATION, effective_columns
 
 #: So probable are clusters that lie apart, in the mean over samples, by the columns' own noise;
 #: halves of a uniform column have 0.95.
@@ -134,12 +134,11 @@ def unlike_units(
     """
     units, are_alike = [], True
     for values, mask in zip(tables, seen, strict=True):
-        of = variances(values, mask)
-        some = of > 0
-        effective = of.sum() ** 2 / np.square(of).sum() if some.any() else 0.0
-        are_alike &= bool(effective >= ALIKE * some.sum())
-        unit = np.maximum(np.sqrt(of), np.abs(values * mask).max(axis=0) / MAX_DEVIATION)
-        units.append(np.where(some, unit, 1.0))
+        spread = np.sqrt(variances(values, mask))
+        effective, n_varying = effective_columns(spread)
+        are_alike &= effective >= ALIKE * n_varying
+        unit = np.maximum(spread, np.abs(values * mask).max(axis=0) / MAX_DEVIATION)
+        units.append(np.where(spread > 0, unit, 1.0))
     return None if are_alike else units
 
 

@@ -18,7 +18,6 @@ from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
 from .column_noise import unlike_spreads, unlike_units, variances
 from .derived_views import ViewStart, fit_views
-from .linearity import linear_modalities
 from .low_rank import filled_by_low_rank
 from .principal_components import PrincipalScores
 from .sides import BY_WEIGHTS, Sides, decided, try_side
@@ -93,8 +92,6 @@ def initial_sample(
         else:
             setup, scores, candidates = decided(setup, sides, best), best.scores, best.candidates
             views = {m: view for m, view in views.items() if setup.spec.views[m] is not None}
-        linear = linear_modalities(setup, data, scores)
-        setup = replace(setup, spec=replace(setup.spec, linear_modalities=linear))
     return setup, InitialSample(
         knowledge=knowledge,
         data=data,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .._model.networks import named_network
-from .._model.setup import Setup
-from .._model.tensors import TensorData
-from .principal_components import PrincipalScores, observed_rows
+from .._model.spec import ModelSpec
+from .initial_sample import InitialSample
+from .principal_components import observed_rows
 
 #: Elements from which on what networks learn of the noise adds up to more than they may gain.
 WIDE = 64
@@ -23,7 +23,7 @@ SAMPLES_PER_TERM = 10
 LEAST_SHARE, MAX_ROWS = 0.5, 1000
 
 
-def linear_modalities(setup: Setup, data: TensorData, scores: PrincipalScores) -> tuple[int, ...]:
+def linear_modalities(spec: ModelSpec, initial: InitialSample) -> tuple[int, ...]:
     """Return the numbers of the modalities whose networks have nothing but noise to learn.
 
     A linear path from the start is all that they need. Networks take steps of one size (Adam)
@@ -34,20 +34,20 @@ def linear_modalities(setup: Setup, data: TensorData, scores: PrincipalScores) -
 
     Parameters
     ----------
-    setup : Setup
+    spec : ModelSpec
         What is built.
-    data : TensorData
+    initial : InitialSample
         The samples that clusters are found on.
-    scores : PrincipalScores
-        Their principal scores.
 
     Returns
     -------
     tuple of int
-        In rising order.
+        In rising order; none where there are no principal scores.
     """
-    spec, found = setup.spec, []
-    whitened = scores.whitened[:, : spec.latent_dim]
+    if initial.scores is None:
+        return ()
+    data, found = initial.data, []
+    whitened = initial.scores.whitened[:, : spec.latent_dim]
     for m, entries in enumerate(zip(spec.encoders, spec.decoders, strict=True)):
         kinds = [named_network(entry) for entry in entries]
         has_default = all(of is not None and of.is_dense and not of.per_cluster for of in kinds)

@@ -120,7 +120,7 @@ def iterate_mixture(
             statistics, means, covariances, covariance_type, settings.reg_covar, settings.shrinkage
         )
         means, covariances = update.means, update.covariances
-        weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
+        weights = smoothed(statistics.counts)
         prepared = prepare_components(means, covariances, origin)
         prepared.coefficients[:, 0] += weights.log()
         parts, evidence = zip(*(block.assign(prepared) for block in blocks), strict=True)
@@ -153,7 +153,7 @@ def iterate_posteriors(
     prepared = prepare_precision(potential.precision) if potential.is_shared else None
     for step in range(max_iter + 1):
         posterior = in_components(potential, means, covariances, prepared)
-        weights = ((counts + 1e-3) / (counts + 1e-3).sum()).log()
+        weights = smoothed(counts).log()
         found = posterior.evidence(weights, allowed)
         gamma = found.log_gamma.exp()
         previous, bound = bound, found.value.mean().item()
@@ -162,6 +162,11 @@ def iterate_posteriors(
         update = updated_components(posterior.statistics(gamma), means, covariances, settings)
         counts, means, covariances = gamma.sum(dim=1), *update
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
+
+
+def smoothed(counts: Tensor) -> Tensor:
+    """Return weights, none of which is zero, of sum one along the last axis."""
+    return (counts + 1e-3) / (counts + 1e-3).sum(dim=-1, keepdim=True)
 
 
 def in_components(

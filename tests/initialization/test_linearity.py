@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import PolynomialFeatures
 
 from skcausalpima import CausalPIMA, MultimodalData
-from skcausalpima._initialization import initial_sample
+from skcausalpima._fit import whole
 from skcausalpima._initialization.linearity import LEAST_RATIO, noise_share, quadratic_ratio
 from skcausalpima.datasets import make_circles_images, make_lattices
 
@@ -136,7 +136,7 @@ def test_steps_are_a_tenth_as_long(quick, monkeypatch):
 
     def path(max_iter, is_linear):
         found = () if not is_linear else (0,)
-        monkeypatch.setattr(initial_sample, "linear_modalities", lambda *of: found)
+        monkeypatch.setattr(whole, "linear_modalities", lambda *of: found)
         est = quick(max_iter=max_iter).fit(table)
         return est.reconstruct(table[:20])
 
