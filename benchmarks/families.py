@@ -5,7 +5,7 @@ columns, linear or bent, with five laws of noise, in raw units or not; curves; i
 each shows, how far outcomes are apart. Printed are the adjusted Rand index of the cells, the worst
 node, that of the recipe that is best in hindsight, and whether the report calls the fit fine.
 
-    python benchmarks/families.py --seeds 0-39 --out families.csv
+    python benchmarks/families.py --seeds 0-59 --out families.csv
     python benchmarks/families.py --summarize families.csv
 
 Run with OMP_NUM_THREADS=1.
@@ -225,7 +225,7 @@ def summarize(path: Path) -> None:
 def main() -> None:
     """Run what a file lacks, or print what it holds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=parse_seeds, default="0-39")
+    parser.add_argument("--seeds", type=parse_seeds, default="0-59")
     parser.add_argument("--out", type=Path, default=Path("families.csv"))
     parser.add_argument("--summarize", type=Path, metavar="CSV")
     arguments = parser.parse_args()
