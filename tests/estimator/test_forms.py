@@ -388,6 +388,7 @@ RAGGED[:] = [np.zeros((2, 2 + k)) for k in range(5)]
         (other_library("anndata._core.anndata", "AnnData"), r"X is a AnnData.*X.to_df\(\)"),
         (other_library("zarr.core.group", "Group"), r"X is a Group.*X\[name\] for"),
         (other_library("pyarrow.lib", "Table"), r"X is a Table.*X.to_pandas\(\)"),
+        (other_library("polars.lazyframe.frame", "LazyFrame"), r"X is a LazyFrame.*X.collect\(\)"),
         (
             other_library("somewhere", "Thing"),
             "X is a Thing: expected .*a mapping from names to arrays.*a torch tensor.*one array",
