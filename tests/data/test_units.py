@@ -205,7 +205,7 @@ def test_what_is_missing_is_no_count_of_zero():
     frame = pd.DataFrame(
         {
             "income": rng.lognormal(8.0, 1.0, size=200).round(),
-            "eggs": rng.negative_binomial(1, 0.2, size=200),
+            "eggs": rng.negative_binomial(1, 0.3, size=200),
         }
     ).astype("Int64")
     frame = frame.mask(rng.random(frame.shape) < 0.3).assign(height=rng.normal(size=200))
