@@ -16,7 +16,7 @@ from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
 from skcausalpima._training.observer import Interruption
 
-pytestmark = pytest.mark.usefixtures("short_runs")
+pytestmark = pytest.mark.usefixtures("all_repetitions")
 
 
 @pytest.fixture(scope="module")

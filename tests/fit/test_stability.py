@@ -16,7 +16,7 @@ from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 
-pytestmark = pytest.mark.usefixtures("short_runs")
+pytestmark = pytest.mark.usefixtures("all_repetitions")
 
 
 def groups(n_groups, n_samples=120, distance=6.0):
