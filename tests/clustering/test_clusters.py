@@ -267,6 +267,7 @@ def test_kmeans_joins_where_a_grid_has_few_samples():
     assert with_kmeans > without + 0.02
 
 
+@pytest.mark.slow
 def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_scores():
     """Over-fitted mixtures of 480 points differ from each other in five and six scores."""
     found = []

@@ -95,7 +95,7 @@ def passes(check, estimator):
     [
         "check_param_validation",
         "check_set_output_transform",
-        "check_set_output_transform_pandas",
+        pytest.param("check_set_output_transform_pandas", marks=pytest.mark.slow),
         pytest.param("check_global_output_transform_pandas", marks=pytest.mark.slow),
         "check_dataframe_column_names_consistency",
         "check_transformer_get_feature_names_out",

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from some_slow import each_once
+from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, Mixture, ScoreSearch
 from skcausalpima._state.derived import full_covariances
@@ -55,7 +55,7 @@ def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
         assert_array_equal(whole, whole * np.eye(LATENT_DIM))
 
 
-@by_type
+@pytest.mark.parametrize("word", some_slow(COVARIANCE_TYPES, ["full", "tied"]))
 def test_what_is_fitted_is_saved_drawn_and_continued(word, tmp_path):
     model, X = fitted(word, warm_start=True, init="paper")
     model.save(tmp_path / "model")

@@ -159,7 +159,6 @@ def once(quick, pair):
         {"hidden_layer_sizes": ()},
         {"mixture__reg_covar": 0.1},
         {"init": "linear"},
-        {"init": Initialization("linear", pretraining_epochs=2)},
     ],
     ids=str,
 )

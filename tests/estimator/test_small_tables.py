@@ -106,7 +106,7 @@ def test_the_smallest_images_and_curves(quick, kind, shape):
     assert np.isfinite(model.score_samples([X, TABLE])).all()
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_repeated_samples_bear_no_further_components(quick, seed):
     # 400 rows of which 200 are distinct: mixtures of as many components as 400 would bear found
     # other cells at every start

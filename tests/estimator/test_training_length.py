@@ -88,7 +88,11 @@ def test_a_fit_that_ends_too_early_is_told(quick, pair):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"training__tol": 0}, {"warm_start": True}, {"training__n_iter_no_change": 6}]
+    "changes",
+    some_slow(
+        [{"training__tol": 0}, {"warm_start": True}, {"training__n_iter_no_change": 6}],
+        [{"training__tol": 0}, {"warm_start": True}],
+    ),
 )
 def test_a_fit_that_is_not_to_be_judged_is_not(quick, pair, changes):
     """Warnings are errors here: so many epochs are asked for, or too few to tell."""

@@ -180,8 +180,8 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         pytest.param("incomplete", marks=pytest.mark.slow),
         pytest.param("gaps", marks=pytest.mark.slow),
         "weights",
-        "known",
-        "interventions",
+        pytest.param("known", marks=pytest.mark.slow),
+        pytest.param("interventions", marks=pytest.mark.slow),
     ],
 )
 def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
