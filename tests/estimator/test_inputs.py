@@ -205,7 +205,6 @@ TINY, HUGE, BOTH = (1e-20, 1e-20), (1e20, 1e20), (1e-20, 1e20)
         [
             ("modality", TINY, np.float64),
             ("modality", HUGE, np.float32),
-            ("feature", TINY, np.float32),
             ("feature", BOTH, np.float64),
         ],
     ),
