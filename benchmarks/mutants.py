@@ -101,6 +101,7 @@ EQUIVALENT = {
     ("_gaussian.py", "means.shape[1]"): "means have two axes",
     ("_curve_fit.py", "equal_nan=False"): "a sweep per point gives the same",
     ("_curve_fit.py", "diagonal > 0, diagonal, 2.0"): "derivatives are zero: so is the step",
+    ("_curve_fit.py", "torch.where(used, jacobian, 1.0)"): "times weights that are zero",
     ("_curve_fit.py", "used[:, :, 0], residuals, 1.0"): "times derivatives that are zero",
     ("_curve_fit.py", "diagonal > 0, damping, 2.0"): "derivatives are zero: so is the step",
     ("_curve_fit.py", "MAX_DAMPING = 2"): SCHEDULE,
