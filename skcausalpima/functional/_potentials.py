@@ -292,9 +292,16 @@ class SharedPosterior:
 
     def __init__(self, mixture: PosteriorComponents, locations: Tensor) -> None:
         self.mixture, self.locations = mixture, locations
+        self._statistics: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.locations)
+
+    def _location_statistics(self) -> Tensor:
+        """Return what log Z and the sums over samples are linear in, once if they are constant."""
+        if self._statistics is None or self.locations.requires_grad:
+            self._statistics = location_statistics(self.locations)
+        return self._statistics
 
     @property
     def potential(self) -> Potential:
@@ -322,7 +329,7 @@ class SharedPosterior:
 
     def log_normalizers(self) -> Tensor:
         """Return log Z of every component, (n_components, n_samples), in float64."""
-        return self.mixture.normalizers @ location_statistics(self.locations)
+        return self.mixture.normalizers @ self._location_statistics()
 
     def evidence(self, log_weights: Tensor, allowed: Tensor | None = None) -> Evidence:
         """Return what the mixture says, given log A, of shape (n_components[, n_samples])."""
@@ -380,7 +387,7 @@ class SharedPosterior:
             Of whole matrices.
         """
         mixture = self.mixture
-        sums = location_statistics(self.locations) @ gamma.double().T
+        sums = self._location_statistics() @ gamma.double().T
         found = unpacked_statistics(sums, mixture.origin, full=True)
         counts, shifts = found.counts[:, None], mixture.shifts
         moved = (mixture.gains @ found.first[:, :, None])[:, :, 0]
