@@ -94,7 +94,7 @@ def passes(check, estimator):
     "check",
     [
         "check_param_validation",
-        "check_set_output_transform",
+        pytest.param("check_set_output_transform", marks=pytest.mark.slow),
         pytest.param("check_set_output_transform_pandas", marks=pytest.mark.slow),
         pytest.param("check_global_output_transform_pandas", marks=pytest.mark.slow),
         "check_dataframe_column_names_consistency",

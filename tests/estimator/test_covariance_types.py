@@ -13,6 +13,8 @@ from skcausalpima._state.derived import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
+#: As scikit-learn has them.
+SHAPES = {"full": (4, 3, 3), "tied": (3, 3), "diag": (4, 3), "spherical": (4,)}
 by_type = pytest.mark.parametrize("word", COVARIANCE_TYPES)
 
 
@@ -39,10 +41,11 @@ def fitted(word, **parameters):
     ("word", "init"), each_once(list(COVARIANCE_TYPES), ["arranged", "linear", "paper"])
 )
 def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
-    model, _ = fitted(word, init=init)
+    model, X = fitted(word, init=init)
     n_components = len(model.cluster_means_)
     covariances, kind = model.cluster_covariances_, COVARIANCE_TYPES[word]
-    assert covariances.shape == kind.shape(n_components, LATENT_DIM)
+    assert covariances.shape == kind.shape(n_components, LATENT_DIM) == SHAPES[word]
+    assert np.isfinite(model.score(X))
     whole = full_covariances(covariances, word, n_components, LATENT_DIM)
     assert whole.shape == (n_components, LATENT_DIM, LATENT_DIM)
     assert np.linalg.eigvalsh(whole).min() > 0.0
@@ -62,7 +65,9 @@ def test_what_is_fitted_is_saved_drawn_and_continued(word, tmp_path):
     loaded = CausalPIMA.load(tmp_path / "model")
     assert_array_equal(loaded.cluster_covariances_, model.cluster_covariances_)
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-    assert np.isfinite(model.sample(10)[0]).all()
+    drawn, labels = model.sample(10)
+    assert (drawn.shape, labels.shape) == ((10, 5), (10,))
+    assert np.isfinite(drawn).all()
     assert loaded.fit(X).cluster_covariances_.shape == model.cluster_covariances_.shape
 
 

@@ -75,7 +75,9 @@ def test_two_levels_come_back(brief, levels, on_frames):
     assert_frame_equal(model.impute(levels), levels)
 
 
-@pytest.mark.parametrize("names", [["modality", "element"], [None, None]])
+@pytest.mark.parametrize(
+    "names", [["modality", "element"], pytest.param([None, None], marks=pytest.mark.slow)]
+)
 def test_names_of_two_levels_come_back(quick, levels, names, tmp_path):
     X = levels.rename_axis(columns=names)
     model = quick().fit(X)

@@ -73,7 +73,13 @@ def test_what_is_constant_tells_nothing(quick, scale):
 
 
 @pytest.mark.parametrize(
-    "shape", [(40, 1, 1), (40, 2), (40, 200), pytest.param((1000, 4), marks=pytest.mark.slow)]
+    "shape",
+    [
+        (40, 1, 1),
+        (40, 200),
+        pytest.param((40, 2), marks=pytest.mark.slow),
+        pytest.param((1000, 4), marks=pytest.mark.slow),
+    ],
 )
 def test_narrow_and_wide_tables(quick, shape):
     X = np.random.default_rng(0).normal(size=shape)

@@ -90,7 +90,9 @@ def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
     assert agreement() is not None
 
 
-@pytest.mark.parametrize("limit", ["MAX_SAMPLES", "MAX_CELLS"])
+@pytest.mark.parametrize(
+    "limit", ["MAX_SAMPLES", pytest.param("MAX_CELLS", marks=pytest.mark.slow)]
+)
 def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
     monkeypatch.setattr(restarts, limit, 2)
     est = quick((3,)).fit(groups(3))
@@ -98,7 +100,7 @@ def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
     assert est.stability_.agreement == est.stability_.with_starts
 
 
-@pytest.mark.parametrize("is_interrupt", [False, True])
+@pytest.mark.parametrize("is_interrupt", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_interrupt):
     def fail(setup, data, initial, seed, observer):
         if not is_interrupt:
