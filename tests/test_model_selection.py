@@ -159,8 +159,7 @@ def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
 
 def test_where_no_start_is_known_all_are_fitted(quick, groups):
     plain = quick(init="linear", max_iter=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         selection = select_node_sizes(plain, groups, [2, 3], cv=2)
     assert selection.results["fitted"].all()
     assert np.isfinite(selection.results["mean_bound"]).all()

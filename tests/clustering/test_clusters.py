@@ -148,8 +148,7 @@ def test_same_seed_same_clusters_and_global_state_untouched():
     ids=["identical", "two points", "fewer samples than clusters", "one sample"],
 )
 def test_degenerate_points_give_no_nan_and_no_warning(points):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         candidates = find_clusters(points, 4, random_state=0)
         candidates += kmeans_clusterings(points, 4, random_state=0)
         chosen, report = choose_candidate(candidates, points, (2, 2), random_state=0)

@@ -266,9 +266,7 @@ def test_known_outcomes_name_the_node(quick, pair, init, factor, node):
         assert (nodes == column).mean() > 0.95
 
 
-@pytest.mark.parametrize(
-    "init", ["arranged", pytest.param("linear", marks=pytest.mark.slow), "paper"]
-)
+@pytest.mark.parametrize("init", some_slow(["arranged", "linear", "paper"], ["arranged", "paper"]))
 def test_known_outcomes_number_those_of_one_node(quick, pair, init):
     """No other numbering is better; random networks do not separate the groups in this time."""
     column = np.array([2, 0, 3, 1])[GROUP]

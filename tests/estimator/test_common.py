@@ -78,8 +78,7 @@ def test_scikit_learn_checks_of_other_parameters(estimator, check):
 
 
 def passes(check, estimator):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", SkipTestWarning)
+    with warnings.catch_warnings(action="error", category=SkipTestWarning):
         try:
             check(estimator)
         except SkipTest as skipped:  # none may be skipped

@@ -396,8 +396,7 @@ def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines)
         est.fit(half)
     assert np.isfinite(est.expert_params_["modality1"]["a"]).all()
     assert np.isfinite(est.score_samples(half)).all()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ExpertWarning)
+    with warnings.catch_warnings(action="error", category=ExpertWarning):
         estimator(ExpertDecoder(fragile, X, p0=[100.0, 30.0]), sizes=(2,)).fit(half)
 
 

@@ -278,8 +278,7 @@ def test_interventions(quick, gappy, form, where):
     else:
         given = np.full((N_SAMPLES, 2), -1)
         given[was_set, 1] = group[was_set] % 2
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # which node it is may not be told apart
+    with warnings.catch_warnings(action="ignore"):  # which node it is may not be told apart
         model = quick(init="paper", max_iter=1).fit(X, interventions=given)
     if form == "outcomes":
         assert_array_equal(model.node_labels_[was_set, 1], given[was_set, 1])
@@ -344,8 +343,7 @@ def test_a_fit_that_is_continued(quick, gappy, options):
     X, _ = gappy
     options = options | {"init": "paper", "warm_start": True, "training__tol": 0}
     options["missing_values"] = MissingValues(subset_epochs=3)  # not fewer than max_iter
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         whole = quick(max_iter=3, **options).fit(X)
         parts = quick(max_iter=1, **options).fit(X)
         parts.set_params(max_iter=2).fit(X)
@@ -411,8 +409,7 @@ def test_no_complete_row(quick):
 def test_two_rows(quick, seen):
     X, _ = grouped()
     X = without([x[1:3] for x in X], np.array(seen, dtype=bool))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         model = quick((2,), max_iter=2).fit(X)
     assert np.isfinite(model.predict_proba(X)).all()
 

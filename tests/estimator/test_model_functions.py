@@ -230,8 +230,7 @@ def test_convolutions_with_few_observed_rows(lines, n_observed):
     images = np.full((80, 4, 4), np.nan)
     images[:n_observed] = np.random.default_rng(0).normal(size=(n_observed, 4, 4))
     est = estimator(None, encoders=["conv", None], training__batch_size=16)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         est.fit([images, lines[1]])
     assert np.isfinite(est.score_samples([images, lines[1]])).all()
 

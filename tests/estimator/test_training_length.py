@@ -35,8 +35,7 @@ def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
 
 @pytest.mark.slow
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         model = quick(max_iter="auto").fit(pair)
     seen = model.convergence_
     assert seen.moved == 0.0

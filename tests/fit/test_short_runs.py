@@ -120,8 +120,7 @@ def test_what_they_warn_of_is_not_told(asked, monkeypatch):
         return np.arange(60)
 
     monkeypatch.setattr(restarts, "_labels_of_short_run", warned)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         assert with_short_runs(*asked).seen.short_runs is not None
 
 

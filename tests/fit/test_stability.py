@@ -27,8 +27,7 @@ def groups(n_groups, n_samples=120, distance=6.0):
 
 @pytest.mark.parametrize("init", ["arranged", "linear"])
 def test_clear_groups_are_stable(quick, init):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InstabilityWarning)
+    with warnings.catch_warnings(action="error", category=InstabilityWarning):
         est = quick((3,), init=init, max_iter=8, latent_dim=2).fit(groups(3))
     assert est.stability_.agreement == pytest.approx(1)
     assert not est.stability_.unstable
@@ -64,8 +63,7 @@ def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
         restarts, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
     )
     settings = {"max_iter": 8, "latent_dim": 2, "random_state": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InstabilityWarning)
+    with warnings.catch_warnings(action="error", category=InstabilityWarning):
         est = quick((3,), **settings).fit(groups(3))
     assert len(set(seeds)) == 2
     assert est.stability_.short_runs == est.stability_.agreement == pytest.approx(1)

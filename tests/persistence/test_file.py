@@ -211,8 +211,8 @@ def fits(taught, pair):
             parameters, form, arguments = KINDS[kind]
             X = form(pair)
             soon = {"init": "arranged" if kind == "plain" else "paper", "max_iter": 1}
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that known_nodes do not say what was set
+            # known_nodes do not say what was set
+            with warnings.catch_warnings(action="ignore"):
                 made[kind] = taught(**(soon | parameters)).fit(X, **arguments), X
         return made[kind]
 
