@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ._gaussian import LOG_2PI
 from ._mixture import MixtureStatistics, unpacked_statistics, weight_columns
-from ._quadratic import pairs_above, quadratic_coefficients
+from ._quadratic import location_statistics, pairs_above, quadratic_coefficients
 
 #: Smallest precision of a potential whose location is asked for: no information, but a number.
 LEAST_PRECISION = 1e-8
@@ -214,22 +214,6 @@ def whole_matrices(covariances: Tensor) -> Tensor:
 def log_det(factors: Tensor) -> Tensor:
     """Return the log-determinants of matrices from their Cholesky factors."""
     return 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-
-
-def location_statistics(locations: Tensor) -> Tensor:
-    """Return 1, y, the squares of y and the products of its coordinates, (n_statistics, n_samples).
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional._potentials import location_statistics
-    >>> location_statistics(torch.tensor([[2.0, 3.0]])).T
-    tensor([[1., 2., 3., 4., 9., 6.]])
-    """
-    first = locations.T
-    rows, columns = pairs_above(first)
-    above = first.index_select(0, rows) * first.index_select(0, columns)
-    return torch.cat([first.new_ones(1, first.shape[1]), first, first.square(), above])
 
 
 class _SharedEvidence(torch.autograd.Function):
