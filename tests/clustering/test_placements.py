@@ -6,9 +6,16 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LinearRegression
+from some_slow import some_slow
 
 from skcausalpima._clustering import placements as _placements
-from skcausalpima._clustering.placements import make_problem, misfits_of, search
+from skcausalpima._clustering.placements import (
+    lie_where_effects_put_them,
+    make_problem,
+    misfits_of,
+    search,
+)
 
 GRIDS = [((2, 2), 4), ((2, 2), 3), ((2, 3), 6), ((3, 2), 5), ((2, 2, 2), 6), ((4,), 3)]
 LARGE = [((2, 2, 3), 12), ((2, 2, 2, 2), 16), ((3, 4), 10), ((2, 2, 2, 2), 11)]
@@ -215,7 +222,9 @@ def testneighbours_are_all_swaps_and_moves(sizes, n_clusters):
 
 
 @pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("sizes", [(2, 3), (2, 2, 2), (2, 5), (2, 2, 2, 2)])
+@pytest.mark.parametrize(
+    "sizes", [(2, 3), (2, 2, 2), (2, 5), pytest.param((2, 2, 2, 2), marks=pytest.mark.slow)]
+)
 def test_swap_descent_takes_the_best_swap(sizes, known):
     """Against the misfits of all swaps, each from its own regression."""
     n_cells = math.prod(sizes)
@@ -238,10 +247,16 @@ def test_polishing_takes_the_best_neighbour(sizes, n_clusters, known):
         assert objective(found, problem, means, counts) == pytest.approx(value, abs=1e-9)
 
 
-@pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS)
-def test_no_placing_fits_better_the_effects_that_a_descent_ends_with(sizes, n_clusters, known):
+@pytest.mark.parametrize(
+    ("grid", "known"),
+    some_slow(
+        itertools.product(GRIDS, [False, True]),
+        [(grid, known) for grid in GRIDS for known in {False, math.prod(grid[0]) < 8}],
+    ),
+)
+def test_no_placing_fits_better_the_effects_that_a_descent_ends_with(grid, known):
     """Against the squared errors of all placings, less ten for each outcome that agrees."""
+    sizes, n_clusters = grid
     problem, means, counts = make(7, sizes, n_clusters, known)
     everything = placings(sizes, n_clusters)
     for start in some_placings(7, sizes, n_clusters, 3):
@@ -285,3 +300,34 @@ def test_search_polishes_several_of_the_best(monkeypatch):
         reached.append([search(p, np.random.RandomState(0))[1].min() for p in problems])
     assert (np.array(reached[1]) <= np.array(reached[0]) + 1e-9).all()
     assert min(np.subtract(*reached[::-1])) < -1e-6
+
+
+def places_by_regression(means, outcomes, is_known):
+    """Return where scikit-learn's regression on indicators of outcomes puts clusters."""
+    indicators = np.hstack([outcomes == level for level in range(outcomes.max() + 1)]).astype(float)
+    model = LinearRegression().fit(indicators[is_known], means[is_known])
+    return model.predict(indicators)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clusters_lie_where_a_regression_on_other_cells_puts_them(seed):
+    rng = np.random.RandomState(seed)
+    outcomes = rng.permutation(outcomes_of((2, 3)))
+    effects = [rng.normal(size=(2, 4)), rng.normal(size=(3, 4))]
+    means = effects[0][outcomes[:, 0]] + effects[1][outcomes[:, 1]] + 0.3 * rng.normal(size=(6, 4))
+    is_known, is_seen = np.arange(6) > 0, np.arange(6) != 5
+    places = places_by_regression(means, outcomes, is_known)
+    for k, found in enumerate(lie_where_effects_put_them(means, outcomes, is_known, is_seen)):
+        own = np.linalg.norm(places[k] - means[k])
+        others = [np.linalg.norm(places[k] - means[j]) for j in range(5) if j != k]
+        assert found == (k != 5 and own < min(others) / 2)
+
+
+def test_clusters_whose_outcomes_no_known_cell_has_are_not_where_effects_put_them():
+    means, outcomes = np.arange(3.0)[:, None], np.array([[0, 0], [0, 1], [1, 0]])
+    found = lie_where_effects_put_them(
+        means, outcomes, np.array([True, True, False]), np.ones(3, bool)
+    )
+    assert_array_equal(found, [True, True, False])
+    alone = lie_where_effects_put_them(means, outcomes, np.zeros(3, bool), np.ones(3, bool))
+    assert not alone.any()

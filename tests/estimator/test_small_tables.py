@@ -74,7 +74,13 @@ def test_what_is_constant_tells_nothing(quick, scale):
 
 
 @pytest.mark.parametrize(
-    "shape", [(40, 1, 1), (40, 2), (40, 200), pytest.param((1000, 4), marks=pytest.mark.slow)]
+    "shape",
+    [
+        (40, 1, 1),
+        (40, 200),
+        pytest.param((40, 2), marks=pytest.mark.slow),
+        pytest.param((1000, 4), marks=pytest.mark.slow),
+    ],
 )
 def test_narrow_and_wide_tables(quick, shape):
     X = np.random.default_rng(0).normal(size=shape)
@@ -107,7 +113,7 @@ def test_the_smallest_images_and_curves(quick, kind, shape):
     assert np.isfinite(model.score_samples([X, TABLE])).all()
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_repeated_samples_bear_no_further_components(quick, seed):
     # 400 rows of which 200 are distinct: mixtures of as many components as 400 would bear found
     # other cells at every start

@@ -304,6 +304,16 @@ def test_encoders_place_samples_some_modality_of_which_is_whole():
 
 
 @torch.no_grad()
+def test_other_samples_begin_in_the_component_at_whose_mean_they_are_most_probable():
+    _, model, data = bent_example()
+    block = data.rows(slice(None))
+    said = _log_likelihoods_at(model, 0, model.prior.means, block.arrays[0], block.elements[0])
+    expected = (model.prior.log_weights()[:, None] + said).argmax(dim=0)
+    assert_array_equal(_linearised_at(model, block, [0]).components, expected)
+    assert len(expected.unique()) > 2
+
+
+@torch.no_grad()
 def test_few_points_are_as_probable_as_decoders_say():
     """Up to what is the same at all points."""
     _, model, data = bent_example()
