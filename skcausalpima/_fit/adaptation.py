@@ -17,9 +17,10 @@ from scipy.stats import binomtest
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import randomized_svd
 
-from .._contexts.alignment import Alignment, alone, components_of, laid_ends
+from .._contexts.alignment import Alignment, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
+from .._contexts.points import alone
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
