@@ -93,9 +93,10 @@ class Alignment:
         return replace(self, log_weights=log_weights, offsets=none, known_weights=weights)
 
     def is_far_from(self, offsets: np.ndarray) -> bool:
-        """Return True if one is further off than points of one cluster from its mean."""
+        """Return True if one is further off than points of most clusters from their means."""
         distances = np.square(self.offsets - offsets).sum(axis=-1)
-        return bool(distances.max() > np.trace(self.covariances.mean(axis=0)))
+        spread = np.median(np.trace(self.covariances, axis1=1, axis2=2))  # one may be wide
+        return bool(distances.max() > spread)
 
     def iterated(self, points: Points, n_iter: int) -> Alignment:
         """Iterate expectation maximization, so often at most."""
