@@ -234,7 +234,7 @@ def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) ->
     middle = points.values.mean(axis=0) - np.exp(mixture.log_weights[0]) @ mixture.means
     tried = np.concatenate([np.zeros_like(tried[:1]), middle[None], tried]) * points.is_free
     points = replace(points, spread=spread_of(middle))
-    few = points.take(rng.permutation(len(points.values))[:LAID_ROWS])
+    few = points.some(LAID_ROWS, rng)
     begun = [replace(mixture, offsets=offset[None]).iterated(few, FEW_ITER) for offset in tried]
     best = _distinct(begun)[:LAID_KEPT]
     return _distinct([one.iterated(points, MAX_ITER) for one in best])
@@ -312,7 +312,7 @@ def _tried_offsets(
     tried = [np.zeros_like(middle), middle]
     n_references = max(1, min(N_REFERENCES, MAX_SETTINGS_LAID // len(counts)))
     references = np.argsort(-counts, kind="stable")[:n_references]
-    parts = [points.of_setting(s) for s in range(len(counts))]
+    parts = [points.of_setting(s).some(LAID_ROWS, rng) for s in range(len(counts))]
     for s, n in itertools.product(references, (n_components, 2 * n_components)):
         mixture = start(parts[s], np.zeros((1, n_features)), n, rng.randint(2**31 - 1))
         mixture = mixture.iterated(parts[s], MAX_ITER)

@@ -77,6 +77,10 @@ class Points(Design):
         parts = {name: getattr(self, name)[rows] for name in ("values", "settings", "weights")}
         return replace(self, **parts)
 
+    def some(self, n_samples: int, rng: np.random.RandomState) -> Points:
+        """Return so many samples at random, all where there are not more."""
+        return self.take(rng.permutation(len(self.values))[:n_samples])
+
     def of_setting(self, setting: int) -> Points:
         """Return the samples of one setting, as if there were no other."""
         rows = self.settings == setting
