@@ -93,8 +93,9 @@ class Alignment:
         return replace(self, log_weights=log_weights, offsets=none, known_weights=weights)
 
     def is_far_from(self, offsets: np.ndarray) -> bool:
-        """Return True if one is further off than points of most clusters from their means."""
-        distances = np.square(self.offsets - offsets).sum(axis=-1)
+        """Return True if one, or two from each other, are further off than points of a cluster."""
+        moves = np.pad(self.offsets - offsets, ((0, 1), (0, 0)))  # the last is none
+        distances = np.square(moves[:, None] - moves).sum(axis=-1)
         spread = np.median(np.trace(self.covariances, axis1=1, axis2=2))  # one may be wide
         return bool(distances.max() > spread)
 
@@ -142,7 +143,7 @@ class Alignment:
         if not len(free):
             return self.offsets
         precisions = np.linalg.inv(self.covariances)[:, free]
-        sums = points.summed(gamma.T[:, :, None] * points.values[:, None, :])
+        sums = np.stack([gamma[:, rows] @ points.values[rows] for rows in points.rows])
         residuals = sums - counts[:, :, None] * self.means
         right = np.einsum("kfj,skj->sf", precisions, residuals)
         left = np.einsum("sk,kfg->sfg", counts, precisions[:, :, free])
@@ -303,12 +304,15 @@ def _tried_offsets(
     counts = points.summed(points.weights)
 
     def of_labels(offsets: np.ndarray) -> np.ndarray:
-        """Return what the labels of settings add up to their offsets."""
+        """Return what the labels of settings add up to their offsets, of mean zero.
+
+        Their prior tells offsets apart that differ in what all have in common.
+        """
         normal = (design.T * counts) @ design + 1e-3 * np.eye(design.shape[1])
-        return np.linalg.solve(normal, (design.T * counts) @ offsets)
+        return np.linalg.solve(normal, (design.T * counts) @ (offsets - offsets.mean(axis=0)))
 
     means = points.summed(points.values * points.weights[:, None]) / counts[:, None]
-    middle = of_labels((means - counts @ means / counts.sum()) * points.is_free)
+    middle = of_labels(means * points.is_free)
     tried = [np.zeros_like(middle), middle]
     n_references = max(1, min(N_REFERENCES, MAX_SETTINGS_LAID // len(counts)))
     references = np.argsort(-counts, kind="stable")[:n_references]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
@@ -250,7 +250,7 @@ def _points(
     unit = max(float(values.std(axis=0).max()), np.finfo(float).tiny)
     moved = np.concatenate(moves, axis=1) / unit
     return Points(
-        **vars(design),
+        **{of.name: getattr(design, of.name) for of in fields(design)},
         values=values / unit + (design.labels @ moved)[design.settings],
         is_free=np.array(is_free),
         spread=spread_of(moved),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -37,11 +38,14 @@ class Design:
     mixes: np.ndarray
     weights: np.ndarray
 
+    @cached_property
+    def rows(self) -> list[np.ndarray]:
+        """Numbers of the samples of each setting."""
+        return [np.flatnonzero(self.settings == s) for s in range(len(self.labels))]
+
     def summed(self, table: np.ndarray) -> np.ndarray:
         """Return sums over the samples of each setting of a table of shape (n_samples, ...)."""
-        totals = np.zeros((len(self.labels), *table.shape[1:]))
-        np.add.at(totals, self.settings, table)
-        return totals
+        return np.stack([table[rows].sum(axis=0) for rows in self.rows])
 
     def by_context(self, of_labels: np.ndarray) -> list[np.ndarray]:
         """Cut what is known of all labels into parts, one of each context."""
@@ -83,7 +87,7 @@ class Points(Design):
 
     def of_setting(self, setting: int) -> Points:
         """Return the samples of one setting, as if there were no other."""
-        rows = self.settings == setting
+        rows = self.rows[setting]
         return alone(self.values[rows], self.is_free, self.weights[rows])
 
 
