@@ -41,6 +41,7 @@ from node_rows import append_lines, parse_seeds
 from skcausalpima import CausalPIMA
 from skcausalpima._fit.mixture_refits import mixture_refits
 from skcausalpima._grid import NodeGrid
+from skcausalpima._structure.equivalence import canonical_member
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.inspection import edge_confidence, table_intervals
 from skcausalpima.inspection._edge_confidence import match_refit
@@ -105,7 +106,7 @@ def of_mixture(
             cells, graph, _ = kept._replicate(own, np.random.RandomState(seed), mixture, True)
             edges = graph.adjacency, graph.compelled
             found = match_refit(edges, outcomes[cells], outcomes[kept.cells], est.joint_.shape)
-            yield found.edges, found.rand_indices
+            yield canonical_member(found.edges, required=found.compelled), found.rand_indices
 
 
 def _said(edges: np.ndarray, indices: np.ndarray) -> Iterator[tuple[str, str, float]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from .._grid import NodeGrid
 
@@ -40,10 +41,7 @@ def make_problem(
 ) -> Problem:
     """Centre and scale the means; code the grid."""
     outcomes = NodeGrid(sizes).outcomes()
-    effects = [
-        (outcomes[:, [node]] == np.arange(1, size)).astype(float) for node, size in enumerate(sizes)
-    ]
-    design = np.concatenate([np.ones((len(outcomes), 1)), *effects], axis=1)
+    design = _design(outcomes)
     largest = np.abs(means).max(initial=0.0)
     centred = means - means.mean(axis=0) if len(means) else means
     norm = np.linalg.norm(centred)
@@ -61,6 +59,53 @@ def make_problem(
         known=known,
         bonus=10.0 * agreeing,
     )
+
+
+def _design(outcomes: np.ndarray) -> np.ndarray:
+    """Return base and treatment-coded effects of cells, (n_cells, n_effects)."""
+    effects = [(column[:, None] == np.arange(1, column.max() + 1)) for column in outcomes.T]
+    return np.concatenate([np.ones((len(outcomes), 1)), *effects], axis=1)
+
+
+def lie_where_effects_put_them(
+    means: np.ndarray, outcomes: np.ndarray, is_known: np.ndarray, is_seen: np.ndarray
+) -> np.ndarray:
+    """Return which clusters lie where effects of outcomes, which add up, put them.
+
+    A cluster does if it is nearer to that place than any other that holds samples is, by half. It
+    does not if effects of its outcomes are not known.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_clusters, n_features)
+        Where clusters are.
+    outcomes : ndarray of shape (n_clusters, n_nodes)
+        Their cells.
+    is_known, is_seen : ndarray of bool of shape (n_clusters,)
+        Which ones effects are learned from, and which hold samples.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_clusters,)
+        Clusters without samples are nowhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.placements import lie_where_effects_put_them
+    >>> means = np.array([[0.0, 0.0], [0.0, 4.0], [3.0, 0.0], [3.1, 3.9]])
+    >>> corners, known = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [True, True, True, False]
+    >>> lie_where_effects_put_them(means, corners, np.array(known), np.ones(4, bool))[3]
+    np.True_
+    """
+    design = _design(outcomes)
+    from_known = design @ np.linalg.pinv(design[is_known])
+    is_determined = np.abs(from_known @ design[is_known] - design).max(axis=1) < 1e-9
+    distances = cdist(from_known @ means[is_known], means)
+    own = distances.diagonal().copy()
+    distances[:, ~is_seen] = np.inf
+    np.fill_diagonal(distances, np.inf)
+    return is_seen & is_determined & (own < distances.min(axis=1) / 2)
 
 
 def misfits_of(states: np.ndarray, problem: Problem) -> np.ndarray:

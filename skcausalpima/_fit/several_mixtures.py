@@ -120,7 +120,7 @@ class SeveralMixtures:
         """
         means, covariances = here.means.flatten(0, 1), here.covariances.flatten(0, 1)
         posterior = in_components(self.potential, means, covariances)
-        gamma = (self.exponents * posterior.log_normalizers()).unflatten(0, here.weights.shape)
+        gamma = posterior.log_normalizers().mul_(self.exponents).unflatten(0, here.weights.shape)
         gamma += here.weights.log()[:, :, None]
         if self.allowed is not None:
             gamma.masked_fill_(~self.allowed, -torch.inf)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ._gaussian import LOG_2PI
 from ._mixture import MixtureStatistics, unpacked_statistics, weight_columns
-from ._quadratic import pairs_above, quadratic_coefficients
+from ._quadratic import location_statistics, pairs_above, quadratic_coefficients
 
 #: Smallest precision of a potential whose location is asked for: no information, but a number.
 LEAST_PRECISION = 1e-8
@@ -216,22 +216,6 @@ def log_det(factors: Tensor) -> Tensor:
     return 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
 
 
-def location_statistics(locations: Tensor) -> Tensor:
-    """Return 1, y, the squares of y and the products of its coordinates, (n_statistics, n_samples).
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional._potentials import location_statistics
-    >>> location_statistics(torch.tensor([[2.0, 3.0]])).T
-    tensor([[1., 2., 3., 4., 9., 6.]])
-    """
-    first = locations.T
-    rows, columns = pairs_above(first)
-    above = first.index_select(0, rows) * first.index_select(0, columns)
-    return torch.cat([first.new_ones(1, first.shape[1]), first, first.square(), above])
-
-
 class _SharedEvidence(torch.autograd.Function):
     r"""Evidence less expected log-potential, with the gradient that one draw leaves unbiased.
 
@@ -292,9 +276,16 @@ class SharedPosterior:
 
     def __init__(self, mixture: PosteriorComponents, locations: Tensor) -> None:
         self.mixture, self.locations = mixture, locations
+        self._statistics: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.locations)
+
+    def _location_statistics(self) -> Tensor:
+        """Return what log Z and the sums over samples are linear in, once if they are constant."""
+        if self._statistics is None or self.locations.requires_grad:
+            self._statistics = location_statistics(self.locations)
+        return self._statistics
 
     @property
     def potential(self) -> Potential:
@@ -322,7 +313,7 @@ class SharedPosterior:
 
     def log_normalizers(self) -> Tensor:
         """Return log Z of every component, (n_components, n_samples), in float64."""
-        return self.mixture.normalizers @ location_statistics(self.locations)
+        return self.mixture.normalizers @ self._location_statistics()
 
     def evidence(self, log_weights: Tensor, allowed: Tensor | None = None) -> Evidence:
         """Return what the mixture says, given log A, of shape (n_components[, n_samples])."""
@@ -380,7 +371,7 @@ class SharedPosterior:
             Of whole matrices.
         """
         mixture = self.mixture
-        sums = location_statistics(self.locations) @ gamma.double().T
+        sums = self._location_statistics() @ gamma.double().T
         found = unpacked_statistics(sums, mixture.origin, full=True)
         counts, shifts = found.counts[:, None], mixture.shifts
         moved = (mixture.gains @ found.first[:, :, None])[:, :, 0]

@@ -21,6 +21,22 @@ def pairs_above(first: Tensor) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
+def location_statistics(locations: Tensor) -> Tensor:
+    """Return 1, y, the squares of y and the products of its coordinates, (n_statistics, n_samples).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional._quadratic import location_statistics
+    >>> location_statistics(torch.tensor([[2.0, 3.0]])).T
+    tensor([[1., 2., 3., 4., 9., 6.]])
+    """
+    first = locations.T
+    rows, columns = pairs_above(first)
+    above = first.index_select(0, rows) * first.index_select(0, columns)
+    return torch.cat([first.new_ones(1, first.shape[1]), first, first.square(), above])
+
+
 def quadratic_coefficients(precisions: Tensor, means: Tensor, constants: Tensor) -> Tensor:
     r"""Return :math:`-[k_c + (y - m_c)^T A_c (y - m_c)] / 2` as a linear function.
 

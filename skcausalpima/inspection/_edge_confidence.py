@@ -23,6 +23,7 @@ from .._grid import NodeGrid
 from .._repeated_fits import completed_in_parts, for_a_part
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
+from .._structure.equivalence import canonical_member
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
@@ -44,7 +45,8 @@ class EdgeConfidence:
         direction of a reversible edge means nothing: for it, the share in which the two nodes are
         adjacent.
     edge : ndarray of shape (n_nodes, n_nodes)
-        Share of the refits whose graph has the arrow.
+        Share of the refits whose graph has the arrow. Reversible edges point as ``dag_`` would have
+        them point: from the earlier node to the later one, as far as the others let them.
     adjacency : ndarray of shape (n_nodes, n_nodes)
         Share of the refits in which an arrow joins the two nodes, either way.
     compelled : ndarray of shape (n_nodes, n_nodes)
@@ -348,15 +350,22 @@ def _of_mixture(
 def _summarize(
     dag: nx.DiGraph, refits: Sequence[MatchedRefit], failures: dict[int, str]
 ) -> EdgeConfidence:
-    """Take means over the refits and write the confidence into a copy of the graph."""
+    """Take means over the refits and write the confidence into a copy of the graph.
+
+    A graph that a search has found stands for its class. Each refit's does in the order of its own
+    nodes, so that reversible edges would point either way by chance.
+    """
     parts = (np.stack(part) for part in zip(*refits, strict=True))
     all_edges, all_compelled, rand_indices, orders = parts
+    own_edges, own_compelled = arrows(node_graph(dag))
+    if np.array_equal(own_edges, canonical_member(own_edges, required=own_compelled)):
+        pairs = zip(all_edges, all_compelled, strict=True)
+        all_edges = np.stack([canonical_member(of, required=sure) for of, sure in pairs])
     adjacency = (all_edges | all_edges.swapaxes(1, 2)).mean(axis=0)
     compelled = all_compelled.mean(axis=0)
     dag, names = copy_graph(dag), tuple(node_graph(dag))  # nx's copy may reorder axes of tables
-    edges, is_compelled = arrows(node_graph(dag))
-    confidence = np.where(is_compelled, compelled, adjacency)
-    for i, j in np.argwhere(edges):
+    confidence = np.where(own_compelled, compelled, adjacency)
+    for i, j in np.argwhere(own_edges):
         dag.edges[names[i], names[j]]["confidence"] = float(confidence[i, j])
     return EdgeConfidence(
         dag=dag,

@@ -12,12 +12,13 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.identification import cell_shares, doubts, overlaps
 from .._grid import NodeGrid
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
-from ._report_lines import Figures, advice, percent, sections
+from ._report_lines import Figures, advice, hardly_filled, percent, sections
 
 N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
 MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
@@ -53,6 +54,9 @@ class FitReport(Figures):
         The outcomes of each cell, the fullest cell first.
     shares : ndarray of shape (n_cells,)
         Share of the training samples in each.
+    as_expected : ndarray of bool of shape (n_cells,)
+        Whether a cell that holds samples lies in the latent space where the effects of its
+        outcomes, learned from the cells with more than a few samples, put it.
     separation : SimpleNamespace
         The estimator's ``separation_``.
     merged : ndarray of shape (n_pairs, 2, n_nodes)
@@ -142,7 +146,8 @@ class FitReport(Figures):
         (40, array([0.5, 0.5]), 'max_iter')
         """
         check_estimator(est, "FitReport.of")
-        order = np.argsort(-est.separation_.occupancy, kind="stable")
+        shares = est.separation_.occupancy
+        order = np.argsort(-shares, kind="stable")
         grid = NodeGrid(est.joint_.shape)
         pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
         dag = node_graph(est.dag_)
@@ -152,7 +157,8 @@ class FitReport(Figures):
             node_sizes=tuple(est.joint_.shape),
             n_samples=len(est.labels_),
             cells=est.cluster_states_[order],
-            shares=est.separation_.occupancy[order],
+            shares=shares[order],
+            as_expected=_as_expected(est, shares)[order],
             separation=est.separation_,
             merged=est.cluster_states_[est.separation_.merged],
             arrangement=est.arrangement_,
@@ -255,6 +261,13 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
             moves={m: float(np.sqrt(np.square(of).mean())) for m, of in moves.items()},
         )
     return found
+
+
+def _as_expected(est: BaseEstimator, shares: np.ndarray) -> np.ndarray:
+    """Return which cells that hold samples lie where the effects of the others put them."""
+    is_seen, is_known = shares > 0, ~hardly_filled(shares, len(est.labels_)) & (shares > 0)
+    means, outcomes = est.cluster_means_, est.cluster_states_
+    return lie_where_effects_put_them(means, outcomes, is_known, is_seen)
 
 
 def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:

@@ -43,6 +43,7 @@ class Figures:
     n_samples: int
     cells: np.ndarray
     shares: np.ndarray
+    as_expected: np.ndarray
     separation: SimpleNamespace
     merged: np.ndarray
     arrangement: SimpleNamespace | None
@@ -314,16 +315,23 @@ def _on_cells(of: Figures) -> Iterator[str]:
             f"{n_empty} of {len(of.shares)} cells hold no samples: the grid may be too large, "
             "or a combination does not occur. Compare smaller node_sizes."
         )
-    filled = of.shares[of.shares > 0]
-    few = min(FEW_SAMPLES, of.n_samples / (4 * len(filled))) / of.n_samples
-    n_tiny = int((filled < max(few, smallest_share(len(filled)))).sum())
-    if n_tiny and len(filled) > 1:
-        n_fewest = round(of.n_samples * filled.min())
+    is_doubted = hardly_filled(of.shares, of.n_samples) & ~of.as_expected
+    n_tiny = int(is_doubted.sum())
+    if n_tiny and not one_cell:
+        n_fewest = round(of.n_samples * of.shares[is_doubted].min())
         cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"
         yield (
-            f"{cells} hardly any samples (the smallest {n_fewest}). Such a cell may be a few "
-            "unusual samples: look at them, and compare smaller node_sizes."
+            f"{cells} hardly any samples (the smallest {n_fewest}), and not where effects that "
+            "add up would have them. Such a cell may be a few unusual samples: look at them, and "
+            "compare smaller node_sizes."
         )
+
+
+def hardly_filled(shares: np.ndarray, n_samples: int) -> np.ndarray:
+    """Return which cells hold samples, but hardly any."""
+    n_filled = int((shares > 0).sum())
+    few = min(FEW_SAMPLES, n_samples / (4 * n_filled)) / n_samples
+    return (shares > 0) & (shares < max(few, smallest_share(n_filled)))
 
 
 def _without_gaps(of: Figures) -> str:

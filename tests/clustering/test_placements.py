@@ -6,9 +6,15 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LinearRegression
 
 from skcausalpima._clustering import placements as _placements
-from skcausalpima._clustering.placements import make_problem, misfits_of, search
+from skcausalpima._clustering.placements import (
+    lie_where_effects_put_them,
+    make_problem,
+    misfits_of,
+    search,
+)
 
 GRIDS = [((2, 2), 4), ((2, 2), 3), ((2, 3), 6), ((3, 2), 5), ((2, 2, 2), 6), ((4,), 3)]
 LARGE = [((2, 2, 3), 12), ((2, 2, 2, 2), 16), ((3, 4), 10), ((2, 2, 2, 2), 11)]
@@ -285,3 +291,34 @@ def test_search_polishes_several_of_the_best(monkeypatch):
         reached.append([search(p, np.random.RandomState(0))[1].min() for p in problems])
     assert (np.array(reached[1]) <= np.array(reached[0]) + 1e-9).all()
     assert min(np.subtract(*reached[::-1])) < -1e-6
+
+
+def places_by_regression(means, outcomes, is_known):
+    """Return where scikit-learn's regression on indicators of outcomes puts clusters."""
+    indicators = np.hstack([outcomes == level for level in range(outcomes.max() + 1)]).astype(float)
+    model = LinearRegression().fit(indicators[is_known], means[is_known])
+    return model.predict(indicators)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clusters_lie_where_a_regression_on_other_cells_puts_them(seed):
+    rng = np.random.RandomState(seed)
+    outcomes = rng.permutation(outcomes_of((2, 3)))
+    effects = [rng.normal(size=(2, 4)), rng.normal(size=(3, 4))]
+    means = effects[0][outcomes[:, 0]] + effects[1][outcomes[:, 1]] + 0.3 * rng.normal(size=(6, 4))
+    is_known, is_seen = np.arange(6) > 0, np.arange(6) != 5
+    places = places_by_regression(means, outcomes, is_known)
+    for k, found in enumerate(lie_where_effects_put_them(means, outcomes, is_known, is_seen)):
+        own = np.linalg.norm(places[k] - means[k])
+        others = [np.linalg.norm(places[k] - means[j]) for j in range(5) if j != k]
+        assert found == (k != 5 and own < min(others) / 2)
+
+
+def test_clusters_whose_outcomes_no_known_cell_has_are_not_where_effects_put_them():
+    means, outcomes = np.arange(3.0)[:, None], np.array([[0, 0], [0, 1], [1, 0]])
+    found = lie_where_effects_put_them(
+        means, outcomes, np.array([True, True, False]), np.ones(3, bool)
+    )
+    assert_array_equal(found, [True, True, False])
+    alone = lie_where_effects_put_them(means, outcomes, np.zeros(3, bool), np.ones(3, bool))
+    assert not alone.any()

@@ -21,7 +21,8 @@ from skcausalpima.datasets import make_circles_images
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import edge_confidence
-from skcausalpima.inspection._matched_refits import arrows, match_refit
+from skcausalpima.inspection._edge_confidence import _summarize
+from skcausalpima.inspection._matched_refits import MatchedRefit, arrows, match_refit
 
 COLLIDER = [(0, 2), (1, 2), (2, 4)]  # its three arrows are compelled
 REVERSED = [(2, 0), (1, 2), (2, 4)]  # the same neighbours without a collider: all reversible
@@ -161,6 +162,18 @@ def test_constant_nodes_are_not_stable():
     assert_array_equal(found.rand_indices, [1.0, 0.0])
     found = match_refit(arrows(as_dag([], 2)), np.zeros_like(nodes), nodes, (2, 2))
     assert_array_equal(found.rand_indices, 0.0)
+
+
+@pytest.mark.parametrize("chain", [[(0, 1), (1, 2)], [(1, 0), (1, 2)]])
+def test_directions_that_mean_nothing_are_those_of_the_fit(chain):
+    """A search has (0, 1), (1, 2) of a chain's class; other directions are somebody's own."""
+    edges, nothing = [matrix(of, 3) for of in (chain, [(2, 1), (1, 0)])], np.zeros((3, 3), bool)
+    refits = [MatchedRefit(of, nothing, np.ones(3), np.arange(3)) for of in edges]
+    found = _summarize(as_dag(chain, 3), refits, {})
+    if chain == [(0, 1), (1, 2)]:
+        edges[1] = edges[0]
+    assert_array_equal(found.edges, edges)
+    assert_array_equal(found.edge, np.mean(edges, axis=0))
 
 
 def test_compelled_arrows():

@@ -31,6 +31,7 @@ WELL = FitReport(
     n_samples=100,
     cells=np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
     shares=np.array([0.4, 0.3, 0.2, 0.1]),
+    as_expected=np.ones(4, bool),
     separation=SEPARATION,
     merged=np.empty((0, 2, 2), int),
     arrangement=ARRANGEMENT,
@@ -95,6 +96,7 @@ def estimator(report):
         joint_=np.full((2, 2), 0.25),
         labels_=np.zeros(report.n_samples, int),
         cluster_states_=report.cells,
+        cluster_means_=4.0 * report.cells + 9.0 * ~report.as_expected[:, None],
         separation_=SimpleNamespace(
             smallest=4.0,
             empty=report.separation.empty,
@@ -310,7 +312,14 @@ def test_a_bound_rises_or_falls(rise, told):
         ),
         ({"gaps": {"cut": np.array([False, True])}}, "no gap between the outcomes of N2."),
         ({"separation": {"certainty": np.array([0.99, 0.85])}}, "right in N1 99.0 %, N2 85.0 % of"),
-        ({"shares": np.array([0.5, 0.3, 0.195, 0.005])}, "One cell holds hardly any samples (the"),
+        ({"shares": np.array([0.5, 0.3, 0.195, 0.005])}, "Nothing to worry about"),
+        (
+            {
+                "shares": np.array([0.5, 0.3, 0.195, 0.005]),
+                "as_expected": np.array([True, True, True, False]),
+            },
+            "One cell holds hardly any samples (the",
+        ),
         ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
