@@ -177,7 +177,7 @@ def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> 
     return Alignment(means=means, covariances=covariances, log_weights=log_weights, offsets=offsets)
 
 
-def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
+def rivals(points: Points, found: Alignment) -> list[int]:
     """Return the labels, of a single context, of which another offset does as well.
 
     Clusters that are copies of each other may be laid on each other, where a label lacks some; no
@@ -186,7 +186,7 @@ def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
     """
     if not points.can_be_laid:
         return []
-    rng, total, doubtful = np.random.RandomState(seed), points.weights.sum(), []
+    rng, total, doubtful = np.random.RandomState(0), points.weights.sum(), []
     if found.lead < DOUBT:
         most = points.summed(points.weights).argmax()
         return [s for s in range(len(points.labels)) if s != most]
@@ -250,13 +250,13 @@ def _distinct(ends: list[Alignment]) -> list[Alignment]:
     return best
 
 
-def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
+def align(points: Points, n_components: int) -> Alignment:
     """Return the likeliest mixture of shifted points; that without offsets if it does as well.
 
     The others are as many parameters more as the Bayesian information criterion counts. Small
     offsets that are left out here least squares find given the clusters.
     """
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(0)
     design, n_features = points.labels, points.values.shape[1]
     zeros = np.zeros((design.shape[1], n_features))
     still = replace(points, is_free=np.zeros(n_features, dtype=bool))
