@@ -93,11 +93,11 @@ class Alignment:
         return replace(self, log_weights=log_weights, offsets=none, known_weights=weights)
 
     def is_far_from(self, offsets: np.ndarray) -> bool:
-        """Return True if one, or two from each other, are further off than points of a cluster."""
+        """Return True if one, or two from each other, have moved by two deviations of a cluster."""
         moves = np.pad(self.offsets - offsets, ((0, 1), (0, 0)))  # the last is none
         distances = np.square(moves[:, None] - moves).sum(axis=-1)
-        spread = np.median(np.trace(self.covariances, axis1=1, axis2=2))  # one may be wide
-        return bool(distances.max() > spread)
+        variances = np.diagonal(self.covariances, axis1=1, axis2=2).mean(axis=1)
+        return bool(distances.max() > 4.0 * np.median(variances))  # one may be wide
 
     def iterated(self, points: Points, n_iter: int) -> Alignment:
         """Iterate expectation maximization, so often at most."""
