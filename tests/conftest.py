@@ -1,21 +1,21 @@
-"""Leave out the tests that need something this machine does not have; data and models to share."""
+"""Leave out the tests that need something this machine does not have; data and models to share.
+
+What is imported here is imported by the process that hands tests out, too, before any test begins:
+it is neither PyTorch nor the package.
+"""
 
 import gc
+import importlib
+import operator
 import os
-from functools import partial
 
-import numpy as np
 import pytest
-import torch
-
-from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
-from skcausalpima._fit import restarts
-
-MAX_SAMPLES = restarts.MAX_SAMPLES
 
 
 @pytest.hookimpl(tryfirst=True)  # marks decide what pytest deselects
 def pytest_collection_modifyitems(config, items):
+    import torch
+
     absent = set()
     if not os.environ.get("SKCAUSALPIMA_DATA"):
         absent.add("data")
@@ -35,26 +35,42 @@ def pytest_collection_finish():
     gc.freeze()  # modules and tests stay until the end: no pass of the collector looks at them
 
 
-@pytest.fixture(autouse=True, scope="session")
-def no_short_runs():
-    """Leave out the short runs that follow an alarm: of noise they take as long as two more fits.
+#: What fits of the default suite repeat less often than users' fits, since little but their time
+#: depends on it: short runs after an alarm (of noise they take as long as two more fits: slow tests
+#: have none, either), and starts of the mixtures that a fit begins from or compares itself with.
+REPETITIONS = {
+    "_fit.restarts.MAX_SAMPLES": 0,
+    "_fit.stability.N_PLAIN": 3,
+    "_initialization.mixture.KMEANS_RUNS": 4,
+    "_initialization.column_noise.N_STARTS": 1,
+}
 
-    They change nothing but what is said of stability. ``short_runs`` brings them back.
-    """
+
+@pytest.fixture(autouse=True, scope="session")
+def few_repetitions(request):
+    """Repeat less in all tests; ``all_repetitions`` brings back what users' fits have."""
+    is_default = "not slow" in request.config.option.markexpr
+    numbers = dict(list(REPETITIONS.items())[: None if is_default else 1])
+    package = importlib.import_module("skcausalpima")
+    of_users = {place: operator.attrgetter(place)(package) for place in numbers}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(restarts, "MAX_SAMPLES", 0)
-        yield
+        for place, number in numbers.items():
+            patch.setattr(f"skcausalpima.{place}", number)
+        yield of_users
 
 
 @pytest.fixture
-def short_runs(monkeypatch):
-    """Let short runs follow an alarm, as they do for users."""
-    monkeypatch.setattr(restarts, "MAX_SAMPLES", MAX_SAMPLES)
+def all_repetitions(few_repetitions, monkeypatch):
+    """Repeat all that users' fits repeat."""
+    for place, number in few_repetitions.items():
+        monkeypatch.setattr(f"skcausalpima.{place}", number)
 
 
 @pytest.fixture(autouse=True)
 def same_chance():
     """Let modules that a test makes begin alike, whichever tests ran before it."""
+    import torch
+
     torch.default_generator.manual_seed(0)  # manual_seed remembers its callers, for other devices
 
 
@@ -67,6 +83,8 @@ def no_outliers(monkeypatch):
 @pytest.fixture(scope="session")
 def pair():
     """Images (72, 3, 2) and curves (72, 4) of four groups; each shows one of two binary factors."""
+    import numpy as np
+
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(4), 18)
     images = rng.normal(size=(72, 3, 2)) + 5.0 * (group // 2)[:, None, None]
@@ -76,24 +94,15 @@ def pair():
     return [images, curves]
 
 
-def make(node_sizes=(2, 2), init="arranged", **parameters):
-    """Make an estimator that fits in a moment; parts of parameters come by nested names."""
-    if init in ("arranged", "linear", "paper"):
-        init = Initialization(init, pretraining_epochs=2)
-    defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-    defaults |= {"modality_weights": "balanced", "views": None}
-    defaults["structure"] = ScoreSearch(polishing_epochs=1)
-    defaults["missing_values"] = MissingValues(subset_epochs=0)
-    return CausalPIMA(node_sizes, init=init).set_params(**(defaults | parameters))
-
-
 @pytest.fixture(scope="session")
 def quick():
     """Make an estimator that fits in a moment: few epochs, and nothing is tried that may be stated.
 
     It has no encoders of incomplete samples: what ``taught`` makes has.
     """
-    return make
+    import quick_fits
+
+    return quick_fits.quick
 
 
 @pytest.fixture(scope="session")
@@ -102,20 +111,25 @@ def brief():
 
     Random networks, no search for cells, a mean-field posterior, one epoch, no search for a graph.
     """
-    simple = {"init": "paper", "posterior": "mean_field", "structure": "gradient"}
-    return partial(make, max_iter=1, **simple)
+    import quick_fits
+
+    return quick_fits.brief
 
 
 @pytest.fixture(scope="session")
 def random_start():
     """Make what ``brief`` makes, with the default posterior, which knows columns of any kind."""
-    return partial(make, max_iter=1, init="paper", structure="gradient")
+    import quick_fits
+
+    return quick_fits.random_start
 
 
 @pytest.fixture(scope="session")
 def taught():
     """Make what ``quick`` makes, but teach encoders of incomplete samples for an epoch."""
-    return partial(make, missing_values=MissingValues(subset_epochs=1))
+    import quick_fits
+
+    return quick_fits.taught
 
 
 @pytest.fixture(scope="session")

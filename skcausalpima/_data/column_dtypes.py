@@ -63,6 +63,11 @@ class ColumnDtype:
         return None if found is None else found.group(1)
 
     @property
+    def states_order(self) -> bool:
+        """Whether the order of its categories is the user's, not that of their spelling."""
+        return self.is_ordered or self.name == "Enum"
+
+    @property
     def is_float(self) -> bool:
         """Whether it is one of floats."""
         return re.fullmatch(r"(arrow:)?(float\d*|double)", self.name.lower()) is not None

@@ -66,6 +66,7 @@ FOREIGN: Sequence[tuple[Callable[[Any], bool], str]] = (
     (is_of("anndata"), "X.to_df()"),
     (is_of("zarr", "Group"), "{name: X[name] for name in X.array_keys()}"),
     (is_of("pyarrow", "Table"), "X.to_pandas()"),
+    (is_of("polars", "LazyFrame"), "X.collect()"),
     (is_of("torch.utils.data", "TensorDataset"), "list(X.tensors), one tensor per modality"),
     (
         is_of("torch.utils.data", "DataLoader"),

@@ -58,6 +58,11 @@ WRONG = {
         "words in {columns}, for which likelihoods states numbers",
         "state 'categorical' for words, or leave them to 'auto'",
     ),
+    "order": (
+        "words in {columns}, which likelihoods states as 'ordinal', without their order",
+        "state it in the dtype, as by pandas.Categorical(X['size'], ['small', 'middle', 'large'], "
+        "ordered=True) or polars.Enum(['small', 'middle', 'large'])",
+    ),
     "mixed": (
         "values of several types in {columns}, which have no order",
         "make them texts, as by frame.astype(str)",
@@ -276,11 +281,14 @@ def _levels(
     if word == "bernoulli" and len(levels) == 1 and (only := levels[0]) in (0, 1):  # as True is
         levels = [type(only)(0), type(only)(1)]
     n, problem = len(levels), ""
+    is_spelled = any(isinstance(value, str) for value in levels) and not of.dtype.states_order
     n_of_names = n if is_stated else ROWS_OF_A_NAME * n
     if n == 0:
         problem = "empty"
     elif word == "bernoulli":
         problem = "" if n == 2 else "two"
+    elif word == "ordinal" and is_spelled:
+        problem = "order"
     elif n > MOST_WITHOUT_IDS and n_of_names >= sum(of is not None for of in plain(cells)):
         problem = "ids"
     return tuple(levels), problem

@@ -41,7 +41,7 @@ def is_curve(modalities: Modalities, m: int) -> bool:
     shape = modalities.shapes[m]
     if len(shape) != 1 or shape[0] < MIN_LENGTH:
         return False
-    values = _some_rows(modalities, m)
+    values = _some_rows(modalities, m)[0]
     values = values - values.mean(axis=0)
     deviations = values.std(axis=0)
     values = values[:, deviations > 0] / deviations[deviations > 0]
@@ -52,12 +52,14 @@ def is_curve(modalities: Modalities, m: int) -> bool:
     return bool(1.0 - neighbours < MAX_NEWS * (1.0 - all_pairs))
 
 
-def _some_rows(modalities: Modalities, m: int) -> np.ndarray:
-    """Return some rows of a modality, from everywhere, flat and in float64."""
+def _some_rows(modalities: Modalities, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return some rows of a modality, from everywhere, flat and in float64, and what is there."""
     array = flat_rows(cast(Kept, modalities.arrays[m]))
     rows = np.flatnonzero(modalities.observed[m])
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _ROWS)).astype(int))
-    return np.nan_to_num(np.asarray(array[rows[some]]).astype(np.float64))
+    elements = None if modalities.elements is None else modalities.elements[m]
+    values = np.nan_to_num(np.asarray(array[rows[some]]).astype(np.float64))
+    return values, np.ones_like(values, bool) if elements is None else elements[rows[some]]
 
 
 def count_columns(modalities: Modalities, m: int) -> list[str]:
@@ -77,11 +79,12 @@ def count_columns(modalities: Modalities, m: int) -> list[str]:
     """
     if len(modalities.shapes[m]) != 1:
         return []
-    values = _some_rows(modalities, m)
+    values, seen = _some_rows(modalities, m)
     are_whole = (values == np.round(values)).all(axis=0) & (values >= 0).all(axis=0)
-    n_zeros, largest = (values == 0).sum(axis=0), values.max(axis=0)
-    mean = values.sum(axis=0) / np.maximum(len(values) - n_zeros, 1)
-    are_counts = are_whole & (n_zeros >= ZEROS * len(values)) & (largest >= TAIL * mean)
+    n_positive, largest = (values > 0).sum(axis=0), values.max(axis=0)
+    mean = values.sum(axis=0) / np.maximum(n_positive, 1)
+    has_zeros = seen.sum(axis=0) - n_positive >= ZEROS * seen.sum(axis=0)
+    are_counts = are_whole & has_zeros & (largest >= TAIL * mean)
     if (largest == largest.max()).sum() >= SHARED:  # the end of a scale, as of pixels and grades
         return []
     numbers = np.flatnonzero(are_counts & (largest > 1))

@@ -39,6 +39,7 @@ from ..modules import (
     PotentialOf,
     StructuredVAE,
     SubsetEncoders,
+    beyond_potentials,
 )
 from .mean_field import gaussian_bounds, gaussian_posterior
 
@@ -298,7 +299,8 @@ def answer(
         posterior, potential_of = model.posterior(batch), model.potential_of
     else:
         prior, potential = model.prior, encoders.potential(batch)
-        posterior = OwnPosterior(prior.means, prior.covariances, potential)
+        beyond = beyond_potentials(batch)
+        posterior = OwnPosterior(prior.means, prior.covariances, potential, beyond)
         potential_of = encoders.potential_of
     normalizers = posterior.log_normalizers()
     log_weights = model.log_weights(batch.regime_index).to(normalizers)

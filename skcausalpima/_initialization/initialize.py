@@ -6,15 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
-from .._clustering.latent_classes import latent_classes
+from .._clustering.candidates import (
+    N_CANDIDATES,
+    CandidateReport,
+    choose_candidate,
+    find_candidates,
+)
+from .._clustering.latent_classes import IndependentColumns, latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
@@ -54,9 +58,6 @@ from .mixture import (
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
-
-#: Latent-class models that clusters of one node may begin with, where all columns are discrete.
-N_CLASSES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,16 +154,12 @@ def initialize_clusters(
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
-        spaces, clusterings = [points.numpy()], list[np.ndarray]()
-        if scores is not None:
-            spaces.append(scores.scaled)
-            if scores.columns is not None:
-                found = latent_classes(
-                    scores.columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
-                )
-                clusterings = [of.labels for of in found]
-        starts = chain(kmeans_starts(spaces, n_cells, rng), clusterings)
-        fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
+        if scores is not None and scores.columns is not None:
+            fit = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
+        else:
+            spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
+            starts = kmeans_starts(spaces, n_cells, rng)
+            fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
@@ -176,6 +173,25 @@ def initialize_clusters(
         start=starting_cells(first.to(data.device), rows, seen, initial.places),
         rivals=fit.rivals,
     )
+
+
+def _of_classes(
+    scores: PrincipalScores,
+    n_cells: int,
+    setup: Setup,
+    iterate: Iterate,
+    allowed: Tensor | None,
+    rng: np.random.RandomState,
+) -> MixtureFit:
+    """Return the mixture that begins as the likeliest latent classes of a table.
+
+    What Gaussian potentials say of words, before any training, does not tell good starts from bad.
+    """
+    columns = cast(IndependentColumns, scores.columns)
+    found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
+    labels = [of.labels for of in found]
+    fit = initialize_mixture(iterate, labels[:1], n_cells, setup.training.mixture, allowed)
+    return replace(fit, rivals=labels[1 : 1 + N_RIVALS])
 
 
 @torch.no_grad()

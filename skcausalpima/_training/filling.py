@@ -12,6 +12,7 @@ from torch import Tensor
 from .._model.networks import named_network
 from .._model.spec import Network
 from .._model.tensors import TensorData
+from ..functional import Potential
 from ..modules import (
     Around,
     Batch,
@@ -27,6 +28,9 @@ from .potentials import at_likely_points
 
 #: Rounds of encoding, decoding and filling in.
 N_ROUNDS = 5
+
+#: Of more components than these potentials alone say how probable they are.
+MOST_ASKED = 64
 
 #: Added to precisions, relative to their mean, so that they can be inverted.
 RIDGE = 1e-9
@@ -98,6 +102,10 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     for _ in range(N_ROUNDS):
         z, found = _expected_points(model, part, gaps)
         part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], found)
+    for m in found if len(model.prior.means) <= MOST_ASKED else ():
+        if model.decoders[m].has_likelihood:
+            beyond = [_beyond(cast(StructuredVAE, model), block, m) for block in part.blocks()]
+            found[m] = found[m]._replace(beyond=torch.cat(beyond))
     arrays = list(data.arrays)
     for m in gaps:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
@@ -124,7 +132,8 @@ def _expected_points(
                 model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
             )
             location = _location(linear, known, lost, around.points.double())
-            found[m].append(Gap(partial, known, linear, location))
+            beyond = torch.zeros_like(linear[:, :1])
+            found[m].append(Gap(partial, known, linear, location, beyond))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
 
@@ -158,6 +167,21 @@ def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> A
     others = at_likely_points(model, part, evidence=said[:, rows])
     pairs = zip(around, others, strict=True)
     return Around(*(of.index_copy(0, rows, own) for of, own in pairs))
+
+
+def _beyond(model: StructuredVAE, block: Batch, m: int) -> Tensor:
+    """Return what a decoder says of components beyond its potentials, (n_samples, n_components).
+
+    A potential is exact near the point that it was made at, which is in one component.
+    """
+    x, gap = block.arrays[m], cast("dict[int, Gap]", block.gaps)[m]
+    posterior, found = model.posterior(block), list[Tensor]()
+    for c in range(len(model.prior.means)):
+        z = posterior.centres(torch.full((len(posterior),), c, device=x.device))
+        own = cast(Likelihood, model.decoders[m].likelihood(x, z.to(x), block.elements[m]))
+        found.append(own.log_likelihoods[0].double() - Potential(gap.linear, gap.known).at(z))
+    said = torch.stack(found, dim=1)
+    return said - said.mean(dim=1, keepdim=True)
 
 
 def _log_likelihoods_at(

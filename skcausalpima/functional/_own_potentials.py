@@ -28,41 +28,53 @@ class OwnPosterior:
         Their covariances.
     potential : Potential
         What the samples say.
+    beyond : Tensor of shape (n_components or 1, n_samples), default=None
+        Added to log-potentials in each component: of samples that no Gaussian says all of.
     """
 
-    def __init__(self, means: Tensor, covariances: Tensor, potential: Potential) -> None:
+    def __init__(
+        self,
+        means: Tensor,
+        covariances: Tensor,
+        potential: Potential,
+        beyond: Tensor | None = None,
+    ) -> None:
         self.means, self.prior_covariances = means.double(), whole_matrices(covariances.double())
         linear, precision = potential
         least = LEAST_PRECISION * torch.eye(precision.shape[-1]).to(precision)
         self.potential = Potential(linear, precision + least)  # as samples that share theirs
         self.origin = self.means.mean(dim=0)
+        beyond = linear.new_zeros(1, len(linear)) if beyond is None else beyond.double()
+        self.beyond = beyond.expand(len(means), -1)
 
     def __len__(self) -> int:
         return len(self.potential.linear)
 
     def detached(self) -> OwnPosterior:
         """Return the same numbers, without what gradients need."""
-        return self._of(Potential(*(part.detach() for part in self.potential)))
+        return self._of(Potential(*(part.detach() for part in self.potential)), self.beyond)
 
-    def _of(self, potential: Potential) -> OwnPosterior:
+    def _of(self, potential: Potential, beyond: Tensor) -> OwnPosterior:
         """Return the posterior by other potentials of the same prior."""
         copied = copy.copy(self)
-        copied.potential = potential
+        copied.potential, copied.beyond = potential, beyond
         return copied
 
     @classmethod
     def joined(cls, parts: list[Self]) -> OwnPosterior:
         """Return the posteriors of several batches as one."""
         pairs = zip(*(part.potential for part in parts), strict=True)
-        return parts[0]._of(Potential(*map(torch.cat, pairs)))
+        beyond = torch.cat([part.beyond for part in parts], dim=1)
+        return parts[0]._of(Potential(*map(torch.cat, pairs)), beyond)
 
     def rows(self, rows: Tensor) -> OwnPosterior:
         """Return the posterior of some of the samples."""
-        return self._of(Potential(*(part[rows] for part in self.potential)))
+        return self._of(Potential(*(part[rows] for part in self.potential)), self.beyond[:, rows])
 
     def expected_log_potentials(self, components: Tensor) -> Tensor:
         """Return E log l(z) in components, one each, of shape (n_samples,)."""
-        return self._conditionals(slice(None), components).expected_log_potentials()
+        found = self._conditionals(slice(None), components).expected_log_potentials()
+        return found + self.beyond[components, torch.arange(len(self), device=found.device)]
 
     def _blocks(self) -> Iterator[tuple[slice, _Conditionals]]:
         """Return the conditionals of some samples at a time."""
@@ -98,7 +110,7 @@ class OwnPosterior:
         Constants of the potentials are left out. A gradient reaches their parameters.
         """
         parts = self.potential
-        return _LogNormalizers.apply(
+        return self.beyond + _LogNormalizers.apply(
             parts.linear - (parts.precision @ self.origin[:, None])[:, :, 0],
             parts.precision,
             self.means - self.origin,
@@ -108,9 +120,9 @@ class OwnPosterior:
     def evidence(self, log_weights: Tensor, allowed: Tensor | None = None) -> Evidence:
         """Return what the mixture says, given log A, of shape (n_components[, n_samples])."""
         normalizers, potentials = [], []
-        for _, found in self._blocks():  # of which a gradient reaches h alone
-            normalizers.append(found.log_normalizers)
-            potentials.append(found.expected_log_potentials())
+        for rows, found in self._blocks():  # of which a gradient reaches h alone
+            normalizers.append(found.log_normalizers + self.beyond[:, rows])
+            potentials.append(found.expected_log_potentials() + self.beyond[:, rows])
         log_joint = weight_columns(log_weights).double() + torch.cat(normalizers, dim=1)
         if allowed is not None:
             log_joint = log_joint.masked_fill(~allowed, -torch.inf)

@@ -24,7 +24,7 @@ from ._experts.cluster import ClusterExpert, shared_entries
 from ._experts.expert_decoder import ExpertDecoder
 from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
 from ._experts.sample import SampleExpert
-from ._gaps import whole_modalities
+from ._gaps import beyond_potentials, whole_modalities
 from ._information import fisher_information, masked_potential
 from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE

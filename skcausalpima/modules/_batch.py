@@ -25,12 +25,16 @@ class Gap(NamedTuple):
         Linear part of the potential of observed elements, from the decoder.
     location : Tensor of shape (n_samples, latent_dim)
         Where an encoder should locate the row as it is filled in.
+    beyond : Tensor of shape (n_samples, n_components or 1)
+        What decoders say of components beyond what potentials say: by how much more probable they
+        make the observed elements at the latent point in each, up to a constant of the sample.
     """
 
     partial: Tensor
     known: Tensor
     linear: Tensor
     location: Tensor
+    beyond: Tensor
 
 
 @dataclass(frozen=True)

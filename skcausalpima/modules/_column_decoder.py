@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._data.column_kinds import DEPTH, Layout
+from .._data.column_kinds import DEPTH, Layout, places_of
 from ._around import Around
 from ._batch import Likelihood
 from ._column_likelihoods import Bernoulli, Categorical, ColumnLikelihood, Gaussian, Ordinal
@@ -62,22 +62,21 @@ class ColumnDecoder(Decoder):
     def __init__(self, network: nn.Module, shape: Sequence[int], layout: Layout) -> None:
         super().__init__()
         self.network, self.shape = network, tuple(shape)
-        starts = np.cumsum([0, *(size for _, size in layout)])
-        if starts[-1] != math.prod(shape):
-            raise ValueError(f"layout has {starts[-1]} elements, but samples are of shape {shape}.")
-        self.register_buffer("centre", torch.zeros(starts[-1], dtype=torch.float64))
-        self.register_buffer("factor", torch.ones(starts[-1], dtype=torch.float64))
+        places, width = places_of(layout), sum(size for _, size in layout)
+        if width != math.prod(shape):
+            raise ValueError(f"layout has {width} elements, but samples are of shape {shape}.")
+        self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
+        self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
         has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
         for word, kind in COLUMN_LIKELIHOODS.items():
-            columns = [k for k, (of, _) in enumerate(layout) if of == word]
-            if not columns:
+            own = [place for place, (of, _) in zip(places, layout, strict=True) if of == word]
+            if not own:
                 continue
-            elements = [np.arange(*starts[k : k + 2]) for k in columns]
-            elements += [starts[-2:-1]] * has_depth
-            places = {"index": np.concatenate(elements), "first": starts[columns]}
-            for name, numbers in places.items():
-                self.register_buffer(f"{name}{len(blocks)}", torch.as_tensor(numbers), False)
-            sizes = [layout[k][1] for k in columns]
+            elements = torch.cat([torch.arange(width)[of] for of in own + places[-1:] * has_depth])
+            firsts = torch.tensor([place.start for place in own])
+            self.register_buffer(f"index{len(blocks)}", elements, False)
+            self.register_buffer(f"first{len(blocks)}", firsts, False)
+            sizes = [place.stop - place.start for place in own]
             blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
         self.likelihoods = nn.ModuleList(blocks)
         self.has_dispersions = any(isinstance(of, NegativeBinomial) for of in blocks)

@@ -24,6 +24,10 @@ from torch.nn.functional import logsigmoid, pad, softplus
 #: Probabilities of the start keep this far from 0 and 1.
 MARGIN = 1e-2
 
+#: An observation alone moves :math:`\eta` no farther: where it was hardly expected, the curvature
+#: there says nothing of the way to where it is, and steps would grow from round to round.
+LONGEST_STEP = 4.0
+
 Normal: TypeAlias = Callable[..., Tensor]
 Pair: TypeAlias = tuple[Tensor, Tensor]
 
@@ -125,8 +129,9 @@ class Bernoulli(ColumnLikelihood):
 
     def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         mean = eta.sigmoid()
-        root = (mean * (1.0 - mean)).clamp_min(tiny(eta)).sqrt()
-        return slopes * root[:, None], ((mean if x is None else x) - mean) / root
+        off = (mean if x is None else x) - mean
+        root = root_of_curvature(mean * (1.0 - mean), off)
+        return slopes * root[:, None], off / root
 
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
         return (uniform(normal, eta.shape) < eta.sigmoid()).to(eta)
@@ -186,8 +191,8 @@ class Categorical(_Ragged):
         shares = self._log_probabilities(eta).exp()
         table = self.table(slopes, 0.0)
         table = table - (table * shares[:, None]).sum(dim=-1, keepdim=True)
-        root = shares.clamp_min(tiny(eta)).sqrt()
         off = (shares if x is None else self.table(x, 0.0)) - shares
+        root = root_of_curvature(shares, off.clamp_min(0.0))
         return self.flat(table * root[:, None]), self.flat(off / root)
 
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
@@ -229,11 +234,11 @@ class Ordinal(_Ragged):
     def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         mean = eta.sigmoid()
         reached = self.flat(self._reached(self._log_above(eta).exp()))
-        root = (reached * mean * (1.0 - mean)).clamp_min(tiny(eta)).sqrt()
-        if x is None:
-            return slopes * root[:, None], torch.zeros_like(eta)
-        at_risk = self.flat(self._reached(self.table(x, 0.0)))
-        return slopes * root[:, None], at_risk * (x - mean) / root
+        off = torch.zeros_like(eta)
+        if x is not None:
+            off = self.flat(self._reached(self.table(x, 0.0))) * (x - mean)
+        root = root_of_curvature(reached * mean * (1.0 - mean), off)
+        return slopes * root[:, None], off / root
 
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
         above = self._log_above(eta).exp()
@@ -258,6 +263,12 @@ class Ordinal(_Ragged):
 def uniform(normal: Normal, shape: Sequence[int]) -> Tensor:
     """Return draws between 0 and 1, given a source of standard normal ones."""
     return torch.special.ndtr(normal(*shape))
+
+
+def root_of_curvature(expected: Tensor, off: Tensor) -> Tensor:
+    """Return the root of the curvature of elements, given the expected one, and their gradient."""
+    curvature = torch.maximum(expected, off.abs() / LONGEST_STEP)
+    return curvature.clamp_min(tiny(expected)).sqrt()
 
 
 def tiny(like: Tensor) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from .._compat.pytorch import standard_gamma
-from ._column_likelihoods import ColumnLikelihood, Normal, Pair, tiny, uniform
+from ._column_likelihoods import ColumnLikelihood, Normal, Pair, root_of_curvature, tiny, uniform
 
 #: Logarithms of the dispersion r; at the largest, counts are Poisson's.
 LOG_DISPERSIONS = (math.log(1e-2), math.log(1e4))
@@ -81,16 +81,16 @@ class Poisson(ColumnLikelihood):
         return self._with_depth(root / (1.0 + mean))
 
     def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
-        log_mean, off = self._log_rates(eta), torch.zeros_like(eta)
+        log_mean, counts = self._log_rates(eta), None
         if x is not None:
             counts, log_depth = self._counts(x)
             log_mean = (log_mean + log_depth).to(eta)
         mean = log_mean.exp()
         damped = 1.0 / (1.0 + mean * self.inverse_dispersions)
-        root = (mean * damped).clamp_min(tiny(eta)).sqrt()
-        if x is not None:
-            off = self._with_depth((counts.to(eta) - mean) * damped / root)
-        return self._with_depth(slopes[..., : self.n_counts] * root[:, None]), off
+        off = torch.zeros_like(mean) if counts is None else (counts.to(eta) - mean) * damped
+        root = root_of_curvature(mean * damped, off)
+        slopes = slopes[..., : self.n_counts] * root[:, None]
+        return self._with_depth(slopes), self._with_depth(off / root)
 
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
         log_depth = eta.new_zeros(len(eta), 1).double()

@@ -52,11 +52,25 @@ def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> P
     """
     linear, precision = potential
     for m, gap in (batch.gaps or {}).items():
-        is_here = gap.partial if batch.observed is None else gap.partial & batch.observed[m]
-        counts, here = is_here.double()[:, None], gap.linear
+        counts, here = _is_here(batch, m).double()[:, None], gap.linear
         if locations is not None:
             off = locations[m].double() - gap.location
             here = here + (gap.known @ off[:, :, None])[:, :, 0]
         linear = linear + counts * here
         precision = precision + counts[..., None] * gap.known
     return Potential(linear, precision)
+
+
+def beyond_potentials(batch: Batch) -> Tensor | None:
+    """Return what decoders say of components beyond the potentials of :func:`with_gaps`.
+
+    Of shape (n_components or 1, n_samples); None where no element is missing.
+    """
+    parts = [_is_here(batch, m) * gap.beyond.T for m, gap in (batch.gaps or {}).items()]
+    return sum(parts[1:], start=parts[0]) if parts else None
+
+
+def _is_here(batch: Batch, m: int) -> Tensor:
+    """Return which samples have some elements of a modality, and lack others."""
+    partial = (batch.gaps or {})[m].partial
+    return partial if batch.observed is None else partial & batch.observed[m]

@@ -25,7 +25,7 @@ from ..functional import (
 )
 from ._batch import Batch, BoundWithErrors, Likelihood
 from ._encoders import encode_each
-from ._gaps import has_gaps, whole_modalities, with_gaps
+from ._gaps import beyond_potentials, has_gaps, whole_modalities, with_gaps
 from ._multimodal_vae import Assignment, MultimodalVAE
 from ._prior import CausalPrior
 
@@ -194,7 +194,8 @@ class StructuredVAE(MultimodalVAE):
         precision = torch.tensordot(whole.double().T, self.information, dims=1)
         potential = Potential((precision @ mean[:, :, None])[:, :, 0], precision)
         potential = with_gaps(batch, potential, means if self.training else None)
-        return OwnPosterior(*self._mixture(has_cells), potential)
+        beyond = beyond_potentials(batch) if has_cells else None
+        return OwnPosterior(*self._mixture(has_cells), potential, beyond)
 
     def unit_points(self, batch: Batch, noise: Tensor) -> Tensor:
         """Return draws of latent points with the prior N(0, I) in the mixture's place."""

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from some_slow import some_slow
 
 from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
@@ -59,7 +60,9 @@ def _brute_force(means, sizes):
 CASES = [((2, 2), 4), ((2, 3), 6), ((2, 2, 2), 8), ((2, 2), 3), ((2, 3), 5), ((3, 2), 4), ((5,), 4)]
 
 
-@pytest.mark.parametrize(("sizes", "n_clusters"), CASES)
+@pytest.mark.parametrize(
+    ("sizes", "n_clusters"), some_slow(CASES, [case for case in CASES if case[1] < 8])
+)
 def test_smallest_and_second_misfit_equal_brute_force(sizes, n_clusters):
     rng = np.random.default_rng(0)
     means = rng.permutation(_additive_means(rng, sizes, 0.5))[:n_clusters]
@@ -109,7 +112,7 @@ def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
         pytest.param((3, 4), 12, 8, marks=pytest.mark.slow),
         ((2, 2, 4), 16, 8),
         pytest.param((2,) * 6, 64, 2, marks=pytest.mark.slow),
-        ((8, 8), 64, 1),
+        pytest.param((8, 8), 64, 1, marks=pytest.mark.slow),
         pytest.param((4, 4, 4), 64, 2, marks=pytest.mark.slow),
         ((2, 2, 2, 2), 14, 5),
         pytest.param((2,) * 6, 60, 2, marks=pytest.mark.slow),

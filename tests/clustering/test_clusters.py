@@ -148,8 +148,7 @@ def test_same_seed_same_clusters_and_global_state_untouched():
     ids=["identical", "two points", "fewer samples than clusters", "one sample"],
 )
 def test_degenerate_points_give_no_nan_and_no_warning(points):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         candidates = find_clusters(points, 4, random_state=0)
         candidates += kmeans_clusterings(points, 4, random_state=0)
         chosen, report = choose_candidate(candidates, points, (2, 2), random_state=0)
@@ -267,6 +266,7 @@ def test_kmeans_joins_where_a_grid_has_few_samples():
     assert with_kmeans > without + 0.02
 
 
+@pytest.mark.slow
 def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_scores():
     """Over-fitted mixtures of 480 points differ from each other in five and six scores."""
     found = []

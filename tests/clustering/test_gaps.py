@@ -31,7 +31,7 @@ def normal_pair(distance, n_samples=4000, n_features=5):
     return points, labels
 
 
-@pytest.mark.parametrize("distance", [3.5, 4.0, 5.0])
+@pytest.mark.parametrize("distance", [pytest.param(3.5, marks=pytest.mark.slow), 4.0, 5.0])
 def test_the_ratio_is_that_of_normal_cells(distance):
     points, labels = normal_pair(distance, 3000)
     found = find_gaps(points, labels, ONE_NODE)

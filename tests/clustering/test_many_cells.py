@@ -10,6 +10,8 @@ from some_slow import some_slow
 from skcausalpima._clustering.candidates import choose_candidate, find_candidates
 from skcausalpima._clustering.factorial import FactorialMixture, exchanged
 from skcausalpima._clustering.many_cells import (
+    _dependence,
+    _groups_for,
     has_many_cells,
     is_beyond_search,
     search_grid,
@@ -185,3 +187,13 @@ def test_the_least_rise_is_that_of_the_best_swap_with_the_effects_as_they_are():
             rises.append(np.square(left).sum() - misfit)
     assert least_rise(cells, problem) == pytest.approx(max(min(rises), 0.0))
     assert least_rise(cells[:1], make_problem(np.ones((1, 3)), (2, 2, 2))) == np.inf
+
+
+def test_components_that_depend_on_each_other_are_one_nodes():
+    """Four outcomes in a plane and two on a line: the node of four gets what has two components."""
+    rng = np.random.default_rng(0)
+    four, two = rng.integers(4, size=400), rng.integers(2, size=400)
+    corners = np.array([[0.0, 0.0], [0.3, 1.0], [1.0, 0.7], [0.7, -0.6]])
+    components = np.column_stack([corners[four], two]) + 0.02 * rng.normal(size=(400, 3))
+    found = _groups_for(_dependence(components), components, (2, 4), np.random.RandomState(0))
+    assert [group.tolist() for group in found] == [[2], [0, 1]]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LinearRegression
+from some_slow import some_slow
 
 from skcausalpima._clustering import placements as _placements
 from skcausalpima._clustering.placements import (
@@ -221,7 +222,9 @@ def testneighbours_are_all_swaps_and_moves(sizes, n_clusters):
 
 
 @pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("sizes", [(2, 3), (2, 2, 2), (2, 5), (2, 2, 2, 2)])
+@pytest.mark.parametrize(
+    "sizes", [(2, 3), (2, 2, 2), (2, 5), pytest.param((2, 2, 2, 2), marks=pytest.mark.slow)]
+)
 def test_swap_descent_takes_the_best_swap(sizes, known):
     """Against the misfits of all swaps, each from its own regression."""
     n_cells = math.prod(sizes)
@@ -244,10 +247,16 @@ def test_polishing_takes_the_best_neighbour(sizes, n_clusters, known):
         assert objective(found, problem, means, counts) == pytest.approx(value, abs=1e-9)
 
 
-@pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS)
-def test_no_placing_fits_better_the_effects_that_a_descent_ends_with(sizes, n_clusters, known):
+@pytest.mark.parametrize(
+    ("grid", "known"),
+    some_slow(
+        itertools.product(GRIDS, [False, True]),
+        [(grid, known) for grid in GRIDS for known in {False, math.prod(grid[0]) < 8}],
+    ),
+)
+def test_no_placing_fits_better_the_effects_that_a_descent_ends_with(grid, known):
     """Against the squared errors of all placings, less ten for each outcome that agrees."""
+    sizes, n_clusters = grid
     problem, means, counts = make(7, sizes, n_clusters, known)
     everything = placings(sizes, n_clusters)
     for start in some_placings(7, sizes, n_clusters, 3):

@@ -245,6 +245,13 @@ DATES = pd.date_range("2020", periods=N)
         ({"n": cells(5)}, {"n": "bernoulli"}, ValueError, "other than two values .* 'n'"),
         ({}, {"w": "gaussian"}, ValueError, "words in column 'w'"),
         ({}, {"w": "poisson"}, ValueError, "words in column 'w'"),
+        ({}, {"w": "ordinal"}, ValueError, r"(?s)words in column 'w'.*order.*Categorical\("),
+        (
+            {"k": categories(cells("a", "b", "c"), ["b", "a", "c"])},
+            {"k": "ordinal"},
+            ValueError,
+            "words in column 'k', which likelihoods states as 'ordinal', without their order",
+        ),
         ({"m": cells("a", 1)}, {"m": "categorical"}, ValueError, "several types in column 'm'"),
         ({}, {"ww": "gaussian"}, ValueError, r"names the columns \['ww'\] of X.*mean 'w'\?"),
         ({}, {"w": "categorial"}, ValueError, r"likelihoods\['w'\] is 'categorial'.*mean 'cat"),

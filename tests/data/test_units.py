@@ -198,3 +198,15 @@ def test_counts_are_named():
     assert count_columns(read(frame.to_numpy()), 0) == ["1", "4"]
     assert count_columns(read(datasets.load_digits().data), 0) == []
     assert count_columns(read(make_lattices(random_state=0).images), 0) == []
+
+
+def test_what_is_missing_is_no_count_of_zero():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "income": rng.lognormal(8.0, 1.0, size=200).round(),
+            "eggs": rng.negative_binomial(1, 0.3, size=200),
+        }
+    ).astype("Int64")
+    frame = frame.mask(rng.random(frame.shape) < 0.3).assign(height=rng.normal(size=200))
+    assert count_columns(read(frame), 0) == ["eggs"]

@@ -49,7 +49,10 @@ def test_fields():
     assert sprites.target.max() < 24
 
 
-@pytest.mark.parametrize("half_widths", [(4.0, 6.0), (4.25, 5.75), (3.5, 6.5)])
+@pytest.mark.parametrize(
+    "half_widths",
+    [(4.25, 5.75), *(pytest.param(w, marks=pytest.mark.slow) for w in [(4.0, 6.0), (3.5, 6.5)])],
+)
 def test_shape_size_column_and_row_can_be_read_off_the_image(half_widths):
     """The nearest of three templates, at the place and of the area that are measured."""
     sprites = make_sprites(1000, half_widths=half_widths, random_state=0)

@@ -25,7 +25,7 @@ from skcausalpima.exceptions import InterruptionWarning
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9")
 
-FAST = ["default", "early stopping"]
+FAST = ["early stopping"]
 CODE = ("experts", "encoders", "decoders")
 
 
@@ -73,7 +73,7 @@ def checkpoint(quick, pair, tmp_path_factory):
     ("phase", "epoch", "every"),
     [
         ("pre-training", 1, 1),
-        ("training", 1, 1),
+        pytest.param("training", 1, 1, marks=pytest.mark.slow),
         ("training", 2, 2),
         ("training", 3, 2),
         ("polishing", 1, 5),

@@ -78,8 +78,7 @@ def test_scikit_learn_checks_of_other_parameters(estimator, check):
 
 
 def passes(check, estimator):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", SkipTestWarning)
+    with warnings.catch_warnings(action="error", category=SkipTestWarning):
         try:
             check(estimator)
         except SkipTest as skipped:  # none may be skipped
@@ -94,8 +93,8 @@ def passes(check, estimator):
     "check",
     [
         "check_param_validation",
-        "check_set_output_transform",
-        "check_set_output_transform_pandas",
+        pytest.param("check_set_output_transform", marks=pytest.mark.slow),
+        pytest.param("check_set_output_transform_pandas", marks=pytest.mark.slow),
         pytest.param("check_global_output_transform_pandas", marks=pytest.mark.slow),
         "check_dataframe_column_names_consistency",
         "check_transformer_get_feature_names_out",

@@ -40,7 +40,7 @@ def soon(quick):
 @pytest.fixture(scope="module")
 def case(taught):
     X, nodes, instrument, offset = two_instruments()
-    est = taught(contexts="instrument", max_iter=10).fit(X)
+    est = taught(contexts="instrument", max_iter=5).fit(X)
     return est, X, nodes, instrument, offset
 
 
@@ -188,9 +188,9 @@ def test_a_label_of_two_samples_keeps_little_of_its_own(quick):
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.98
 
 
-def test_the_second_of_two_fits_is_the_first_bit_by_bit(quick):
+def test_the_second_of_two_fits_is_the_first_bit_by_bit(soon):
     X, *_ = two_instruments(n=100)
-    est = quick(contexts="instrument")
+    est = soon(contexts="instrument")
     one, other = (clone(est).fit(X).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
@@ -361,7 +361,9 @@ def test_harmonized_samples_are_those_of_one_instrument(case):
     np.testing.assert_allclose(back["table"][instrument == 1], X["table"][instrument == 1])
 
 
-@pytest.mark.parametrize("form", ["container", "levels", "frame"])
+@pytest.mark.parametrize(
+    "form", ["container", pytest.param("levels", marks=pytest.mark.slow), "frame"]
+)
 def test_harmonized_samples_have_the_form_of_x(soon, form):
     X, *_ = two_instruments(n=100)
     frame = pd.DataFrame(X["table"], columns=list("abcdef"))

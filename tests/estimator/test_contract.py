@@ -171,19 +171,6 @@ def test_latent_dim_counts_weights_as_repeated_rows(quick):
     assert weighted.latent_dim_ == repeated.latent_dim_ == 5
 
 
-@pytest.mark.parametrize(
-    ("covariance_type", "shape"),
-    [("full", (6, 3, 3)), ("tied", (3, 3)), ("diag", (6, 3)), ("spherical", (6,))],
-)
-def test_covariances_have_scikit_learns_shapes(random_start, pair, covariance_type, shape):
-    model = random_start((3, 2), latent_dim=3, mixture=covariance_type).fit(pair)
-    assert model.cluster_covariances_.shape == shape
-    assert np.isfinite(model.score(pair))
-    X, labels = model.sample(7)
-    assert [array.shape for array in X] == [(7, 3, 2), (7, 4)]
-    assert labels.shape == (7,)
-
-
 # Scores ----------------------------------------------------------------------------------------
 
 
@@ -211,7 +198,9 @@ def test_score_samples_depend_on_the_row_alone(fitted, pair, monkeypatch):
     assert_allclose(fitted.score_samples(pair), values, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("factors", [(1024.0, 1024.0), (2.0**-20, 8.0)])
+@pytest.mark.parametrize(
+    "factors", [pytest.param((1024.0, 1024.0), marks=pytest.mark.slow), (2.0**-20, 8.0)]
+)
 def test_score_is_in_the_users_units(quick, pair, fitted, factors):
     """In other units the density, and so the bound, changes by the Jacobian and nothing else."""
     X = [array * factor for array, factor in zip(pair, factors, strict=True)]
@@ -222,7 +211,7 @@ def test_score_is_in_the_users_units(quick, pair, fitted, factors):
     assert_allclose(model.lower_bound_, fitted.lower_bound_ - shift, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("scale", ["modality", "feature"])
+@pytest.mark.parametrize("scale", [pytest.param("modality", marks=pytest.mark.slow), "feature"])
 def test_scores_of_scaled_and_unscaled_fits_compare(random_start, pair, scale):
     """Scaling inside equals scaling by hand and the Jacobian."""
     inside = random_start(scale=scale).fit(pair)

@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from some_slow import each_once
+from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, Mixture, ScoreSearch
 from skcausalpima._state.derived import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
+#: As scikit-learn has them.
+SHAPES = {"full": (4, 3, 3), "tied": (3, 3), "diag": (4, 3), "spherical": (4,)}
 by_type = pytest.mark.parametrize("word", COVARIANCE_TYPES)
 
 
@@ -39,10 +41,11 @@ def fitted(word, **parameters):
     ("word", "init"), each_once(list(COVARIANCE_TYPES), ["arranged", "linear", "paper"])
 )
 def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
-    model, _ = fitted(word, init=init)
+    model, X = fitted(word, init=init)
     n_components = len(model.cluster_means_)
     covariances, kind = model.cluster_covariances_, COVARIANCE_TYPES[word]
-    assert covariances.shape == kind.shape(n_components, LATENT_DIM)
+    assert covariances.shape == kind.shape(n_components, LATENT_DIM) == SHAPES[word]
+    assert np.isfinite(model.score(X))
     whole = full_covariances(covariances, word, n_components, LATENT_DIM)
     assert whole.shape == (n_components, LATENT_DIM, LATENT_DIM)
     assert np.linalg.eigvalsh(whole).min() > 0.0
@@ -55,14 +58,16 @@ def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
         assert_array_equal(whole, whole * np.eye(LATENT_DIM))
 
 
-@by_type
+@pytest.mark.parametrize("word", some_slow(COVARIANCE_TYPES, ["full", "tied"]))
 def test_what_is_fitted_is_saved_drawn_and_continued(word, tmp_path):
     model, X = fitted(word, warm_start=True, init="paper")
     model.save(tmp_path / "model")
     loaded = CausalPIMA.load(tmp_path / "model")
     assert_array_equal(loaded.cluster_covariances_, model.cluster_covariances_)
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-    assert np.isfinite(model.sample(10)[0]).all()
+    drawn, labels = model.sample(10)
+    assert (drawn.shape, labels.shape) == ((10, 5), (10,))
+    assert np.isfinite(drawn).all()
     assert loaded.fit(X).cluster_covariances_.shape == model.cluster_covariances_.shape
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from quick_fits import quick
 from scipy import special, stats
 from scipy.optimize import curve_fit
 from sklearn.base import clone
@@ -15,10 +16,8 @@ from some_slow import some_slow
 
 from skcausalpima import (
     CausalPIMA,
-    Initialization,
     MissingValues,
     MultimodalData,
-    ScoreSearch,
 )
 from skcausalpima._inference.posterior import score_draws
 from skcausalpima.exceptions import ExpertWarning
@@ -42,12 +41,7 @@ def make_lines(n=40, noise=30.0, seed=0):
 
 
 def estimator(expert, sizes=(3,), **parameters):
-    defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
-    defaults["init"] = Initialization(pretraining_epochs=2)
-    defaults["structure"] = ScoreSearch(polishing_epochs=1)
-    defaults |= {"modality_weights": "balanced", "views": None}
-    defaults["missing_values"] = MissingValues(subset_epochs=0)
-    return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))
+    return quick(sizes, experts=[None, expert], **({"max_iter": 5} | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +243,7 @@ def test_ties_fixed_values_and_a_shared_variance(lines):
     assert len(variances.unique()) == 1
 
 
-@pytest.mark.parametrize("scale", ["feature", None])
+@pytest.mark.parametrize("scale", [pytest.param("feature", marks=pytest.mark.slow), None])
 def test_other_scales_give_the_same_parameters(scale):
     X_small, _ = make_lines()
     X_small[1] = X_small[1] / 100.0
@@ -402,8 +396,7 @@ def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines)
         est.fit(half)
     assert np.isfinite(est.expert_params_["modality1"]["a"]).all()
     assert np.isfinite(est.score_samples(half)).all()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ExpertWarning)
+    with warnings.catch_warnings(action="error", category=ExpertWarning):
         estimator(ExpertDecoder(fragile, X, p0=[100.0, 30.0]), sizes=(2,)).fit(half)
 
 
@@ -439,7 +432,7 @@ SCATTER = [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "sh
 def test_scatter_with_ties_float32_and_gradient_steps(lines, options):
     steps = {
         "training__learning_rate": 0.01,
-        "max_iter": 30,
+        "max_iter": 8,
         "training__batch_size": 32,
         "training__tol": 0.0,
     }

@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from some_slow import some_slow
 from torch.utils.data import DataLoader, TensorDataset
 
 from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData
@@ -74,7 +75,9 @@ def test_two_levels_come_back(brief, levels, on_frames):
     assert_frame_equal(model.impute(levels), levels)
 
 
-@pytest.mark.parametrize("names", [["modality", "element"], [None, None]])
+@pytest.mark.parametrize(
+    "names", [["modality", "element"], pytest.param([None, None], marks=pytest.mark.slow)]
+)
 def test_names_of_two_levels_come_back(quick, levels, names, tmp_path):
     X = levels.rename_axis(columns=names)
     model = quick().fit(X)
@@ -214,9 +217,11 @@ def test_data_arrays_come_back(brief, pair, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.dok_array])
-def test_sparse_modalities_are_made_dense(quick, pair, fitted, kind):
-    model = quick().fit([pair[0], kind(pair[1])])
-    assert_array_equal(model.labels_, fitted.labels_)
+def test_sparse_modalities_are_made_dense(brief, pair, fitted, kind):
+    """What ``fit`` is given becomes the same arrays as what ``predict`` is given."""
+    X = [pair[0], kind(pair[1])]
+    assert_array_equal(fitted.predict_proba(X), fitted.predict_proba(pair))
+    assert_array_equal(brief().fit(X).labels_, brief().fit(pair).labels_)
 
 
 def test_a_container_is_a_mapping(pair):
@@ -388,6 +393,7 @@ RAGGED[:] = [np.zeros((2, 2 + k)) for k in range(5)]
         (other_library("anndata._core.anndata", "AnnData"), r"X is a AnnData.*X.to_df\(\)"),
         (other_library("zarr.core.group", "Group"), r"X is a Group.*X\[name\] for"),
         (other_library("pyarrow.lib", "Table"), r"X is a Table.*X.to_pandas\(\)"),
+        (other_library("polars.lazyframe.frame", "LazyFrame"), r"X is a LazyFrame.*X.collect\(\)"),
         (
             other_library("somewhere", "Thing"),
             "X is a Thing: expected .*a mapping from names to arrays.*a torch tensor.*one array",
@@ -535,7 +541,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("form", REFUSED)
+@pytest.mark.parametrize("form", some_slow(REFUSED, list(REFUSED)[::2]))
 def test_the_advice_on_texts_works_word_for_word(random_start, form):
     X = REFUSED[form]
     with pytest.raises(TypeError, match="where numbers are expected") as error:
@@ -557,7 +563,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("form", ACCEPTED)
+@pytest.mark.parametrize("form", some_slow(ACCEPTED, list(ACCEPTED)[::2]))
 def test_frames_with_texts_are_read(random_start, form):
     fitted = random_start((2,)).fit(ACCEPTED[form])
     assert "categorical" in str(fitted.likelihoods_)

@@ -78,8 +78,7 @@ def test_nodes_that_training_has_changed_are_told_of():
     """Of discs that overlap one had two nodes, another none, and no warning came."""
     with pytest.warns(ArrangementWarning, match="has moved 17% of the samples"):
         assert reported(0.17).found
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         for moved in (0.05, math.nan):
             reported(moved)
         reported(0.17, certainty=None)  # few cells: their clusters are found first

@@ -124,7 +124,7 @@ def test_one_flat_array_and_a_table(quick, pair):
             {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
             marks=pytest.mark.slow,
         ),
-        {"training__validation_fraction": 0.2},
+        pytest.param({"training__validation_fraction": 0.2}, marks=pytest.mark.slow),
         pytest.param({"n_init": 2}, marks=pytest.mark.long),
     ],
 )

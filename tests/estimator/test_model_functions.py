@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from quick_fits import quick
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
+from skcausalpima import CausalPIMA
 from skcausalpima._training.decoder_updates import scattered_problem
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional import curve_statistics, fit_curves
@@ -26,12 +27,7 @@ def make_lines(slopes=(1.0, 5.0), n=40, noise=0.3, seed=0):
 
 
 def estimator(expert, sizes=(2,), **parameters):
-    defaults = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
-    defaults["init"] = Initialization(pretraining_epochs=2)
-    defaults["structure"] = ScoreSearch(polishing_epochs=1)
-    defaults |= {"modality_weights": "balanced", "views": None}
-    defaults["missing_values"] = MissingValues(subset_epochs=0)
-    return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))
+    return quick(sizes, experts=[None, expert], **({"max_iter": 4} | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +37,10 @@ def lines():
 
 @pytest.mark.parametrize(
     ("start", "bounds"),
-    [(0.0, (0, np.inf)), (1e-9, (0, np.inf)), (10.0, (-np.inf, 10)), (1.0, (0, 1e9))],
+    some_slow(
+        [(0.0, (0, np.inf)), (1e-9, (0, np.inf)), (10.0, (-np.inf, 10)), (1.0, (0, 1e9))],
+        [(0.0, (0, np.inf)), (10.0, (-np.inf, 10))],
+    ),
 )
 def test_a_start_at_a_bound_is_left(lines, start, bounds):
     expert = ExpertDecoder(line, X, p0={"slope": start}, bounds={"slope": bounds})
@@ -231,8 +230,7 @@ def test_convolutions_with_few_observed_rows(lines, n_observed):
     images = np.full((80, 4, 4), np.nan)
     images[:n_observed] = np.random.default_rng(0).normal(size=(n_observed, 4, 4))
     est = estimator(None, encoders=["conv", None], training__batch_size=16)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         est.fit([images, lines[1]])
     assert np.isfinite(est.score_samples([images, lines[1]])).all()
 

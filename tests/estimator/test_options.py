@@ -138,28 +138,27 @@ def once(quick, pair):
     "parameters",
     [
         {"init": Initialization(pretraining_epochs=0)},
-        {"posterior": "mean_field"},
-        {"structure": "gradient"},
         *(
-            {f"structure__{part}": value}
-            for part, value in {
-                "polishing_epochs": 0,
-                "edge_penalty": 1.0,
-                "learning_rate": 0.5,
-            }.items()
+            pytest.param(parameters, marks=pytest.mark.slow)  # other tests would notice, too
+            for parameters in (
+                {"posterior": "mean_field"},
+                {"structure": "gradient"},
+                {"init": "paper"},
+                {"init": "linear"},
+                {"hidden_layer_sizes": ()},
+            )
         ),
+        {"structure__polishing_epochs": 0},
+        {"structure__edge_penalty": 1.0},
+        {"structure__learning_rate": 0.5},
         {"training__max_grad_norm": 1e-3},
         {"mixture__shrinkage": 0},
         {"mixture__shrinkage": 1000.0},
-        {"init": "paper"},
         {"training__batch_size": 7},
         {"training__batch_size": 1000},
         {"training__learning_rate": 0.1},
         {"decoder_variance": 0.3},
-        {"hidden_layer_sizes": ()},
         {"mixture__reg_covar": 0.1},
-        {"init": "linear"},
-        {"init": Initialization("linear", pretraining_epochs=2)},
     ],
     ids=str,
 )

@@ -86,6 +86,7 @@ def test_no_score_exceeds_the_true_density_and_none_is_far_below(shortfalls, par
     assert shortfall.mean() < 0.8
 
 
+@pytest.mark.slow
 def test_the_true_number_of_outcomes_beats_a_smaller_one(shortfalls):
     gain = shortfalls(node_sizes=(2,)) - shortfalls()
     assert gain.mean() > 4 * gain.std() / np.sqrt(len(gain))

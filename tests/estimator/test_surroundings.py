@@ -39,8 +39,7 @@ def default_device(device):
 
 @contextmanager
 def warnings_as_errors():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         warnings.simplefilter("ignore", InstabilityWarning)  # of fits of few samples, rightly
         yield
 

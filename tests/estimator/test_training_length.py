@@ -35,8 +35,7 @@ def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
 
 @pytest.mark.slow
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         model = quick(max_iter="auto").fit(pair)
     seen = model.convergence_
     assert seen.moved == 0.0
@@ -88,7 +87,11 @@ def test_a_fit_that_ends_too_early_is_told(quick, pair):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"training__tol": 0}, {"warm_start": True}, {"training__n_iter_no_change": 6}]
+    "changes",
+    some_slow(
+        [{"training__tol": 0}, {"warm_start": True}, {"training__n_iter_no_change": 6}],
+        [{"training__tol": 0}, {"warm_start": True}],
+    ),
 )
 def test_a_fit_that_is_not_to_be_judged_is_not(quick, pair, changes):
     """Warnings are errors here: so many epochs are asked for, or too few to tell."""

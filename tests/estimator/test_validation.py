@@ -526,8 +526,7 @@ def test_columns_are_kept_by_the_container(brief, frames):
             model.predict(part)
     with pytest.raises(ValueError, match=r"modality 'a'.*other columns"):
         MultimodalData.concatenate([data, swapped])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         model.predict(data[:, ["b", "a"]][2:4])
         model.predict({"b": None, "a": frames[0]})
         model.predict(MultimodalData.concatenate([data[:3], data[3:]]))
@@ -536,8 +535,7 @@ def test_columns_are_kept_by_the_container(brief, frames):
 def test_columns_without_names_are_numbered(brief, pair):
     frame = pd.DataFrame(pair[1])
     model = brief().fit([pair[0], frame])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         assert_array_equal(model.predict(pair), model.predict([pair[0], frame]))
     with pytest.raises(ValueError, match="another order"):
         model.predict([pair[0], frame[[1, 0, 2, 3]]])
@@ -569,8 +567,7 @@ def test_one_frame_and_a_container_of_one(brief, frames):
     with pytest.raises(ValueError, match="another order"):
         alone.predict(MultimodalData([frames[1].iloc[:, ::-1]]))
     contained = brief().fit(MultimodalData([frames[1]]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         assert_array_equal(contained.predict(frames[1]), contained.labels_)
     with pytest.raises(ValueError, match="order"):
         contained.predict(frames[1].iloc[:, ::-1])
@@ -587,8 +584,7 @@ def test_columns_are_known_after_load(on_frames, frames, tmp_path):
 def test_columns_are_forgotten_by_the_next_fit(on_frames, frames, pair):
     model = clone(on_frames).fit(frames)
     model.fit(pair)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         model.predict(pair)
 
 

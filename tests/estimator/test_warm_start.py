@@ -26,7 +26,7 @@ from skcausalpima.modules import ExpertDecoder, line
 
 # What other starts and gaps say of the first fit, and how it laid clusters on the grid
 OF_FIRST = ("stability_", "gaps_", "arrangement_")
-FAST = ["default", "early stopping", "paper"]
+FAST = ["default", "paper"]
 
 
 def in_two(model, X, first=2, second=3, **fit):

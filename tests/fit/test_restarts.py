@@ -223,7 +223,7 @@ def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
     assert (arrays[0] == 1).all()
 
 
-@pytest.mark.parametrize("weigh", [False, True])
+@pytest.mark.parametrize("weigh", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_fit_writes_its_data_once(random_start, pair, monkeypatch, weigh):
     """And what it starts from, if weights make that another sample; to be copied on write."""
     arrays = {}  # they stay alive, and so are told apart by their identity

@@ -16,7 +16,7 @@ from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
 from skcausalpima._training.observer import Interruption
 
-pytestmark = pytest.mark.usefixtures("short_runs")
+pytestmark = pytest.mark.usefixtures("all_repetitions")
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +120,7 @@ def test_what_they_warn_of_is_not_told(asked, monkeypatch):
         return np.arange(60)
 
     monkeypatch.setattr(restarts, "_labels_of_short_run", warned)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         assert with_short_runs(*asked).seen.short_runs is not None
 
 

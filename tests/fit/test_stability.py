@@ -16,7 +16,7 @@ from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 
-pytestmark = pytest.mark.usefixtures("short_runs")
+pytestmark = pytest.mark.usefixtures("all_repetitions")
 
 
 def groups(n_groups, n_samples=120, distance=6.0):
@@ -27,8 +27,7 @@ def groups(n_groups, n_samples=120, distance=6.0):
 
 @pytest.mark.parametrize("init", ["arranged", "linear"])
 def test_clear_groups_are_stable(quick, init):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InstabilityWarning)
+    with warnings.catch_warnings(action="error", category=InstabilityWarning):
         est = quick((3,), init=init, max_iter=8, latent_dim=2).fit(groups(3))
     assert est.stability_.agreement == pytest.approx(1)
     assert not est.stability_.unstable
@@ -64,8 +63,7 @@ def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
         restarts, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
     )
     settings = {"max_iter": 8, "latent_dim": 2, "random_state": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InstabilityWarning)
+    with warnings.catch_warnings(action="error", category=InstabilityWarning):
         est = quick((3,), **settings).fit(groups(3))
     assert len(set(seeds)) == 2
     assert est.stability_.short_runs == est.stability_.agreement == pytest.approx(1)
@@ -90,7 +88,9 @@ def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
     assert agreement() is not None
 
 
-@pytest.mark.parametrize("limit", ["MAX_SAMPLES", "MAX_CELLS"])
+@pytest.mark.parametrize(
+    "limit", ["MAX_SAMPLES", pytest.param("MAX_CELLS", marks=pytest.mark.slow)]
+)
 def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
     monkeypatch.setattr(restarts, limit, 2)
     est = quick((3,)).fit(groups(3))
@@ -98,7 +98,7 @@ def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
     assert est.stability_.agreement == est.stability_.with_starts
 
 
-@pytest.mark.parametrize("is_interrupt", [False, True])
+@pytest.mark.parametrize("is_interrupt", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_interrupt):
     def fail(setup, data, initial, seed, observer):
         if not is_interrupt:

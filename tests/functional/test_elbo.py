@@ -285,4 +285,6 @@ def test_squared_errors_and_their_gradient():
     x = torch.randn(4, 5, generator=rng, dtype=torch.float64)
     expected = torch.nn.functional.mse_loss(decoded, x, reduction="none").sum(dim=1)
     assert torch.equal(squared_errors(decoded, x), expected)
+    with torch.no_grad():
+        assert torch.equal(squared_errors(decoded, x), expected)
     assert gradcheck(lambda decoded: squared_errors(decoded, x), decoded)

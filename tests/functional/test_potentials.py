@@ -188,6 +188,33 @@ def test_expected_log_potentials_by_drawing(case):
     assert (np.abs(evidence.log_potential.numpy() - expected) < 5 * errors + 1e-6).all()
 
 
+def test_what_is_beyond_potentials_is_a_factor_of_them_in_each_component():
+    case, rng = Case("full", latent_dim=3, shared=False), np.random.default_rng(4)
+    plain, beyond = case.posterior(), torch.as_tensor(rng.normal(size=(C, N)))
+    means, covariances = map(torch.as_tensor, (case.means, case.stored))
+    potential = Potential(torch.as_tensor(case.linear), torch.as_tensor(case.precision))
+    whole = OwnPosterior(means, covariances, potential, beyond)
+    log_weights, components = case.log_weights(), torch.arange(N) % C
+    joint = plain.log_normalizers() + beyond
+    expected = (joint + log_weights.reshape(C, -1)).log_softmax(dim=0)
+    inside = torch.stack([plain.expected_log_potentials(torch.full((N,), c)) for c in range(C)])
+    terms = joint + log_weights.reshape(C, -1) - expected - inside - beyond
+    for one in (
+        whole,
+        whole.detached(),
+        OwnPosterior.joined([whole.rows(slice(0, 2)), whole.rows(slice(2, N))]),
+    ):
+        found = one.evidence(log_weights)
+        assert_allclose(one.log_normalizers(), joint, rtol=1e-12)
+        assert_allclose(found.log_gamma, expected, rtol=1e-9, atol=1e-12)
+        assert_allclose(found.surplus, (expected.exp() * terms).sum(dim=0), rtol=1e-9)
+        assert_allclose(
+            one.expected_log_potentials(components),
+            (inside + beyond)[components, torch.arange(N)],
+            rtol=1e-9,
+        )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_precision_for_all_or_for_each_says_the_same(kind):
     """Normalizers up to the constants that potentials of their own leave out: one per sample."""

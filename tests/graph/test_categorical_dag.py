@@ -276,8 +276,7 @@ def pgmpy_model():
     """Build pgmpy's network by its own constructor, not by `to_pgmpy`."""
     import warnings
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         pytest.importorskip("pgmpy")
         from pgmpy.factors.discrete import TabularCPD
         from pgmpy.inference import VariableElimination

@@ -244,8 +244,7 @@ def test_table_is_labelled(random_dag):
 
 @pytest.fixture
 def pgmpy():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return pytest.importorskip("pgmpy.readwrite")
 
 

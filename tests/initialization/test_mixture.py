@@ -29,6 +29,8 @@ from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._state.derived import sklearn_covariances
 from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian, Potential
 
+pytestmark = pytest.mark.usefixtures("all_repetitions")
+
 
 @pytest.fixture
 def points():

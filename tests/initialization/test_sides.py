@@ -55,8 +55,7 @@ def data_of(arrays):
 
 
 def fitted(X, sizes=(2, 2), **parameters):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return CausalPIMA(sizes, random_state=0, **SHORT | parameters).fit(X)
 
 
@@ -121,8 +120,7 @@ def test_known_outcomes_decide_before_agreement():
     arrays, kinds = unlike(0)
     known = np.where(np.random.default_rng(0).random((800, 1)) < 0.3, kinds, -1)
     est = CausalPIMA((2, 2), random_state=0, **SHORT)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         est.fit(arrays, known_nodes=known)
     assert est.choices_.modality_weights == "elements"
 
@@ -212,8 +210,7 @@ def test_one_modality_without_a_view_is_not_tried():
 def test_the_published_algorithm_decides_nothing():
     arrays, _ = unlike(0, widths=(30, 5), n=200)
     est = CausalPIMA.published((2, 2), max_iter=2, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         est.fit(arrays)
     assert est.choices_.tried == []
     assert est.choices_.modality_weights == "elements"
@@ -226,8 +223,7 @@ def test_a_fit_that_goes_on_keeps_what_was_decided():
     est = fitted(arrays, warm_start=True)
     before = est.choices_
     assert before.modality_weights == "elements"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         est.set_params(max_iter=3).fit(arrays)
         assert est.choices_ is before
         est.partial_fit([array[:50] for array in arrays])

@@ -225,8 +225,7 @@ def test_every_form_of_samples_is_asked(quick):
         {"a": frame[["a", "b"]], "b": table[:, 2:].reshape(60, 2, 1)},
         MultimodalData.from_flat(frame, [(2,), (2,)]),
     ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         for X in forms:
             curves = calibration_curves(quick(2, max_iter=1).fit(X), n_samples=50, random_state=0)
             assert all(curve.counts.sum() == pytest.approx(50) for curve in curves.values())

@@ -180,8 +180,8 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         pytest.param("incomplete", marks=pytest.mark.slow),
         pytest.param("gaps", marks=pytest.mark.slow),
         "weights",
-        "known",
-        "interventions",
+        pytest.param("known", marks=pytest.mark.slow),
+        pytest.param("interventions", marks=pytest.mark.slow),
     ],
 )
 def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
@@ -216,8 +216,7 @@ def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
 def test_a_handful_of_samples(quick, n):
     """Refits in which cells are empty leave these as they were."""
     X = factors(9.0, n=n, seed=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         est = quick(max_iter=8).fit(X)
     found = refitted(est, X, n_draws=48)
     for node, table in est.cpts_.items():

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from skcausalpima._data.column_kinds import LIKELIHOODS
-from skcausalpima.modules import ColumnDecoder, MLPDecoder
+from skcausalpima.modules import Around, ColumnDecoder, MLPDecoder, masked_potential
 from skcausalpima.modules._column_decoder import COLUMN_LIKELIHOODS
 from skcausalpima.modules._count_likelihoods import NegativeBinomial
 
@@ -235,6 +235,30 @@ def test_it_begins_at_the_margins():
     rate = torch.expm1(raw[:, 7]).mean()  # counts by their mean, not that of their logarithm
     expected[7] = (torch.log1p(rate) - decoder.centre[7]) / decoder.factor[7]
     torch.testing.assert_close(found, expected.expand(60, -1), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_rounds_settle_at_the_most_probable_points_from_far_off(word):
+    layout = [(word, size) for size in 4 * SIZES[word]]
+    width = sum(size for _, size in layout)
+    generator = torch.Generator().manual_seed(0)
+    network = torch.nn.Linear(2, width).double()
+    with torch.no_grad():
+        network.weight.copy_(2.0 * torch.randn(width, 2, generator=generator))
+        network.bias.zero_()
+    decoder = ColumnDecoder(network, (width,), layout).double()
+    components, none = torch.zeros(30, dtype=torch.int64), torch.zeros(())
+    truth = torch.tensor([[1.5, -1.0]], dtype=torch.float64).expand(30, -1)
+    x, seen = decoder.draw(truth, components, none, normal()), torch.ones(30, width) > 0
+    points, precision = -2.0 * truth, 0.01 * torch.eye(2, dtype=torch.float64)
+    for _ in range(15):
+        around = Around(points, torch.full_like(points, 0.1), components)
+        linear, known, _ = masked_potential(decoder, around, none, x, seen)
+        points = torch.linalg.solve(known + precision, linear[:, :, None])[:, :, 0].detach()
+    points.requires_grad_()
+    log_joint = decoder.likelihood(x, points).log_likelihoods.sum() - 0.005 * points.square().sum()
+    (gradient,) = torch.autograd.grad(log_joint, points)
+    assert gradient.abs().max() <= 1e-3
 
 
 def test_layout_must_have_the_elements_of_a_sample():

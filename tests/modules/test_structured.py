@@ -259,7 +259,8 @@ def test_components_are_drawn_by_their_probabilities():
 def with_gaps(batch):
     rng, partial = np.random.default_rng(3), torch.tensor([0, 1, 0, 1, 0, 0, 1]).bool()
     points = [torch.as_tensor(rng.normal(size=(7, 2))) for _ in range(2)]
-    gap = Gap(partial, random_precisions(rng, 7), *points)
+    beyond = torch.as_tensor(rng.normal(size=(7, 6)))
+    gap = Gap(partial, random_precisions(rng, 7), *points, beyond)
     return replace(batch, gaps={0: gap}), gap
 
 
@@ -289,6 +290,7 @@ def test_modalities_in_part_have_the_potential_of_what_is_left(batch, training):
             linear, precision = linear + said, precision + gap.known[n]
         assert_allclose(found.linear[n], linear, rtol=1e-9, atol=1e-12)
         assert_allclose(found.precision[n], precision, **TOLERANCE)
+    assert_allclose(model.posterior(gappy).beyond, (gap.partial * seen[0]) * gap.beyond.T)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -308,7 +310,8 @@ def test_potentials_of_elements_of_a_linear_model_are_exact(training):
     linear = centred @ slope / variance
     said = linear + (lost @ z[..., None])[..., 0]
     location = np.linalg.solve(known + lost, said[..., None])[..., 0]
-    gap = Gap(torch.ones(6).bool(), *map(torch.as_tensor, (known, linear, location)))
+    beyond = np.zeros((6, 1))
+    gap = Gap(torch.ones(6).bool(), *map(torch.as_tensor, (known, linear, location, beyond)))
     arrays = tuple(map(torch.as_tensor, (filled, *x[1:])))
     found = model.posterior(Batch(arrays, None, gaps={0: gap})).potential
     rest = sum(

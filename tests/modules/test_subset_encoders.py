@@ -137,7 +137,7 @@ def test_what_is_left_of_a_modality_counts_beside_the_others(encoders):
     partial[[2, 22, 35]] = True  # of these the first has no images at all
     known = precisions(rng, 40)
     linear, location = (torch.as_tensor(rng.normal(size=(40, 2))) for _ in range(2))
-    gaps = {0: Gap(partial, known, linear, location)}
+    gaps = {0: Gap(partial, known, linear, location, torch.zeros(40, 1).double())}
     found, plain = encoders.potential(replace(batch, gaps=gaps)), encoders.potential(batch)
     others = ~partial | ~batch.observed[0]
     assert_array_equal(found.linear[others], plain.linear[others])

@@ -129,8 +129,7 @@ def test_many_changed_values(saved, load, pair, kind):
 @pytest.mark.slow
 def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
     for kind in KINDS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tables without a gap, in so short fits
+        with warnings.catch_warnings(action="ignore"):  # of tables without a gap, in so short fits
             use(load(*saved(kind)), pair)
 
 

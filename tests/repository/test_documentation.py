@@ -42,7 +42,7 @@ def last_digit(number):
     ids=lambda path: path.stem,
 )
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_runs")
+@pytest.mark.usefixtures("all_repetitions")
 def test_the_guide(path):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     page = doctest.DocTestParser().get_doctest(path.read_text(), {}, path.stem, str(path), 0)

@@ -59,7 +59,7 @@ def test_networks_are_in_bfloat16_while_they_train(quick, singles):
     "options",
     [
         pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
-        {"decoder_variance": "predicted"},
+        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.slow),
         {"experts": [None, line]},
         {"missing_values": MissingValues(subset_epochs=2)},
     ],

@@ -262,6 +262,34 @@ def test_bent_decoders_are_made_linear_where_samples_lie():
 
 
 @torch.no_grad()
+def test_cells_of_yes_and_no_in_part_are_as_probable_as_sums_over_a_grid_say():
+    mixture, model, _ = bent_example(1)
+    rng, n, width = np.random.default_rng(5), 60, 6
+    network = nn.Linear(2, width).double()
+    network.weight.copy_(torch.as_tensor(rng.normal(scale=2.0, size=(width, 2))))
+    network.bias.zero_()
+    model.decoders[0] = ColumnDecoder(network, (3, 2), [("bernoulli", 1)] * width)
+    cells = rng.choice(4, n, p=mixture.weights)
+    parts = ((mixture.means[c], mixture.covariances[c]) for c in cells)
+    z = torch.as_tensor(np.stack([rng.multivariate_normal(*part) for part in parts]))
+    x = (torch.as_tensor(rng.random((n, width))) < network(z).sigmoid()).double()
+    arrays = [x, *(torch.zeros(n, of, dtype=torch.float64) for of in mixture.widths[1:])]
+    seen = torch.as_tensor(rng.random((n, width)) < 0.6)
+    observed = torch.tensor([True, False, False])[:, None].expand(3, n)
+    data = TensorData(Batch(tuple(arrays), observed, elements={0: seen}), torch.float64)
+    axis = torch.linspace(-12.0, 12.0, 121, dtype=torch.float64)
+    grid = torch.cartesian_prod(axis, axis)
+    said = (network(grid)[:, None] * (2.0 * x - 1.0)).sigmoid().log() * seen  # (point, sample, ..)
+    parts = zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+    prior = np.log([w * multivariate_normal(m, s).pdf(grid.numpy()) + 1e-300 for w, m, s in parts])
+    exact = (torch.as_tensor(prior)[..., None] + said.sum(dim=2)).logsumexp(dim=1).softmax(dim=0)
+    batch = filled(model, data).rows(slice(None))
+    found = model.posterior(batch).evidence(model.prior.log_weights()).log_gamma.exp()
+    off = (found - exact)[:, batch.gaps[0].partial].abs()
+    assert off.mean() <= 0.06  # of potentials alone .10
+
+
+@torch.no_grad()
 def test_encoders_place_samples_some_modality_of_which_is_whole():
     _, model, data = bent_example()
     block = data.rows(slice(None))
@@ -273,6 +301,16 @@ def test_encoders_place_samples_some_modality_of_which_is_whole():
     for one, other in zip(found, by_encoders, strict=True):
         assert_array_equal(one[:5], other[:5])
     assert not torch.isclose(found.points[5:], by_encoders.points[5:]).all(dim=1).any()
+
+
+@torch.no_grad()
+def test_other_samples_begin_in_the_component_at_whose_mean_they_are_most_probable():
+    _, model, data = bent_example()
+    block = data.rows(slice(None))
+    said = _log_likelihoods_at(model, 0, model.prior.means, block.arrays[0], block.elements[0])
+    expected = (model.prior.log_weights()[:, None] + said).argmax(dim=0)
+    assert_array_equal(_linearised_at(model, block, [0]).components, expected)
+    assert len(expected.unique()) > 2
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, make_model, own_model
 from small_models import small_settings
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima._inference.posterior import sample_posterior
@@ -273,7 +274,7 @@ def with_encoder(encoder):
     return model
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 3, 90])
+@pytest.mark.parametrize("n_samples", some_slow([1, 2, 3, 90], [1, 90]))
 def test_encoders_that_are_frozen(n_samples):
     """A batch may hold nothing but samples of which a frozen encoder sees the part."""
     model = with_encoder(nn.Linear(6, 4).requires_grad_(False))
