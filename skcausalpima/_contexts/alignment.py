@@ -8,6 +8,7 @@ and those that lay a cluster of one label on a cluster of another.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from .._clustering.clusters import kmeans_labels
 from .._clustering.over_fitted import log_densities_of, m_step, normalized, products
+from .points import MAX_SETTINGS_LAID, Points, spread_of
 
 #: Iterations of each start, of the best ones, and to look at how a cluster lies on another.
 SHORT_ITER, MAX_ITER, FEW_ITER = 15, 200, 3
@@ -26,7 +28,7 @@ N_KEPT, N_MIXTURES = 3, 2
 MAX_LAID, LAID_ROWS, LAID_KEPT = 200, 400, 5
 
 #: Settings on which all others are laid in turn: fewer where there are many.
-N_REFERENCES, MAX_SETTINGS_LAID = 3, 12
+N_REFERENCES = 3
 
 #: Nats that speak for no offset: those that priors of weights cost where labels share no cluster.
 DOUBT = 20.0
@@ -43,74 +45,6 @@ AS_WELL = 10.0
 
 #: Rise of the mean log-density, in nats, below which EM ends.
 TOL = 1e-5
-
-#: Means of labels that are so many deviations of the points apart say that offsets are larger.
-FAR = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """Which labels samples have; a setting is one combination of labels of the contexts.
-
-    Parameters
-    ----------
-    settings : ndarray of int of shape (n_samples,)
-        Number of each sample's setting.
-    labels : ndarray of shape (n_settings, n_labels)
-        1 for the labels, of all contexts, that a setting has, else 0.
-    sizes : tuple of int
-        Numbers of labels of the contexts, one after another.
-    mixes : ndarray of int of shape (n_settings,)
-        Settings with the same number have the same weights of clusters.
-    weights : ndarray of shape (n_samples,)
-        For how many samples each row counts.
-    """
-
-    settings: np.ndarray
-    labels: np.ndarray
-    sizes: tuple[int, ...]
-    mixes: np.ndarray
-    weights: np.ndarray
-
-    def summed(self, table: np.ndarray) -> np.ndarray:
-        """Return sums over the samples of each setting of a table of shape (n_samples, ...)."""
-        totals = np.zeros((len(self.labels), *table.shape[1:]))
-        np.add.at(totals, self.settings, table)
-        return totals
-
-    def by_context(self, of_labels: np.ndarray) -> list[np.ndarray]:
-        """Cut what is known of all labels into parts, one of each context."""
-        return np.split(of_labels, np.cumsum(self.sizes)[:-1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Points(Design):
-    """Points of samples that have labels.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_features)
-        Of about unit variance within settings.
-    is_free : ndarray of bool of shape (n_features,)
-        Features that labels may move.
-    spread : float, default=1.0
-        Deviation of the offsets that are expected: of two that fit alike, the smaller one is
-        right. It is forgotten where there is evidence.
-    """
-
-    values: np.ndarray
-    is_free: np.ndarray
-    spread: float = 1.0
-
-    def take(self, rows: np.ndarray) -> Points:
-        """Return some of the samples."""
-        parts = {name: getattr(self, name)[rows] for name in ("values", "settings", "weights")}
-        return replace(self, **parts)
-
-    def of_setting(self, setting: int) -> Points:
-        """Return the samples of one setting, as if there were no other."""
-        rows = self.settings == setting
-        return alone(self.values[rows], self.is_free, self.weights[rows])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +93,11 @@ class Alignment:
         return replace(self, log_weights=log_weights, offsets=none, known_weights=weights)
 
     def is_far_from(self, offsets: np.ndarray) -> bool:
-        """Return True if offsets are further off than points of one cluster from its mean."""
-        distance = np.square(self.offsets - offsets).sum()
-        return bool(distance > np.trace(self.covariances.mean(axis=0)))
+        """Return True if one, or two from each other, have moved by two deviations of a cluster."""
+        moves = np.pad(self.offsets - offsets, ((0, 1), (0, 0)))  # the last is none
+        distances = np.square(moves[:, None] - moves).sum(axis=-1)
+        variances = np.diagonal(self.covariances, axis1=1, axis2=2).mean(axis=1)
+        return bool(distances.max() > 4.0 * np.median(variances))  # one may be wide
 
     def iterated(self, points: Points, n_iter: int) -> Alignment:
         """Iterate expectation maximization, so often at most."""
@@ -207,7 +143,7 @@ class Alignment:
         if not len(free):
             return self.offsets
         precisions = np.linalg.inv(self.covariances)[:, free]
-        sums = points.summed(gamma.T[:, :, None] * points.values[:, None, :])
+        sums = np.stack([gamma[:, rows] @ points.values[rows] for rows in points.rows])
         residuals = sums - counts[:, :, None] * self.means
         right = np.einsum("kfj,skj->sf", precisions, residuals)
         left = np.einsum("sk,kfg->sfg", counts, precisions[:, :, free])
@@ -241,58 +177,55 @@ def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> 
     return Alignment(means=means, covariances=covariances, log_weights=log_weights, offsets=offsets)
 
 
-def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
+def rivals(points: Points, found: Alignment) -> list[int]:
     """Return the labels, of a single context, of which another offset does as well.
 
     Clusters that are copies of each other may be laid on each other, where a label lacks some; no
     offset may do as well where labels share none. Components to spare fit by chance as much
     better as priors cost.
     """
-    doubtful, rng = [], np.random.RandomState(seed)
-    total = points.weights.sum()
+    if not points.can_be_laid:
+        return []
+    rng, total, doubtful = np.random.RandomState(0), points.weights.sum(), []
     if found.lead < DOUBT:
         most = points.summed(points.weights).argmax()
         return [s for s in range(len(points.labels)) if s != most]
-    known = found.as_known(np.log(np.exp(found.log_weights).mean(axis=0))[None])
     for s in range(len(points.labels)):
-        own = points.of_setting(s)
-        if len(own.values) < LEAST_ROWS:
-            continue  # so few are shrunk
-        offset = found.offsets[s : s + 1]
-        ends = [end for end in laid_ends(own, known, rng) if end.is_far_from(offset)]
-        if not ends:
-            continue
-        offsets = found.offsets.copy()
-        offsets[s] = ends[0].offsets[0]
-        other = replace(found, offsets=offsets).iterated(points, MAX_ITER)
+        other = _otherwise(points, found, s, rng)
         moved = other.offsets - found.offsets
-        moved = moved[s : s + 1] - np.delete(moved, s, axis=0).mean(axis=0)
-        if known.is_far_from(moved) and (found.objective - other.objective) * total < AS_WELL:
+        moved = moved[s] - np.delete(moved, s, axis=0).mean(axis=0)
+        does_as_well = (found.objective - other.objective) * total < AS_WELL
+        if does_as_well and found.is_far_from(found.offsets + moved):
             doubtful.append(s)
     return doubtful
 
 
-def alone(values: np.ndarray, is_free: np.ndarray, weights: np.ndarray | None = None) -> Points:
-    """Return points of one label."""
-    n_samples = len(values)
-    return Points(
-        values=values,
-        settings=np.zeros(n_samples, dtype=np.int64),
-        labels=np.ones((1, 1)),
-        sizes=(1,),
-        mixes=np.zeros(1, dtype=np.int64),
-        is_free=is_free,
-        weights=np.ones(n_samples) if weights is None else weights,
-    )
+def _laid_anew(points: Points, found: Alignment, rng: np.random.RandomState) -> Alignment:
+    """Return the mixture with labels laid elsewhere, one after another, where that is likelier."""
+    for s in range(len(points.labels)) if points.can_be_laid else ():
+        other = _otherwise(points, found, s, rng)
+        found = min(found, other, key=_badness)
+    return found
 
 
-def spread_of(moves: np.ndarray) -> float:
-    """Return the deviation of the offsets that are expected, given how far means are apart."""
-    return max(1.0, float(np.abs(moves).max()) / FAR)
+def _otherwise(
+    points: Points, found: Alignment, setting: int, rng: np.random.RandomState
+) -> Alignment:
+    """Return the mixture with one label laid elsewhere, on what all have; itself if nowhere."""
+    own, offset = points.of_setting(setting), found.offsets[setting]
+    if len(own.values) < LEAST_ROWS:
+        return found  # so few are shrunk
+    known = found.as_known(np.log(np.exp(found.log_weights).mean(axis=0))[None])
+    ends = [end for end in laid_ends(own, known, rng) if end.is_far_from(offset)]
+    if not ends:
+        return found
+    offsets = found.offsets.copy()
+    offsets[setting] = ends[0].offsets[0]
+    return replace(found, offsets=offsets).iterated(points, MAX_ITER)
 
 
 def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) -> list[Alignment]:
-    """Return where the likeliest ways to lay points on a known mixture end, the best first."""
+    """Return where likely ways to lay points on a known mixture end, the best first."""
     n_components = min(len(mixture.means), max(1, len(points.values) // 5))
     labels = kmeans_labels(points.values, n_components, rng.randint(2**31 - 1))
     gamma = np.eye(labels.max() + 1)[labels].T
@@ -302,31 +235,36 @@ def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) ->
     middle = points.values.mean(axis=0) - np.exp(mixture.log_weights[0]) @ mixture.means
     tried = np.concatenate([np.zeros_like(tried[:1]), middle[None], tried]) * points.is_free
     points = replace(points, spread=spread_of(middle))
-    few = points.take(rng.permutation(len(points.values))[:LAID_ROWS])
+    few = points.some(LAID_ROWS, rng)
     begun = [replace(mixture, offsets=offset[None]).iterated(few, FEW_ITER) for offset in tried]
+    best = _distinct(begun)[:LAID_KEPT]
+    return _distinct([one.iterated(points, MAX_ITER) for one in best])
+
+
+def _distinct(ends: list[Alignment]) -> list[Alignment]:
+    """Return those whose offsets are not near to those of a likelier one, the best first."""
     best: list[Alignment] = []
-    for one in sorted(begun, key=_badness):
-        if len(best) < LAID_KEPT and all(one.is_far_from(other.offsets) for other in best):
+    for one in sorted(ends, key=_badness):
+        if all(one.is_far_from(other.offsets) for other in best):
             best.append(one)
-    return sorted((one.iterated(points, MAX_ITER) for one in best), key=_badness)
+    return best
 
 
-def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
+def align(points: Points, n_components: int) -> Alignment:
     """Return the likeliest mixture of shifted points; that without offsets if it does as well.
 
     The others are as many parameters more as the Bayesian information criterion counts. Small
     offsets that are left out here least squares find given the clusters.
     """
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(0)
     design, n_features = points.labels, points.values.shape[1]
     zeros = np.zeros((design.shape[1], n_features))
     still = replace(points, is_free=np.zeros(n_features, dtype=bool))
     without = _likeliest(still, [zeros], n_components, rng)
     if not points.is_free.any():
         return without
-    found = _likeliest(
-        points, [zeros, *_tried_offsets(points, n_components, rng)], n_components, rng
-    )
+    found = _likeliest(points, _tried_offsets(points, n_components, rng), n_components, rng)
+    found = _laid_anew(points, found, rng)
     n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
     total = points.weights.sum()
     gain = (found.objective - without.objective) * total
@@ -357,27 +295,37 @@ def _badness(one: Alignment) -> float:
 def _tried_offsets(
     points: Points, n_components: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
-    """Return offsets of labels: the means', and those that lay all settings on one in turn."""
+    """Return offsets of labels: none, the means', and those that lay all settings on one in turn.
+
+    Clusters of that one are looked for twice, as rare ones are found among more. What is likeliest
+    of one setting need not be so of all.
+    """
     design, n_features = points.labels, points.values.shape[1]
     counts = points.summed(points.weights)
 
     def of_labels(offsets: np.ndarray) -> np.ndarray:
-        """Return what the labels of settings add up to their offsets."""
+        """Return what the labels of settings add up to their offsets, of mean zero.
+
+        Their prior tells offsets apart that differ in what all have in common.
+        """
         normal = (design.T * counts) @ design + 1e-3 * np.eye(design.shape[1])
-        return np.linalg.solve(normal, (design.T * counts) @ offsets)
+        return np.linalg.solve(normal, (design.T * counts) @ (offsets - offsets.mean(axis=0)))
 
     means = points.summed(points.values * points.weights[:, None]) / counts[:, None]
-    tried = [of_labels((means - counts @ means / counts.sum()) * points.is_free)]
+    middle = of_labels(means * points.is_free)
+    tried = [np.zeros_like(middle), middle]
     n_references = max(1, min(N_REFERENCES, MAX_SETTINGS_LAID // len(counts)))
-    parts = [points.of_setting(s) for s in range(len(counts))]
-    for s in np.argsort(-counts, kind="stable")[:n_references]:
-        mixture = start(parts[s], np.zeros((1, n_features)), n_components, rng.randint(2**31 - 1))
+    references = np.argsort(-counts, kind="stable")[:n_references]
+    parts = [points.of_setting(s).some(LAID_ROWS, rng) for s in range(len(counts))]
+    for s, n in itertools.product(references, (n_components, 2 * n_components)):
+        mixture = start(parts[s], np.zeros((1, n_features)), n, rng.randint(2**31 - 1))
         mixture = mixture.iterated(parts[s], MAX_ITER)
         moved = replace(mixture, means=mixture.means + mixture.offsets)
         known = moved.as_known(mixture.log_weights)
-        found = [
-            np.zeros(n_features) if t == s else laid_ends(of, known, rng)[0].offsets[0]
-            for t, of in enumerate(parts)
-        ]
-        tried.append(of_labels(np.array(found)))
+        ends = [[known] if t == s else laid_ends(of, known, rng) for t, of in enumerate(parts)]
+        for rank in range(max(map(len, ends))):
+            laid = np.stack([of[min(rank, len(of) - 1)].offsets[0] for of in ends])
+            one = replace(known, offsets=of_labels(laid))
+            if all(map(one.is_far_from, tried)):
+                tried.append(one.offsets)
     return tried

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
@@ -20,8 +20,9 @@ from .._data.scaling import ModalityScaler, Scale
 from .._data.validation import Modalities
 from .._grid import NodeGrid, n_effects
 from .._parameter_objects import Context
-from .alignment import MAX_SETTINGS_LAID, Design, Points, align, rivals, spread_of
+from .alignment import align, rivals
 from .fitted import FittedContexts
+from .points import Design, Points, spread_of
 
 #: Rows that the mixture is fitted to, of each label at least so many, and its components at most.
 MAX_ROWS, LEAST_ROWS, MAX_COMPONENTS = 4000, 100, 64
@@ -249,7 +250,7 @@ def _points(
     unit = max(float(values.std(axis=0).max()), np.finfo(float).tiny)
     moved = np.concatenate(moves, axis=1) / unit
     return Points(
-        **vars(design),
+        **{of.name: getattr(design, of.name) for of in fields(design)},
         values=values / unit + (design.labels @ moved)[design.settings],
         is_free=np.array(is_free),
         spread=spread_of(moved),
@@ -271,9 +272,7 @@ def _clusters(
     n_components = min(NodeGrid(tuple(node_sizes)).n_cells, MAX_COMPONENTS, max(2, len(rows) // 10))
     part = points.take(rows)
     found = align(part, n_components)
-    asks = len(points.sizes) == 1 and n_settings <= MAX_SETTINGS_LAID
-    doubtful = rivals(part, found) if asks else []
-    return found.responsibilities(points)[0], used, doubtful
+    return found.responsibilities(points)[0], used, rivals(part, found)
 
 
 def _some_rows(rows: np.ndarray, settings: np.ndarray) -> np.ndarray:

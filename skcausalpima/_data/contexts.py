@@ -129,7 +129,16 @@ def _entries(value: Any, name: str) -> list:
     value = getattr(value, "values", value) if hasattr(value, "dims") else value
     if isinstance(value, np.ndarray) and value.dtype.kind == "M":
         value = value.astype("datetime64[us]")
-    return list(value.tolist() if hasattr(value, "tolist") else value)
+    if hasattr(value, "tolist"):
+        return list(value.tolist())
+    return [_plain(entry) for entry in value]
+
+
+def _plain(entry: Unchecked) -> Any:
+    """Return a label as it is in a list that NumPy makes of an array."""
+    if isinstance(entry, np.datetime64):
+        entry = entry.astype("datetime64[us]")
+    return entry.item() if isinstance(entry, np.generic) else entry
 
 
 def _sorted_labels(entries: Sequence, name: str) -> list:

@@ -17,9 +17,10 @@ from scipy.stats import binomtest
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import randomized_svd
 
-from .._contexts.alignment import Alignment, alone, components_of, laid_ends
+from .._contexts.alignment import Alignment, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
+from .._contexts.points import alone
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
@@ -48,8 +49,9 @@ SMALL = 0.05
 #: Where more samples are in no known cell, clusters of these may be taken for known ones.
 MOST_UNKNOWN = 0.25
 
-#: An offset does as well as another if its log-likelihood is smaller by so many nats at most.
-AS_WELL = 6.0
+#: An offset does as well as another if its log-likelihood is smaller by so many nats at most, and
+#: by so many for each sample: components are not known better.
+AS_WELL, AS_WELL_EACH = 5.0, 0.05
 
 #: Fewer samples of a label tell little of its offset.
 FEW_SAMPLES = 30
@@ -150,7 +152,7 @@ def _learned(
     ends.sort(key=lambda end: end.log_weights[0, -1] > np.log(0.5))
     gamma = ends[0].responsibilities(points)[0][:-1]
     weights = np.maximum(gamma.sum(axis=0), np.finfo(float).tiny)
-    known, moves, told.standard_errors = weights.sum(), {}, {}
+    known, moves, told.standard_errors = max(1.0, weights.sum()), {}, {}
     for m, (modality, table) in enumerate(zip(part.names, tables, strict=True)):
         if modality not in contexts.offsets:
             continue
@@ -223,7 +225,8 @@ def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
     if n_samples < FEW_SAMPLES:
         doubts.append(f"{n_samples} samples tell little of an offset")
     rivals = [end for end in ends[1:] if end.is_far_from(best.offsets)]
-    if any((best.objective - end.objective) * n_samples < AS_WELL for end in rivals):
+    leads = [best.objective - end.objective - AS_WELL_EACH for end in rivals]
+    if any(lead * n_samples < AS_WELL for lead in leads):
         doubts.append("another offset explains them as well, with other cells")
     return doubts
 
@@ -231,7 +234,8 @@ def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
 def _warn(told: SimpleNamespace, doubts: list[str]) -> None:
     """Warn of doubts, and of many samples in no known cell."""
     if told.unknown > MOST_UNKNOWN:
-        doubts = [*doubts, f"{100 * told.unknown:.0f} % of them are in no known cell"]
+        share = f"{100 * told.unknown:.0f} % of them are in no known cell"
+        doubts = [*doubts, f"{share} (other kinds of samples, another unit, or more noise?)"]
     if doubts:
         warn_caller(
             f"The label {told.label!r} of the context {told.context!r} is known in doubt: "

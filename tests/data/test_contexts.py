@@ -66,6 +66,23 @@ def test_labels_may_be_of_any_hashable_kind(labels):
     np.testing.assert_array_equal(again.codes, found.codes)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([True, False] * 3),
+        np.array([1, 2] * 3, dtype=np.int8),
+        np.array(["2026-01-02", "2026-01-01"] * 3, dtype="datetime64[D]"),
+    ],
+)
+def test_labels_of_numpy_in_a_list_are_those_of_its_arrays(labels):
+    found = read_contexts({"site": labels}, 6)
+    in_list = read_contexts({"site": list(labels)}, 6)
+    assert in_list.labels["site"].dtype == found.labels["site"].dtype
+    assert list(map(type, in_list.labels["site"])) == list(map(type, found.labels["site"]))
+    again = read_contexts({"site": list(labels[:2])}, 2, found.labels)
+    np.testing.assert_array_equal(again.codes, found.codes[:, :2])
+
+
 def test_labels_may_be_missing_after_fit():
     known = {"site": np.array(["a", "b"])}
     found = read_contexts({"site": ["b", None, np.nan, "a"]}, 4, known)

@@ -107,6 +107,22 @@ def test_a_few_samples_warn(fitted):
         est.adapt(measured("C", 12, seed=5)[0])
 
 
+@pytest.mark.parametrize("n_samples", [60, 400])
+def test_samples_that_lack_an_outcome_may_be_of_the_other_one(fitted, n_samples):
+    """A label under which all samples are of one kind has as many offsets as there are kinds."""
+    est, _ = fitted
+    new, _ = measured("C", n_samples, share=1.0, seed=9)
+    with pytest.warns(ContextWarning, match="another offset explains them as well"):
+        est.adapt(new)
+
+
+def test_another_unit_is_asked_for(fitted):
+    est, _ = fitted
+    new, _ = measured("C", 60, seed=9)
+    with pytest.warns(ContextWarning, match="100 % of them are in no known cell .*another unit"):
+        est.adapt(new | {"table": 100.0 * new["table"]})
+
+
 def test_words_beside_numbers_do_not_hinder(quick):
     """Elements of words depend on each other: they say nothing in some directions."""
     rng = np.random.default_rng(0)
