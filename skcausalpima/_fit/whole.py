@@ -22,6 +22,7 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import settled_sample
+from .._initialization.latent_dimension import needed_dimension
 from .._initialization.linearity import linear_modalities
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
@@ -183,6 +184,10 @@ def fit_anew(
             check_same_fit(stopped, known_by())
             seeds = stopped.seeds
         setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
+        if params.latent_dim is None and params.init.method == "arranged":
+            dimension = needed_dimension(setup.spec, initial, seeds[0])
+            setup = replace(setup, spec=replace(setup.spec, latent_dim=dimension))
+            setup = with_total(setup, params.mixture.shrinkage, samples.core_total)
         linear = linear_modalities(setup.spec, initial)
         setup = replace(setup, spec=replace(setup.spec, linear_modalities=linear))
         of_run = partial(_attributes, read, setup, samples, data, given, None)

@@ -1,0 +1,126 @@
+"""How many latent dimensions tables of some columns need, as far as clusterings tell.
+
+The latent space has some dimensions more than nodes ask for, and begins as the first principal
+scores. Where columns vary together within clusters, these may hold little of what tells clusters
+apart. Then the latent space has a dimension for each score that clusters are looked for in.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from .._model.spec import ModelSpec
+from .initial_sample import InitialSample
+
+#: Columns at most; samples for each score, at least; and clusters at most.
+MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 100, 10, 64
+
+#: Values that columns and scores have at least, where those count as one that lie so near to each
+#: other, in standard deviations: fewer would be clusters of their own, as of zeros and ones.
+LEAST_VALUES, NEAR = 20, 0.02
+
+#: Rows that are looked at, and starts of each mixture.
+MAX_ROWS, N_STARTS = 1000, 10
+
+#: All scores must speak so many times more for clusters than the first ones do, and so many nats.
+TIMES, CLEARLY = 1.25, 5.0
+
+
+def needed_dimension(spec: ModelSpec, initial: InitialSample, seed: int) -> int:
+    """Return the dimension of a latent space that holds what tells clusters apart.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What is built, with a dimension that follows from nodes and number of samples alone.
+    initial : InitialSample
+        The samples that clusters are found on.
+    seed : int
+        Seed of the mixtures.
+
+    Returns
+    -------
+    int
+        That dimension, or the number of principal scores: where all modalities are tables of
+        numbers, and clusters are clearly more probable in all scores than in the first ones.
+    """
+    n_clusters, scores = math.prod(spec.node_sizes), initial.scores
+    is_few = sum(map(math.prod, spec.shapes)) <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
+    has_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
+    if scores is None or has_more or not is_few or any(len(shape) > 1 for shape in spec.shapes):
+        return spec.latent_dim
+    points = scores.scaled[:, scores.whitened.any(axis=0)]
+    columns = np.concatenate([array.cpu().numpy() for array in initial.data.arrays], axis=1)
+    if initial.data.observed is not None:
+        is_whole = initial.data.observed.all(dim=0).cpu().numpy()
+        points, columns = points[is_whole], columns[is_whole]
+    rows = np.unique(np.linspace(0, len(points) - 1, MAX_ROWS).astype(int))
+    points, columns = points[rows], columns[rows]
+    n_rows, n_scores = points.shape
+    if n_scores <= spec.latent_dim or n_rows < SAMPLES_PER_SCORE * n_scores:
+        return spec.latent_dim
+    if _has_levels(columns) or _has_levels(points):
+        return spec.latent_dim
+    parts = points[:, : spec.latent_dim], points
+    first, of_all = (evidence_of_clusters(part, n_clusters, seed) for part in parts)
+    return n_scores if of_all > max(first, TIMES * first) + CLEARLY else spec.latent_dim
+
+
+def _has_levels(table: np.ndarray) -> bool:
+    """Return whether a column that varies has few values."""
+    deviations = table.std(axis=0)
+    near = np.round(table[:, deviations > 0] / (NEAR * deviations[deviations > 0]))
+    return any(len(np.unique(column)) < LEAST_VALUES for column in near.T)
+
+
+def evidence_of_clusters(points: np.ndarray, n_clusters: int, seed: int) -> float:
+    r"""Return by how many nats clusters are more probable than one Gaussian.
+
+    The clusters are a mixture with one covariance matrix. Evidence is approximated by BIC: it has
+    :math:`(K - 1) (d + 1)` parameters more. Directions that are left out count as independent of
+    the clusters, so that evidences of different directions compare (as in [1]_).
+
+    .. [1] A. E. Raftery and N. Dean, "Variable selection for model-based clustering", Journal of
+       the American Statistical Association 101, 2006.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, n_directions)
+        Principal scores.
+    n_clusters : int
+        K.
+    seed : int
+        Seed of the mixture.
+
+    Returns
+    -------
+    float
+        Of all samples together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._initialization.latent_dimension import evidence_of_clusters
+    >>> x = np.random.RandomState(0).normal(size=(200, 1))
+    >>> evidence_of_clusters(x, 2, seed=0) > 0
+    False
+    >>> x[:100] += 10.0
+    >>> evidence_of_clusters(x, 2, seed=0) > 100
+    True
+    """
+    n_samples, n_directions = points.shape
+    points = points / points.std(axis=0).max()  # what is added to covariances has a unit
+    one = GaussianMixture(1).fit(points)
+    several = GaussianMixture(
+        n_clusters, covariance_type="tied", n_init=N_STARTS, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        gain = several.fit(points).score(points) - one.score(points)
+    n_more = (n_clusters - 1) * (n_directions + 1)
+    return float(n_samples * gain - 0.5 * n_more * math.log(n_samples))

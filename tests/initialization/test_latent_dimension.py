@@ -1,0 +1,111 @@
+"""Tests of the dimension that tables of some columns need."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from scipy.stats import multivariate_normal
+
+from skcausalpima import CausalPIMA
+from skcausalpima._initialization.latent_dimension import evidence_of_clusters, needed_dimension
+
+N_SAMPLES, N_COLUMNS = 300, 10
+
+
+def correlated(seed, strength=1.5, distance=6.0):
+    """Draw three clusters whose columns vary together within them."""
+    rng = np.random.RandomState(seed)
+    mixing = np.eye(N_COLUMNS) + strength * rng.normal(size=(N_COLUMNS, N_COLUMNS)) / 10**0.5
+    labels, means = rng.randint(3, size=N_SAMPLES), rng.normal(size=(3, N_COLUMNS))
+    apart = min(np.linalg.norm(means[i] - means[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+    x = rng.normal(size=(N_SAMPLES, N_COLUMNS)) @ mixing + distance * (means / apart)[labels]
+    return x - x.mean(axis=0), labels
+
+
+def asked(x, observed=None, **spec):
+    """Return the dimension of a table, of which three are planned."""
+    left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5)
+    arrays = [torch.as_tensor(part) for part in np.split(x, 2, axis=1)]
+    shapes = tuple(tuple(part.shape[1:]) for part in arrays)
+    of_two = {"shapes": shapes, "layouts": (None, None), "views": (None, None)}
+    of_two |= {"experts": [None, None], "node_sizes": (3,), "latent_dim": 3}
+    data = SimpleNamespace(arrays=arrays, observed=observed)
+    initial = SimpleNamespace(scores=scores, data=data)
+    return needed_dimension(SimpleNamespace(**(of_two | spec)), initial, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_columns_that_vary_together_have_a_dimension_each(seed):
+    assert asked(correlated(seed)[0]) == N_COLUMNS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_first_scores_show_clusters_the_plan_stays(seed):
+    assert asked(correlated(seed, strength=0.0, distance=8.0)[0]) == 3
+    assert asked(np.random.RandomState(seed).normal(size=(N_SAMPLES, N_COLUMNS))) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"layouts": (None, (("gaussian", 1),))},
+        {"views": ("edges", None)},
+        {"experts": [None, object()]},
+        {"shapes": ((5, 1), (5,))},
+        {"shapes": ((5,), (96,))},
+        {"node_sizes": (3, 5, 5)},
+        {"latent_dim": 11},
+    ],
+)
+def test_only_tables_of_numbers_are_asked(other):
+    assert asked(correlated(0)[0], **other) == other.get("latent_dim", 3)
+
+
+def test_samples_must_be_many_and_whole():
+    x, _ = correlated(0)
+    assert asked(x[: 10 * N_COLUMNS - 1]) == 3
+    observed = torch.ones(2, N_SAMPLES, dtype=torch.bool)
+    assert asked(x, observed) == N_COLUMNS
+    observed[1, 10 * N_COLUMNS - 1 :] = False
+    assert asked(x, observed) == 3
+
+
+def test_levels_are_no_clusters():
+    """Clusters of zeros and ones, or of what rounding leaves of a sum, would beat all others."""
+    x, _ = correlated(0)
+    x[:, 3] = x[:, 3] > 0
+    assert asked(x) == 3
+    rounded, _ = correlated(0)
+    rounded[:, 0] = np.round(rounded[:, 1:].sum(axis=1), 1) - rounded[:, 1:].sum(axis=1).round(2)
+    rounded[:, 0] = rounded[:, 0].round(2)
+    assert asked(rounded) == 3
+
+
+def test_evidence_is_that_of_densities_less_parameters():
+    """Two clusters that are apart: the mixture's maximum is known to what overlaps."""
+    rng = np.random.RandomState(0)
+    labels = np.repeat([0, 1], [60, 140])
+    x = rng.normal(size=(200, 2)) + np.outer(labels, [20.0, 0.0])
+    means = np.array([x[labels == k].mean(axis=0) for k in (0, 1)])
+    within = (x - means[labels]).T @ (x - means[labels]) / 200
+    one = multivariate_normal(x.mean(axis=0), np.cov(x.T, bias=True)).logpdf(x).sum()
+    two = np.log([0.3, 0.7])[labels].sum()
+    two += sum(
+        multivariate_normal(m, within).logpdf(x[labels == k]).sum() for k, m in enumerate(means)
+    )
+    expected = two - one - 1.5 * np.log(200)
+    assert_allclose(evidence_of_clusters(x, 2, seed=0), expected, atol=0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_fits_find_clusters_that_first_scores_do_not_show(seed):
+    x, labels = correlated(seed)
+    est = CausalPIMA(3, random_state=seed).fit(x)
+    assert est.latent_dim_ == N_COLUMNS
+    counts = np.zeros((3, 3))
+    np.add.at(counts, (labels, est.labels_), 1)
+    assert counts.max(axis=1).sum() > 0.97 * N_SAMPLES
