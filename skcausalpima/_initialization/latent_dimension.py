@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from .._clustering.gaps import find_gaps
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
 
@@ -29,6 +30,10 @@ MAX_ROWS, N_STARTS = 1000, 10
 
 #: All scores must speak so many times more for clusters than the first ones do, and so many nats.
 TIMES, CLEARLY = 1.25, 5.0
+
+#: Density between clusters, relative to that around their means: that of Gaussians four standard
+#: deviations apart.
+GAP = 0.4
 
 
 def needed_dimension(spec: ModelSpec, initial: InitialSample, seed: int) -> int:
@@ -67,8 +72,12 @@ def needed_dimension(spec: ModelSpec, initial: InitialSample, seed: int) -> int:
     if _has_levels(columns) or _has_levels(points):
         return spec.latent_dim
     parts = points[:, : spec.latent_dim], points
-    first, of_all = (evidence_of_clusters(part, n_clusters, seed) for part in parts)
-    return n_scores if of_all > max(first, TIMES * first) + CLEARLY else spec.latent_dim
+    (first, _), (of_all, labels) = (evidence_of_clusters(of, n_clusters, seed) for of in parts)
+    speaks_for_all = of_all > max(first, TIMES * first) + CLEARLY
+    # tails of skewed columns are no clusters: there is no gap before them
+    if speaks_for_all and find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0] < GAP:
+        return n_scores
+    return spec.latent_dim
 
 
 def _has_levels(table: np.ndarray) -> bool:
@@ -78,8 +87,10 @@ def _has_levels(table: np.ndarray) -> bool:
     return any(len(np.unique(column)) < LEAST_VALUES for column in near.T)
 
 
-def evidence_of_clusters(points: np.ndarray, n_clusters: int, seed: int) -> float:
-    r"""Return by how many nats clusters are more probable than one Gaussian.
+def evidence_of_clusters(
+    points: np.ndarray, n_clusters: int, seed: int
+) -> tuple[float, np.ndarray]:
+    r"""Return by how many nats clusters are more probable than one Gaussian, and the clusters.
 
     The clusters are a mixture with one covariance matrix. Evidence is approximated by BIC: it has
     :math:`(K - 1) (d + 1)` parameters more. Directions that are left out count as independent of
@@ -99,18 +110,20 @@ def evidence_of_clusters(points: np.ndarray, n_clusters: int, seed: int) -> floa
 
     Returns
     -------
-    float
+    evidence : float
         Of all samples together.
+    labels : ndarray of int of shape (n_samples,)
+        Their clusters.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skcausalpima._initialization.latent_dimension import evidence_of_clusters
     >>> x = np.random.RandomState(0).normal(size=(200, 1))
-    >>> evidence_of_clusters(x, 2, seed=0) > 0
+    >>> evidence_of_clusters(x, 2, seed=0)[0] > 0
     False
     >>> x[:100] += 10.0
-    >>> evidence_of_clusters(x, 2, seed=0) > 100
+    >>> evidence_of_clusters(x, 2, seed=0)[0] > 100
     True
     """
     n_samples, n_directions = points.shape
@@ -121,6 +134,7 @@ def evidence_of_clusters(points: np.ndarray, n_clusters: int, seed: int) -> floa
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        gain = several.fit(points).score(points) - one.score(points)
+        labels = several.fit_predict(points)
+    gain = several.score(points) - one.score(points)
     n_more = (n_clusters - 1) * (n_directions + 1)
-    return float(n_samples * gain - 0.5 * n_more * math.log(n_samples))
+    return float(n_samples * gain - 0.5 * n_more * math.log(n_samples)), labels

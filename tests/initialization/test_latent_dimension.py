@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
+from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
 from skcausalpima._initialization.latent_dimension import evidence_of_clusters, needed_dimension
@@ -84,6 +85,12 @@ def test_levels_are_no_clusters():
     assert asked(rounded) == 3
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_tails_are_no_clusters(seed):
+    """They are more probable than one Gaussian, in all scores most of all."""
+    assert asked(np.exp(np.random.RandomState(seed).normal(size=(500, N_COLUMNS)))) == 3
+
+
 def test_evidence_is_that_of_densities_less_parameters():
     """Two clusters that are apart: the mixture's maximum is known to what overlaps."""
     rng = np.random.RandomState(0)
@@ -97,7 +104,9 @@ def test_evidence_is_that_of_densities_less_parameters():
         multivariate_normal(m, within).logpdf(x[labels == k]).sum() for k, m in enumerate(means)
     )
     expected = two - one - 1.5 * np.log(200)
-    assert_allclose(evidence_of_clusters(x, 2, seed=0), expected, atol=0.5)
+    found, clusters = evidence_of_clusters(x, 2, seed=0)
+    assert_allclose(found, expected, atol=0.5)
+    assert adjusted_rand_score(labels, clusters) == 1.0
 
 
 @pytest.mark.slow
