@@ -29,7 +29,7 @@ LEAST_VALUES, NEAR = 20, 0.02
 MAX_ROWS, N_STARTS = 1000, 10
 
 #: All scores must speak so many times more for clusters than the first ones do, and so many nats.
-TIMES, CLEARLY = 1.25, 5.0
+TIMES, CLEARLY = 1.1, 5.0
 
 #: Density between clusters, relative to that around their means: that of Gaussians four standard
 #: deviations apart.
