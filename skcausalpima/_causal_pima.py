@@ -104,8 +104,8 @@ class CausalPIMA(
         Dimension of the latent space. None means one per outcome beyond each node's first,
         ``max(2, sum(size - 1))``, and more where there are enough features and samples: three more
         for grids of several nodes (250 samples for each dimension), six in all for a single node
-        (20 samples for each), unless ``init`` is "paper". Tables whose columns vary together within
-        cells may need more (at most 20): that is seen in the samples.
+        (20 samples for each), unless ``init`` is "paper". Where columns of tables (20 in all, at
+        most) vary together within cells, it is the number of columns: that is seen in the samples.
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a

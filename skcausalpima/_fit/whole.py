@@ -185,7 +185,7 @@ def fit_anew(
             seeds = stopped.seeds
         setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
         if params.latent_dim is None and params.init.method == "arranged":
-            dimension = needed_dimension(setup.spec, initial, seeds[0])
+            dimension = needed_dimension(setup.spec, samples.modalities, initial, seeds[0])
             setup = replace(setup, spec=replace(setup.spec, latent_dim=dimension))
             setup = with_total(setup, params.mixture.shrinkage, samples.core_total)
         linear = linear_modalities(setup.spec, initial)

@@ -1,8 +1,8 @@
-"""How many latent dimensions tables of some columns need, as far as clusterings tell.
+"""How many latent dimensions tables of a few columns need, as far as clusterings tell.
 
 The latent space has some dimensions more than nodes ask for, and begins as the first principal
 scores. Where columns vary together within clusters, these may hold little of what tells clusters
-apart. Then the latent space has a dimension for each score that clusters are looked for in.
+apart. Then the latent space has as many dimensions as there are columns.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
+from .._data.units import is_table
+from .._data.validation import Modalities
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
 
 #: Columns at most; samples for each score, at least; and clusters at most.
-MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 100, 10, 64
+MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 20, 10, 64
 
 #: Values that columns and scores have at least, where those count as one that lie so near to each
 #: other, in standard deviations: fewer would be clusters of their own, as of zeros and ones.
@@ -36,13 +38,17 @@ TIMES, CLEARLY = 1.1, 5.0
 GAP = 0.4
 
 
-def needed_dimension(spec: ModelSpec, initial: InitialSample, seed: int) -> int:
+def needed_dimension(
+    spec: ModelSpec, modalities: Modalities, initial: InitialSample, seed: int
+) -> int:
     """Return the dimension of a latent space that holds what tells clusters apart.
 
     Parameters
     ----------
     spec : ModelSpec
         What is built, with a dimension that follows from nodes and number of samples alone.
+    modalities : Modalities
+        The data.
     initial : InitialSample
         The samples that clusters are found on.
     seed : int
@@ -57,8 +63,10 @@ def needed_dimension(spec: ModelSpec, initial: InitialSample, seed: int) -> int:
     n_clusters, scores = math.prod(spec.node_sizes), initial.scores
     is_few = sum(map(math.prod, spec.shapes)) <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
     has_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
-    if scores is None or has_more or not is_few or any(len(shape) > 1 for shape in spec.shapes):
+    if scores is None or has_more or not is_few:
         return spec.latent_dim
+    if not all(is_table(modalities, m) for m in range(len(spec.shapes))):
+        return spec.latent_dim  # what curves have in common is much, and little of it noise
     points = scores.scaled[:, scores.whitened.any(axis=0)]
     columns = np.concatenate([array.cpu().numpy() for array in initial.data.arrays], axis=1)
     if initial.data.observed is not None:

@@ -25,17 +25,24 @@ def correlated(seed, strength=1.5, distance=6.0):
     return x - x.mean(axis=0), labels
 
 
-def asked(x, observed=None, **spec):
-    """Return the dimension of a table, of which three are planned."""
+def asked(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
+    """Return the dimension of two tables, the first of this width, for which three are planned."""
     left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5)
-    arrays = [torch.as_tensor(part) for part in np.split(x, 2, axis=1)]
-    shapes = tuple(tuple(part.shape[1:]) for part in arrays)
-    of_two = {"shapes": shapes, "layouts": (None, None), "views": (None, None)}
-    of_two |= {"experts": [None, None], "node_sizes": (3,), "latent_dim": 3}
-    data = SimpleNamespace(arrays=arrays, observed=observed)
-    initial = SimpleNamespace(scores=scores, data=data)
-    return needed_dimension(SimpleNamespace(**(of_two | spec)), initial, seed=0)
+    arrays = np.split(x, [width], axis=1)
+    shape = arrays[0].shape[1:] if shape is None else shape
+    of_two = {"shapes": (shape, arrays[1].shape[1:]), "layouts": (None, None)}
+    of_two |= {"views": (None, None), "experts": [None, None], "node_sizes": (3,), "latent_dim": 3}
+    data = SimpleNamespace(arrays=list(map(torch.as_tensor, arrays)), observed=observed)
+    modalities = SimpleNamespace(
+        shapes=of_two["shapes"],
+        arrays=arrays,
+        observed=np.ones((2, len(x)), dtype=bool),
+        elements=None,
+        ranks=SimpleNamespace(first=lambda value: value),
+    )
+    given = SimpleNamespace(**(of_two | spec)), modalities
+    return needed_dimension(*given, SimpleNamespace(scores=scores, data=data), seed=0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -55,14 +62,27 @@ def test_where_first_scores_show_clusters_the_plan_stays(seed):
         {"layouts": (None, (("gaussian", 1),))},
         {"views": ("edges", None)},
         {"experts": [None, object()]},
-        {"shapes": ((5, 1), (5,))},
-        {"shapes": ((5,), (96,))},
+        {"shape": (5, 1)},
+        {"shape": (16,)},
         {"node_sizes": (3, 5, 5)},
         {"latent_dim": 11},
     ],
 )
 def test_only_tables_of_numbers_are_asked(other):
     assert asked(correlated(0)[0], **other) == other.get("latent_dim", 3)
+
+
+def test_curves_are_not_asked():
+    """What neighbours have in common is much, and no noise."""
+    rng = np.random.RandomState(0)
+    labels, t = rng.randint(2, size=N_SAMPLES), np.linspace(0.0, 1.0, 16)
+    x = np.empty((N_SAMPLES, 20))
+    x[:, :4] = 0.1 * rng.normal(size=(N_SAMPLES, 4)) + labels[:, None]
+    bends = rng.normal(size=(N_SAMPLES, 6)) @ np.cos(np.pi * np.outer(np.arange(6), t))
+    x[:, 4:] = 0.3 * bends + 0.1 * rng.normal(size=(N_SAMPLES, 16))
+    shuffled = np.concatenate([x[:, :4], x[:, 4 + rng.permutation(16)]], axis=1)
+    assert asked(shuffled, width=4, node_sizes=(2,)) == 20
+    assert asked(x, width=4, node_sizes=(2,)) == 3
 
 
 def test_samples_must_be_many_and_whole():
