@@ -8,7 +8,7 @@ matrix, and of k-means, both on standardised columns.
 
     python benchmarks/correlated.py --seeds 0-4
 
-Run with OMP_NUM_THREADS=1; about eight minutes.
+Run with OMP_NUM_THREADS=1; about ten minutes.
 """
 
 from __future__ import annotations
