@@ -35,11 +35,13 @@ def pytest_collection_finish():
     gc.freeze()  # modules and tests stay until the end: no pass of the collector looks at them
 
 
-#: What fits of the default suite repeat less often than users' fits, since little but their time
-#: depends on it: short runs after an alarm (of noise they take as long as two more fits: slow tests
-#: have none, either), and starts of the mixtures that a fit begins from or compares itself with.
-REPETITIONS = {
-    "_fit.restarts.MAX_SAMPLES": 0,
+#: Short runs that follow an alarm are left out of all tests: of noise they take as long as two more
+#: fits, and change nothing but what is said of stability.
+NO_SHORT_RUNS = {"_fit.restarts.MAX_SAMPLES": 0}
+
+#: Starts of the mixtures that a fit begins from, or compares itself with, of which fits of the
+#: default suite have fewer than users' fits: little but their time depends on it.
+FEW_STARTS = {
     "_fit.stability.N_PLAIN": 3,
     "_initialization.mixture.KMEANS_RUNS": 4,
     "_initialization.column_noise.N_STARTS": 1,
@@ -50,7 +52,7 @@ REPETITIONS = {
 def few_repetitions(request):
     """Repeat less in all tests; ``all_repetitions`` brings back what users' fits have."""
     is_default = "not slow" in request.config.option.markexpr
-    numbers = dict(list(REPETITIONS.items())[: None if is_default else 1])
+    numbers = NO_SHORT_RUNS | (FEW_STARTS if is_default else {})
     package = importlib.import_module("skcausalpima")
     of_users = {place: operator.attrgetter(place)(package) for place in numbers}
     with pytest.MonkeyPatch.context() as patch:
