@@ -68,16 +68,16 @@ def needed_dimension(
     if not all(is_table(modalities, m) for m in range(len(spec.shapes))):
         return spec.latent_dim  # what curves have in common is much, and little of it noise
     points = scores.scaled[:, scores.whitened.any(axis=0)]
-    columns = np.concatenate([array.cpu().numpy() for array in initial.data.arrays], axis=1)
+    rows = np.arange(len(points))
     if initial.data.observed is not None:
-        is_whole = initial.data.observed.all(dim=0).cpu().numpy()
-        points, columns = points[is_whole], columns[is_whole]
-    rows = np.unique(np.linspace(0, len(points) - 1, MAX_ROWS).astype(int))
-    points, columns = points[rows], columns[rows]
+        rows = np.flatnonzero(initial.data.observed.all(dim=0).cpu().numpy())
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
+    points = points[rows]
     n_rows, n_scores = points.shape
     if n_scores <= spec.latent_dim or n_rows < SAMPLES_PER_SCORE * n_scores:
         return spec.latent_dim
-    if _has_levels(columns) or _has_levels(points):
+    columns = [array[rows].cpu().numpy() for array in initial.data.arrays]
+    if any(map(_has_levels, [points, *columns])):
         return spec.latent_dim
     parts = points[:, : spec.latent_dim], points
     (first, _), (of_all, labels) = (evidence_of_clusters(of, n_clusters, seed) for of in parts)
