@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from .._clustering.candidates import (
@@ -55,6 +56,7 @@ from .mixture import (
     iterate_mixture,
     iterate_posteriors,
     kmeans_starts,
+    match_components,
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
@@ -151,26 +153,28 @@ def initialize_clusters(
     points, iterate = _latent_points(model, data, allowed)
     check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
+    report, agreement = None, 0.0
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
+        agreement = report.agreement[report.chosen]
+    elif scores is not None and scores.columns is not None:
+        fit, first, agreement = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
     else:
-        if scores is not None and scores.columns is not None:
-            fit = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
-        else:
-            spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
-            starts = kmeans_starts(spaces, n_cells, rng)
-            fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
-        first, report = fit.responsibilities, None
+        spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
+        starts = kmeans_starts(spaces, n_cells, rng)
+        fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
+        first = fit.responsibilities
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
     initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
-    seen = report if setup.training.schedule.holds_start else None
+    if not setup.training.schedule.holds_start:
+        agreement = 0.0
     return InitialClusters(
         candidates=report,
         responsibilities=gamma,
-        start=starting_cells(first.to(data.device), rows, seen, initial.places),
+        start=starting_cells(first.to(data.device), rows, agreement, initial.places),
         rivals=fit.rivals,
     )
 
@@ -182,16 +186,25 @@ def _of_classes(
     iterate: Iterate,
     allowed: Tensor | None,
     rng: np.random.RandomState,
-) -> MixtureFit:
+) -> tuple[MixtureFit, Tensor, float]:
     """Return the mixture that begins as the likeliest latent classes of a table.
 
     What Gaussian potentials say of words, before any training, does not tell good starts from bad.
+    Where numbers vary together they tell less than the classes, which are returned, too, and how
+    far the two likeliest agree.
     """
     columns = cast(IndependentColumns, scores.columns)
     found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
     labels = [of.labels for of in found]
-    fit = initialize_mixture(iterate, labels[:1], n_cells, setup.training.mixture, allowed)
-    return replace(fit, rivals=labels[1 : 1 + N_RIVALS])
+    gamma = torch.as_tensor(found[0].responsibilities.T, dtype=torch.float64)
+    gamma = match_components(gamma, allowed)
+    if columns.together:
+        fit = iterate(gamma, setup.training.mixture, 1)
+        agreement = adjusted_rand_score(*labels[:2])
+    else:
+        fit = initialize_mixture(iterate, labels[:1], n_cells, setup.training.mixture, allowed)
+        gamma, agreement = fit.responsibilities, 0.0
+    return replace(fit, rivals=labels[1 : 1 + N_RIVALS]), gamma, agreement
 
 
 @torch.no_grad()

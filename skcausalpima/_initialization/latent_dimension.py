@@ -61,6 +61,9 @@ def needed_dimension(
         numbers, and clusters are clearly more probable in all scores than in the first ones.
     """
     n_clusters, scores = math.prod(spec.node_sizes), initial.scores
+    if scores is not None and scores.columns is not None and scores.columns.together:
+        n_numbers = scores.columns.numbers.shape[1]
+        return min(int(scores.whitened.any(axis=0).sum()), spec.latent_dim + n_numbers)
     is_few = sum(map(math.prod, spec.shapes)) <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
     has_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
     if scores is None or has_more or not is_few:

@@ -7,6 +7,7 @@ itself more is chosen, if it does so clearly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from .._clustering.candidates import (
     node_labels,
 )
 from .._clustering.clusters import Clustering
-from .._clustering.latent_classes import IndependentColumns
+from .._clustering.latent_classes import IndependentColumns, settled
 from .._clustering.matching import tolerated_share
 from .._clustering.rivals import NEAR_TIE, agreement_with_others
 from .._data.samples import NodeKnowledge
@@ -116,7 +117,9 @@ class Sides:
     @cached_property
     def columns(self) -> IndependentColumns | None:
         """Columns as latent classes see them; None where these are of no use."""
-        return independent_columns(self.setup.spec.layouts, self.setup.units, self.data)
+        spec = self.setup.spec
+        columns = independent_columns(spec.layouts, self.setup.units, self.data)
+        return columns and settled(columns, math.prod(spec.node_sizes), self.seed)
 
     def scores(self, side: Side) -> PrincipalScores:
         """Return the principal scores of the samples as a side sees them."""
