@@ -26,6 +26,7 @@ _START = 0.7  # share of one sample in what a class begins with, beside all samp
 _SAME = 1e-6  # numbers that differ by less, in their standard deviations, are the same
 _ROWS_PER_NUMBER = 10  # samples for each number, at least, where numbers may vary together
 _MAX_NUMBERS, _MAX_CLASSES = 20, 64  # of these, at most
+_MAX_MISSING = 0.1  # share of the numbers that may be filled in
 _N_STARTS = 10  # that tell whether they do
 
 
@@ -41,6 +42,8 @@ class IndependentColumns:
         The first outcome of each discrete column.
     numbers : ndarray of shape (n_samples, n_numbers)
         NaN where they are missing.
+    filled : ndarray of shape (n_samples, n_numbers), default=None
+        Numbers with something likely in the place of what is missing.
     together : bool, default=False
         Whether numbers, none of which is missing, vary together in a class.
     """
@@ -48,11 +51,13 @@ class IndependentColumns:
     indicators: np.ndarray
     first: np.ndarray
     numbers: np.ndarray
+    filled: np.ndarray | None = None
     together: bool = False
 
     def take(self, rows: np.ndarray) -> IndependentColumns:
-        """Return some of the samples."""
-        return replace(self, indicators=self.indicators[rows], numbers=self.numbers[rows])
+        """Return some of the samples, without what was filled in."""
+        indicators, numbers = self.indicators[rows], self.numbers[rows]
+        return replace(self, indicators=indicators, numbers=numbers, filled=None)
 
     def tables(self, sums: np.ndarray) -> np.ndarray:
         """Return sums of indicators, (n_outcomes, n_classes), as probabilities in columns."""
@@ -106,10 +111,10 @@ class IndependentColumns:
 
     @property
     def may_vary_together(self) -> bool:
-        """Whether there are some numbers, none is missing, and samples are many for them."""
+        """Whether there are some numbers, few are missing, and samples are many for them."""
         n_samples, n_numbers = self.numbers.shape
         are_some = 1 < n_numbers <= min(_MAX_NUMBERS, n_samples // _ROWS_PER_NUMBER)
-        return are_some and not np.isnan(self.numbers).any()
+        return are_some and bool(np.isnan(self.numbers).mean() <= _MAX_MISSING)
 
     @cached_property
     def least_variances(self) -> np.ndarray:
@@ -165,11 +170,16 @@ def settled(columns: IndependentColumns, n_classes: int, seed: int) -> Independe
     if not columns.may_vary_together or n_classes > _MAX_CLASSES:
         return columns
     rows = seen_rows(len(columns.numbers), None, np.random.RandomState(seed))
-    both = columns, replace(columns, together=True)
-    ends = [
-        _likeliest(of, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0] for of in both
-    ]
-    return both[int(ends[1][1] > ends[0][1])]
+    if columns.filled is not None:
+        complete = replace(columns, numbers=columns.filled, filled=None)
+    else:
+        complete = columns
+    joint = replace(complete, together=True)
+    apart, together = (
+        _likeliest(of, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0][1]
+        for of in (complete, joint)
+    )
+    return joint if together > apart else columns
 
 
 def _likeliest(

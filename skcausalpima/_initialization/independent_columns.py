@@ -23,7 +23,7 @@ def independent_columns(
     units : sequence of tuple
         Per modality what was taken from it and what it was divided by.
     data : TensorData
-        Scaled samples.
+        Scaled samples, with what a model of low rank says in the place of missing elements.
     """
     tables = [layout for layout in layouts if layout is not None]
     if len(tables) < len(layouts) or all(
@@ -32,6 +32,7 @@ def independent_columns(
         return None
     levels: list[np.ndarray] = []
     numbers: list[np.ndarray] = []
+    filled: list[np.ndarray] = []
     for m, (layout, (centre, factor)) in enumerate(zip(tables, units, strict=True)):
         scaled = data.arrays[m].cpu().numpy().astype(np.float64)
         seen = data.seen(m)
@@ -41,10 +42,12 @@ def independent_columns(
                 of = elements[:, own] if word == "categorical" else between(elements[:, own])
                 levels.append(of * seen[:, own.start, None])
             elif word != DEPTH:
+                filled.append(scaled[:, own])
                 numbers.append(np.where(seen[:, own], scaled[:, own], np.nan))
     sizes = [of.shape[1] for of in levels]
     return IndependentColumns(
         indicators=np.hstack(levels),
         first=np.cumsum([0, *sizes[:-1]]),
         numbers=np.hstack([np.empty((data.n_samples, 0)), *numbers]),
+        filled=np.hstack([np.empty((data.n_samples, 0)), *filled]),
     )

@@ -82,8 +82,8 @@ def schedule(
     batch_size : int
         Rows of one step.
     is_free : bool, default=False
-        Whether clusters are free as a rule, as with one node: components that are free drift the longer
-        they are trained, and need the updates of so many epochs.
+        Whether clusters are free as a rule, as with one node: components that are free drift the
+        longer they are trained, and need the updates of so many epochs.
 
     Returns
     -------

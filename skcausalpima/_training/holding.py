@@ -84,7 +84,7 @@ def starting_cells(
     False
     """
     largest = responsibilities.max(dim=0)
-    held = (largest.values > CLEAR) & (agreement >= AGREED)
+    held = (largest.values > CLEAR) & bool(agreement >= AGREED)
     return StartingCells(cells=largest.indices, held=held, rows=rows, places=places)
 
 
