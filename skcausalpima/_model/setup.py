@@ -25,8 +25,7 @@ from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from .._typing import Unchecked
 from ..functional import covariance_type_named
-from .column_layouts import column_layouts
-from .experts import has_views, resolve_experts, resolve_views
+from .experts import column_layouts, has_views, resolve_experts, resolve_views
 from .networks import named_network, warn_of_channels_first
 from .parameters import (
     check_contexts,

@@ -26,7 +26,7 @@ LAYERS = [
     {"_training"},
     {"_initialization", "_inference"},
     {"_fit", "_node_sizes"},
-    {"inspection", "model_selection", "_context_methods"},
+    {"inspection", "model_selection"},
     {"_causal_pima"},
     {"__init__"},
 ]
