@@ -26,7 +26,7 @@ from ._data.validation import Modalities, write_modalities
 from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel, FoundOfSamples
+from ._inference.fitted_model import FittedModel
 from ._inference.kept_models import model_of, samples_of
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
@@ -49,8 +49,7 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.derived import FITTED, fitted_attributes, is_of_fit
-from ._state.fitted import ExpertTable, FittedState
+from ._state.fitted import FITTED, ExpertTable, FittedState, fitted_attributes, is_of_fit
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
@@ -461,8 +460,8 @@ class CausalPIMA(
     (200, 2)
     """
 
-    _parameter_constraints = PARAMETER_CONSTRAINTS
-    _elsewhere, _objects = ELSEWHERE, OBJECTS
+    _parameter_constraints, _elsewhere, _objects = PARAMETER_CONSTRAINTS, ELSEWHERE, OBJECTS
+    _n_features_out = property(lambda self: self.latent_dim_)  # columns of transform
 
     def __init__(
         self,
@@ -730,11 +729,9 @@ mapping, default=None
         stopped, params = self.__dict__.pop(BEGUN, None), parameters_of(self)
         call = FitCall(X, y, sample_weight, known_nodes, interventions)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
-        if before is not None and before.training is None:
-            before = None
         with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
-            if before is None:
+            if before is None or before.training is None:
                 new.__dict__ = {n: of for n, of in vars(self).items() if not is_of_fit(n)}
                 state = fit_anew(new, params, call, following, stopped)
             else:
@@ -923,7 +920,7 @@ mapping, default=None
                [0. , 1. ],
                [0.5, 0.5]])
         """
-        return self._posterior(X).probabilities
+        return self._fitted_model().posterior(self._read(X)).probabilities
 
     def predict(self, X: Samples) -> np.ndarray:
         """Return the most probable component.
@@ -1170,14 +1167,13 @@ mapping, default=None
         array([[2., 1.],
                [8., 9.]])
         """
-        check_is_fitted(self)
-        points = as_points(X, "X")
+        fitted, points = self._fitted_model(), as_points(X, "X")
         if points.shape[1] != self.latent_dim_:
             raise ValueError(
                 f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "
                 "dimensions."
             )
-        return write_modalities(self, self._fitted_model().decode(points, which="Point"))
+        return write_modalities(self, fitted.decode(points, which="Point"))
 
     def reconstruct(
         self,
@@ -1410,10 +1406,11 @@ mapping, default=None
         >>> parameters["slope"].shape
         (100,)
         """
-        found = self._posterior(X)
+        fitted = self._fitted_model()
+        found = fitted.posterior(self._read(X))
         labels = found.probabilities.argmax(axis=1)
         nodes = dict(node_graph(self.dag_).nodes(data="states"))
-        return self._fitted_model().expert_tables(found.places, labels, nodes)
+        return fitted.expert_tables(found.places, labels, nodes)
 
     def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
@@ -1454,9 +1451,8 @@ mapping, default=None
         >>> (new.mean(axis=1) > 4).astype(int)  # they lie about 0.5 and 8.5
         array([0, 1, 1, 1, 1, 1])
         """
-        check_is_fitted(self)
-        n_samples = check_count(n_samples, "n_samples")
         fitted, rng = self._fitted_model(), check_random_state(self.random_state)
+        n_samples = check_count(n_samples, "n_samples")
         labels, contexts = fitted.draw_components(self.weights_, n_samples, context, rng)
         return write_modalities(self, fitted.draw(labels, rng, contexts), contexts), labels
 
@@ -2102,11 +2098,6 @@ mapping, default=None
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "lower_bound_")
 
-    @property
-    def _n_features_out(self) -> int:
-        """Number of columns of :meth:`transform`."""
-        return self.latent_dim_
-
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
         check_is_fitted(self)
@@ -2116,10 +2107,6 @@ mapping, default=None
         """Return the model of the fit."""
         check_is_fitted(self)
         return model_of(self)
-
-    def _posterior(self, X: Samples) -> FoundOfSamples:
-        """Return what is found of samples."""
-        return self._fitted_model().posterior(self._read(X))
 
     def _become(self, new: Self, state: FittedState) -> None:
         """Take the attributes of another estimator and those of a fit.

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Unchecked
-from .interventions import Interventions, add_known, check_interventions
-from .known_nodes import OutcomeNames, read_outcomes
+from .known_nodes import Interventions, OutcomeNames, add_known, check_interventions, read_outcomes
 from .missing_values import check_elements, complete_enough
 from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows

@@ -11,11 +11,18 @@ import numpy as np
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
 from .column_kinds import ColumnTable, places_of
-from .entries import entries_of
-from .moments import moments_of_observed, unit_of
 from .on_disk import Kept
 from .ranks import Ranks
-from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
+from .selection_keys import entries_of
+from .units import (
+    MAX_DEVIATION,
+    column_labels,
+    effective_columns,
+    has_unlike_units,
+    is_table,
+    moments_of_observed,
+    unit_of,
+)
 from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.

@@ -29,9 +29,9 @@ from .column_kinds import (
     plain,
 )
 from .containers import Form
-from .entries import did_you_mean, entries_of
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk
+from .selection_keys import did_you_mean, entries_of
 from .table_labels import numbered_columns
 
 #: What is stated of a modality: "auto", a likelihood, or those of some columns.

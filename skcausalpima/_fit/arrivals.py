@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._data.interventions import Interventions
+from .._data.known_nodes import Interventions
 from .._data.samples import FitSamples
 from .._inference.kept_models import subset_encoders
 from .._model.setup import Setup

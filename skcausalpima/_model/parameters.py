@@ -15,8 +15,8 @@ from torch import nn
 
 from .._compat.scikit_learn import StrOptions
 from .._data.column_kinds import LIKELIHOODS
-from .._data.entries import entries_of
 from .._data.on_disk import OnDisk
+from .._data.selection_keys import entries_of
 from .._data.validation import Modalities
 from .._grid import n_effects
 from .._parameter_objects import (

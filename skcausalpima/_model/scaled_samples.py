@@ -16,7 +16,7 @@ from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
-from .distributed_data import DistributedData
+from .ranks import DistributedData
 from .scaled_rows import ScaledRows, fits
 from .setup import Setup
 from .tensors import TensorData, Tensors

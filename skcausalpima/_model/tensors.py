@@ -33,7 +33,7 @@ class TensorData:
     """Scaled samples, on the device of the model.
 
     Whoever sums over samples asks them for the sum over all (:meth:`total_of`), and so on: these
-    here are all there are. Of :class:`~.distributed_data.DistributedData` they are a part.
+    here are all there are. Of :class:`~.ranks.DistributedData` they are a part.
 
     Parameters
     ----------

@@ -25,8 +25,7 @@ from .._model.spec import ModelSpec, of_another_version
 from .._parameter_objects import OBJECTS
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
-from .derived import FITTED, fitted_attributes
-from .fitted import ExpertTable, FittedState, HardGraph
+from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
 from .training import (
     Arrivals,
     BegunRun,

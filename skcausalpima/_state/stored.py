@@ -36,10 +36,9 @@ from .._typing import Values
 from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
-from .derived import FITTED, INPUT, fitted_attributes
 from .fields import check_fields
 from .file import file_to_read, file_to_write, read, write
-from .fitted import FittedState
+from .fitted import FITTED, INPUT, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers

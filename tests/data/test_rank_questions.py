@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from rank_threads import on_ranks
 
 from skcausalpima._data.ranks import ALONE
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.ranks import DistributedData
 from skcausalpima.modules import Batch
 
 NUMBERS = (4, 1, 3)  # of rows, per rank

@@ -73,7 +73,7 @@ def ranks(tmp_path, images):
 def test_a_rank_that_does_not_answer_is_an_error_on_the_other(ranks, end):
     (first, _), _ = ranks(
         f"""
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.ranks import DistributedData
 est = model(max_iter=1).fit(X)
 average, steps, kept = DistributedData.average_gradients, [], est.lower_bound_
 def of(self, groups, n_rows):

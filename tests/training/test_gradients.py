@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from random_models import NAMES, make_data, make_model, seed
 from rank_threads import on_ranks
 
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.ranks import DistributedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.decoder_updates import fit_last_layers

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from random_models import block_update, make_data, make_model, own_model
 from rank_threads import on_ranks
 
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.ranks import DistributedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import potentials
 from skcausalpima._training.block_update import variance_floors

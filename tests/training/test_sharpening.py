@@ -14,7 +14,7 @@ from scipy.linalg import eigh
 from small_models import small_spec
 
 from skcausalpima._model.build import build_model
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.ranks import DistributedData
 from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import sharpening

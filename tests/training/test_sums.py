@@ -24,7 +24,7 @@ from torch import nn
 
 from skcausalpima._data.on_disk import OnDisk, PlainFile
 from skcausalpima._model.build import build_model
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.ranks import DistributedData
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop
