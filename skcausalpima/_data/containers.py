@@ -17,7 +17,6 @@ from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .contexts import ContextLabels
 from .multimodal_data import MultimodalData
-from .named_axes import check_axes_of_fit
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
 from .table_labels import Columns
@@ -87,19 +86,12 @@ class Form:
         return next((table.rows for table in self.tables if table.rows is not None), None)
 
     def completed(self, fitted: Form, arrays: Sequence[Kept | None]) -> Form:
-        """Return the form with what ``fit`` knew of modalities that are missing here.
-
-        Raises
-        ------
-        ValueError
-            If the axes of DataArrays are not those of ``fit``.
-        """
+        """Return the form with what ``fit`` knew of modalities that are missing here."""
         rows, given = self.rows, zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(
             replace(before, rows=rows) if array is None else replace(of, coding=before.coding)
             for of, before, array in given
         )
-        check_axes_of_fit(self.names, tables, fitted.tables)
         return replace(self, tables=tables)
 
     def write(

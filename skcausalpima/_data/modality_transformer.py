@@ -20,10 +20,9 @@ from .._typing import Samples, Several, Unchecked, Values
 from .containers import container_of
 from .multimodal_data import MultimodalData
 from .recipes import describe
-from .several import Expected, read_several
+from .several import Expected, check_none_is_missing, check_samples, read_several
 from .table_labels import check_columns, columns_of, named_columns
 from .transform_one import Transformer, check_transformers, fit_part, kept_dtypes, transformed
-from .validation import check_samples
 
 #: Transformers as scikit-learn's compositions have them.
 Pairs: TypeAlias = list[tuple[str, Any]]
@@ -496,12 +495,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         """Return the transformer of each modality, after checks of the parameters."""
         check_transformers(self.transformers, self.remainder, data.names)
         self._validate_names(list(self.transformers))
-        for name, shape in zip(data.names, data.modality_shapes, strict=True):
-            if shape is None:
-                raise ValueError(
-                    f"modality {name!r} is None: in fit every modality is needed (for some samples "
-                    "at least; the others are NaN). Leave it out, or pass it."
-                )
+        check_none_is_missing(data)
         return {name: self.transformers.get(name, self.remainder) for name in data.names}
 
 
@@ -515,8 +509,5 @@ def _read(X: Samples, expected: Expected | None = None) -> MultimodalData:
             "MultimodalData.from_flat(X, shapes, names) cuts a flat array."
         )
     data, _ = read_several(X, container, expected)
-    if len(data) == 0:
-        raise ValueError("Found 0 samples while a minimum of 1 is required.")
-    if expected is not None:
-        check_samples(data, expected)
+    check_samples(data, expected)
     return data

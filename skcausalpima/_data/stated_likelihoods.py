@@ -154,6 +154,35 @@ def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept
     return array
 
 
+def check_kept_likelihoods(likelihoods: Unchecked, fitted: Form) -> None:
+    """Check that a fit that goes on is not asked for other likelihoods than it has.
+
+    Parameters
+    ----------
+    likelihoods : {"auto", ..}, sequence or mapping
+        What is stated now.
+    fitted : Form
+        Of the fit.
+
+    Raises
+    ------
+    ValueError
+        Names a column of another likelihood.
+    """
+    stated = stated_by_modality(likelihoods, fitted.names, fitted.container == "single")
+    for name, words, table in zip(fitted.names, stated, fitted.tables, strict=True):
+        coding = table.coding
+        before = {None: "gaussian"} if coding is None else {c.name: c.word for c in coding.columns}
+        for column, word in before.items():
+            now = words if isinstance(words, str) else words.get(str(column), "auto")
+            if now != word and (now != "auto" or word in COUNTS):
+                place = f"modality {name!r}" + ("" if column is None else f", column {column!r}")
+                raise ValueError(
+                    f"likelihoods is now {now!r} for {place}, but the fit has {word!r}: set it "
+                    "back, or start afresh."
+                )
+
+
 def _checked_words(stated: Any, what: str) -> Stated:
     """Return what is stated of a modality; raise where a word is no likelihood."""
     if stated is None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._typing import Samples
+from .._typing import Samples, Values
 from .adapters import Table
 from .arrays import compute_dtype, stored
 from .cell_contents import refuse_contents
 from .column_kinds import ColumnTable
 from .containers import CONTAINERS, Decoded, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
-from .input_attributes import check_kept_likelihoods, input_attributes
 from .missing_values import (
     allows_gaps,
     check_elements,
@@ -25,10 +25,17 @@ from .missing_values import (
 )
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
-from .one_array import check_samples, read_array
 from .ranks import ALONE, Ranks
-from .several import BARE_LIST_ADVICE, Expected, read_several
-from .stated_likelihoods import coded_array, coded_form, is_plain
+from .several import (
+    BARE_LIST_ADVICE,
+    Expected,
+    check_axes_of_fit,
+    check_none_is_missing,
+    check_samples,
+    read_array,
+    read_several,
+)
+from .stated_likelihoods import check_kept_likelihoods, coded_array, coded_form, is_plain
 from .table_labels import check_columns, columns_of, named_columns
 
 
@@ -155,6 +162,7 @@ def read_modalities(
         form = coded_form(words, data, form)
     else:
         form = form.completed(fitted, data.arrays)
+        check_axes_of_fit(form.names, form.tables, fitted.tables)
         check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
         # scikit-learn has warned where one table has names and the other has not.
         check_columns(data._columns, fitted.columns, data.names, data.modality_shapes, warn=several)
@@ -163,8 +171,7 @@ def read_modalities(
     if reset:
         if taken:
             estimator.contexts_ = contexts.labels
-        _remember(estimator, modalities)
-        _remember_columns(estimator, data, several)
+        _remember(estimator, modalities, several)
     return modalities
 
 
@@ -203,11 +210,14 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
 
 def fitted_form(estimator: BaseEstimator) -> Form:
     """Return the form in which a fitted estimator got its samples."""
-    names = tuple(estimator.modality_names_in_)
-    tables = [Table.from_dict(plain) for plain in getattr(estimator, "_modality_tables", ())]
-    tables = tables or [Table()] * len(names)  # of an older file
-    columns = columns_of(estimator.modality_feature_names_in_)
-    return Form(estimator._input_form, names, tuple(tables), columns)
+    return form_of(tuple(estimator.modality_names_in_), vars(estimator))
+
+
+def form_of(names: tuple[str, ...], attributes: Values) -> Form:
+    """Return the form of samples from what an estimator keeps of it."""
+    tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
+    columns = columns_of(attributes["modality_feature_names_in_"])
+    return Form(attributes["_input_form"], names, tables, columns)
 
 
 def write_modalities(
@@ -235,13 +245,9 @@ def write_modalities(
 def _check_fit(data: MultimodalData) -> None:
     """Check what a fit needs: two samples, and elements in every modality."""
     _check_n_samples(len(data))
+    check_none_is_missing(data)
     for name, shape in zip(data.names, data.modality_shapes, strict=True):
-        if shape is None:
-            raise ValueError(
-                f"modality {name!r} is None: in fit every modality is needed (for some samples at "
-                "least; the others are NaN). Leave it out, or pass it."
-            )
-        if 0 in shape:
+        if 0 in (shape or ()):
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, so no elements: leave it out."
             )
@@ -303,24 +309,43 @@ def _checked(
     )
 
 
-def _remember(estimator: BaseEstimator, data: Modalities) -> None:
+def input_attributes(form: Form, shapes: Sequence[tuple[int, ...]]) -> Values:
+    """Return the attributes that describe what a fit was given.
+
+    Parameters
+    ----------
+    form : Form
+        How it came.
+    shapes : sequence of tuple of int
+        Shape of the elements of one sample of each modality.
+    """
+    given, words = [], []
+    for table, columns, shape in zip(form.tables, form.columns, shapes, strict=True):
+        coding, plain = table.coding, dict.fromkeys(columns or (), "gaussian")
+        given.append(shape if coding is None else coding.shape)
+        words.append((plain or "gaussian") if coding is None else coding.words)
+    return {
+        "n_features_in_": sum(map(math.prod, given)),
+        "n_modalities_in_": len(form.names),
+        "modality_names_in_": np.array(form.names, dtype=object),
+        "modality_shapes_in_": given,
+        "likelihoods_": dict(zip(form.names, words, strict=True)),
+    }
+
+
+def _remember(estimator: BaseEstimator, modalities: Modalities, several: bool) -> None:
     """Set the attributes that describe the input of ``fit``."""
-    vars(estimator).update(
-        input_attributes(data.names, data.shapes, data.columns, data.form.columns)
-    )
-    estimator._input_form = data.form.container
-    estimator._modality_tables = [table.as_dict() for table in data.form.tables]
-
-
-def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
-    """Set the names of the columns of the DataFrames that ``fit`` was given."""
-    estimator.modality_feature_names_in_ = named_columns(data.names, data._columns)
-    if not several:  # scikit-learn has set them
-        return
-    if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
-        del estimator.feature_names_in_
-    if len(data.names) == 1 and data._columns[0] is not None:
-        estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
+    form, attributes = modalities.form, vars(estimator)
+    attributes |= input_attributes(form, modalities.shapes)
+    attributes |= {
+        "_input_form": form.container,
+        "_modality_tables": [table.as_dict() for table in form.tables],
+        "modality_feature_names_in_": named_columns(form.names, form.columns),
+    }
+    if several:  # else scikit-learn has set them
+        attributes.pop("feature_names_in_", None)  # from an earlier fit
+        if len(form.names) == 1 and form.columns[0] is not None:
+            estimator.feature_names_in_ = np.array(form.columns[0], dtype=object)
 
 
 def _expected(estimator: BaseEstimator) -> Expected:

@@ -24,10 +24,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._data.adapters import Table
 from .._data.containers import CONTAINERS
-from .._data.input_attributes import input_attributes
-from .._data.table_labels import columns_of
+from .._data.validation import form_of, input_attributes
 from .._model.experts import resolve_experts
 from .._model.networks import DEFAULT_NETWORK
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality
@@ -144,12 +142,12 @@ def load_estimator(
 
 def _input_attributes(spec: ModelSpec, of_input: Values) -> Values:
     """Return the attributes that say which modalities there are, as the gate sets them."""
-    tables = [Table.from_dict(plain).coding for plain in of_input["_modality_tables"]]
-    for shape, table in zip(spec.shapes, tables, strict=True):
-        if table is not None and table.element_shape != tuple(shape):
-            raise ValueError(f"it has columns of {table.n_elements} elements for {tuple(shape)}")
-    columns = columns_of(of_input["modality_feature_names_in_"])
-    return input_attributes(spec.modality_names, spec.shapes, tables, columns)
+    form = form_of(spec.modality_names, of_input)
+    for shape, table in zip(spec.shapes, form.tables, strict=True):
+        coding = table.coding
+        if coding is not None and coding.element_shape != tuple(shape):
+            raise ValueError(f"it has columns of {coding.n_elements} elements for {tuple(shape)}")
+    return input_attributes(form, spec.shapes)
 
 
 def _made(cls: type[BaseEstimator], parameters: Values, read: Values, file: Path) -> BaseEstimator:
