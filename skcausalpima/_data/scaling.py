@@ -163,13 +163,8 @@ class ModalityScaler:
 
     def take(self, modalities: Sequence[int]) -> ModalityScaler:
         """Return the scaler of some modalities, by their numbers."""
-        return ModalityScaler(
-            tuple(self.centre[m] for m in modalities),
-            tuple(self.factor[m] for m in modalities),
-            tuple(self.words[m] for m in modalities),
-            tuple(self.effective[m] for m in modalities),
-            tuple(self.numbers[m] for m in modalities),
-        )
+        parts = vars(self).items()
+        return replace(self, **{name: tuple(of[m] for m in modalities) for name, of in parts})
 
     def with_units(
         self, k: int, spread: np.ndarray, variance: np.ndarray, word: str

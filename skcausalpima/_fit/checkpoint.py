@@ -293,10 +293,10 @@ def check_unchanged(
     """
     # Only a fit tells which modules of the user's return variances.
     wanted = replace(setup.spec, predict_variances=built.predict_variances)
-    now = wanted.as_dict() | vars(fixed_settings(setup))
+    now = vars(wanted) | vars(fixed_settings(setup))
     changed = [
         f"{_PARAMETERS.get(key, key)} is now {_change(now[key], then)}"
-        for key, then in (built.as_dict() | vars(settings)).items()
+        for key, then in (vars(built) | vars(settings)).items()
         if _comparable(now[key]) != _comparable(then)
     ]
     if changed:

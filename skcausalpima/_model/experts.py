@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import TypeAlias
 
 import numpy as np
-import torch
 
 from .._data.column_kinds import DEPTH, Layout
 from .._data.on_disk import OnDisk
@@ -25,19 +24,12 @@ Stated: TypeAlias = ExpertDecoder | Callable | None
 StatedExperts: TypeAlias = Sequence[Stated] | Mapping[str, Stated] | None
 
 
-def resolve_experts(
-    experts: StatedExperts,
-    decoders: Sequence,
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, ...]],
-    node_sizes: Sequence[int],
-    node_names: Sequence[str],
-    dtype: torch.dtype,
-) -> list[ExpertDecoder | None]:
-    """Return one checked expert or None per modality.
+def resolve_experts(experts: StatedExperts, spec: ModelSpec) -> list[ExpertDecoder | None]:
+    """Return one checked expert or None per modality of a model, whatever experts that has.
 
     A bare function decodes a modality with one axis, sampled evenly from 0 to 1.
     """
+    names, shapes = spec.modality_names, spec.shapes
     resolved = per_modality(
         experts,
         names,
@@ -49,19 +41,19 @@ def resolve_experts(
         if resolved[m] is None:
             continue
         where = f"experts[{name!r}]"
-        if decoders[m] is not None:
+        if spec.decoders[m] is not None:
             raise ValueError(
                 f"modality {name!r} has both a decoder and an expert: leave one of them None (a "
                 "word as decoders is for all modalities: pass a list or mapping instead)."
             )
         if not isinstance(resolved[m], ExpertDecoder):
             resolved[m] = _bare(resolved[m], where, shape)
-        resolved[m].check(where, shape, dtype)
+        resolved[m].check(where, shape, spec.torch_dtype)
         try:
-            shared_entries(resolved[m], node_sizes, node_names)
+            shared_entries(resolved[m], spec.node_sizes, spec.node_names)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
-        _check_columns(resolved[m], where, node_names)
+        _check_columns(resolved[m], where, spec.node_names)
     return resolved
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import torch
-from torch import nn
 
 from .._compat.scikit_learn import StrOptions
 from .._data.column_kinds import LIKELIHOODS
@@ -38,7 +37,6 @@ from .._scalar_checks import (
     SEQUENCE,
     InstanceOf,
     count,
-    is_count,
     is_integer,
 )
 from .._typing import Unchecked
@@ -205,7 +203,7 @@ def check_same_contexts(params: SimpleNamespace, before: Mapping[str, tuple[str,
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:
     """Return the hidden layer sizes as positive integers."""
     sizes = list(hidden_layer_sizes)
-    if not all(map(is_count, sizes)):
+    if not all(map(count(1).is_satisfied_by, sizes)):
         raise ValueError(f"hidden_layer_sizes must hold positive integers, got {sizes}.")
     return tuple(int(size) for size in sizes)
 
@@ -366,14 +364,14 @@ def per_modality(
     names: Sequence[str],
     parameter: str,
     kind: str | None = "torch.nn.Module, function (shape, latent_dim) -> Module",
-    accepts: Callable[[Unchecked], bool] | None = None,
+    accepts: Callable[[Unchecked], bool] = callable,
     words: Collection[str] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
     entries = entries_of(value, names, parameter)
     words = NETWORK_WORDS.get(parameter, ()) if words is None else words
     for name, entry in zip(names, entries, strict=True):
-        known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
+        known = entry in words if isinstance(entry, str) else accepts(entry)
         if not (entry is None or known):
             listed = ", ".join([*map(repr, words), *([kind] if kind else [])])
             raise TypeError(
@@ -381,8 +379,3 @@ def per_modality(
                 f"{type(entry).__name__}."
             )
     return entries
-
-
-def _is_module(entry: Unchecked) -> bool:
-    """Return whether a value is an encoder or decoder, or makes one."""
-    return isinstance(entry, nn.Module) or callable(entry)

@@ -292,13 +292,9 @@ def _model_spec(
     encoders = per_modality(params.encoders, names, "encoders")
     decoders = per_modality(params.decoders, names, "decoders")
     warn_of_channels_first(names, shapes, encoders, decoders)
-    dtype = getattr(torch, modalities.dtype.name)
-    experts = resolve_experts(
-        params.experts, decoders, names, shapes, node_sizes, node_names, dtype
-    )
     predicted = params.decoder_variance == "predicted"
     is_mean_field = isinstance(params.posterior, MeanField)
-    return ModelSpec(
+    spec = ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
         latent_dim=latent_dim,
@@ -306,23 +302,24 @@ def _model_spec(
         shapes=shapes,
         encoders=encoders,
         decoders=decoders,
-        experts=experts,
+        experts=[None] * len(names),
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         linear=params.init.method != "paper",
         full_covariances=covariance_type_named(params.mixture.covariance_type).is_full,
-        modality_weights=resolve_modality_weights(params.modality_weights, modalities.names),
+        modality_weights=resolve_modality_weights(params.modality_weights, names),
         prior_expert=not is_mean_field or bool(params.posterior.prior_expert),
         sampled_responsibilities=is_mean_field,
         dtype=modalities.dtype.name,
-        predict_variances=tuple(
-            predicted
-            and expert is None
-            and _predicts_variances(entry)
-            and modalities.columns[m] is None
-            for m, (entry, expert) in enumerate(zip(decoders, experts, strict=True))
-        ),
+        predict_variances=(False,) * len(names),
         views=(None,) * len(names),
     )
+    experts = resolve_experts(params.experts, spec)
+    parts = zip(decoders, experts, modalities.columns, strict=True)
+    pairs = tuple(
+        predicted and expert is None and _predicts_variances(entry) and columns is None
+        for entry, expert, columns in parts
+    )
+    return replace(spec, experts=experts, predict_variances=pairs)
 
 
 def _predicts_variances(entry: Network) -> bool:

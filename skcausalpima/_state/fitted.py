@@ -15,7 +15,7 @@ from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
 from .._model.spec import ModelSpec
 from ..functional import COVARIANCE_TYPES
-from .fields import Sizes, array, declared, has, is_array, one_of
+from .fields import Sizes, array, declared, has, is_array
 from .training import Arrivals, Numbers, TrainingState
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class FittedState:
     numbers: Numbers
     subset_numbers: Numbers | None
     scaler: ModalityScaler
-    covariance_type: str = one_of(*COVARIANCE_TYPES)
+    covariance_type: str = declared(lambda value, sizes: value in COVARIANCE_TYPES)
     cells: np.ndarray = array("int64", "component", below="component")
     graph: HardGraph
     outcome_names: OutcomeNames | None
@@ -264,10 +264,7 @@ def public_attributes(state: FittedState) -> Values:
         joint = np.broadcast_to(joint, (*map(len, causes.values()), *state.spec.node_sizes))
     for shares in causes.values():
         joint = np.tensordot(shares, joint, axes=1)
-    of_components = (
-        state.numbers[f"prior.{name}"][state.cells] for name in ("means", "covariances")
-    )
-    means, covariances = of_components
+    covariances = state.numbers["prior.covariances"][state.cells]
     names = list(state.spec.node_names)
     tables = zip(names, graph.tables, strict=True)
     attributes = {
@@ -275,7 +272,7 @@ def public_attributes(state: FittedState) -> Values:
         "labels_": state.labels,
         "node_labels_": outcomes[state.labels],
         "cluster_states_": outcomes,
-        "cluster_means_": means,
+        "cluster_means_": state.numbers["prior.means"][state.cells],
         "cluster_covariances_": sklearn_covariances(covariances, state.covariance_type),
         "weights_": joint.ravel()[state.cells],
         "joint_": joint,

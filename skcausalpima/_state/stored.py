@@ -288,7 +288,7 @@ def with_code(
     TypeError
         If an entry is of another type than the constructor takes.
     """
-    names, shapes = spec.modality_names, spec.shapes
+    names = spec.modality_names
     for which in HOLDS_CODE:
         stated, stored = given[which], getattr(spec, which)
         if stated is None:
@@ -300,25 +300,15 @@ def with_code(
                     "constructor got."
                 )
             continue
-        resolved = (
-            per_modality(stated, names, which)
-            if which != "experts"
-            else resolve_experts(
-                stated,
-                spec.decoders,
-                names,
-                shapes,
-                spec.node_sizes,
-                spec.node_names,
-                spec.torch_dtype,
-            )
-        )
-        for name, new, old in zip(names, resolved, stored, strict=True):
+        is_expert = which == "experts"
+        found = resolve_experts(stated, spec) if is_expert else per_modality(stated, names, which)
+        changes: Values = {which: found}
+        for name, new, old in zip(names, found, stored, strict=True):
             problem = _difference(new, old)
             if problem:
                 raise ValueError(f"{which}[{name!r}] does not fit {file}: {problem}.")
         parameters[which] = stated
-        spec = ModelSpec(**spec.as_dict() | {which: resolved})
+        spec = replace(spec, **changes)
     return spec
 
 
@@ -347,14 +337,10 @@ def _difference(new: Loaded, stored: Loaded) -> str | None:
         return None if same else f"expected {stored!r}, got {new!r}"
     if not isinstance(new, ExpertDecoder):
         return f"expected an expert, got {new!r}"
-    now = expert_settings(new)
+    now, as_code = expert_settings(new), lambda value: "code"
     for name in sorted(set(before) - {"p0", "refit"}):  # these matter in training alone
         if not np.array_equal(before[name], now[name]):
             return f"its {name} were {before[name]}, and are {now[name]}"
-    if isinstance(stored, ExpertDecoder) and pack(stored.f, _as_code) != pack(new.f, _as_code):
+    if isinstance(stored, ExpertDecoder) and pack(stored.f, as_code) != pack(new.f, as_code):
         return f"its model function was {stored.function_name}, and is {new.function_name}"
     return None
-
-
-def _as_code(value: Loaded) -> str:
-    return "code"
