@@ -49,6 +49,12 @@ class Expected:
     shapes: Sequence[tuple[int, ...]]
     who: str
 
+    @classmethod
+    def by(cls, estimator: Any) -> Expected:
+        """Return those that an estimator was fitted on."""
+        who = f"{type(estimator).__name__} was fitted on"
+        return cls(list(estimator.modality_names_in_), estimator.modality_shapes_in_, who)
+
     def __str__(self) -> str:
         listed = zip(self.names, self.shapes, strict=True)
         noun = "modality" if len(self.names) == 1 else "modalities"

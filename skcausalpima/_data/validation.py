@@ -143,7 +143,7 @@ def read_modalities(
     Modalities
         Never written into the caller's memory.
     """
-    expected = None if reset else _expected(estimator)
+    expected = None if reset else Expected.by(estimator)
     known = None if reset else getattr(estimator, "contexts_", {})
     stated = context_names(getattr(estimator, "contexts", None)) if known is None else list(known)
     X, taken = without_contexts(X, stated)
@@ -201,7 +201,7 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     container = container_of(modalities)
     if container == "single":
         return X
-    found = read_several(modalities, container, None if fitted is None else _expected(fitted))[0]
+    found = read_several(modalities, container, None if fitted is None else Expected.by(fitted))[0]
     if fitted is None or not taken:
         return found
     labels = read_contexts(taken, len(found), fitted.contexts_).entries()
@@ -247,7 +247,7 @@ def _check_fit(data: MultimodalData) -> None:
     _check_n_samples(len(data))
     check_none_is_missing(data)
     for name, shape in zip(data.names, data.modality_shapes, strict=True):
-        if 0 in (shape or ()):
+        if shape is not None and 0 in shape:
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, so no elements: leave it out."
             )
@@ -346,9 +346,3 @@ def _remember(estimator: BaseEstimator, modalities: Modalities, several: bool) -
         attributes.pop("feature_names_in_", None)  # from an earlier fit
         if len(form.names) == 1 and form.columns[0] is not None:
             estimator.feature_names_in_ = np.array(form.columns[0], dtype=object)
-
-
-def _expected(estimator: BaseEstimator) -> Expected:
-    """Return what the estimator was fitted on."""
-    who = f"{type(estimator).__name__} was fitted on"
-    return Expected(list(estimator.modality_names_in_), estimator.modality_shapes_in_, who)
