@@ -106,25 +106,16 @@ class Table:
     @classmethod
     def from_dict(cls, plain: Values) -> Table:
         """Undo :meth:`as_dict`."""
-        coding = plain.get("coding")
-        return cls(
-            plain["kind"],
-            tuple(plain["dims"]),
-            plain["labels"],
-            coding=None if coding is None else ColumnTable.from_dict(coding),
-        )
+        coding = ColumnTable.from_dict(plain["coding"]) if "coding" in plain else None
+        return cls(plain["kind"], tuple(plain["dims"]), plain["labels"], coding=coding)
 
     def as_dict(self) -> Values:
         """Return it as plain data, without what stands along the samples."""
         axes = {name: labels for name, labels in self.labels.items() if name not in self.dims[:1]}
         plain = {name: _plain_labels(labels) for name, labels in axes.items()}
+        labels = {name: of for name, of in plain.items() if of is not None}
         coding = {} if self.coding is None else {"coding": self.coding.as_dict()}
-        return {
-            "kind": self.kind,
-            "dims": list(self.dims),
-            "labels": {name: labels for name, labels in plain.items() if labels is not None},
-            **coding,
-        }
+        return {"kind": self.kind, "dims": list(self.dims), "labels": labels, **coding}
 
     @property
     def columns(self) -> Columns:

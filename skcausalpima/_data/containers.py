@@ -111,11 +111,8 @@ class Form:
             columns = tuple(names if of.coding is None else None for of, names in pairs)
             form = replace(self, columns=columns)
         made = container.write(dict(zip(self.names, pieces, strict=True)), form)
-        return (
-            made
-            if contexts is None or not contexts.labels
-            else container.beside(made, contexts.entries())
-        )
+        labels = {} if contexts is None else contexts.entries()
+        return container.beside(made, labels) if labels else made
 
     def write_one(self, k: int, array: np.ndarray, what: str = "values") -> Decoded:
         """Return one modality in this form."""
@@ -217,8 +214,7 @@ def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[st
 def is_modality(element: Unchecked) -> bool:
     """Return True if an element of a list is no row of numbers."""
     ndim = getattr(element, "ndim", None)
-    is_series = hasattr(element, "iloc")
-    return element is None or is_series or (isinstance(ndim, int) and ndim >= 2)
+    return element is None or hasattr(element, "iloc") or (isinstance(ndim, int) and ndim >= 2)
 
 
 # The table ----------------------------------------------------------------------------------------

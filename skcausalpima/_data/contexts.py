@@ -193,10 +193,7 @@ def _as_array(labels: Sequence) -> np.ndarray:
     """Return labels as an array along one axis."""
     if _kind(labels[0]) in ("booleans", "strings", "numbers"):
         return np.array(labels)
-    array = np.empty(len(labels), dtype=object)
-    for k, label in enumerate(labels):
-        array[k] = label
-    return array
+    return np.fromiter(labels, dtype=object, count=len(labels))
 
 
 def _number(entry: Any, numbers: Mapping, name: str) -> int:
@@ -204,17 +201,15 @@ def _number(entry: Any, numbers: Mapping, name: str) -> int:
     try:
         return cast(int, numbers[entry])
     except (KeyError, TypeError):
-        kinds = set(map(_kind, numbers))
+        kinds, told = set(map(_kind, numbers)), f"X has the label {entry!r} of the context {name!r}"
         if _kind(entry) not in kinds:
             raise ValueError(
-                f"X has the label {entry!r} of the context {name!r}, which is among "
-                f"{_kind(entry)}, but those that fit has seen are {' and '.join(kinds)}: "
-                f"{list(numbers)}."
+                f"{told}, which is among {_kind(entry)}, but those that fit has seen are "
+                f"{' and '.join(kinds)}: {list(numbers)}."
             ) from None
         raise ValueError(
-            f"X has the label {entry!r} of the context {name!r}, but fit has seen "
-            f"{list(numbers)}: est.adapt(X_new) learns a new label from some samples of it, and "
-            "None stands for a label that is not known."
+            f"{told}, but fit has seen {list(numbers)}: est.adapt(X_new) learns a new label from "
+            "some samples of it, and None stands for a label that is not known."
         ) from None
 
 

@@ -134,7 +134,8 @@ def _numbered(
     values = np.asarray(column, dtype=object)
     if getattr(column, "dtype", None) is not None and column.dtype.kind in "iu":
         return column, known
-    seen = np.array([not _is_unknown(value) for value in values], dtype=bool)
+    unknown = (is_missing(value) or (is_integer(value) and value == -1) for value in values)
+    seen = ~np.fromiter(unknown, dtype=bool, count=len(values))
     numbers = np.full(len(values), -1, dtype=object)  # of any size, until they are checked
     if all(isinstance(value, str) for value in values[seen]):
         labels = _labels(values[seen], size, what, known or ordered) if seen.any() else known
@@ -146,11 +147,6 @@ def _numbered(
             raise ValueError(f"{what} must be {EXPECTED}, got {value!r} in sample {row}.")
         numbers[row] = int(value)
     return numbers, known
-
-
-def _is_unknown(value: Unchecked) -> bool:
-    """Return whether an entry stands for nothing known."""
-    return is_missing(value) or (is_integer(value) and value == -1)
 
 
 def _labels(
@@ -360,12 +356,8 @@ def _warn_of_unnamed(
     known: np.ndarray | None, interventions: Interventions, names: Sequence[str]
 ) -> None:
     """Warn where nothing says which node it is that was set."""
-    is_named = np.zeros(len(names), dtype=bool)
-    if known is not None:
-        is_named = np.any(known >= 0, axis=0)
-    unnamed = sorted(
-        {names[n] for nodes in interventions.regimes for n in nodes if not is_named[n]}
-    )
+    were_set = {node for nodes in interventions.regimes for node in nodes}
+    unnamed = sorted(names[n] for n in were_set if known is None or not (known[:, n] >= 0).any())
     if unnamed and len(names) > 1:
         warn_caller(
             f"interventions set {unnamed}, but nothing says which of the nodes found these are: "

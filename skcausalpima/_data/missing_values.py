@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -70,7 +71,12 @@ def find_missing(
         if wrong.size > 0:
             sample, row = values[wrong[0]], rows.start + int(wrong[0])
             _refuse_infinite(sample, f"modality {name!r}", row, array.shape[1:], gaps, columns)
-            _refuse_gaps(sample, name, row)
+            raise ValueError(
+                f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} "
+                f"elements of sample {row}, but missing_values is 'error': a missing modality is "
+                "NaN in all elements; fill in single values, set the whole sample of this modality "
+                "to NaN, or use missing_values='marginalize'."
+            )
         refuse_on_disk(array, "is NaN in a part of its elements")
         if elements is None:
             elements = np.ones(flat.shape, dtype=bool)
@@ -123,20 +129,10 @@ def _refuse_infinite(
     )
 
 
-def _refuse_gaps(sample: np.ndarray, name: str, row: int) -> None:
-    """Raise since a sample is NaN in a part of its elements."""
-    raise ValueError(
-        f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} elements "
-        f"of sample {row}, but missing_values is 'error': a missing modality is NaN in all "
-        "elements; fill in single values, set the whole sample of this modality to NaN, or use "
-        "missing_values='marginalize'."
-    )
-
-
 def without_missing(array: Rows, missing: np.ndarray, elements: np.ndarray | None = None) -> Rows:
     """Return a read-only array whose missing samples and elements are 0."""
     if isinstance(array, OnDisk):
-        return array.checked(missing)
+        return replace(array, missing=missing)
     if missing.any() or elements is not None:
         array = array.copy()
         array[missing] = 0.0
@@ -234,7 +230,7 @@ def check_observed_blocks(
 def _flags(given: Unchecked, shape: tuple[int, ...], what: str, meaning: str) -> np.ndarray:
     """Return booleans of a shape."""
     array = as_array(given, what)
-    if array.dtype.kind not in "biu" or (array.dtype.kind != "b" and not _is_binary(array)):
+    if array.dtype.kind not in "biu" or not ((array == 0) | (array == 1)).all():
         raise TypeError(
             f"{what} has dtype {array.dtype}: expected booleans, or integers 0 and 1, that say "
             "where a sample has the modality."
@@ -245,10 +241,6 @@ def _flags(given: Unchecked, shape: tuple[int, ...], what: str, meaning: str) ->
             "the modality."
         )
     return np.array(array, dtype=bool)
-
-
-def _is_binary(array: np.ndarray) -> bool:
-    return bool(((array == 0) | (array == 1)).all())
 
 
 def observed_rows(array: Kept | None, stated: np.ndarray | None, n: int) -> np.ndarray:

@@ -322,17 +322,18 @@ class MultimodalData:
 
     def __repr__(self) -> str:
         parts = [f"{name}: {text}" for name, text in self._summary()]
-        plural = "" if self._n_samples == 1 else "s"
-        return f"MultimodalData({', '.join([f'{self._n_samples} sample{plural}', *parts])})"
+        return f"MultimodalData({', '.join([self._counted(), *parts])})"
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
             for name, text in self._summary()
         )
-        plural = "" if self._n_samples == 1 else "s"
-        caption = f"<caption>MultimodalData, {self._n_samples} sample{plural}</caption>"
-        return f"<table>{caption}{rows}</table>"
+        return f"<table><caption>MultimodalData, {self._counted()}</caption>{rows}</table>"
+
+    def _counted(self) -> str:
+        """Return the number of samples in words."""
+        return f"{self._n_samples} sample{'' if self._n_samples == 1 else 's'}"
 
     def _summary(self) -> list[tuple[str, str]]:
         """Return name and description of each modality."""

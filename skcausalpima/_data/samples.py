@@ -191,10 +191,8 @@ class FitSamples:
         if modalities.elements is not None:
             where = "all samples of positive weight"
             check_elements(modalities.elements, modalities.names, modalities.shapes, where)
-        used = knowledge.interventions
-        knowledge = replace(
-            knowledge, interventions=None if used is None else used.without_unused()
-        )
+        if knowledge.interventions is not None:
+            knowledge = replace(knowledge, interventions=knowledge.interventions.without_unused())
         return FitSamples(modalities=modalities, knowledge=knowledge, rows=rows)
 
 
