@@ -92,11 +92,6 @@ Views: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
 MIN_SIDE = 16
 
 
-def has_views(init: str, node_sizes: Sequence[int]) -> bool:
-    """Return whether there are views by default: where effects of several nodes are to add up."""
-    return init != "paper" and len(node_sizes) > 1
-
-
 def resolve_views(
     views: Views,
     modalities: Modalities,

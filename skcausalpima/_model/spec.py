@@ -101,9 +101,3 @@ class ModelSpec:
     def torch_dtype(self) -> torch.dtype:
         """PyTorch's name of the dtype."""
         return getattr(torch, self.dtype)
-
-    @property
-    def has_own_modules(self) -> bool:
-        """Whether some networks are the user's: the library's draw from no global generator."""
-        networks = (*self.encoders, *self.decoders)
-        return any(network is not None and not isinstance(network, str) for network in networks)
