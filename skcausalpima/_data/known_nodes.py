@@ -65,8 +65,14 @@ def read_outcomes(
         place, what = list(nodes).index(node), f"{argument} of the node {node!r}"
         if len(column) != n_samples:
             raise ValueError(f"{what} has {len(column)} entries, but X has {n_samples} samples.")
-        numbers, labels[place] = _numbered(column, nodes[node], what, labels[place])
-        _check_range(numbers, what, nodes[node])
+        size = nodes[node]
+        numbers, labels[place] = _numbered(column, size, what, labels[place])
+        wrong = (numbers < -1) | (numbers >= size)
+        if wrong.any():
+            raise ValueError(
+                f"{what} must lie between 0 and {size - 1}, because it has {size} outcomes in "
+                f"node_sizes, or be -1 where it is unknown, got {numbers[wrong][0]}."
+            )
         outcomes[:, place] = numbers
     return (outcomes if (outcomes >= 0).any() else None), labels
 
@@ -168,16 +174,6 @@ def _labels(
         )
     unnamed = (f"outcome {k}" for k in count(len(labels)) if f"outcome {k}" not in labels)
     return tuple(labels + [next(unnamed) for _ in range(size - len(labels))])
-
-
-def _check_range(numbers: np.ndarray, what: str, size: int) -> None:
-    """Check that outcomes exist."""
-    wrong = (numbers < -1) | (numbers >= size)
-    if wrong.any():
-        raise ValueError(
-            f"{what} must lie between 0 and {size - 1}, because it has {size} outcomes in "
-            f"node_sizes, or be -1 where it is unknown, got {numbers[wrong][0]}."
-        )
 
 
 def allowed_cells(known: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:

@@ -69,8 +69,9 @@ def find_missing(
             continue
         wrong = broken[np.isinf(values[broken]).any(axis=1)] if gaps else broken
         if wrong.size > 0:
-            sample, row = values[wrong[0]], rows.start + int(wrong[0])
-            _refuse_infinite(sample, f"modality {name!r}", row, array.shape[1:], gaps, columns)
+            sample, row = values[wrong[:1]], rows.start + int(wrong[0])
+            whole = sample.reshape(1, *array.shape[1:])
+            refuse_infinity(whole, f"modality {name!r}", gaps, columns, row)
             raise ValueError(
                 f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} "
                 f"elements of sample {row}, but missing_values is 'error': a missing modality is "
@@ -87,9 +88,13 @@ def find_missing(
 
 
 def refuse_infinity(
-    given: Unchecked, what: str, gaps: bool = False, columns: Sequence | None = None
+    given: Unchecked,
+    what: str,
+    gaps: bool = False,
+    columns: Sequence | None = None,
+    begin: int = 0,
 ) -> None:
-    """Raise where an array-like of numbers contains infinity, and say where."""
+    """Raise where an array-like of numbers contains infinity, and say where; rows have numbers."""
     array = as_array(given, what)
     if array.dtype.kind not in ("f", "O") or array.ndim < 2:
         return
@@ -98,34 +103,21 @@ def refuse_infinity(
     except (TypeError, ValueError):  # no numbers, of which others tell
         return
     rows = np.flatnonzero(np.isinf(flat).any(axis=1))
-    if len(rows):
-        _refuse_infinite(flat[rows[0]], what, int(rows[0]), array.shape[1:], gaps, columns)
-
-
-def _refuse_infinite(
-    sample: np.ndarray,
-    what: str,
-    row: int,
-    shape: tuple[int, ...],
-    gaps: bool,
-    columns: Sequence | None,
-) -> None:
-    """Raise where a sample contains infinity, and say in which element."""
-    found = np.flatnonzero(np.isinf(sample))
-    if not len(found):
+    if not len(rows):
         return
+    found = np.flatnonzero(np.isinf(flat[rows[0]]))
     first, more = int(found[0]), f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     place = f"column {first}" if columns is None else f"column {columns[first]!r}"
-    if len(shape) > 1:
-        place = f"element {list(map(int, np.unravel_index(first, shape)))}"
+    if array.ndim > 2:
+        place = f"element {list(map(int, np.unravel_index(first, array.shape[1:])))}"
     remedy = (
         "or NaN where a value is not known, as by np.where(np.isinf(array), np.nan, array)"
         if gaps
         else "or NaN in all elements of a sample whose modality is missing"
     )
     raise ValueError(
-        f"{what} contains infinity in sample {row}, {place}{more}: expected finite numbers, "
-        f"{remedy}."
+        f"{what} contains infinity in sample {begin + int(rows[0])}, {place}{more}: expected "
+        f"finite numbers, {remedy}."
     )
 
 

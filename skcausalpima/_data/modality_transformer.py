@@ -33,8 +33,8 @@ from .missing_values import observed_rows
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .recipes import describe
-from .several import Expected, check_none_is_missing, check_samples, read_several
-from .table_labels import Columns, check_columns, columns_of, named_columns
+from .several import Expected, check_columns, check_none_is_missing, check_samples, read_several
+from .table_labels import Columns, columns_of, named_columns
 
 #: Transformers as scikit-learn's compositions have them.
 Pairs: TypeAlias = list[tuple[str, Any]]
@@ -249,7 +249,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         check_is_fitted(self)
         data = _read(X, Expected.by(self))
         fitted = columns_of(self.modality_feature_names_in_)
-        check_columns(data._columns, fitted, data.names, data.modality_shapes)
+        check_columns(data, fitted)
         return transformed(data, self._parts, "transform")
 
     @available_if(_all_parts_invert)

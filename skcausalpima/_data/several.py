@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from .._typing import Samples, Unchecked
+from .._warnings import warn_caller
 from .adapters import Table, as_array, as_modality
 from .arrays import beyond_floats, flat_rows
 from .cell_contents import Place, refuse_contents
@@ -20,7 +22,7 @@ from .missing_values import allows_gaps, refuse_infinity
 from .multimodal_data import MultimodalData
 from .on_disk import on_disk
 from .recipes import describe
-from .table_labels import check_rows_beside
+from .table_labels import check_rows_beside, numbered_columns
 
 BARE_LIST_ADVICE = (
     "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
@@ -105,6 +107,55 @@ def read_several(
         replace(of, labels={**of.labels, **note(X, name)}, dtypes=dtypes)
         for name, of, dtypes in triples
     ]
+
+
+def check_columns(
+    data: MultimodalData, fitted: Sequence[Sequence[str] | None], *, warn: bool = True
+) -> None:
+    """Check that columns are those of ``fit``, in their order.
+
+    Parameters
+    ----------
+    data : MultimodalData
+        The modalities of fit.
+    fitted : sequence of (tuple of str or None)
+        Names of the columns of each modality in ``fit``.
+    warn : bool, default=True
+        Whether to warn where only one of the two has names.
+    """
+    shapes = data.modality_shapes
+    for name, now, before, shape in zip(data.names, data._columns, fitted, shapes, strict=True):
+        if shape is None:
+            continue
+        numbers = numbered_columns(math.prod(shape))
+        one, other = now or numbers, tuple(before or numbers)
+        if one == other:
+            continue
+        if sorted(one) == sorted(other):
+            place = next(k for k in range(len(one)) if one[k] != other[k])
+            ordered = f"model.modality_feature_names_in_[{name!r}]"
+            ordered = ordered if before else f"list(range({len(other)}))"
+            raise ValueError(
+                f"modality {name!r} has its columns in another order than in fit: column {place} "
+                f"is {one[place]!r}, but was {other[place]!r}. Put them in order: "
+                f"frame[{ordered}]."
+            )
+        if now and before:
+            raise ValueError(
+                f"modality {name!r} has other columns than in fit: it has the columns "
+                f"{_listed(one, other)} that fit has not seen, and lacks {_listed(other, one)}."
+            )
+        if warn:
+            has, had = ("names", "none") if now else ("no names", "some")
+            warn_caller(
+                f"modality {name!r} has {has} of columns, but in fit it had {had}: that they are "
+                "the same columns in the same order cannot be checked.",
+            )
+
+
+def _listed(some: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return the first names that are not among the others."""
+    return sorted(set(some) - set(others))[:5]
 
 
 def check_none_is_missing(data: MultimodalData) -> None:

@@ -30,13 +30,14 @@ from .several import (
     BARE_LIST_ADVICE,
     Expected,
     check_axes_of_fit,
+    check_columns,
     check_none_is_missing,
     check_samples,
     read_array,
     read_several,
 )
 from .stated_likelihoods import check_kept_likelihoods, coded_array, coded_form, is_plain
-from .table_labels import check_columns, columns_of, named_columns
+from .table_labels import columns_of, named_columns
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def read_modalities(
         check_axes_of_fit(form.names, form.tables, fitted.tables)
         check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
         # scikit-learn has warned where one table has names and the other has not.
-        check_columns(data._columns, fitted.columns, data.names, data.modality_shapes, warn=several)
+        check_columns(data, fitted.columns, warn=several)
     contexts = read_contexts(taken, len(data), known, learns)
     modalities = _checked(estimator, data, form, contexts, reset)
     if reset:

@@ -69,7 +69,11 @@ def build_model(
         model = MeanFieldVAE(*parts, spec.prior_expert)
     else:
         model = StructuredVAE(*parts)
-    model.views = _build_views(spec, generator)
+    sizes = (spec.latent_dim, spec.hidden_layer_sizes, generator)
+    kinds = enumerate(zip(spec.views, shapes, strict=True))
+    model.views = DerivedViews(
+        {str(m): DerivedView(kind, shape, *sizes) for m, (kind, shape) in kinds if kind is not None}
+    )
     model.linear_modalities = spec.linear_modalities
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)
@@ -90,18 +94,6 @@ def initialize_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> Mul
             cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
             model.decoders[m] = cells
     return model
-
-
-def _build_views(spec: ModelSpec, generator: torch.Generator | None) -> DerivedViews:
-    """Return the derived views of the modalities that have one."""
-    sizes = (spec.latent_dim, spec.hidden_layer_sizes, generator)
-    kinds = zip(spec.views, spec.shapes, strict=True)
-    views = {
-        str(m): DerivedView(kind, shape, *sizes)
-        for m, (kind, shape) in enumerate(kinds)
-        if kind is not None
-    }
-    return DerivedViews(views)
 
 
 def _build(

@@ -94,14 +94,11 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 
 def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tuple[int, ...]:
     """Return the node sizes as plain integers; their grid must not be too large."""
-    stated: Any = node_sizes
-    sizes: list[Any] = [stated] if isinstance(stated, Integral) else list(stated)
-    keys: Sequence[Any] = range(len(sizes))
-    if isinstance(stated, Mapping):
-        keys, sizes = sizes, list(stated.values())
+    given: Any = [node_sizes] if isinstance(node_sizes, Integral) else node_sizes
+    sizes: dict[Any, Any] = dict(given if isinstance(given, Mapping) else enumerate(given))
     if not sizes:
         raise ValueError("node_sizes is empty; it must have at least one node, such as (2, 2).")
-    for node, size in zip(keys, sizes, strict=True):
+    for node, size in sizes.items():
         if not is_integer(size):
             raise TypeError(
                 f"node_sizes must hold integers, but node_sizes[{node!r}] is {size!r} of type "
@@ -113,14 +110,13 @@ def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tup
             )
         if size > MAX_COUNT:
             raise ValueError(f"node_sizes[{node!r}] is beyond {MAX_COUNT}: use a smaller node.")
-    n_components = math.prod(int(size) for size in sizes)
-    if n_components > MAX_COMPONENTS:
-        product = " x ".join(str(size) for size in sizes)
+    checked = tuple(map(int, sizes.values()))
+    if math.prod(checked) > MAX_COMPONENTS:
         raise ValueError(
-            f"node_sizes make a grid of {product} = {n_components} components, more than "
-            f"{MAX_COMPONENTS}: use fewer or smaller nodes."
+            f"node_sizes make a grid of {' x '.join(map(str, checked))} = {math.prod(checked)} "
+            f"components, more than {MAX_COMPONENTS}: use fewer or smaller nodes."
         )
-    return tuple(int(size) for size in sizes)
+    return checked
 
 
 def check_enough_samples(node_sizes: Sequence[int], n_samples: float) -> None:

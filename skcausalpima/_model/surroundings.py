@@ -78,7 +78,9 @@ class SinglePrecision(TorchFunctionMode):
         if func is Tensor.double:
             return args[0].float()
         if func in (torch.tensor, torch.as_tensor):
-            return self._made(func, args, named)
+            device = named.pop("device", None)
+            made = self._narrowed(func(*args, **named), True)
+            return made if device is None else made.to(device)
         narrowed = [self._narrowed(value, func is Tensor.to) for value in args]
         named = {name: self._narrowed(value, func is Tensor.to) for name, value in named.items()}
         return func(*narrowed, **named)
@@ -101,13 +103,6 @@ class SinglePrecision(TorchFunctionMode):
         if moves and isinstance(value, Tensor) and value.dtype == torch.float64:
             return value.float()
         return value
-
-    def _made(self, func: Callable, args: Sequence, named: Values) -> Tensor:
-        """Make a tensor from data on the CPU, and move it."""
-        device = named.pop("device", None)
-        made = func(*args, **named)
-        made = made.float() if made.dtype == torch.float64 else made
-        return made if device is None else made.to(device)
 
 
 Class = TypeVar("Class", bound=type)

@@ -262,14 +262,9 @@ class TensorData:
         """Return the same samples in memory, as tensors."""
         return self._with([of.tensor() if isinstance(of, ScaledRows) else of for of in self.tables])
 
-    def parts(
-        self, generator: torch.Generator | None = None
-    ) -> Iterator[tuple[Tensor | None, TensorData]]:
-        """Return the samples in memory, and their numbers; None for all at once.
-
-        With a generator the samples on disk come in random runs, else in order.
-        """
-        return self._read(self._runs(generator))
+    def parts(self) -> Iterator[tuple[Tensor | None, TensorData]]:
+        """Return the samples in memory, in order, and their numbers; None for all at once."""
+        return self._read(self._runs(None))
 
     def _runs(self, generator: torch.Generator | None) -> list[Tensor] | None:
         """Return the numbers of samples that are read together; None for all that are in memory."""
