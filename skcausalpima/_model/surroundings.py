@@ -79,7 +79,7 @@ class SinglePrecision(TorchFunctionMode):
             return args[0].float()
         if func in (torch.tensor, torch.as_tensor):
             device = named.pop("device", None)
-            made = self._narrowed(func(*args, **named), True)
+            made: Any = self._narrowed(func(*args, **named), True)
             return made if device is None else made.to(device)
         narrowed = [self._narrowed(value, func is Tensor.to) for value in args]
         named = {name: self._narrowed(value, func is Tensor.to) for name, value in named.items()}
