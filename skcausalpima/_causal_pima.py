@@ -23,7 +23,7 @@ from ._data.recipes import check_target
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Modalities, write_modalities
+from ._data.validation import Modalities, fitted_form
 from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
@@ -1146,7 +1146,7 @@ mapping, default=None
                 f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "
                 "dimensions."
             )
-        return write_modalities(self, fitted.decode(points, which="Point"))
+        return fitted_form(self).write(fitted.decode(points, which="Point"))
 
     def reconstruct(
         self,
@@ -1427,7 +1427,7 @@ mapping, default=None
         fitted, rng = self._fitted_model(), check_random_state(self.random_state)
         n_samples = check_count(n_samples, "n_samples")
         labels, contexts = fitted.draw_components(self.weights_, n_samples, context, rng)
-        return write_modalities(self, fitted.draw(labels, rng, contexts), contexts), labels
+        return fitted_form(self).write(fitted.draw(labels, rng, contexts), contexts), labels
 
     def to_graph(self) -> CategoricalDAG:
         """Return the learned graph and its tables as a network that answers questions.
@@ -1535,7 +1535,7 @@ mapping, default=None
         n_samples, rng = check_count(n_samples, "n_samples"), check_random_state(self.random_state)
         nodes, contexts = fitted.intervene(dag, interventions, n_samples, context, rng)
         arrays = fitted.draw(fitted.components(nodes), rng, contexts)
-        return write_modalities(self, arrays, contexts), nodes
+        return fitted_form(self).write(arrays, contexts), nodes
 
     def counterfactual(
         self, X: Samples, interventions: Mapping[Hashable, int | str]

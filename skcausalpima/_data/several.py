@@ -357,7 +357,7 @@ def _advised(estimator: BaseEstimator, X: Samples, reset: bool) -> Iterator[None
         raise
 
 
-def check_samples(data: MultimodalData, expected: Expected | None, advice: str = "") -> None:
+def check_samples(data: MultimodalData, expected: Expected | None, is_list: bool = False) -> None:
     """Check that there are samples, and that they have the shapes that are expected, if any."""
     if len(data) < 1:
         raise ValueError("Found 0 samples while a minimum of 1 is required.")
@@ -367,5 +367,6 @@ def check_samples(data: MultimodalData, expected: Expected | None, advice: str =
         if shape is not None and shape != tuple(fitted):
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, but {expected}: expected an "
-                f"array of shape (n_samples, {', '.join(map(str, fitted))}). {advice}".rstrip()
+                f"array of shape (n_samples, {', '.join(map(str, fitted))})."
+                f"{' ' + BARE_LIST_ADVICE if is_list else ''}"
             )

@@ -200,9 +200,12 @@ def _sums(
 
 
 def moments_of_observed(
-    flat: Kept, weights: np.ndarray, elements: np.ndarray | None, ranks: Ranks
+    modalities: Modalities, k: int, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the same where elements are missing: each column by its observed elements."""
+    """Return the same of a modality: each column by its observed elements."""
+    flat, ranks = flat_rows(cast(Kept, modalities.arrays[k])), modalities.ranks
+    elements = None if modalities.elements is None else modalities.elements[k]
+    weights = weights * modalities.observed[k]
     if not ranks.largest(elements is not None) or isinstance(flat, OnDisk):
         return moments(flat, weights, ranks)
     if elements is None:  # here; other ranks have gaps

@@ -14,7 +14,7 @@ from .adapters import Table
 from .arrays import compute_dtype, stored
 from .cell_contents import refuse_contents
 from .column_kinds import ColumnTable
-from .containers import CONTAINERS, Decoded, Form, container_of, without_contexts
+from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
 from .missing_values import (
     allows_gaps,
@@ -27,7 +27,6 @@ from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .ranks import ALONE, Ranks
 from .several import (
-    BARE_LIST_ADVICE,
     Expected,
     check_axes_of_fit,
     check_columns,
@@ -164,7 +163,7 @@ def read_modalities(
     else:
         form = form.completed(fitted, data.arrays)
         check_axes_of_fit(form.names, form.tables, fitted.tables)
-        check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
+        check_samples(data, expected, is_list=container == "several")
         # scikit-learn has warned where one table has names and the other has not.
         check_columns(data, fitted.columns, warn=several)
     contexts = read_contexts(taken, len(data), known, learns)
@@ -219,28 +218,6 @@ def form_of(names: tuple[str, ...], attributes: Values) -> Form:
     tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
     columns = columns_of(attributes["modality_feature_names_in_"])
     return Form(attributes["_input_form"], names, tables, columns)
-
-
-def write_modalities(
-    estimator: BaseEstimator, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None
-) -> Decoded:
-    """Return modalities in the form in which the estimator got its input in ``fit``.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        A fitted estimator.
-    arrays : sequence of ndarray of shape (n_samples, *shape)
-        One array per modality.
-    contexts : ContextLabels, default=None
-        Labels that these samples have.
-
-    Returns
-    -------
-    list, dict, MultimodalData, ndarray, DataFrame or Dataset
-        See :class:`Form`.
-    """
-    return fitted_form(estimator).write(arrays, contexts)
 
 
 def _check_fit(data: MultimodalData) -> None:

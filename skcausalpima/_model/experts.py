@@ -109,11 +109,8 @@ def resolve_views(
     """
     names, shapes = modalities.names, modalities.shapes
     if isinstance(views, str):  # "auto"
-        if not by_default:
-            return (None,) * len(names)
-        suits = [_suits(modalities, m) for m in range(len(names))]
-        pairs = zip(suits, experts, strict=True)
-        return tuple(kind if expert is None else None for kind, expert in pairs)
+        suit = [by_default and expert is None for expert in experts]
+        return tuple(_suits(modalities, m) if suit[m] else None for m in range(len(names)))
     kinds = per_modality(views, names, "views", None, lambda entry: False, VIEW_WORDS)
     for name, shape, kind in zip(names, shapes, kinds, strict=True):
         if kind is not None and len(shape) not in VIEW_WORDS[kind]:
@@ -132,9 +129,7 @@ def _suits(modalities: Modalities, m: int) -> str | None:
         return None
     if len(shape) in (2, 3) and sorted(shape)[-2] >= MIN_SIDE:
         return "power_spectrum"
-    if is_curve(modalities, m):
-        return "scale_space"
-    return None
+    return "scale_space" if is_curve(modalities, m) else None
 
 
 def column_layouts(

@@ -13,7 +13,7 @@ from .._warnings import warn_caller
 from ..modules import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder, MultimodalVAE
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NamedNetwork:
     """What a word for a network stands for.
 
@@ -33,15 +33,12 @@ class NamedNetwork:
     per_cluster: bool = False
 
 
-_MLP = NamedNetwork(encoder=MLPEncoder, decoder=MLPDecoder, is_dense=True)
-_CONV = NamedNetwork(encoder=ConvEncoder, decoder=ConvDecoder, is_dense=False)
 #: All words: a new one is one more entry.
 NETWORKS = {
-    "mlp": _MLP,
-    "conv": _CONV,
-    "cluster_mlp": replace(_MLP, per_cluster=True),
-    "cluster_conv": replace(_CONV, per_cluster=True),
+    "mlp": NamedNetwork(MLPEncoder, MLPDecoder, is_dense=True),
+    "conv": NamedNetwork(ConvEncoder, ConvDecoder, is_dense=False),
 }
+NETWORKS |= {f"cluster_{word}": replace(of, per_cluster=True) for word, of in NETWORKS.items()}
 #: Numbers of channels that images usually have.
 CHANNELS = (1, 2, 3, 4)
 #: What None stands for.

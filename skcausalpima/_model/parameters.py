@@ -30,15 +30,7 @@ from .._parameter_objects import (
     ScoreSearch,
     Training,
 )
-from .._scalar_checks import (
-    JOBS,
-    MAX_COUNT,
-    POSITIVE,
-    SEQUENCE,
-    InstanceOf,
-    count,
-    is_integer,
-)
+from .._scalar_checks import JOBS, MAX_COUNT, POSITIVE, SEQUENCE, InstanceOf, count, is_integer
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .networks import NETWORK_WORDS
