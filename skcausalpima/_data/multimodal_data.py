@@ -18,7 +18,7 @@ from .missing_values import check_observed_blocks, observed_rows, same_values, w
 from .on_disk import Kept, OnDisk, on_disk
 from .recipes import describe, is_mapping
 from .selection_keys import position, positions, row_key
-from .table_labels import Columns, check_same_rows, common_columns, split_columns
+from .table_labels import Columns, check_same_rows, common_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -424,7 +424,8 @@ class MultimodalData:
         """
         columns, flat = Table.of(flat).columns, as_modality(flat, "flat")
         shapes = check_shapes(shapes)
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        ends = np.cumsum(sizes).tolist()
         if flat.ndim != 2 or flat.shape[1] != ends[-1]:
             raise ValueError(
                 f"X has shape {flat.shape}, but the modality shapes {shapes} add up to "
@@ -434,7 +435,9 @@ class MultimodalData:
         arrays = [
             block.reshape(len(flat), *shape) for block, shape in zip(blocks, shapes, strict=True)
         ]
-        return cls(arrays, names)._with_columns(split_columns(columns, shapes))
+        pairs = zip(sizes, ends, strict=True)
+        labels = [None if columns is None else columns[end - n : end] for n, end in pairs]
+        return cls(arrays, names)._with_columns(labels)
 
     @classmethod
     def from_frame(cls, frame: Unchecked) -> MultimodalData:

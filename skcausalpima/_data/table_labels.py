@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -63,14 +62,6 @@ def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, rem
     else:
         difference = f"the rows of {other} in another order"
     raise ValueError(f"{what} has {difference}: a sample is one row of each. {remedy}")
-
-
-def split_columns(columns: Columns, shapes: Sequence[tuple[int, ...]]) -> list[Columns]:
-    """Cut the names of a flat table's columns into those of its modalities."""
-    if columns is None:
-        return [None] * len(shapes)
-    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-    return [columns[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def common_columns(columns: Sequence[Columns], name: str) -> Columns:

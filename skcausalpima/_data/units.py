@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -31,6 +31,9 @@ ZEROS, TAIL = 0.2, 3.0
 SHARED = 3
 
 _ROWS = 1000  # that tell a curve from a table
+
+#: Means, standard deviations and largest distances from the mean, of columns.
+Moments: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def is_curve(modalities: Modalities, m: int) -> bool:
@@ -152,9 +155,7 @@ def has_unlike_units(spread: np.ndarray) -> bool:
     return effective < np.sqrt(n_varying)
 
 
-def moments(
-    flat: Kept, weights: np.ndarray, ranks: Ranks
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def moments(flat: Kept, weights: np.ndarray, ranks: Ranks) -> Moments:
     """Return weighted mean and standard deviation of each column, in float64 and two passes.
 
     The third is the largest distance of a value that counts from the mean. They are those of the
@@ -183,7 +184,7 @@ def moments(
 
 def _sums(
     flat: Kept, weights: np.ndarray, ranks: Ranks, centre: np.ndarray, unit: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Moments:
     """Return weighted sums of (x - centre) / unit, of its squares, and the largest size of it.
 
     They may be infinite, which the caller checks.
@@ -199,9 +200,7 @@ def _sums(
     return ranks.sum(first), ranks.sum(second), np.max(ranks.of_all(largest), axis=0)
 
 
-def moments_of_observed(
-    modalities: Modalities, k: int, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def moments_of_observed(modalities: Modalities, k: int, weights: np.ndarray) -> Moments:
     """Return the same of a modality: each column by its observed elements."""
     flat, ranks = flat_rows(cast(Kept, modalities.arrays[k])), modalities.ranks
     elements = None if modalities.elements is None else modalities.elements[k]
