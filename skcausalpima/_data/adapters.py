@@ -268,6 +268,13 @@ def _write_frame(array: np.ndarray, table: Table) -> Any:
     return pandas.DataFrame(flat_rows(array), table.rows, table.labels.get("columns"))
 
 
+def _note_frame(frame: Any) -> Values:
+    is_series = not hasattr(frame, "columns")
+    names = np.array([frame.name], object) if is_series else np.asarray(frame.columns)
+    rows = getattr(frame, "index", None)  # polars has none
+    return {"labels": {"columns": names}, "rows": rows, "dtypes": declared(frame)}
+
+
 def _note_axes(array: Any) -> Values:
     dims = tuple(map(str, array.dims))
     return {"dims": dims, "labels": {d: array[d].values for d in dims if d in array.coords}}
@@ -330,31 +337,20 @@ ADAPTERS = {
         words="a polars DataFrame",
         recognize=is_of("polars", "DataFrame"),
         read=lambda frame, what: cells_of(frame) if has_words(declared(frame)) else frame,
-        note=lambda frame: {
-            "labels": {"columns": np.array(frame.columns, dtype=object)},
-            "dtypes": declared(frame),
-        },
+        note=_note_frame,
         write=_write_polars,
     ),
     "frame": Adapter(
         words="a pandas DataFrame",
         recognize=lambda value: hasattr(value, "iloc") and hasattr(value, "columns"),
         read=_read_frame,
-        note=lambda frame: {
-            "labels": {"columns": np.asarray(frame.columns)},
-            "rows": frame.index,
-            "dtypes": declared(frame),
-        },
+        note=_note_frame,
         write=_write_frame,
     ),
     "series": Adapter(
         words="a Series",
         recognize=lambda value: hasattr(value, "iloc"),
-        note=lambda series: {
-            "labels": {"columns": np.array([series.name], dtype=object)},
-            "rows": series.index,
-            "dtypes": declared(series),
-        },
+        note=_note_frame,
         write=lambda array, table: _write_frame(array, table).iloc[:, 0],
     ),
     "vector": Adapter(

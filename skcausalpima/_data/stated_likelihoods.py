@@ -216,17 +216,6 @@ class _ColumnsOfFit:
             return None
         cells = flat_rows(np.asarray(self.kept))
         cells = cells if self.observed is None else cells[self.observed]
-        self._check_names()
-        columns = self._columns(cells)
-        if self.problems or all(of.word == "gaussian" for of in columns):
-            return None
-        shape, reference = self.kept.shape[1:], None
-        if isinstance(self.stated, str) and self.stated in COUNTS and len(shape) == 1 < shape[0]:
-            reference = self._mean_sum(cells)
-        return ColumnTable(columns, shape, self.is_frame, reference)
-
-    def _check_names(self) -> None:
-        """Check that what is stated is of columns that there are."""
         stated = () if isinstance(self.stated, str) else self.stated
         if strange := [name for name in stated if name not in self.names]:
             told = (
@@ -234,6 +223,13 @@ class _ColumnsOfFit:
                 f"{list(self.names)!r:.300}.{did_you_mean(strange[0], self.names)}"
             )
             self.problems.append(ValueError(told))
+        columns = self._columns(cells)
+        if self.problems or all(of.word == "gaussian" for of in columns):
+            return None
+        shape, reference = self.kept.shape[1:], None
+        if isinstance(self.stated, str) and self.stated in COUNTS and len(shape) == 1 < shape[0]:
+            reference = self._mean_sum(cells)
+        return ColumnTable(columns, shape, self.is_frame, reference)
 
     def _columns(self, cells: np.ndarray) -> tuple[Column, ...]:
         """Return the columns, with the likelihood and the levels of each."""
