@@ -135,26 +135,6 @@ def without_missing(array: Rows, missing: np.ndarray, elements: np.ndarray | Non
     return array
 
 
-def check_elements(
-    elements: Sequence[np.ndarray | None],
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, ...]],
-    where: str = "all samples",
-) -> None:
-    """Check that a fit sees every element of every modality in some sample."""
-    for name, seen, shape in zip(names, elements, shapes, strict=True):
-        if seen is None:
-            continue
-        never = np.flatnonzero(~seen.any(axis=0))
-        if len(never):
-            place = tuple(map(int, np.unravel_index(never[0], shape)))
-            more = f" (and {len(never) - 1} more)" if len(never) > 1 else ""
-            raise ValueError(
-                f"element {list(place)} of modality {name!r}{more} is missing in {where}: leave it "
-                "out of fit, or pass samples that have it."
-            )
-
-
 def check_observed(observed: np.ndarray, names: Sequence[str], goes_on: bool = False) -> None:
     """Check that a fit, or one that goes on, sees something of every modality and every sample."""
     for name, present in zip(names, observed, strict=True):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._typing import Unchecked
 from .known_nodes import Interventions, OutcomeNames, add_known, check_interventions, read_outcomes
-from .missing_values import check_elements, complete_enough
+from .missing_values import complete_enough
 from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows
 from .table_labels import check_rows_beside
@@ -188,9 +188,7 @@ class FitSamples:
                     f"modality {name!r} is missing in all samples of positive weight: leave "
                     "it out of fit."
                 )
-        if modalities.elements is not None:
-            where = "all samples of positive weight"
-            check_elements(modalities.elements, modalities.names, modalities.shapes, where)
+        modalities.check_elements("all samples of positive weight")
         if knowledge.interventions is not None:
             knowledge = replace(knowledge, interventions=knowledge.interventions.without_unused())
         return FitSamples(modalities=modalities, knowledge=knowledge, rows=rows)

@@ -18,7 +18,6 @@ from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
 from .missing_values import (
     allows_gaps,
-    check_elements,
     check_observed,
     find_missing,
     without_missing,
@@ -106,6 +105,18 @@ class Modalities:
             seen = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
         return ~seen.reshape(self.n_samples, *self.shapes[k])
 
+    def check_elements(self, where: str = "all samples") -> None:
+        """Check that a fit sees every element of every modality in some sample."""
+        for name, seen, shape in zip(self.names, self.elements or (), self.shapes, strict=False):
+            never = np.flatnonzero([] if seen is None else ~seen.any(axis=0))
+            if len(never):
+                place = list(map(int, np.unravel_index(never[0], shape)))
+                more = f" (and {len(never) - 1} more)" if len(never) > 1 else ""
+                raise ValueError(
+                    f"element {place} of modality {name!r}{more} is missing in {where}: leave it "
+                    "out of fit, or pass samples that have it."
+                )
+
     def take(self, rows: np.ndarray | slice) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
         arrays = tuple(of if of is None else of[rows] for of in self.arrays)
@@ -169,6 +180,8 @@ def read_modalities(
     contexts = read_contexts(taken, len(data), known, learns)
     modalities = _checked(estimator, data, form, contexts, reset)
     if reset:
+        check_observed(modalities.observed, modalities.names)
+        modalities.check_elements()
         if taken:
             estimator.contexts_ = contexts.labels
         _remember(estimator, modalities, several)
@@ -262,18 +275,13 @@ def _checked(
             clean = stored(array, name)
             looked_at = clean if array.dtype.kind == "f" else array  # whole numbers are finite
             missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps, of)
-            clean = without_missing(clean, missing, elements[k])
-            observed[k] = ~missing
-            array = clean
+            array, observed[k] = without_missing(clean, missing, elements[k]), ~missing
         arrays.append(array)
     given = data.modality_shapes if reset else estimator.modality_shapes_in_
     shapes = [
         tuple(shape or ()) if of.coding is None else of.coding.element_shape
         for shape, of in zip(given, form.tables, strict=True)
     ]
-    if reset:
-        check_observed(observed, data.names)
-        check_elements(elements, data.names, shapes)
     return Modalities(
         tuple(arrays),
         observed,
