@@ -134,7 +134,7 @@ class ScoreSearch(_ParameterObject):
 
     _elsewhere = _LEFT_OUT | {
         "temperature": "it is a part of GradientStructure, whose graph the edges of training are; "
-        "one that is searched needs no annealed edges.",
+        "one that is searched needs no annealed edges."
     }
     score: str = part("bic", StrOptions({"bic", "bdeu"}))
     _: KW_ONLY

@@ -150,11 +150,7 @@ def refuse_contents(
 
 
 def _told(
-    found: dict[str, dict[str, Any]],
-    what: str,
-    is_labelled: bool,
-    width: int,
-    place: Place | None,
+    found: dict[str, dict[str, Any]], what: str, is_labelled: bool, width: int, place: Place | None
 ) -> str:
     """Say what stands in which columns, and what to do."""
     said, made = [], []

@@ -284,8 +284,7 @@ CONTAINERS = {
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
         write=lambda named, form: MultimodalData(named)._with_columns(
-            form.columns,
-            [None if of.coding is None else of.coding.dtypes for of in form.tables],
+            form.columns, [None if of.coding is None else of.coding.dtypes for of in form.tables]
         ),
         entries=lambda X: list(X.names),
         without=lambda X, names: X[:, [name for name in X.names if name not in names]],

@@ -358,5 +358,5 @@ def _warn_of_unnamed(
         warn_caller(
             f"interventions set {unnamed}, but nothing says which of the nodes found these are: "
             "it is left to chance. Say it by a few known_nodes, or give the outcomes that nodes "
-            "were set to, one column per node.",
+            "were set to, one column per node."
         )

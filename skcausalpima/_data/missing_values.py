@@ -88,11 +88,7 @@ def find_missing(
 
 
 def refuse_infinity(
-    given: Unchecked,
-    what: str,
-    gaps: bool = False,
-    columns: Sequence | None = None,
-    begin: int = 0,
+    given: Unchecked, what: str, gaps: bool = False, columns: Sequence | None = None, begin: int = 0
 ) -> None:
     """Raise where an array-like of numbers contains infinity, and say where; rows have numbers."""
     array = as_array(given, what)

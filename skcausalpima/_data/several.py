@@ -149,7 +149,7 @@ def check_columns(
             has, had = ("names", "none") if now else ("no names", "some")
             warn_caller(
                 f"modality {name!r} has {has} of columns, but in fit it had {had}: that they are "
-                "the same columns in the same order cannot be checked.",
+                "the same columns in the same order cannot be checked."
             )
 
 

@@ -16,12 +16,7 @@ from .cell_contents import refuse_contents
 from .column_kinds import ColumnTable
 from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
-from .missing_values import (
-    allows_gaps,
-    check_observed,
-    find_missing,
-    without_missing,
-)
+from .missing_values import allows_gaps, check_observed, find_missing, without_missing
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .ranks import ALONE, Ranks
@@ -253,11 +248,7 @@ def _check_n_samples(n: int) -> None:
 
 
 def _checked(
-    estimator: BaseEstimator,
-    data: MultimodalData,
-    form: Form,
-    contexts: ContextLabels,
-    reset: bool,
+    estimator: BaseEstimator, data: MultimodalData, form: Form, contexts: ContextLabels, reset: bool
 ) -> Modalities:
     """Convert all arrays and find the missing samples."""
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)

@@ -93,10 +93,7 @@ MIN_SIDE = 16
 
 
 def resolve_views(
-    views: Views,
-    modalities: Modalities,
-    experts: Sequence[ExpertDecoder | None],
-    by_default: bool,
+    views: Views, modalities: Modalities, experts: Sequence[ExpertDecoder | None], by_default: bool
 ) -> tuple[str | None, ...]:
     """Return the kind of each modality's view, or None.
 

@@ -316,8 +316,7 @@ def prediction_device(device: str | Device) -> torch.device:
 
 
 def resolve_modality_weights(
-    modality_weights: str | Sequence[float] | Mapping[str, float],
-    names: Sequence[str],
+    modality_weights: str | Sequence[float] | Mapping[str, float], names: Sequence[str]
 ) -> tuple[float, ...] | None:
     """Return the factor of every modality's log-likelihood in training, None for balanced ones."""
     if isinstance(modality_weights, str):
