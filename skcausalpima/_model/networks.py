@@ -116,6 +116,7 @@ class _Trial:
 
     def __init__(self, module: nn.Module, what: str, entries: Tensor) -> None:
         self.module, self.what, self.entries = module, what, entries
+        self.returned = f"{what}, {type(module).__name__}, returned"
         try:
             with torch.set_grad_enabled(entries.requires_grad):
                 self.output = module(entries)
@@ -136,25 +137,21 @@ class _Trial:
             if not part.is_floating_point():
                 dtype = self.entries.dtype
                 raise TypeError(
-                    f"{self._returned} {part.dtype} for an input of {dtype}: expected {dtype}."
+                    f"{self.returned} {part.dtype} for an input of {dtype}: expected {dtype}."
                 )
 
     def check_values(self, parts: tuple[Tensor, ...]) -> None:
         """Raise where values are not finite, or have no gradient."""
         if not all(torch.isfinite(part).all() for part in parts):
             raise ValueError(
-                f"{self._returned} values that are not finite for latent points between -1 and 1: "
+                f"{self.returned} values that are not finite for latent points between -1 and 1: "
                 "start it where its output is finite."
             )
         if not parts[0].requires_grad:
             raise ValueError(
-                f"{self._returned} values without gradient: compute them by torch operations "
+                f"{self.returned} values without gradient: compute them by torch operations "
                 "alone, without detach, item or NumPy."
             )
-
-    @property
-    def _returned(self) -> str:
-        return f"{self.what}, {type(self.module).__name__}, returned"
 
 
 def _described(output: Unchecked) -> str:
