@@ -61,11 +61,6 @@ class Place:
         return "X" if self.name is None else f"X[{self.name!r}]"
 
     @property
-    def of_numbers(self) -> str:
-        """Code for the dtypes of the columns that are to be numbers."""
-        return "float" if self.numbers is None else repr(dict.fromkeys(self.numbers, "float"))
-
-    @property
     def frame(self) -> str:
         """Code for a DataFrame of it, whose columns have texts as names."""
         if self.kind == "frame":
@@ -267,7 +262,8 @@ def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[s
         lines.insert(0, AS_MAPPING[place.container].format(names=list(place.names)))
     numbers = f"table.drop(columns={texts})" if texts else "table"
     if place.kind not in ("frame", "polars", "series"):
-        numbers += f".astype({place.of_numbers})"
+        of_some = None if place.numbers is None else dict.fromkeys(place.numbers, "float")
+        numbers += f".astype({'float' if of_some is None else of_some})"
     parts = {name or "numbers": numbers} if len(texts) < width else {}
     words = f"{name or ''} words".strip() if parts else name or "words"
     if texts:

@@ -105,7 +105,11 @@ def read_contexts(
         found = [] if known is None else known[name].tolist()
         if known is None or learns:
             found += [label for label in _sorted_labels(entries, name) if label not in found]
-            _check_one_kind(found, name)
+            if len(kinds := sorted(set(map(_kind, found)))) > 1:
+                raise ValueError(
+                    f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: "
+                    "which of them are the same? Use one type, as by map(str, labels)."
+                )
         labels[name] = _as_array(found)
         numbers = {label: number for number, label in enumerate(found)}
         for row, entry in enumerate(entries):
@@ -168,16 +172,6 @@ def _sorted_labels(entries: Sequence, name: str) -> list:
 def _no_label(row: int, name: str) -> str:
     """Say that a sample that is to be trained on has no label."""
     return f"sample {row} has no label of the context {name!r}: {NO_LABEL}."
-
-
-def _check_one_kind(labels: Sequence, name: str) -> None:
-    """Check that labels, of before and new ones, are of one kind."""
-    kinds = sorted(set(map(_kind, labels)))
-    if len(kinds) > 1:
-        raise ValueError(
-            f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: which of "
-            "them are the same? Use one type, as by map(str, labels)."
-        )
 
 
 def _kind(label: Any) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .._typing import Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
-from .arrays import check_shapes, common_dtype, common_n_samples, concatenate_rows
+from .arrays import check_shapes, common_n_samples, concatenate_rows
 from .column_dtypes import Dtypes, common_dtypes
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
@@ -475,8 +475,8 @@ class MultimodalData:
                 "(modality, element)."
             )
         if table.columns.nlevels == 2:
-            groups = list(dict.fromkeys(table.columns.get_level_values(0)))
-            return cls([table[name] for name in groups], groups)
+            groups = dict.fromkeys(table.columns.get_level_values(0))
+            return cls({name: table[name] for name in groups})
         names = _check_names(table.columns, table.shape[1])
         return cls([_stack_cells(table[name], name) for name in names], names)
 
@@ -544,11 +544,8 @@ def _stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
             f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}: "
             "resize or pad them first."
         )
-    filler = [np.array(np.nan, dtype=np.float32)] if empty.any() else []
-    dtype = common_dtype([*cells, *filler], name)
-    stacked = np.full((len(column), *shapes.pop()), np.nan if empty.any() else 0, dtype=dtype)
-    stacked[~empty] = cells
-    return stacked
+    blocks = iter(cells)
+    return concatenate_rows([(None if gap else next(blocks)[None], 1) for gap in empty], name)
 
 
 def _check_parts(parts: Iterable[MultimodalData]) -> list[MultimodalData]:

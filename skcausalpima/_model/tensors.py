@@ -25,6 +25,9 @@ BLOCK_ROWS = 512
 #: What arrays of a batch are, and, from the outside, those on disk.
 Tensors: TypeAlias = tuple[Tensor, ...]
 
+#: Batches, each with the numbers of its samples.
+Numbered: TypeAlias = Iterator[tuple[Tensor, Batch]]
+
 #: Samples on disk are read, and mixed, so many bytes at a time.
 BUFFER_BYTES = 2**25
 
@@ -261,9 +264,7 @@ class TensorData:
             for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # there may be none
                 yield part.rows(slice(start, start + BLOCK_ROWS))
 
-    def numbered(
-        self, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Batch]]:
+    def numbered(self, batch_size: int, generator: torch.Generator) -> Numbered:
         """Return the samples in random order, batch by batch, each with their numbers.
 
         Those on disk are read some runs of neighbours at a time, in random order, and mixed. Each
@@ -283,7 +284,7 @@ class TensorData:
 
     def _batches(
         self, runs: list[Tensor] | None, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Batch]]:
+    ) -> Numbered:
         """Return the samples batch by batch, in random order within runs."""
         for numbers, part in self._read(runs):
             for rows in part._shuffled_rows(part.n_samples, batch_size, generator):
