@@ -15,11 +15,11 @@ from torch import Tensor
 
 from .._data.samples import FitSamples, NodeKnowledge
 from .._initialization.initialize import RunState, state_knowledge
-from .._model.build import build_model
+from .._model.build import build_model, export_state, load_state
 from .._model.scaled_rows import ScaledRows
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
-from .._model.state import export_state, load_state, module_draws, resume_module_draws
+from .._model.surroundings import module_draws, resume_module_draws
 from .._model.tensors import TensorData
 from .._state.training import (
     BegunFit,

@@ -14,7 +14,7 @@ from .._data.units import is_curve
 from .._data.validation import Modalities
 from .._parameter_objects import MeanField
 from ..modules import ExpertDecoder, shared_entries
-from .networks import named_network
+from .build import named_network
 from .parameters import per_modality
 from .spec import ModelSpec
 

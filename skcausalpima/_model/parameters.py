@@ -33,7 +33,7 @@ from .._parameter_objects import (
 from .._scalar_checks import JOBS, MAX_COUNT, POSITIVE, SEQUENCE, InstanceOf, count, is_integer
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
-from .networks import NETWORK_WORDS
+from .build import NETWORK_WORDS
 from .surroundings import SINGLE_ONLY
 
 #: The largest grid.

@@ -25,8 +25,8 @@ from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from .._typing import Unchecked
 from ..functional import covariance_type_named
+from .build import named_network, warn_of_channels_first
 from .experts import column_layouts, resolve_experts, resolve_views
-from .networks import named_network, warn_of_channels_first
 from .parameters import (
     check_contexts,
     check_enough_samples,
@@ -45,7 +45,7 @@ from .parameters import (
 )
 from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network
-from .state import seeded_modules
+from .surroundings import seeded_modules
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,8 +26,8 @@ from torch import nn
 
 from .._data.containers import CONTAINERS
 from .._data.validation import form_of, input_attributes
+from .._model.build import DEFAULT_NETWORK
 from .._model.experts import resolve_experts
-from .._model.networks import DEFAULT_NETWORK
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality
 from .._model.spec import ModelSpec
 from .._typing import Values

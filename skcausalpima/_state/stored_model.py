@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._model.build import build_model
-from .._model.networks import check_modules
+from .._model.build import build_model, check_modules
 from .._model.spec import ModelSpec
 from .._typing import Unchecked
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
