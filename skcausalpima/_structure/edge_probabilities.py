@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from .constraints import EdgeConstraints, check_constraints
+from .constraints import EdgeConstraints
 from .scores import FamilyScores
 
 MAX_PROBABILITY_NODES = 10
@@ -25,12 +25,11 @@ N_SAMPLE_SIZES, MOST_PER_CELL = 7, 4.0
 
 def edge_probabilities(
     counts: ArrayLike,
+    constraints: EdgeConstraints | None = None,
     *,
     equivalent_sample_size: float | str = "auto",
     edge_cost: float = 0.0,
     node_counts: Sequence[ArrayLike] | None = None,
-    required: ArrayLike | None = None,
-    forbidden: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     r"""Return the posterior probability of every directed edge.
 
@@ -55,7 +54,10 @@ def edge_probabilities(
     Parameters
     ----------
     counts : array-like of shape (C_1, ..., C_L)
-        Expected counts of the cells; at most 10 nodes.
+        Expected counts of the cells; at most `MAX_PROBABILITY_NODES` nodes (the work grows as 3
+        to the number of nodes).
+    constraints : EdgeConstraints, optional
+        Edges that every or no graph has.
     equivalent_sample_size : "auto" or float, default="auto"
         Prior samples of BDeu; "auto" averages over seven sizes, in equal ratios from one sample
         to four for each cell.
@@ -63,20 +65,12 @@ def edge_probabilities(
         Nats that every edge costs besides.
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
         Per node the counts of the samples in which it was not intervened on.
-    required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
-        Edges that every or no graph has, ``[i, j]`` for i -> j.
 
     Returns
     -------
     ndarray of shape (n_nodes, n_nodes)
         ``[i, j]`` is the probability of i -> j; that of the adjacency i - j is the sum of
         ``[i, j]`` and ``[j, i]``.
-
-    Raises
-    ------
-    ValueError
-        If there are more than `MAX_PROBABILITY_NODES` nodes (the work grows as 3 to the number
-        of nodes), or counts, options or constraints are invalid.
 
     Examples
     --------
@@ -87,13 +81,7 @@ def edge_probabilities(
     """
     counts = np.asarray(counts, dtype=np.float64)
     n_nodes = counts.ndim
-    if n_nodes > MAX_PROBABILITY_NODES:
-        raise ValueError(
-            f"Edge probabilities are computed exactly, for at most {MAX_PROBABILITY_NODES} nodes; "
-            f"got {n_nodes}. Use bootstrap samples to judge the edges of larger graphs."
-        )
-    names = [f"N{i + 1}" for i in range(n_nodes)]
-    constraints = check_constraints(required, forbidden, names)
+    constraints = constraints or EdgeConstraints.none(n_nodes)
     sizes: Sequence[float] | NDArray[np.float64]
     if isinstance(equivalent_sample_size, str):
         sizes = np.geomspace(1.0, max(MOST_PER_CELL * counts.size, 1.0), N_SAMPLE_SIZES)

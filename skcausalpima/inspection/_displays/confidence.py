@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._structure.layered_layout import Edge
+from ..._structure.graph_picture import Edge
 from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
 from .display import Axes, Display, ink, letters_across

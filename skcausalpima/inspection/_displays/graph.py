@@ -11,8 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_graph
-from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
-from ..._structure.layered_layout import Edge, strokes
+from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence
 from .._matched_refits import arrows
