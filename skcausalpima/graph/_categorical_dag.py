@@ -14,9 +14,7 @@ from sklearn.utils import check_random_state
 from .._structure import equivalence as _equivalence
 from .._structure.digraphs import check_graph, copy_graph, is_by_chance
 from . import _bif, _formats
-from ._conditional import ConditionalDistribution, query
-from ._counterfactuals import counterfactual_outcomes
-from ._families import family_joints
+from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg
 from ._validation import (
     check_names,
@@ -310,8 +308,7 @@ class CategoricalDAG:
         >>> dag.do({"crack": 1}).marginal(["heat"])  # mending cools nothing
         array([0.5, 0.5])
         """
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        outcomes = check_outcomes(sizes, self.states, interventions, "do")
+        outcomes = self._outcomes(interventions, "do")
         if len(outcomes) == len(self.nodes):
             raise ValueError(
                 f"do sets every node ({self.nodes}); leave at least one to have a distribution."
@@ -321,7 +318,7 @@ class CategoricalDAG:
             attributes.pop("compelled", None)
         cpts = dict(self.cpts)
         for node, outcome in outcomes.items():
-            cpts[node] = np.eye(sizes[node])[outcome]
+            cpts[node] = np.eye(cpts[node].shape[-1])[outcome]
         return CategoricalDAG(graph, cpts)
 
     def intervene(
@@ -364,8 +361,7 @@ class CategoricalDAG:
         array([[1, 1],
                [1, 1]])
         """
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        outcomes = check_outcomes(sizes, self.states, interventions, "intervene")
+        outcomes = self._outcomes(interventions, "intervene")
         if len(outcomes) < len(self.nodes):
             return self.do(outcomes).sample(n_samples, random_state)
         # One cell of the grid: no distribution for `do`, but something that can be decoded.
@@ -420,8 +416,7 @@ class CategoricalDAG:
                [1, 1]])
         """
         samples = check_samples(self.nodes, self.sizes, self.states, factual)
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        outcomes = check_outcomes(sizes, self.states, interventions, "counterfactual")
+        outcomes = self._outcomes(interventions, "counterfactual")
         impossible = np.flatnonzero(np.isneginf(self.log_prob(samples)))
         if len(impossible):
             seen = dict(zip(self.nodes, samples[impossible[0]].tolist(), strict=True))
@@ -430,7 +425,14 @@ class CategoricalDAG:
                 "have happened has no counterfactual."
             )
         rng = check_random_state(random_state)
-        return counterfactual_outcomes(self.graph, self.cpts, samples, outcomes, rng)
+        return _counterfactual_outcomes(self.graph, self.cpts, samples, outcomes, rng)
+
+    def _outcomes(
+        self, interventions: Mapping[Hashable, int | str], method: str
+    ) -> dict[Hashable, int]:
+        """Return the numbers of the outcomes that nodes are set to."""
+        sizes = dict(zip(self.nodes, self.sizes, strict=True))
+        return check_outcomes(sizes, self.states, interventions, method)
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
@@ -1201,3 +1203,54 @@ def _strength(joint: NDArray[np.float64]) -> float:
     # Zero times anything is zero here: a cell of no mass contributes nothing.
     ratio = np.divide(joint * rest, expected, out=np.ones_like(joint), where=joint > 0)
     return max(float(xlogy(joint, ratio).sum()), 0.0)
+
+
+def _counterfactual_outcomes(
+    graph: nx.DiGraph,
+    tables: Mapping[Hashable, NDArray[np.float64]],
+    samples: NDArray[np.intp],
+    outcomes: Mapping[Hashable, int],
+    rng: np.random.RandomState,
+) -> NDArray[np.int64]:
+    """Draw what would have been, had some nodes been set, from what was: Gumbel-max mechanisms.
+
+    ``samples`` of shape (n_samples, n_nodes) can happen; ``outcomes`` says what is set to what.
+    """
+    sizes = dict(graph.nodes(data="size"))
+    noise = rng.standard_exponential((*samples.shape, 1 + max(sizes.values())))
+    log_noise = np.log(np.maximum(noise, np.finfo(noise.dtype).tiny))
+    result = samples.astype(np.int64)
+    column = {node: index for index, node in enumerate(graph)}
+    for node in nx.topological_sort(graph):
+        k, n_draws = column[node], 1 + sizes[node]
+        if node in outcomes:
+            result[:, k] = outcomes[node]
+            continue
+        parents = [column[parent] for parent in graph.predecessors(node)]
+        old_rows, new_rows = (tables[node][tuple(x[:, parents].T)] for x in (samples, result))
+        if parents:  # the rows of a root cannot change
+            result[:, k] = _same_noise(old_rows, new_rows, samples[:, k], log_noise[:, k, :n_draws])
+    return result
+
+
+def _same_noise(
+    old_rows: NDArray[np.float64],
+    new_rows: NDArray[np.float64],
+    factual: NDArray[np.intp],
+    log_noise: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    r"""Return what the Gumbel noise behind the factual outcomes makes of new rows.
+
+    With :math:`E_i = \exp(-g_i)`, exponential of rate 1, the largest :math:`\log p_i + g_i` is
+    the smallest :math:`E_i / p_i`: the first of competing arrivals. Top down, the winner arrives
+    at an exponential time T of rate 1, whichever it is, and each loser after another
+    :math:`E'_i / p_i`. So :math:`E_i = p_i T` for the winner and :math:`p_i T + E'_i` for the
+    others, also where :math:`p_i = 0`. Columns of ``log_noise`` are log T and log E'.
+    """
+    winner = factual[:, None] == np.arange(old_rows.shape[1])
+    with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
+        log_old, log_new = np.log(old_rows), np.log(new_rows)
+    arrival = log_old + log_noise[:, :1]
+    log_e = np.where(winner, arrival, np.logaddexp(arrival, log_noise[:, 1:]))
+    unchanged = (old_rows == new_rows).all(axis=1)  # exactly, beyond rounding
+    return np.where(unchanged, factual, (log_new - log_e).argmax(axis=1))

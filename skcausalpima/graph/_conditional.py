@@ -1,4 +1,4 @@
-"""Some nodes' distribution given what others were seen to be."""
+"""Distributions of some nodes: given what others were seen to be, and with their parents."""
 
 from __future__ import annotations
 
@@ -203,3 +203,56 @@ def query(
             scope = tuple(node for node in family if node not in evidence)
             factors.append(Factor(scope, np.asarray(tables[child][index])))
     return eliminate(factors, names)
+
+
+def family_joints(
+    graph: nx.DiGraph, tables: Mapping[Hashable, NDArray[np.float64]]
+) -> dict[Hashable, NDArray[np.float64]]:
+    """Return the joint distribution of each node and its parents.
+
+    Parents come first. Where the parents of a node stand together in a family before it, as in
+    chains and trees, their distribution is a sum over that family; elsewhere it is a query.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The network's graph, whose nodes have ``size``.
+    tables : mapping
+        Node to table.
+
+    Returns
+    -------
+    dict
+        Node to array, with the axes of its table.
+
+    Raises
+    ------
+    ValueError
+        If a table of more than 2**27 cells would be needed.
+
+    Examples
+    --------
+    >>> from skcausalpima.graph import CategoricalDAG
+    >>> from skcausalpima.graph._conditional import family_joints
+    >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+    >>> family_joints(dag.graph, dag.cpts)["N2"]
+    array([[0.5, 0. ],
+           [0. , 0.5]])
+    """
+    joints: dict[Hashable, NDArray[np.float64]] = {}
+    families = {node: (*graph.predecessors(node), node) for node in graph}
+    for node in nx.topological_sort(graph):
+        *parents, _ = families[node]
+        nearby = (*parents, *graph.successors(parents[0])) if parents else ()
+        holders = (n for n in nearby if n in joints and set(parents).issubset(families[n]))
+        source = next(holders, None)
+        if source is None:
+            array, exponent = query(graph, tables, parents, {})
+            prior = np.ldexp(array, exponent)
+        else:
+            kept = [member for member in families[source] if member in parents]
+            others = tuple(k for k, n in enumerate(families[source]) if n not in parents)
+            axes = [kept.index(parent) for parent in parents]
+            prior = joints[source].sum(axis=others).transpose(axes)
+        joints[node] = prior[..., None] * tables[node]
+    return joints

@@ -1,7 +1,8 @@
-"""The one gate for tables, names and outcomes."""
+"""The one gate for tables, names, outcomes and texts, and values in messages."""
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -11,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
-from ._texts import shown
 
 SUM_TOLERANCE = 1e-6
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
 #: An outcome of a node, by number or name.
 Outcome: TypeAlias = int | str
@@ -189,9 +192,7 @@ def check_states(
     return states
 
 
-def check_names(
-    nodes: Collection[Hashable], names: Iterable[Hashable], what: str = "names"
-) -> list[Hashable]:
+def check_names(nodes: Collection[Hashable], names: Iterable[Hashable]) -> list[Hashable]:
     """Return a list of distinct nodes.
 
     Parameters
@@ -214,26 +215,21 @@ def check_names(
         If they are a bare string, or a name is unknown or occurs twice.
     """
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{what} must be a list of nodes; write [{names!r}].")
+        raise ValueError(f"names must be a list of nodes; write [{names!r}].")
     names = list(names)
     known = nodes if isinstance(nodes, Mapping) else set(nodes)
     seen: set[Hashable] = set()
     for name in names:
-        if not _is_hashable(name) or name not in known:
+        try:
+            is_known = name in known
+        except TypeError:  # a tuple that holds a list
+            is_known = False
+        if not is_known:
             raise ValueError(f"There is no node {shown(name)}; the nodes here are {list(nodes)}.")
         if name in seen:
-            raise ValueError(f"{what} hold the node {name!r} twice.")
+            raise ValueError(f"names hold the node {name!r} twice.")
         seen.add(name)
     return names
-
-
-def _is_hashable(name: Unchecked) -> bool:
-    """Return whether a name can be a node's: a tuple that holds a list cannot."""
-    try:
-        hash(name)
-    except TypeError:
-        return False
-    return True
 
 
 def check_outcomes(
@@ -336,3 +332,47 @@ def check_samples(
             f"whole number from 0 to {sizes[column] - 1}."
         )
     return array.astype(np.intp)
+
+
+def check_text(text: Unchecked, method: str) -> str:
+    """Return a text.
+
+    Parameters
+    ----------
+    text : str
+        The text of a file.
+    method : str
+        Who reads it, for messages.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{method} needs the text of a file, a str; got {type(text).__name__}. For a file, "
+            "pass open(path).read()."
+        )
+    return text
+
+
+def shown(value: Unchecked) -> str:
+    """Write a value for a message, however long or deeply nested it is.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    str
+        Its representation, shortened.
+    """
+    return _SHORT.repr(value)
