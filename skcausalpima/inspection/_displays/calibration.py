@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Axes, Display, Look, is_one_or_none, letters_across
+from .display import Axes, Display, Look, is_axes, letters_across
 from .labels import shortened
 from .styles import UNKNOWN, group_style
 
@@ -233,7 +233,7 @@ class CalibrationDisplay(Display):
             raise ValueError("curves is empty: pass at least one, as calibration_curves returns.")
         panels = list(dict.fromkeys(asked for asked, _ in self.curves))
         observed = list(dict.fromkeys(seen for _, seen in self.curves))
-        n_columns = min(len(panels), MOST_COLUMNS if is_one_or_none(ax) else len(panels))
+        n_columns = min(len(panels), MOST_COLUMNS if ax is None or is_axes(ax) else len(panels))
         shape = -(-len(panels) // n_columns), n_columns
         size = PANEL * shape[1], (PANEL + 0.2 + LINE * len(observed)) * shape[0]
         axes = self._several_axes(ax, shape, size).ravel()

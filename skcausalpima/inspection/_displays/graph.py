@@ -13,8 +13,7 @@ from sklearn.base import BaseEstimator
 from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_graph
 from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
-from .._edge_confidence import EdgeConfidence
-from .._matched_refits import arrows
+from .._edge_confidence import EdgeConfidence, arrows
 from .display import (
     POINTS_PER_INCH,
     Axes,
@@ -24,7 +23,6 @@ from .display import (
     inches,
     ink,
     letters_across,
-    plotting,
 )
 from .labels import plain, wrapped
 from .styles import COLOURS
@@ -237,7 +235,7 @@ class GraphDisplay(Display):
         'arrow: compelled, width: weight'
         >>> plt.close()
         """
-        plotting("GraphDisplay.plot")
+        self._pyplot()
         graph = check_graph(self.graph)
         strengths, compelled = self._checked_strengths(graph), self._compelled(graph)
         drawings = [_Drawing.of(graph, FONT, *shape) for shape in NAME_SHAPES]

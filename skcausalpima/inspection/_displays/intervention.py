@@ -19,8 +19,7 @@ from ...graph import CategoricalDAG
 from .._fitted_estimator import node_sizes, outcome_names
 from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
-from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE, name_row
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
 from .styles import group_style
 

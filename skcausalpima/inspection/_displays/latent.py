@@ -17,8 +17,7 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import is_empty, node_sizes, outcome_names
 from .display import Axes, Display, inches, letters_across
-from .labels import label_points, listed, plain
-from .panels import named_nodes
+from .labels import label_points, listed, named_nodes, plain
 from .styles import Colouring, asked_values
 
 N_DEVIATIONS = 2.0  # of the ellipses

@@ -16,10 +16,9 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay
-from .display import Axes, check_word, is_one_or_none, letters_across
-from .labels import shortened, wrapped
-from .painter import SamplePainter, as_image
-from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
+from .display import Axes, check_word, is_axes, letters_across
+from .labels import NodeNames, named_nodes, shortened, wrapped
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
 from .styles import group_style
 
@@ -237,7 +236,6 @@ class NodeEffectDisplay(ColumnsDisplay):
         centred = self.kind == "difference"
         painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
         nodes = list(zip(names.nodes, names.outcomes, effects, strict=True))
-        self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
         draw = self._draw_images if painter.kind == "image" else self._draw_comparisons
         draw(ax, painter, nodes, kwargs)
         return self
@@ -256,11 +254,11 @@ class NodeEffectDisplay(ColumnsDisplay):
         shape = len(nodes), max(len(images) for *_, images in nodes)
         width, height = painter.size_of_figure(shape, 1)
         beside, size = ax, (width + COLOUR_BAR, height)
-        has_bar = as_image(nodes[0][2][0]).ndim == 2 and is_one_or_none(ax)
+        has_bar = as_image(nodes[0][2][0]).ndim == 2 and (ax is None or is_axes(ax))
         if has_bar:
             ratios = {"width_ratios": [width, BAR_WIDTH]}
             beside, bar = self._several_axes(ax, (1, 2), size, **ratios)[0]
-        self.axes_ = self._several_axes(beside, shape, size)
+        self._keep(self._several_axes(beside, shape, size), ax)
         n_letters = letters_across(self.axes_[0, 0], TITLE_SIZE)
         self.artists_: list[list[Any]] = []
         for row, (node, outcomes, images) in zip(self.axes_, nodes, strict=True):
@@ -284,7 +282,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         shape = -(-len(nodes) // n_columns), n_columns
         height = max(PANEL[1], painter.height_of_bars())
         size = PANEL[0] * shape[1] + 0.5, height * shape[0] + 0.3
-        self.axes_ = self._several_axes(ax, shape, size)
+        self._keep(self._several_axes(ax, shape, size), ax)
         n_letters = letters_across(self.axes_[0, 0], HEADER_SIZE)
         draw = painter.draw if painter.kind == "curve" else painter.draw_dots
         self.artists_ = []

@@ -15,7 +15,8 @@ from .styles import COLOUR_MAP, COLOURS, GroupStyle
 
 MAX_BARS = 16  # more elements in a row are a curve,
 MAX_NAMED_BARS = 40  # and so are more that have names
-TICK_SIZE = 7
+TICK_SIZE = TITLE_SIZE = 7
+HEADER_SIZE = 8
 TICKS_PER_INCH = 2.5
 LINE_HEIGHT = 1.3  # of the height of a font
 FEW_PANELS = 8  # so many may be larger
@@ -221,3 +222,8 @@ def _limits(arrays: Sequence[np.ndarray], kind: str, centred: bool) -> tuple[flo
     elif kind == "bars":
         low, high = min(low, 0.0), max(high, 0.0)
     return (low - 0.5, high + 0.5) if low == high else (float(low), float(high))
+
+
+def name_row(ax: Axes, name: str, size: float) -> None:
+    """Write a name to the left of a row of panels."""
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=size)

@@ -17,8 +17,7 @@ from ..._inference.kept_models import model_of, samples_of
 from ..._typing import Samples, Unchecked
 from .display import Axes, Display, Look, letters_across
 from .labels import wrapped
-from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE, name_row
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
 
 N_SAMPLES = 5  # by default
@@ -223,8 +222,8 @@ class ReconstructionDisplay(Display):
         sizes = np.array([painter.size_of_figure((1, 1), 1) for painter in rows]) - (1.2, 0.6)
         n_samples, heights = len(self.observed[0]), sizes[:, 1].tolist()
         size = sizes[:, 0].max() * n_samples + 1.4, sum(heights) + 0.6
-        self.axes_ = self._several_axes(ax, (len(rows), n_samples), size, height_ratios=heights)
-        self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
+        axes = self._several_axes(ax, (len(rows), n_samples), size, height_ratios=heights)
+        self._keep(axes, ax)
         parts = np.split(self.axes_, np.cumsum(n_rows)[:-1])
         for k, (part, painter) in enumerate(zip(parts, painters, strict=True)):
             draw = self._draw_images if painter.kind == "image" else self._draw_both
