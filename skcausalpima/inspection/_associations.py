@@ -265,7 +265,6 @@ def associate_nodes(
     names, columns = _named_columns(metadata)
     check_rows_with(X, metadata=metadata)
     read = [_read(*item, len(nodes)) for item in zip(names, columns, strict=True)]
-    are_numbers = [column.dtype.kind == "f" for column in read]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
     options = measure, n_permutations, seed
@@ -276,15 +275,10 @@ def associate_nodes(
         statistic=statistic,
         p_value=p_value,
         expected=expected,
-        n_samples=np.array(
-            [
-                (~np.isnan(column) if of else column >= 0).sum()
-                for of, column in zip(are_numbers, read, strict=True)
-            ]
-        ),
+        n_samples=np.array([_known(column).sum() for column in read]),
         node_names=tuple(node_graph(est.dag_)),
         column_names=tuple(names),
-        measures=tuple("eta_squared" if of else measure for of in are_numbers),
+        measures=tuple("eta_squared" if of.dtype.kind == "f" else measure for of in read),
     )
 
 
@@ -327,7 +321,8 @@ def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
     """Return numbers, NaN where missing, or integers for categories, -1 where missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), np.array(None), column.data)
-    values, what = _objects(column, f"Column {name!r} of metadata"), f"Column {name!r} of metadata"
+    what = f"Column {name!r} of metadata"
+    values = _objects(column, what)
     if values.shape != (n_samples,):
         raise ValueError(
             f"{what} must have shape ({n_samples},), one entry per sample of X, got {values.shape}."
@@ -384,16 +379,16 @@ def _tested(
     outcomes: np.ndarray, column: np.ndarray, measure: str, n_permutations: int, seed: int
 ) -> tuple[float, float, float]:
     """Return the statistic of a node and a column, its p-value, and its mean by chance."""
+    known = _known(column)
+    outcomes, column = outcomes[known], column[known]
     if column.dtype.kind == "f":
-        known = ~np.isnan(column)
-        return numbers_test(outcomes[known], column[known], n_permutations, seed)
-    return table_test(_table(outcomes, column), measure, n_permutations, seed)
+        return numbers_test(outcomes, column, n_permutations, seed)
+    return table_test(contingency_matrix(outcomes, column), measure, n_permutations, seed)
 
 
-def _table(outcomes: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Count the samples of each outcome and category, those that occur."""
-    present = codes >= 0
-    return contingency_matrix(outcomes[present], codes[present])
+def _known(column: np.ndarray) -> np.ndarray:
+    """Return where numbers or codes of categories are known."""
+    return ~np.isnan(column) if column.dtype.kind == "f" else column >= 0
 
 
 def table_test(

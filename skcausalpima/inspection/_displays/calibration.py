@@ -12,9 +12,10 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Axes, Display, Look, is_axes, letters_across
+from .display import Axes, Display, is_axes
 from .labels import shortened
-from .styles import UNKNOWN, group_style
+from .lengths import letters_across
+from .styles import UNKNOWN, Look, group_style
 
 PANEL = 3.2  # inches
 MOST_COLUMNS = 4

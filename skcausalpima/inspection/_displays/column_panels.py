@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Axes, Display, Look, inches, is_axes, letters_across
+from .display import Axes, Display, is_axes
 from .labels import plain, shortened, told_apart, wrapped
+from .lengths import POINTS_PER_INCH, inches, letters_across
 from .painter import HEADER_SIZE, TITLE_SIZE
 from .shown_modality import ShownColumn
-from .styles import COLOUR_MAP, COLOURS, UNKNOWN, group_style
+from .styles import COLOUR_MAP, COLOURS, UNKNOWN, Look, group_style
 
 CAPTION_SIZE = 9
 PANEL, LEGEND = (1.9, 0.65), 1.1  # inches, without a title; legends beside them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # matplotlib is optional, and not imported before something is drawn
 
-#: Keywords of matplotlib.
-Look: TypeAlias = dict[str, Any]
-
-POINTS_PER_INCH = 72
-LETTER_WIDTH = 0.6  # of the height of a font, on average
 SIZE = (6.4, 4.8)  # inches
 
 
@@ -147,36 +142,6 @@ class Display:
 def is_axes(ax: Any) -> bool:
     """Return True for single axes, in which there is room for more."""
     return hasattr(ax, "get_subplotspec")
-
-
-def ground() -> str:
-    """Return the colour that pictures are drawn on."""
-    import matplotlib as mpl
-
-    return mpl.rcParams["axes.facecolor"]
-
-
-def ink() -> str:
-    """Return black, or white on a dark ground, as ``plt.style.use("dark_background")`` has."""
-    from matplotlib.colors import to_rgb
-
-    return "black" if sum(to_rgb(ground())) > 1.5 else "white"
-
-
-def inches(ax: Axes) -> tuple[float, float]:
-    """Return how wide and how high axes are now."""
-    box, dpi = ax.get_window_extent(), ax.figure.dpi
-    return box.width / dpi, box.height / dpi
-
-
-def letters_that_fit(width: float, font_size: float) -> int:
-    """Return how many letters of a font fit into a width in inches."""
-    return max(1, int(width * POINTS_PER_INCH / (LETTER_WIDTH * font_size)))
-
-
-def letters_across(ax: Axes, font_size: float) -> int:
-    """Return how many letters of a font fit across axes."""
-    return letters_that_fit(inches(ax)[0], font_size)
 
 
 def check_word(value: Unchecked, name: str, words: Sequence[str]) -> str:

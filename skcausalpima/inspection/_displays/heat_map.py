@@ -21,18 +21,10 @@ from ..._typing import Samples, Seed, Unchecked
 from ...graph import CategoricalDAG
 from .._associations import Metadata, NodeAssociations, associate_nodes
 from .._edge_confidence import EdgeConfidence
-from .display import (
-    POINTS_PER_INCH,
-    Axes,
-    Display,
-    Look,
-    inches,
-    ink,
-    letters_across,
-    letters_that_fit,
-)
+from .display import Axes, Display
 from .labels import listed, outcomes_of, shortened, wrapped
-from .styles import COLOUR_MAP, COLOURS
+from .lengths import POINTS_PER_INCH, inches, letters_across, letters_that_fit
+from .styles import COLOUR_MAP, COLOURS, Look, ink
 
 OUTCOME_LETTERS = 12  # of several parents
 LABEL_FONT = 9

@@ -17,11 +17,12 @@ from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import node_sizes, outcome_names
-from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
+from .display import Axes, Display
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
+from .lengths import inches, letters_across, letters_that_fit
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
-from .styles import group_style
+from .styles import Look, group_style
 
 PANELS_IN_A_ROW = 4
 PANEL = (2.3, 2.0)  # inches

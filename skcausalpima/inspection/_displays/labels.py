@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._names import broken, cut, filled
-from .display import POINTS_PER_INCH, Axes, Look, ground
+from .display import Axes
+from .lengths import POINTS_PER_INCH
+from .styles import Look, ground
 
 if TYPE_CHECKING:
     from matplotlib.text import Annotation

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Axes, Look, inches, ink, letters_that_fit
+from .display import Axes
 from .labels import shortened
-from .styles import COLOUR_MAP, COLOURS, GroupStyle
+from .lengths import POINTS_PER_INCH, inches, letters_that_fit
+from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
 MAX_BARS = 16  # more elements in a row are a curve,
 MAX_NAMED_BARS = 40  # and so are more that have names

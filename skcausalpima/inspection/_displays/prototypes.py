@@ -18,19 +18,12 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
 from .column_panels import CAPTION_SIZE, ColumnsDisplay
-from .display import (
-    LETTER_WIDTH,
-    POINTS_PER_INCH,
-    Axes,
-    Look,
-    check_word,
-    inches,
-    letters_across,
-    letters_that_fit,
-)
+from .display import Axes, check_word
 from .labels import NodeNames, listed, named_nodes, shortened
+from .lengths import LETTER_WIDTH, POINTS_PER_INCH, inches, letters_across, letters_that_fit
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import ShownModality, decoded_components, shown_modality
+from .styles import Look
 
 NO_SAMPLES = "no samples"
 WIDE = 1.3  # columns per row that are aimed at

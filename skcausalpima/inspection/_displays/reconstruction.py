@@ -15,10 +15,12 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.kept_models import model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .display import Axes, Display, Look, letters_across
+from .display import Axes, Display
 from .labels import wrapped
+from .lengths import letters_across
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
+from .styles import Look
 
 N_SAMPLES = 5  # by default
 ROW_NAME_LETTERS = 16

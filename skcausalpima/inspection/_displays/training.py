@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .display import Axes, Display, Look, ink, letters_across
+from .display import Axes, Display
 from .labels import wrapped
-from .styles import UNKNOWN, group_style
+from .lengths import letters_across
+from .styles import UNKNOWN, Look, group_style, ink
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
@@ -174,7 +175,10 @@ class TrainingDisplay(Display):
         n_epochs = len(history["lower_bound"])
         axes = self._several_axes(ax, (2, 1), (7.0, 6.0), height_ratios=[1.2, 1])
         self.axes_ = axes.ravel()
-        all_of_it = _joined(history, polishing)
+        nothing = np.full(len(polishing.get("lower_bound", ())), np.nan)
+        all_of_it = {
+            n: np.concatenate([of, polishing.get(n, nothing)]) for n, of in history.items()
+        }
         self._plot_bound(self.axes_[0], history, all_of_it["lower_bound"])
         _plot_gains(self.axes_[1], all_of_it)
         for panel in self.axes_:
@@ -242,14 +246,6 @@ def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     if len(set(shapes.values())) > 1 or arrays["lower_bound"].ndim != 1:
         raise ValueError(f"{what} must have one number per epoch of each term; got {shapes}.")
     return arrays
-
-
-def _joined(
-    history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return terms over the epochs of training and polishing; NaN where there are none."""
-    nothing = np.full(len(polishing.get("lower_bound", ())), np.nan)
-    return {n: np.concatenate([of, polishing.get(n, nothing)]) for n, of in history.items()}
 
 
 def _line(ax: Axes, values: np.ndarray, group: int, label: str) -> None:
