@@ -196,7 +196,12 @@ def select_node_sizes(
     splits = _splits(cv, X, estimator.random_state)
     n_training = min(len(training) for training, _ in splits)
     tried = _propose(estimator, X, n_training, verbose) if stated is None else stated
-    _check_room(tried, n_training)
+    for sizes in tried:
+        if math.prod(sizes) > n_training:  # before anything is fitted
+            raise ValueError(
+                f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
+                f"training set of cv has {n_training} samples: leave out grids that are larger."
+            )
     models = {
         sizes: clone(estimator).set_params(node_sizes=_named(estimator, sizes)) for sizes in tried
     }
@@ -225,16 +230,6 @@ def _named(estimator: BaseEstimator, sizes: tuple[int, ...]) -> tuple[int, ...] 
         return sizes
     names = check_node_names(list(estimator.node_sizes), len(sizes))
     return dict(zip(names, sizes, strict=True))
-
-
-def _check_room(candidates: list[tuple[int, ...]], n_training: int) -> None:
-    """Refuse grids with more cells than a training set has samples, before anything is fitted."""
-    for sizes in candidates:
-        if math.prod(sizes) > n_training:
-            raise ValueError(
-                f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
-                f"training set of cv has {n_training} samples: leave out grids that are larger."
-            )
 
 
 def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from .constraints import EdgeConstraints
-from .scores import FamilyScores
+from .scores import FamilyScores, over_subsets
 
 MAX_PROBABILITY_NODES = 10
 
@@ -133,22 +133,11 @@ def _log_weights(scores: FamilyScores, constraints: EdgeConstraints) -> NDArray[
     # Restrict, one edge u -> v at a time, the parent sets of v to those that hold u.
     edges = [(u, v) for u in range(n_nodes) for v in range(n_nodes) if u != v]
     masks = np.arange(1 << n_nodes)
-    log_sums = np.repeat(_log_subset_sums(family)[:, :, None], len(edges) + 1, axis=2)
+    log_sums = np.repeat(over_subsets(family, np.logaddexp)[:, :, None], len(edges) + 1, axis=2)
     for index, (u, v) in enumerate(edges):
         with_edge = np.where(masks >> u & 1, family[v], -np.inf)
-        log_sums[v, :, index] = _log_subset_sums(with_edge[None])[0]
+        log_sums[v, :, index] = over_subsets(with_edge[None], np.logaddexp)[0]
     return _log_total_weight(log_sums)
-
-
-def _log_subset_sums(log_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for every set the log of the sum of exponentials over its subsets."""
-    sums = log_values.copy()  # (n_rows, 2 ** n_nodes)
-    half = 1
-    while half < sums.shape[1]:
-        pairs = sums.reshape(len(sums), -1, 2, half)
-        np.logaddexp(pairs[:, :, 1], pairs[:, :, 0], out=pairs[:, :, 1])
-        half *= 2
-    return sums
 
 
 def _log_total_weight(log_sums: NDArray[np.float64]) -> NDArray[np.float64]:

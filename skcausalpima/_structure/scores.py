@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,7 +125,7 @@ class FamilyScores:
         costs = self.edge_cost * np.array([mask.bit_count() for mask in range(len(masks))])
         scores = np.full((self.n_nodes, len(masks)), -np.inf)
         for node in range(self.n_nodes):
-            terms = self._terms[node].all()
+            terms = self._terms[node].all
             must = bit_mask(constraints.required[:, node])
             must_not = bit_mask(constraints.forbidden[:, node]) | 1 << node
             allowed = masks[(masks & must == must) & (masks & must_not == 0)]
@@ -140,7 +141,6 @@ class _SetTerms:
         self.counts, self.score, self.equivalent_sample_size = counts, score, sample_size
         self._total = counts.sum()
         self._cache: dict[int, float] = {}
-        self._all: NDArray[np.float64] | None = None
 
     def __getitem__(self, nodes: int) -> float:
         """Return h of a set of nodes."""
@@ -149,13 +149,12 @@ class _SetTerms:
             self._cache[nodes] = self._term(self.counts.sum(axis=others))
         return self._cache[nodes]
 
+    @cached_property
     def all(self) -> NDArray[np.float64]:
-        """Return h of every set, indexed by its bit mask."""
-        if self._all is None:
-            n_sets = 1 << self.counts.ndim
-            self._fill_cache(self.counts, 0, n_sets - 1)
-            self._all = np.array([self._cache[mask] for mask in range(n_sets)])
-        return self._all
+        """h of every set, indexed by its bit mask."""
+        n_sets = 1 << self.counts.ndim
+        self._fill_cache(self.counts, 0, n_sets - 1)
+        return np.array([self._cache[mask] for mask in range(n_sets)])
 
     def _term(self, counts: NDArray[np.float64]) -> float:
         """Return h of a marginal table of counts."""
@@ -172,6 +171,16 @@ class _SetTerms:
         for axis in range(first_axis, self.counts.ndim):
             smaller = marginal.sum(axis=axis, keepdims=True)
             self._fill_cache(smaller, axis + 1, nodes & ~(1 << axis))
+
+
+def over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> NDArray[np.float64]:
+    """Return for every set what its subsets' values are combined to, (n_rows, 2 ** n_nodes)."""
+    found, half = values.copy(), 1
+    while half < found.shape[1]:
+        pairs = found.reshape(len(found), -1, 2, half)
+        combine(pairs[:, :, 1], pairs[:, :, 0], out=pairs[:, :, 1])
+        half *= 2
+    return found
 
 
 def bit_mask(members: NDArray[np.bool_]) -> int:

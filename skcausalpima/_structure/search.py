@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from .constraints import EdgeConstraints
 from .equivalence import canonical_member
-from .scores import FamilyScores, bit_mask
+from .scores import FamilyScores, bit_mask, over_subsets
 
 BoolArray = NDArray[np.bool_]
 #: Time and memory of the exact search grow as ``n_nodes * 2 ** n_nodes``, plus one pass over all
@@ -93,7 +93,7 @@ def _exact_search(scores: FamilyScores, constraints: EdgeConstraints) -> BoolArr
     """Return a best DAG, by dynamic programming over the sets of nodes placed so far."""
     family = scores.all_families(constraints)  # (n_nodes, 2 ** n_nodes)
     n_nodes = scores.n_nodes
-    best = _best_subset(family)
+    best = over_subsets(family, np.maximum)  # the score of the best parents among candidates
     full = (1 << n_nodes) - 1
     rest = np.full(full + 1, -np.inf)  # best score of all nodes outside of a set, given the set
     rest[full] = 0.0
@@ -109,28 +109,12 @@ def _exact_search(scores: FamilyScores, constraints: EdgeConstraints) -> BoolArr
         outside = np.flatnonzero((placed & bits) == 0)
         values = best[outside, placed] + rest[placed | bits[outside]]
         node = outside[np.argmax(values >= rest[placed] - tolerance)]  # the first of those tied
-        parents = _smallest_best(family[node], placed, best[node, placed] - tolerance)
+        masks = np.flatnonzero(family[node] >= best[node, placed] - tolerance)
+        enough = masks[(masks & ~placed) == 0].tolist()
+        parents = min(enough, key=lambda mask: (mask.bit_count(), mask))
         adjacency[:, node] = (parents & bits) != 0
         placed |= int(bits[node])
     return adjacency
-
-
-def _best_subset(family: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for every set of candidates the score of the best parents among them."""
-    best = family.copy()
-    for node in range(len(family)):
-        with_and_without = best.reshape(len(family), -1, 2, 1 << node)
-        np.maximum(
-            with_and_without[:, :, 1], with_and_without[:, :, 0], out=with_and_without[:, :, 1]
-        )
-    return best
-
-
-def _smallest_best(family: NDArray[np.float64], candidates: int, threshold: float) -> int:
-    """Return the smallest set of parents among the candidates that reaches a score."""
-    masks = np.flatnonzero(family >= threshold)
-    masks = masks[(masks & ~candidates) == 0]
-    return min((int(mask) for mask in masks), key=lambda mask: (mask.bit_count(), mask))
 
 
 def _hill_climb(

@@ -61,7 +61,10 @@ def _scalars(owner: str, data: dict[str, Json], skip: tuple[str, ...] = ()) -> d
         if key in skip:
             continue
         value = value.item() if isinstance(value, np.generic) else value
-        if not isinstance(key, str) or key in NODE_FIELDS or not _is_scalar(value):
+        is_scalar = isinstance(value, (str, int)) or (
+            isinstance(value, float) and np.isfinite(value)
+        )
+        if not isinstance(key, str) or key in NODE_FIELDS or not is_scalar:
             raise ValueError(
                 f"The attribute {shown(key)} of {owner} cannot be written: attributes are strings, "
                 f"finite numbers or booleans, under a name not in {NODE_FIELDS}; got "
@@ -69,11 +72,6 @@ def _scalars(owner: str, data: dict[str, Json], skip: tuple[str, ...] = ()) -> d
             )
         attributes[key] = value
     return attributes
-
-
-def _is_scalar(value: Json) -> bool:
-    """Return whether a value can be written as an attribute."""
-    return isinstance(value, (str, int)) or (isinstance(value, float) and np.isfinite(value))
 
 
 def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:

@@ -16,7 +16,7 @@ from ..._inference.kept_models import model_of
 from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
-from .._fitted_estimator import node_sizes, outcome_names
+from .._fitted_estimator import outcome_names
 from .display import Axes, Display
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
 from .lengths import inches, letters_across, letters_that_fit
@@ -228,7 +228,7 @@ class InterventionDisplay(Display):
         model, names = model_of(est), outcome_names(est)
         shown = shown_modality(est, model, modality)
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
-        sizes, samples, titles = node_sizes(est), {}, {}
+        sizes, samples, titles = est.joint_.shape, {}, {}
         causes = tuple(range(len(sizes), len(dag.sizes)))  # contexts that come after the nodes
         for word, joint in joints.items():
             cells = _systematic(joint.sum(axis=causes), n_draws, rng)

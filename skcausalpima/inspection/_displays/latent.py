@@ -16,7 +16,7 @@ from ..._scalar_checks import is_integer, is_missing
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._associations import MAX_CATEGORIES
-from .._fitted_estimator import is_empty, node_sizes, outcome_names
+from .._fitted_estimator import is_empty, outcome_names
 from .display import Axes, Display
 from .labels import label_points, listed, named_nodes, plain, shortened
 from .lengths import inches, letters_across
@@ -181,7 +181,7 @@ class LatentDisplay(Display):
             projection, found.points, weights, est.cluster_means_, covariances
         )
         means = np.where(empty[:, None], np.nan, est.cluster_means_ @ directions)
-        names = named_nodes(list(node_graph(est.dag_)), node_sizes(est), outcome_names(est))
+        names = named_nodes(list(node_graph(est.dag_)), est.joint_.shape, outcome_names(est))
         display = cls(
             found.points @ directions,
             labels,

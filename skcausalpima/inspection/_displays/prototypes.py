@@ -16,7 +16,7 @@ from ..._inference.fitted_model import FittedModel
 from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
-from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
+from .._fitted_estimator import cell_order, is_empty, outcome_names
 from .column_panels import CAPTION_SIZE, ColumnsDisplay
 from .display import Axes, check_word
 from .labels import NodeNames, listed, named_nodes, shortened
@@ -181,7 +181,7 @@ class PrototypeDisplay(ColumnsDisplay):
         titles = _titles(est, shown)
         display = cls(
             prototypes[order],
-            node_sizes(est),
+            est.joint_.shape,
             list(node_graph(est.dag_)),
             outcome_names=outcome_names(est),
             titles=[titles[component] for component in order],

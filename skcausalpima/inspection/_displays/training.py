@@ -214,8 +214,11 @@ class TrainingDisplay(Display):
             ax.axvline(n_epochs, color=ink(), linewidth=1, linestyle=":", label=label)
         _limit(ax, bound, pretraining)
         ax.set_ylabel("bound (nats per sample)")
-        if self.convergence is not None:
-            ax.set_title(_ending(self.convergence), fontsize=9)
+        seen = self.convergence
+        if seen is not None and seen.rise is not None and seen.label_changes is not None:
+            rise, changes = seen.rise * seen.spread, seen.label_changes
+            title = f"at last {rise:+.3g} nats and {changes:.1%} of the labels changed per epoch"
+            ax.set_title(title, fontsize=9)
 
     def _shade(self, ax: Axes, n_epochs: int, end: int) -> None:
         """Shade the phases before and after training, and name them."""
@@ -274,13 +277,3 @@ def _plot_gains(ax: Axes, terms: dict[str, np.ndarray]) -> None:
         _line(ax, terms[name] - terms[name][0], group, label)
     ax.axhline(0, color=UNKNOWN, linewidth=0.8, zorder=0.5)
     ax.set_ylabel("gain of each term\n(nats per sample)")
-
-
-def _ending(seen: SimpleNamespace) -> str:
-    """Say how training ended."""
-    if seen.rise is None or seen.label_changes is None:
-        return ""
-    return (
-        f"at last {seen.rise * seen.spread:+.3g} nats and {seen.label_changes:.1%} of the labels "
-        "changed per epoch"
-    )
