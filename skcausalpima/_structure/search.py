@@ -130,22 +130,15 @@ def _hill_climb(
             within = EdgeConstraints(constraints.required, ordered)
             start = _climb(constraints.required.copy(), scores, within)
         else:
-            start = _shake(best, constraints, rng.randint(1, 2 * scores.n_nodes), rng)
+            start = best
+            for _ in range(rng.randint(1, 2 * scores.n_nodes)):
+                if moves := _moves(start, constraints):
+                    start = _apply(start, moves[rng.randint(len(moves))])
         found = _climb(start, scores, constraints)
         found_score = scores.graph(found)
         if found_score > best_score + 1e-12 * abs(best_score):
             best, best_score = found, found_score
     return best
-
-
-def _shake(
-    adjacency: BoolArray, constraints: EdgeConstraints, n_moves: int, rng: np.random.RandomState
-) -> BoolArray:
-    """Make some random changes."""
-    for _ in range(n_moves):
-        if moves := _moves(adjacency, constraints):
-            adjacency = _apply(adjacency, moves[rng.randint(len(moves))])
-    return adjacency
 
 
 def _climb(adjacency: BoolArray, scores: FamilyScores, constraints: EdgeConstraints) -> BoolArray:

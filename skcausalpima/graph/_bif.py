@@ -10,9 +10,9 @@ from itertools import islice, product
 
 import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ._validation import check_text, shown
+from ._validation import Floats, Tables, check_text, shown
 
 MAX_FILLED = 2**22  # cells that `default` may fill, in all tables together; 32 MiB
 SIGNS = frozenset("{}()[]|,;")
@@ -23,7 +23,7 @@ _TOKEN = re.compile(rf"{WORD.pattern}|[{{}}()\[\]|,;]|\"[^\"]*\"?|//[^\n]*|/\*(?
 _COMMENT = ("//", "/*")
 
 
-def to_bif(graph: nx.DiGraph, tables: dict[Hashable, NDArray[np.float64]]) -> str:
+def to_bif(graph: nx.DiGraph, tables: Tables) -> str:
     """Write a network, a graph and one table per node, in the format."""
     states = {}
     for node, data in graph.nodes(data=True):
@@ -55,7 +55,7 @@ def _join(items: Iterable[Hashable]) -> str:
     return ", ".join(map(str, items))
 
 
-def from_bif(text: str) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]]:
+def from_bif(text: str) -> tuple[nx.DiGraph, Tables]:
     """Read a network: a graph whose nodes have ``states``, and one table per node."""
     words = Words(check_text(text, "from_bif"))
     states: dict[str, tuple[str, ...]] = {}
@@ -86,11 +86,11 @@ def from_bif(text: str) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]
 def _build(
     states: dict[str, tuple[str, ...]],
     blocks: dict[str, tuple[list[str], list[Entry]]],
-) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]]:
+) -> tuple[nx.DiGraph, Tables]:
     """Put variables and probability blocks together."""
     graph = nx.DiGraph()
     graph.add_nodes_from((name, {"states": names}) for name, names in states.items())
-    tables: dict[Hashable, NDArray[np.float64]] = {}
+    tables: Tables = {}
     budget = MAX_FILLED
     for name, (parents, entries) in blocks.items():
         for node in (name, *parents):
@@ -112,7 +112,7 @@ def _n_filled(family: Sequence[tuple[str, ...]], entries: Sequence[Entry]) -> in
 
 def _make_table(
     name: str, family: list[tuple[str, ...]], entries: list[Entry], budget: int
-) -> NDArray[np.float64]:
+) -> Floats:
     """Build one table, axes (*parents, node), from a probability block's entries."""
     kinds = [entry.kind for entry in entries]
     if kinds.count("default") > 1 or ("table" in kinds and len(kinds) > 1):
@@ -132,7 +132,7 @@ def _make_table(
     return _shaped(name, _collect_rows(name, family, entries), sizes)
 
 
-def _shaped(name: str, numbers: ArrayLike, shape: list[int]) -> NDArray[np.float64]:
+def _shaped(name: str, numbers: ArrayLike, shape: list[int]) -> Floats:
     """Make an array of numbers whose count is right."""
     try:
         return np.reshape(np.array(numbers, dtype=np.float64), shape)

@@ -17,6 +17,8 @@ from . import _bif, _formats
 from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg
 from ._validation import (
+    Floats,
+    Tables,
     check_names,
     check_numbers,
     check_outcomes,
@@ -172,7 +174,7 @@ class CategoricalDAG:
             graph.add_edge(names[i], names[j], **attributes)
         return cls(graph, dict(zip(names, tables, strict=True)))
 
-    def joint(self) -> NDArray[np.float64]:
+    def joint(self) -> Floats:
         """Return the joint distribution of all nodes.
 
         Returns
@@ -201,7 +203,7 @@ class CategoricalDAG:
         """
         return self.marginal(self.nodes)
 
-    def marginal(self, names: Iterable[Hashable]) -> NDArray[np.float64]:
+    def marginal(self, names: Iterable[Hashable]) -> Floats:
         """Return the joint distribution of some nodes.
 
         Parameters
@@ -480,7 +482,7 @@ class CategoricalDAG:
             samples[:, column[node]] = (rng.random_sample((n_samples, 1)) >= rows).sum(axis=1)
         return samples
 
-    def log_prob(self, outcomes: ArrayLike) -> NDArray[np.float64]:
+    def log_prob(self, outcomes: ArrayLike) -> Floats:
         """Return the log-probability of outcomes of all nodes.
 
         Parameters
@@ -1196,7 +1198,7 @@ def _adjacency_matrix(graph: nx.DiGraph, nodes: list[Hashable]) -> NDArray[np.bo
     return nx.to_numpy_array(graph, nodelist=nodes, weight=None, dtype=np.int8).astype(bool)
 
 
-def _strength(joint: NDArray[np.float64]) -> float:
+def _strength(joint: Floats) -> float:
     """Return the information between the first two axes, given the others."""
     rest = joint.sum(axis=(0, 1), keepdims=True)
     expected = joint.sum(axis=0, keepdims=True) * joint.sum(axis=1, keepdims=True)
@@ -1207,7 +1209,7 @@ def _strength(joint: NDArray[np.float64]) -> float:
 
 def _counterfactual_outcomes(
     graph: nx.DiGraph,
-    tables: Mapping[Hashable, NDArray[np.float64]],
+    tables: Tables,
     samples: NDArray[np.intp],
     outcomes: Mapping[Hashable, int],
     rng: np.random.RandomState,
@@ -1234,10 +1236,10 @@ def _counterfactual_outcomes(
 
 
 def _same_noise(
-    old_rows: NDArray[np.float64],
-    new_rows: NDArray[np.float64],
+    old_rows: Floats,
+    new_rows: Floats,
     factual: NDArray[np.intp],
-    log_noise: NDArray[np.float64],
+    log_noise: Floats,
 ) -> NDArray[np.intp]:
     r"""Return what the Gumbel noise behind the factual outcomes makes of new rows.
 

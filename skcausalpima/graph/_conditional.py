@@ -7,10 +7,9 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
 from ._elimination import Factor, check_cells, eliminate
-from ._validation import check_names, check_outcomes
+from ._validation import Floats, Tables, check_names, check_outcomes
 
 
 class ConditionalDistribution:
@@ -58,7 +57,7 @@ class ConditionalDistribution:
     def __init__(
         self,
         graph: nx.DiGraph,
-        tables: Mapping[Hashable, NDArray[np.float64]],
+        tables: Tables,
         evidence: Mapping[Hashable, int | str],
     ) -> None:
         sizes = dict(graph.nodes(data="size"))
@@ -83,7 +82,7 @@ class ConditionalDistribution:
     def __repr__(self) -> str:
         return f"ConditionalDistribution(nodes={self.nodes}, evidence={self.evidence})"
 
-    def joint(self) -> NDArray[np.float64]:
+    def joint(self) -> Floats:
         """Return the joint distribution of the remaining nodes.
 
         Returns
@@ -114,7 +113,7 @@ class ConditionalDistribution:
         """
         return self.marginal(self.nodes)
 
-    def marginal(self, names: Iterable[Hashable]) -> NDArray[np.float64]:
+    def marginal(self, names: Iterable[Hashable]) -> Floats:
         """Return the joint distribution of some of the remaining nodes.
 
         Parameters
@@ -156,10 +155,10 @@ class ConditionalDistribution:
 
 def query(
     graph: nx.DiGraph,
-    tables: Mapping[Hashable, NDArray[np.float64]],
+    tables: Tables,
     names: list[Hashable],
     evidence: Mapping[Hashable, int],
-) -> tuple[NDArray[np.float64], int]:
+) -> tuple[Floats, int]:
     """Return the probability of evidence together with every outcome of some nodes.
 
     Nodes that are no ancestors of either are left out: they sum to 1.
@@ -205,9 +204,7 @@ def query(
     return eliminate(factors, names)
 
 
-def family_joints(
-    graph: nx.DiGraph, tables: Mapping[Hashable, NDArray[np.float64]]
-) -> dict[Hashable, NDArray[np.float64]]:
+def family_joints(graph: nx.DiGraph, tables: Tables) -> Tables:
     """Return the joint distribution of each node and its parents.
 
     Parents come first. Where the parents of a node stand together in a family before it, as in
@@ -239,7 +236,7 @@ def family_joints(
     array([[0.5, 0. ],
            [0. , 0.5]])
     """
-    joints: dict[Hashable, NDArray[np.float64]] = {}
+    joints: Tables = {}
     families = {node: (*graph.predecessors(node), node) for node in graph}
     for node in nx.topological_sort(graph):
         *parents, _ = families[node]

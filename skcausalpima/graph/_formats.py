@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
-from ._validation import check_names, check_text, shown
+from ._validation import Tables, check_names, check_text, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: What JSON holds: lists, dicts, strings, numbers, booleans and None.
 Json: TypeAlias = Any
-#: One per node: axes are the parents in the graph's order and, last, the node.
-Tables = dict[Hashable, NDArray[np.float64]]
-
 FORMAT = "skcausalpima.CategoricalDAG"
 VERSION = 1
 NODE_FIELDS = ("name", "size", "states", "parents", "table", "attributes")

@@ -18,13 +18,14 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 200
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
+#: Numbers, and one table per node: axes are the parents in the graph's order and, last, the node.
+Floats: TypeAlias = NDArray[np.float64]
+Tables: TypeAlias = dict[Hashable, Floats]
 #: An outcome of a node, by number or name.
 Outcome: TypeAlias = int | str
 
 
-def check_tables(
-    graph: nx.DiGraph, cpts: Mapping[Hashable, ArrayLike]
-) -> dict[Hashable, NDArray[np.float64]]:
+def check_tables(graph: nx.DiGraph, cpts: Mapping[Hashable, ArrayLike]) -> Tables:
     """Return the tables as read-only float64 arrays in node order.
 
     Parameters
@@ -65,7 +66,7 @@ def check_tables(
     return tables
 
 
-def check_numbers(owner: str, values: ArrayLike) -> NDArray[np.float64]:
+def check_numbers(owner: str, values: ArrayLike) -> Floats:
     """Return numbers as a new float64 array.
 
     Parameters
@@ -99,7 +100,7 @@ def check_numbers(owner: str, values: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"{owner} is no rectangular array of numbers: {error}") from error
 
 
-def _numeric(node: Hashable, table: ArrayLike) -> NDArray[np.float64]:
+def _numeric(node: Hashable, table: ArrayLike) -> Floats:
     """Return a float64 copy with at least one axis."""
     array = check_numbers(f"The table of node {node!r}", table)
     if array.ndim == 0 or array.size == 0:
@@ -126,9 +127,7 @@ def _check_shape(
         )
 
 
-def _check_probabilities(
-    graph: nx.DiGraph, node: Hashable, table: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _check_probabilities(graph: nx.DiGraph, node: Hashable, table: Floats) -> Floats:
     """Check that a table holds distributions along its last axis."""
     bad = np.argwhere(~(np.isfinite(table) & (table >= 0)))
     if len(bad):

@@ -46,7 +46,8 @@ MAX_DRAWN = 2**22
 ROUNDING = 1e-9
 
 #: A statistic, its p-value, and its mean over the permutations.
-NOTHING = np.nan, 1.0, np.nan
+Tested: TypeAlias = tuple[float, float, float]
+NOTHING: Tested = np.nan, 1.0, np.nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,7 +378,7 @@ def _are_numbers(what: str, values: Collection) -> bool:
 
 def _tested(
     outcomes: np.ndarray, column: np.ndarray, measure: str, n_permutations: int, seed: int
-) -> tuple[float, float, float]:
+) -> Tested:
     """Return the statistic of a node and a column, its p-value, and its mean by chance."""
     known = _known(column)
     outcomes, column = outcomes[known], column[known]
@@ -391,9 +392,7 @@ def _known(column: np.ndarray) -> np.ndarray:
     return ~np.isnan(column) if column.dtype.kind == "f" else column >= 0
 
 
-def table_test(
-    table: np.ndarray, measure: str, n_permutations: int, seed: int
-) -> tuple[float, float, float]:
+def table_test(table: np.ndarray, measure: str, n_permutations: int, seed: int) -> Tested:
     """Return the statistic of a table of counts, its p-value, and its mean over permutations."""
     if min(table.shape) < 2:
         return NOTHING
@@ -411,7 +410,7 @@ def table_test(
 
 def numbers_test(
     outcomes: np.ndarray, numbers: np.ndarray, n_permutations: int, seed: int
-) -> tuple[float, float, float]:
+) -> Tested:
     """Return eta squared of the ranks of numbers, its p-value, and its mean over permutations.
 
     Parameters
@@ -440,7 +439,7 @@ def numbers_test(
     return _compared(observed, (np.square(sums) / sizes).sum(axis=1) / total)
 
 
-def _compared(observed: float, drawn: np.ndarray) -> tuple[float, float, float]:
+def _compared(observed: float, drawn: np.ndarray) -> Tested:
     """Return a statistic, its p-value, and its mean over the permutations."""
     n_larger = (drawn >= observed - ROUNDING).sum()
     return observed, (1 + n_larger) / (1 + len(drawn)), drawn.mean()

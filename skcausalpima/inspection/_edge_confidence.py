@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -26,7 +26,7 @@ from .._repeated_fits import completed_in_parts, for_a_part
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import canonical_member, cpdag
-from .._typing import Samples, Seed, Unchecked
+from .._typing import Samples, Seed, Unchecked, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
@@ -257,17 +257,16 @@ def edge_confidence(
             f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
-    params = _numbered(params or {}, X, len(reference), dag, sizes)
+    known = _numbered(params or {}, X, len(reference), dag)
     n_bootstraps = n_bootstraps or (20 if refit == "all" else 200)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     if refit == "mixture":
         if not resample:
             raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
-        known: dict[str, Any] = params
         kept = mixture_refits(est, X, **known)
         size, call = kept.at_once, partial(_of_mixture, kept, is_by_chance(dag), tuple(sizes))
     else:
-        given = as_container(X, est), params, resample, reference, sizes
+        given = as_container(X, est), known, resample, reference, sizes
         size, call = 1, partial(_refit, clone(est), *given)
     told = n_jobs, verbose, "edge_confidence"
     refits, interrupted = completed_in_parts(call, seeds, size, *told)
@@ -290,19 +289,13 @@ def edge_confidence(
     return _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
 
 
-def _numbered(
-    params: Mapping[str, Unchecked],
-    X: Samples,
-    n_samples: int,
-    dag: nx.DiGraph,
-    sizes: Sequence[int],
-) -> dict[str, Unchecked]:
+def _numbered(params: Values, X: Samples, n_samples: int, dag: nx.DiGraph) -> Values:
     """Return parameters of ``fit`` with numbers for labels: a sample of them may lack some."""
     told = params.get("known_nodes"), params.get("interventions")
     check_rows_with(X, known_nodes=told[0], interventions=told[1])
     if all(given is None or np.asarray(given).dtype.kind in "iu" for given in told):
         return dict(params)
-    nodes = dict(zip(dag, sizes, strict=True))
+    nodes = dict(dag.nodes(data="size"))
     found = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
     numbered = {"known_nodes": found.known_nodes}
     if found.interventions is not None and not found.unknown_settings:
@@ -313,7 +306,7 @@ def _numbered(
 def _refit(
     estimator: BaseEstimator,
     X: Samples,
-    params: dict[str, Unchecked],
+    params: Values,
     resample: bool,
     reference: np.ndarray,
     sizes: Sequence[int],

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from numbers import Real
-from typing import Any
+from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -26,12 +26,14 @@ from .._inference.kept_models import model_of, samples_of
 from .._repeated_fits import completed_in_parts
 from .._scalar_checks import JOBS, NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
-from .._typing import Samples, Seed
+from .._typing import Samples, Seed, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ..graph import CategoricalDAG
 from ._fitted_estimator import check_estimator
 
+#: The tables of all nodes, draw by draw.
+Draws: TypeAlias = list[Sequence[np.ndarray]]
 #: Counts that each entry of a table has beforehand (Jeffreys).
 PRIOR = 0.5
 
@@ -442,13 +444,13 @@ class Evidence:
         rng: np.random.RandomState,
         n_warm_up: int = N_WARM_UP,
         asked: Grid | None = None,
-    ) -> list[Sequence[np.ndarray]]:
+    ) -> Draws:
         """Draw cells and tables by turns; return the tables of all nodes, draw by draw.
 
         ``tables`` are where it begins. ``asked`` is the graph whose tables are returned, by
         default that by which cells are drawn.
         """
-        found: list[Sequence[np.ndarray]] = []
+        found: Draws = []
         n_open = len(self.numbers)
         for turn in range(-n_warm_up if n_open else 0, n_draws):
             counts = self.certain.copy()
@@ -464,12 +466,8 @@ class Evidence:
 
 
 def draws_of_fit(
-    est: BaseEstimator,
-    X: Samples,
-    params: Mapping[str, ArrayLike],
-    n_draws: int,
-    rng: np.random.RandomState,
-) -> list[Sequence[np.ndarray]]:
+    est: BaseEstimator, X: Samples, params: Values, n_draws: int, rng: np.random.RandomState
+) -> Draws:
     """Draw tables given samples, out of whose probabilities of cells the fit's tables are taken."""
     dag = node_graph(est.dag_)
     sizes = est.joint_.shape
@@ -484,7 +482,9 @@ def draws_of_fit(
     cells = NodeGrid(sizes).cells(est.cluster_states_)
     labels = np.ones((n_samples, 1))
     if causes := graph.sizes[len(sizes) :]:
-        labels = _labels_of_causes(est, X, causes)
+        model, modalities = model_of(est), samples_of(est, X)
+        codes = model.labelled(modalities).codes[model.contexts.is_cause]
+        labels = np.eye(math.prod(causes))[np.ravel_multi_index(tuple(codes), causes)]
     joint = graph.joint().reshape(-1, labels.shape[1])[cells] @ labels.T
     likelihoods[:, cells] = probabilities / np.maximum(joint.T, np.finfo(float).tiny)
     if knowledge.known_nodes is not None:
@@ -503,22 +503,15 @@ def draws_of_fit(
     return evidence.draws(tables, n_draws, rng)
 
 
-def _labels_of_causes(est: BaseEstimator, X: Samples, sizes: tuple[int, ...]) -> np.ndarray:
-    """Return which combination of labels of contexts that are causes samples have, in 0 and 1."""
-    model, modalities = model_of(est), samples_of(est, X)
-    codes = model.labelled(modalities).codes[model.contexts.is_cause].T
-    return np.eye(math.prod(sizes))[np.ravel_multi_index(tuple(codes.T), sizes)]
-
-
 def draws_of_refits(
     est: BaseEstimator,
     X: Samples,
-    params: dict[str, Any],
+    params: Values,
     n_draws: int,
     rng: np.random.RandomState,
     n_jobs: int | None,
     verbose: int,
-) -> list[Sequence[np.ndarray]]:
+) -> Draws:
     """Draw tables from each of many refits of the mixture, in parts of these."""
     if est._fitted.spec.causes:
         raise ValueError(
@@ -544,7 +537,7 @@ def draws_of_refits(
 
 def _draw_of_refits(
     kept: MixtureRefits, asked: Grid, n_draws: int, seeds: Sequence[int]
-) -> list[list[Sequence[np.ndarray]]]:
+) -> list[Draws]:
     """Draw tables from some refits: cells by the graph of each, then the tables that are asked."""
     found = []
     replicates = kept.replicates(seeds, arranges=False)

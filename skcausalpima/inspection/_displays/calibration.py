@@ -251,9 +251,7 @@ class CalibrationDisplay(Display):
         return self
 
 
-def _plot_curve(
-    ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: dict[str, Any]
-) -> Any:
+def _plot_curve(ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: Look) -> Any:
     """Draw a curve with its intervals."""
     style = group_style(group)
     n_letters = max(letters_across(ax, FONT) - NUMBERS, NAME_LETTERS)

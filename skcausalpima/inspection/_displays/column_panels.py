@@ -38,7 +38,7 @@ class ColumnsDisplay(Display):
         values: np.ndarray,
         groups: Sequence[tuple[str, float]],
         caption: str,
-        kwargs: dict[str, Any],
+        kwargs: Look,
     ) -> None:
         """Draw as many columns as can be read: those in which the groups differ most.
 
@@ -131,7 +131,7 @@ def _draw(
     values: np.ndarray,
     places: np.ndarray,
     reach: float,
-    kwargs: dict[str, Any],
+    kwargs: Look,
 ) -> list[Any]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}

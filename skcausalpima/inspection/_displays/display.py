@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # matplotlib is optional, and not imported before something is drawn
 
-SIZE = (6.4, 4.8)  # inches
+#: Width and height in inches.
+Size: TypeAlias = tuple[float, float]
+SIZE = (6.4, 4.8)
 
 
 class Display:
@@ -44,7 +46,7 @@ class Display:
             ) from error
         return plt
 
-    def _one_axes(self, ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
+    def _one_axes(self, ax: Axes | None, size: Size = SIZE) -> Axes:
         """Keep and return the axes to draw on, those given or those of a new figure."""
         plt = self._pyplot()
         self.ax_: Axes = plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
@@ -53,7 +55,7 @@ class Display:
 
     @classmethod
     def _several_axes(
-        cls, ax: Any, shape: tuple[int, int], size: tuple[float, float], **ratios: Any
+        cls, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any
     ) -> np.ndarray:
         """Return a table of axes to draw on.
 
@@ -85,9 +87,7 @@ class Display:
         places = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
         return np.array([[figure.add_subplot(place) for place in row] for row in places])
 
-    def _captioned_axes(
-        self, ax: Any, shape: tuple[int, int], size: tuple[float, float]
-    ) -> Axes | None:
+    def _captioned_axes(self, ax: Any, shape: tuple[int, int], size: Size) -> Axes | None:
         """Keep a table of axes; return those of a caption above, if there is room for one."""
         caption, panels = None, ax
         if ax is None or is_axes(ax):

@@ -77,12 +77,18 @@ class HeatMap:
         height = n_rows * (0.16 + 0.18 * lines) + 1.1
         return float(np.clip(n_columns * cell + names + 1.4, 3.6, 18)), min(max(height, 2.0), 14.0)
 
-    def draw(self, ax: Axes, kwargs: dict[str, Any]) -> Any:
+    def draw(self, ax: Axes, kwargs: Look) -> Any:
         """Draw it, with names, numbers and a colour bar; return the image."""
+        from .scaled_text import ScaledText
+
         usual: Look = {"cmap": COLOUR_MAP, "vmin": 0, "vmax": 1, "aspect": "auto"}
         image = ax.imshow(self.values, **(usual | kwargs))
         self._name(ax)
-        self._write_numbers(ax)
+        for (i, j), value in np.ndenumerate(self.values):  # numbers in letters that fit their cell
+            lines = self.texts[i][j].split("\n")
+            size = NUMBER_SIZE[0] * 5 / max(4, *map(len, lines)), NUMBER_SIZE[1] / len(lines)
+            colour = "white" if value < DARK_BELOW else "black"
+            ax.add_artist(ScaledText(j, i, self.texts[i][j], size, 9.0, color=colour))
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.9)
         bar.ax.tick_params(labelsize=FONT - 1)
         bar.set_label(self.meaning, fontsize=FONT)
@@ -111,21 +117,11 @@ class HeatMap:
         ax.set_yticks(np.arange(n_rows)[::step], names)
         ax.tick_params(labelsize=FONT, length=2)
 
-    def _write_numbers(self, ax: Axes) -> None:
-        """Write into each cell, in letters that fit it."""
-        from .scaled_text import ScaledText
-
-        for (i, j), value in np.ndenumerate(self.values):
-            lines = self.texts[i][j].split("\n")
-            size = NUMBER_SIZE[0] * 5 / max(4, *map(len, lines)), NUMBER_SIZE[1] / len(lines)
-            colour = "white" if value < DARK_BELOW else "black"
-            ax.add_artist(ScaledText(j, i, self.texts[i][j], size, 9.0, color=colour))
-
 
 class HeatMapDisplay(Display):
     """A Display that is one heat map."""
 
-    def _draw(self, picture: HeatMap, ax: Axes | None, kwargs: dict[str, Any]) -> None:
+    def _draw(self, picture: HeatMap, ax: Axes | None, kwargs: Look) -> None:
         """Draw it on given axes, or in a figure of its size."""
         self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)
 

@@ -17,7 +17,7 @@ from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
-from .display import Axes, Display
+from .display import Axes, Display, Size
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
 from .lengths import inches, letters_across, letters_that_fit
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
@@ -337,9 +337,7 @@ class InterventionDisplay(Display):
             title += f"\n{shortened(f'set to {name}', n_letters)}"
         ax.set_title(title, fontsize=HEADER_SIZE)
 
-    def _plot_samples(
-        self, ax: Any, samples: Mapping[str, ArrayLike], size: tuple[float, float]
-    ) -> Axes:
+    def _plot_samples(self, ax: Any, samples: Mapping[str, ArrayLike], size: Size) -> Axes:
         """Draw the data below; return the axes that are left for the nodes."""
         arrays = {word: np.asarray(drawn) for word, drawn in samples.items()}
         painter = SamplePainter.of(list(arrays.values()), x=self.x, columns=self.columns)

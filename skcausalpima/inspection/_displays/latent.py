@@ -406,7 +406,7 @@ class Colouring:
         places = {category: place for place, category in enumerate(found)}
         return cls(tuple(found), np.array([places.get(v, -1) for v in array.tolist()]))
 
-    def scatter(self, ax: Axes, points: np.ndarray, kwargs: dict[str, Any]) -> list[Any]:
+    def scatter(self, ax: Axes, points: np.ndarray, kwargs: Look) -> list[Any]:
         """Draw points of shape (n_samples, 2)."""
         usual: Look = {"s": MARKER_AREA, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
         unknown = self.values < 0 if self.categories is not None else ~np.isfinite(self.values)

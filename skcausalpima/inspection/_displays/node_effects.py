@@ -21,7 +21,7 @@ from .labels import NodeNames, named_nodes, shortened, wrapped
 from .lengths import letters_across
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
-from .styles import group_style
+from .styles import Look, group_style
 
 PANELS_IN_A_ROW = 3
 COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without
@@ -249,7 +249,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         return f"difference ({unit})" if unit else "difference from the mean"
 
     def _draw_images(
-        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a row of images for each node."""
         shape = len(nodes), max(len(images) for *_, images in nodes)
@@ -276,7 +276,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             bar.set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
 
     def _draw_comparisons(
-        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a panel for each node, in which its outcomes are compared."""
         n_columns = min(PANELS_IN_A_ROW, len(nodes))

@@ -161,14 +161,15 @@ class SamplePainter:
         height = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
         return min(max(0.8, 1.7 * height), 4.0)
 
-    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: dict[str, Any]) -> Any:
+    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: Look) -> Any:
         """Draw an image on the common scale."""
         low, high = self.limits
+        usual: Look = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
         if image.ndim == 3:
+            usual = {"aspect": "equal"}
             if self.centred or low < 0 or high > 1:
                 image = (image - low) / (high - low)
-            return ax.imshow(np.clip(image, 0, 1), **({"aspect": "equal"} | kwargs))
-        usual: Look = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
+            image = np.clip(image, 0, 1)
         return ax.imshow(image, **(usual | kwargs))
 
     def _name_bars(self, ax: Axes, is_left: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -256,9 +256,7 @@ class ReconstructionDisplay(Display):
         is_hidden = self.held_back is not None and self.held_back[k]
         return "held back" if is_hidden else "observed"
 
-    def _draw_images(
-        self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
-    ) -> None:
+    def _draw_images(self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: Look) -> None:
         """Draw a row of what is observed and one of what is expected."""
         drawn = {self._seen(k): self.observed[k], "expected": self.expected[k]}
         for row, (what, images) in zip(axes, drawn.items(), strict=True):
@@ -271,9 +269,7 @@ class ReconstructionDisplay(Display):
                 painter.finish(panel)
             name_row(row[0], self._label(k, what), HEADER_SIZE)
 
-    def _draw_both(
-        self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
-    ) -> None:
+    def _draw_both(self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: Look) -> None:
         """Draw what is observed and what is expected in the same panels."""
         row = axes[0]
         spreads = [None] * len(row) if self.std is None else self.std[k]
