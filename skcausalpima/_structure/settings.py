@@ -167,10 +167,7 @@ def average_graphs(
 
 
 def name_nodes(
-    counts: np.ndarray,
-    grids: Sequence[np.ndarray],
-    settings: GraphSettings,
-    is_named: np.ndarray,
+    counts: np.ndarray, grids: Sequence[np.ndarray], settings: GraphSettings, is_named: np.ndarray
 ) -> np.ndarray:
     """Return which node should take each place so that what was stated about edges fits best.
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._structure import equivalence as _equivalence
 from .._structure.digraphs import check_graph, copy_graph, is_by_chance
+from .._typing import Outcomes
 from . import _bif, _formats
 from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg
@@ -239,7 +240,7 @@ class CategoricalDAG:
         array, exponent = query(self.graph, self.cpts, check_names(self.nodes, names), {})
         return np.ldexp(array, exponent)
 
-    def condition(self, evidence: Mapping[Hashable, int | str]) -> ConditionalDistribution:
+    def condition(self, evidence: Outcomes) -> ConditionalDistribution:
         """Return the distribution of the other nodes, given what some were *seen* to be.
 
         Parameters
@@ -273,7 +274,7 @@ class CategoricalDAG:
         """
         return ConditionalDistribution(self.graph, self.cpts, evidence)
 
-    def do(self, interventions: Mapping[Hashable, int | str]) -> CategoricalDAG:
+    def do(self, interventions: Outcomes) -> CategoricalDAG:
         """Return the network after some nodes were intervened on (Pearl's do-operator).
 
         The edges into those nodes are cut and their tables become point masses; all other
@@ -325,7 +326,7 @@ class CategoricalDAG:
 
     def intervene(
         self,
-        interventions: Mapping[Hashable, int | str],
+        interventions: Outcomes,
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.int64]:
@@ -372,7 +373,7 @@ class CategoricalDAG:
     def counterfactual(
         self,
         factual: ArrayLike,
-        interventions: Mapping[Hashable, int | str],
+        interventions: Outcomes,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.int64]:
         r"""Draw what the outcomes would have been, had some nodes been set, all else equal.
@@ -429,9 +430,7 @@ class CategoricalDAG:
         rng = check_random_state(random_state)
         return _counterfactual_outcomes(self.graph, self.cpts, samples, outcomes, rng)
 
-    def _outcomes(
-        self, interventions: Mapping[Hashable, int | str], method: str
-    ) -> dict[Hashable, int]:
+    def _outcomes(self, interventions: Outcomes, method: str) -> dict[Hashable, int]:
         """Return the numbers of the outcomes that nodes are set to."""
         sizes = dict(zip(self.nodes, self.sizes, strict=True))
         return check_outcomes(sizes, self.states, interventions, method)
@@ -1236,10 +1235,7 @@ def _counterfactual_outcomes(
 
 
 def _same_noise(
-    old_rows: Floats,
-    new_rows: Floats,
-    factual: NDArray[np.intp],
-    log_noise: Floats,
+    old_rows: Floats, new_rows: Floats, factual: NDArray[np.intp], log_noise: Floats
 ) -> NDArray[np.intp]:
     r"""Return what the Gumbel noise behind the factual outcomes makes of new rows.
 

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping
 import networkx as nx
 import numpy as np
 
+from .._typing import Outcomes
 from ._elimination import Factor, check_cells, eliminate
 from ._validation import Floats, Tables, check_names, check_outcomes
 
@@ -54,12 +55,7 @@ class ConditionalDistribution:
     array([0., 1.])
     """
 
-    def __init__(
-        self,
-        graph: nx.DiGraph,
-        tables: Tables,
-        evidence: Mapping[Hashable, int | str],
-    ) -> None:
+    def __init__(self, graph: nx.DiGraph, tables: Tables, evidence: Outcomes) -> None:
         sizes = dict(graph.nodes(data="size"))
         states = nx.get_node_attributes(graph, "states")
         self._graph, self._tables = graph, tables
@@ -154,10 +150,7 @@ class ConditionalDistribution:
 
 
 def query(
-    graph: nx.DiGraph,
-    tables: Tables,
-    names: list[Hashable],
-    evidence: Mapping[Hashable, int],
+    graph: nx.DiGraph, tables: Tables, names: list[Hashable], evidence: Mapping[Hashable, int]
 ) -> tuple[Floats, int]:
     """Return the probability of evidence together with every outcome of some nodes.
 

@@ -26,7 +26,7 @@ from .._inference.kept_models import model_of, samples_of
 from .._repeated_fits import completed_in_parts
 from .._scalar_checks import JOBS, NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
-from .._typing import Samples, Seed, Values
+from .._typing import Outcomes, Samples, Seed, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ..graph import CategoricalDAG
@@ -87,7 +87,7 @@ class TableIntervals:
     dag: nx.DiGraph
     draws: dict[str, np.ndarray]
 
-    def intervene(self, interventions: Mapping[Hashable, int | str]) -> OutcomeIntervals:
+    def intervene(self, interventions: Outcomes) -> OutcomeIntervals:
         """Return how sure the outcomes of all nodes are where some nodes are set.
 
         Parameters

@@ -126,12 +126,7 @@ def _difference(part: ShownColumn, values: np.ndarray) -> float:
 
 
 def _draw(
-    ax: Axes,
-    part: ShownColumn,
-    values: np.ndarray,
-    places: np.ndarray,
-    reach: float,
-    kwargs: Look,
+    ax: Axes, part: ShownColumn, values: np.ndarray, places: np.ndarray, reach: float, kwargs: Look
 ) -> list[Any]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}

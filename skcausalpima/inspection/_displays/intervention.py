@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from ..._grid import NodeGrid
 from ..._inference.kept_models import model_of
 from ..._scalar_checks import check_count
-from ..._typing import Seed
+from ..._typing import Outcomes, Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
 from .display import Axes, Display, Size
@@ -85,7 +85,7 @@ class InterventionDisplay(Display):
     """
 
     distributions: Mapping[str, Marginals]
-    interventions: Mapping[Hashable, int | str] | None = None
+    interventions: Outcomes | None = None
     _: KW_ONLY
     states: Mapping[Hashable, Sequence[str]] | None = None
     samples: Mapping[str, ArrayLike] | None = None
@@ -95,12 +95,7 @@ class InterventionDisplay(Display):
 
     @classmethod
     def from_graph(
-        cls,
-        dag: CategoricalDAG,
-        interventions: Mapping[Hashable, int | str],
-        *,
-        seen: bool = False,
-        ax: Any = None,
+        cls, dag: CategoricalDAG, interventions: Outcomes, *, seen: bool = False, ax: Any = None
     ) -> Self:
         """Draw the distributions of a network.
 
@@ -153,7 +148,7 @@ class InterventionDisplay(Display):
     def from_estimator(
         cls,
         est: BaseEstimator,
-        interventions: Mapping[Hashable, int | str],
+        interventions: Outcomes,
         *,
         seen: bool = False,
         n_draws: int = 0,
@@ -360,9 +355,7 @@ class InterventionDisplay(Display):
         return above
 
 
-def _joints(
-    dag: CategoricalDAG, interventions: Mapping[Hashable, int | str], seen: bool
-) -> dict[str, np.ndarray]:
+def _joints(dag: CategoricalDAG, interventions: Outcomes, seen: bool) -> dict[str, np.ndarray]:
     """Return the joint distribution of all nodes before and after, of shape ``dag.sizes``."""
     row = dag.intervene(interventions, random_state=0)[0]  # checks them, and numbers outcomes
     before, mask = dag.joint(), np.zeros(dag.sizes)
