@@ -117,18 +117,9 @@ def is_settled(folds: list[Fold], node_sizes: Sizes, n_folds: int) -> bool:
     bool
         True where a test is failed, or all are passed, for good.
     """
-    passed = np.array(
-        [
-            [
-                fold.overlap < MAX_OVERLAP,
-                fold.shared < MAX_SHARED,
-                not fold.node_agreement < AGREEING,  # NaN, no grid, is fine
-                not fold.has_cut_pair,
-                *~fold.cut,
-            ]
-            for fold in folds
-        ]
-    )
+    apart = [(f.overlap < MAX_OVERLAP, f.shared < MAX_SHARED, not f.has_cut_pair) for f in folds]
+    untied = [not f.node_agreement < AGREEING for f in folds]  # NaN, no grid, is fine
+    passed = np.column_stack([apart, untied, [~f.cut for f in folds]])
     again = FoundAgain(folds, node_sizes)
     again_passed = again.similarity >= again.asked
     n_all = (n_folds, math.comb(n_folds, 2))

@@ -302,11 +302,7 @@ class GraphPicture:
         boxes = {node: _box(text.split("\n"), font) for node, text in texts.items()}
         layout = layered_layout(graph, boxes, (GAPS[0] * font, GAPS[1] * font))
         return cls(
-            texts=texts,
-            boxes=boxes,
-            layout=layout,
-            is_pale=is_by_chance(graph),
-            contexts=contexts,
+            texts=texts, boxes=boxes, layout=layout, is_pale=is_by_chance(graph), contexts=contexts
         )
 
 

@@ -57,10 +57,7 @@ def graph_settings(
     else:
         precedence = _precedence(names, tiers, constraints.required)
     return GraphSettings(
-        structure=structure,
-        constraints=constraints,
-        precedence=precedence,
-        **settings,
+        structure=structure, constraints=constraints, precedence=precedence, **settings
     )
 
 

@@ -342,11 +342,8 @@ class SharedPosterior:
         """Return the means of the latent points, given probabilities (n_components, n_samples)."""
         weights, mixture = gamma.T.double(), self.mixture
         gains = (weights @ mixture.gains.flatten(1)).unflatten(1, mixture.gains.shape[1:])
-        return (
-            (gains @ self.locations[:, :, None])[:, :, 0]
-            + weights @ mixture.shifts
-            + mixture.origin
-        )
+        moved = (gains @ self.locations[:, :, None])[:, :, 0]
+        return moved + weights @ mixture.shifts + mixture.origin
 
     def second_moments(self, gamma: Tensor) -> Tensor:
         """Return E[z z'] of the latent points, (n_samples, latent_dim, latent_dim)."""

@@ -391,7 +391,7 @@ class Grid:
         return tables
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Evidence:
     """What the samples say of their cells, whatever the tables are.
 
@@ -429,13 +429,8 @@ class Evidence:
         is_open = found.max(axis=1) < (1 - CERTAIN) * found.sum(axis=1)
         certain = np.zeros((len(grid.regimes), likelihoods.shape[1]))
         np.add.at(certain, (numbers[~is_open], found[~is_open].argmax(axis=1)), weights[~is_open])
-        return cls(
-            likelihoods=likelihoods[is_open],
-            weights=weights[is_open],
-            numbers=numbers[is_open],
-            certain=certain,
-            grid=grid,
-        )
+        kept = likelihoods[is_open], weights[is_open], numbers[is_open]
+        return cls(*kept, certain, grid)
 
     def draws(
         self,

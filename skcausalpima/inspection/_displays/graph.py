@@ -324,9 +324,8 @@ class _Drawing(GraphPicture):
         colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
         style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
         look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
-        return ax.add_artist(
-            FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
-        )
+        arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
+        return ax.add_artist(arrow)
 
     def draw_node(self, ax: Axes, node: Hashable) -> Any:
         """Draw a node's box, and return its text."""

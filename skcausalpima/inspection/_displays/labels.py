@@ -152,11 +152,9 @@ class NodeNames:
         It is a line "node = outcome" for each node if these fit into ``n_letters``, else the
         outcomes alone. Headers can be drawn.
         """
+        named = list(zip(self.nodes, self.outcomes, strict=True))
         lines = [
-            [
-                f"{node} = {names[k]}"
-                for node, names, k in zip(self.nodes, self.outcomes, row, strict=True)
-            ]
+            [f"{node} = {names[k]}" for (node, names), k in zip(named, row, strict=True)]
             for row in np.asarray(outcomes).tolist()
         ]
         longest = max((len(line) for row in lines for line in row), default=0)
@@ -203,17 +201,10 @@ def label_points(
     frame = {"boxstyle": "round,pad=0.15", "fc": ground(), "alpha": 0.85, "lw": 0}
     arrow = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
     look: Look = {"ha": "center", "va": "center", "fontsize": font_size, "weight": "bold"}
+    look |= {"textcoords": "offset points", "bbox": frame, "arrowprops": arrow}
     written = []
     for point, label in zip(points, labels, strict=True):
-        text = ax.annotate(
-            label,
-            tuple(point),
-            (0, 0),
-            textcoords="offset points",
-            bbox=frame,
-            arrowprops=arrow,
-            **look,
-        )
+        text = ax.annotate(label, tuple(point), (0, 0), **look)
         text.set_in_layout(False)
         written.append(text)
     figure.canvas.figure.draw_without_rendering()
