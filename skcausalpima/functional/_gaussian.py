@@ -73,10 +73,7 @@ class _ProductOfExperts(torch.autograd.Function):
 
 
 def product_of_experts(
-    means: Tensor,
-    log_vars: Tensor,
-    observed: Tensor | None = None,
-    prior_expert: bool = True,
+    means: Tensor, log_vars: Tensor, observed: Tensor | None = None, prior_expert: bool = True
 ) -> DiagonalGaussian:
     r"""Fuse the embeddings of the modalities into one Gaussian (Eq. 4).
 

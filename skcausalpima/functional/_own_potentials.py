@@ -33,11 +33,7 @@ class OwnPosterior:
     """
 
     def __init__(
-        self,
-        means: Tensor,
-        covariances: Tensor,
-        potential: Potential,
-        beyond: Tensor | None = None,
+        self, means: Tensor, covariances: Tensor, potential: Potential, beyond: Tensor | None = None
     ) -> None:
         self.means, self.prior_covariances = means.double(), whole_matrices(covariances.double())
         linear, precision = potential

@@ -84,8 +84,7 @@ def from_bif(text: str) -> tuple[nx.DiGraph, Tables]:
 
 
 def _build(
-    states: dict[str, tuple[str, ...]],
-    blocks: dict[str, tuple[list[str], list[Entry]]],
+    states: dict[str, tuple[str, ...]], blocks: dict[str, tuple[list[str], list[Entry]]]
 ) -> tuple[nx.DiGraph, Tables]:
     """Put variables and probability blocks together."""
     graph = nx.DiGraph()
