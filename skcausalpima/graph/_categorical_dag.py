@@ -19,7 +19,6 @@ from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg
 from ._validation import (
     Floats,
-    Tables,
     check_names,
     check_numbers,
     check_outcomes,
@@ -311,7 +310,7 @@ class CategoricalDAG:
         >>> dag.do({"crack": 1}).marginal(["heat"])  # mending cools nothing
         array([0.5, 0.5])
         """
-        outcomes = self._outcomes(interventions, "do")
+        outcomes = check_outcomes(self.graph, interventions, "do")
         if len(outcomes) == len(self.nodes):
             raise ValueError(
                 f"do sets every node ({self.nodes}); leave at least one to have a distribution."
@@ -364,7 +363,7 @@ class CategoricalDAG:
         array([[1, 1],
                [1, 1]])
         """
-        outcomes = self._outcomes(interventions, "intervene")
+        outcomes = check_outcomes(self.graph, interventions, "intervene")
         if len(outcomes) < len(self.nodes):
             return self.do(outcomes).sample(n_samples, random_state)
         # One cell of the grid: no distribution for `do`, but something that can be decoded.
@@ -418,8 +417,8 @@ class CategoricalDAG:
         array([[1, 1],
                [1, 1]])
         """
-        samples = check_samples(self.nodes, self.sizes, self.states, factual)
-        outcomes = self._outcomes(interventions, "counterfactual")
+        samples = check_samples(self.graph, factual)
+        outcomes = check_outcomes(self.graph, interventions, "counterfactual")
         impossible = np.flatnonzero(np.isneginf(self.log_prob(samples)))
         if len(impossible):
             seen = dict(zip(self.nodes, samples[impossible[0]].tolist(), strict=True))
@@ -428,12 +427,21 @@ class CategoricalDAG:
                 "have happened has no counterfactual."
             )
         rng = check_random_state(random_state)
-        return _counterfactual_outcomes(self.graph, self.cpts, samples, outcomes, rng)
-
-    def _outcomes(self, interventions: Outcomes, method: str) -> dict[Hashable, int]:
-        """Return the numbers of the outcomes that nodes are set to."""
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        return check_outcomes(sizes, self.states, interventions, method)
+        noise = rng.standard_exponential((*samples.shape, 1 + max(self.sizes)))
+        log_noise = np.log(np.maximum(noise, np.finfo(noise.dtype).tiny))
+        result = samples.astype(np.int64)
+        column = {node: index for index, node in enumerate(self.nodes)}
+        for node in nx.topological_sort(self.graph):
+            k = column[node]
+            if node in outcomes:
+                result[:, k] = outcomes[node]
+                continue
+            parents = [column[parent] for parent in self.graph.predecessors(node)]
+            old, new = (self.cpts[node][tuple(x[:, parents].T)] for x in (samples, result))
+            if parents:  # the rows of a root cannot change
+                own_noise = log_noise[:, k, : 1 + self.sizes[k]]
+                result[:, k] = _same_noise(old, new, samples[:, k], own_noise)
+        return result
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
@@ -508,7 +516,7 @@ class CategoricalDAG:
         >>> dag.log_prob([[0, 0], [0, 1]]).round(2)
         array([-0.8, -3. ])
         """
-        samples = check_samples(self.nodes, self.sizes, self.states, outcomes)
+        samples = check_samples(self.graph, outcomes)
         column = {node: index for index, node in enumerate(self.nodes)}
         total = np.zeros(len(samples))
         with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
@@ -1204,34 +1212,6 @@ def _strength(joint: Floats) -> float:
     # Zero times anything is zero here: a cell of no mass contributes nothing.
     ratio = np.divide(joint * rest, expected, out=np.ones_like(joint), where=joint > 0)
     return max(float(xlogy(joint, ratio).sum()), 0.0)
-
-
-def _counterfactual_outcomes(
-    graph: nx.DiGraph,
-    tables: Tables,
-    samples: NDArray[np.intp],
-    outcomes: Mapping[Hashable, int],
-    rng: np.random.RandomState,
-) -> NDArray[np.int64]:
-    """Draw what would have been, had some nodes been set, from what was: Gumbel-max mechanisms.
-
-    ``samples`` of shape (n_samples, n_nodes) can happen; ``outcomes`` says what is set to what.
-    """
-    sizes = dict(graph.nodes(data="size"))
-    noise = rng.standard_exponential((*samples.shape, 1 + max(sizes.values())))
-    log_noise = np.log(np.maximum(noise, np.finfo(noise.dtype).tiny))
-    result = samples.astype(np.int64)
-    column = {node: index for index, node in enumerate(graph)}
-    for node in nx.topological_sort(graph):
-        k, n_draws = column[node], 1 + sizes[node]
-        if node in outcomes:
-            result[:, k] = outcomes[node]
-            continue
-        parents = [column[parent] for parent in graph.predecessors(node)]
-        old_rows, new_rows = (tables[node][tuple(x[:, parents].T)] for x in (samples, result))
-        if parents:  # the rows of a root cannot change
-            result[:, k] = _same_noise(old_rows, new_rows, samples[:, k], log_noise[:, k, :n_draws])
-    return result
 
 
 def _same_noise(

@@ -56,12 +56,10 @@ class ConditionalDistribution:
     """
 
     def __init__(self, graph: nx.DiGraph, tables: Tables, evidence: Outcomes) -> None:
-        sizes = dict(graph.nodes(data="size"))
-        states = nx.get_node_attributes(graph, "states")
         self._graph, self._tables = graph, tables
-        self.evidence = check_outcomes(sizes, states, evidence, "condition")
+        self.evidence = check_outcomes(graph, evidence, "condition")
         self.nodes = [node for node in graph if node not in self.evidence]
-        self.sizes = tuple(sizes[node] for node in self.nodes)
+        self.sizes = tuple(graph.nodes[node]["size"] for node in self.nodes)
         if not self.nodes:
             raise ValueError(
                 "condition fixes every node, so that none is left to have a distribution; use "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TypeAlias
 
 import networkx as nx
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._scalar_checks import is_integer
-from .._typing import Unchecked
+from .._typing import Outcomes, Unchecked
 
 SUM_TOLERANCE = 1e-6
 _SHORT = reprlib.Repr()
@@ -231,20 +231,13 @@ def check_names(nodes: Collection[Hashable], names: Iterable[Hashable]) -> list[
     return names
 
 
-def check_outcomes(
-    sizes: Mapping[Hashable, int],
-    states: Mapping[Hashable, tuple[str, ...]],
-    outcomes: Mapping[Hashable, Outcome],
-    what: str,
-) -> dict[Hashable, int]:
+def check_outcomes(graph: nx.DiGraph, outcomes: Outcomes, what: str) -> dict[Hashable, int]:
     """Return the outcomes of some nodes as numbers.
 
     Parameters
     ----------
-    sizes : mapping
-        Node to number of outcomes.
-    states : mapping
-        Node to names of outcomes, where there are any.
+    graph : networkx.DiGraph
+        The network's graph; nodes have ``size``, and ``states`` where outcomes have names.
     outcomes : mapping
         Node to number or name of an outcome.
     what : str
@@ -262,15 +255,13 @@ def check_outcomes(
     """
     if not isinstance(outcomes, Mapping):
         raise ValueError(f"{what} needs a mapping {{node: outcome}}; got {outcomes!r}.")
-    check_names(list(sizes), outcomes)
-    return {
-        node: _outcome(node, outcome, sizes[node], states.get(node, ()))
-        for node, outcome in outcomes.items()
-    }
+    check_names(list(graph), outcomes)
+    return {node: _outcome(graph, node, outcome) for node, outcome in outcomes.items()}
 
 
-def _outcome(node: Hashable, outcome: Outcome, size: int, states: tuple[str, ...]) -> int:
+def _outcome(graph: nx.DiGraph, node: Hashable, outcome: Outcome) -> int:
     """Return an outcome's number."""
+    size, states = graph.nodes[node]["size"], graph.nodes[node].get("states", ())
     if isinstance(outcome, str) and outcome in states:
         return states.index(outcome)
     if is_integer(outcome) and 0 <= outcome < size:
@@ -282,45 +273,37 @@ def _outcome(node: Hashable, outcome: Outcome, size: int, states: tuple[str, ...
     )
 
 
-def check_samples(
-    nodes: Sequence[Hashable],
-    sizes: Sequence[int],
-    states: Mapping[Hashable, tuple[str, ...]],
-    samples: ArrayLike,
-) -> NDArray[np.intp]:
+def check_samples(graph: nx.DiGraph, samples: ArrayLike) -> NDArray[np.intp]:
     """Return samples of all nodes as integers.
 
     Parameters
     ----------
-    nodes : sequence of hashable
-        The nodes.
-    sizes : sequence of int
-        Their numbers of outcomes.
-    states : mapping
-        Node to names of outcomes, where there are any.
+    graph : networkx.DiGraph
+        The network's graph; nodes have ``size``, and ``states`` where outcomes have names.
     samples : array-like of shape (n_samples, n_nodes)
-        Whole numbers, or names.
+        Numbers or names of outcomes.
 
     Returns
     -------
-    ndarray of int of shape (n_samples, n_nodes)
-        The samples.
+    ndarray of shape (n_samples, n_nodes)
+        Outcomes by number.
 
     Raises
     ------
     ValueError
-        If the shape is wrong or an entry is no outcome of its node.
+        If the shape is wrong, or an outcome does not exist.
     """
-    array = np.asarray(samples)
+    array, nodes = np.asarray(samples), list(graph)
     if array.ndim != 2 or array.shape[1] != len(nodes):
         raise ValueError(
             f"outcomes must have shape (n_samples, {len(nodes)}), one column per node "
-            f"{list(nodes)}; got shape {array.shape}."
+            f"{nodes}; got shape {array.shape}."
         )
-    if array.dtype.kind in "OU" and states:
+    if array.dtype.kind in "OU" and nx.get_node_attributes(graph, "states"):
         columns = np.asarray(samples, dtype=object).T  # NumPy makes texts of numbers beside names
-        named = zip(nodes, sizes, columns, strict=True)
-        return np.array([[_outcome(n, v, k, states.get(n, ())) for v in c] for n, k, c in named]).T
+        named = zip(nodes, columns, strict=True)
+        return np.array([[_outcome(graph, node, value) for value in of] for node, of in named]).T
+    sizes = [graph.nodes[node]["size"] for node in nodes]
     if array.dtype.kind not in "iufb":
         raise ValueError(f"outcomes must be whole numbers; got dtype {array.dtype}.")
     bad = np.argwhere(~((array >= 0) & (array < np.asarray(sizes)) & (array == np.trunc(array))))
