@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from .._scalar_checks import check_number
 from .._typing import Seed
-from ._drawing import check_noise, coverage, photograph
+from ._drawing import coverage, photograph
 from ._factors import EVEN, LINK, Graph, draw_factors, named_graph
 
 _SHAPES = ("square", "disc", "cross")
@@ -112,7 +112,6 @@ def make_sprites(
     """
     tables = named_graph(_GRAPHS, graph)
     centres = {**_CENTRES, "size": _check_half_widths(half_widths)}
-    noise = check_noise(noise)
     if shape is not None:
         if not isinstance(shape, str) or shape not in _SHAPES:
             raise ValueError(f"shape must be one of {list(_SHAPES)} or None, got {shape!r}.")

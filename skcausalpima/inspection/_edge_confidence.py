@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -30,6 +30,9 @@ from .._typing import Samples, Seed, Unchecked, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
+
+#: Which arrows a graph has, and which of these are compelled.
+Arrows: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,7 +399,7 @@ class MatchedRefit(NamedTuple):
     order: np.ndarray
 
 
-def arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
+def arrows(dag: nx.DiGraph) -> Arrows:
     """Return which arrows a graph has, and which of these are compelled."""
     nodes = list(dag)
     edges = nx.to_numpy_array(dag, nodelist=nodes, weight=None) > 0
@@ -409,10 +412,7 @@ def arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
 
 
 def match_refit(
-    graph: tuple[np.ndarray, np.ndarray],
-    nodes: np.ndarray,
-    reference: np.ndarray,
-    sizes: Sequence[int],
+    graph: Arrows, nodes: np.ndarray, reference: np.ndarray, sizes: Sequence[int]
 ) -> MatchedRefit:
     """Write the graph of a refit in the nodes of the reference.
 

@@ -221,7 +221,7 @@ class InterventionDisplay(Display):
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(dag, interventions, seen=seen, ax=ax)
         model, names = model_of(est), outcome_names(est)
-        shown = shown_modality(est, model, modality)
+        shown = shown_modality(est, modality)
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
         sizes, samples, titles = est.joint_.shape, {}, {}
         causes = tuple(range(len(sizes), len(dag.sizes)))  # contexts that come after the nodes

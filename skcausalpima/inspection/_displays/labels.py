@@ -96,7 +96,7 @@ def _n_shared(names: Sequence[str]) -> int:
 
 
 def cell_names(
-    outcomes: ArrayLike, names: Sequence[Sequence[str]], n_letters: int = 8
+    outcomes: ArrayLike, names: Sequence[Sequence[str]], n_letters: int = OUTCOME_LETTERS
 ) -> list[str]:
     """Write the outcomes of each cell: "010", or with commas where one takes several letters.
 
@@ -138,10 +138,6 @@ class NodeNames:
     nodes: tuple[str, ...]
     outcomes: tuple[tuple[str, ...], ...]
 
-    def of_cells(self, outcomes: np.ndarray, n_letters: int = OUTCOME_LETTERS) -> list[str]:
-        """Return a short name for each row of outcomes, of so many letters per outcome."""
-        return cell_names(outcomes, self.outcomes, n_letters)
-
     def take(self, nodes: slice) -> NodeNames:
         """Return the names of some of the nodes."""
         return NodeNames(self.nodes[nodes], self.outcomes[nodes])
@@ -161,7 +157,8 @@ class NodeNames:
         if longest <= n_letters and len(self.nodes) <= MAX_HEADER_LINES:
             return [plain("\n".join(row)) for row in lines], True
         room = max(OUTCOME_LETTERS, (n_letters + 1) // len(self.nodes) - 1)
-        return [shortened(name, n_letters) for name in self.of_cells(outcomes, room)], False
+        cells = cell_names(outcomes, self.outcomes, room)
+        return [shortened(name, n_letters) for name in cells], False
 
 
 def named_nodes(

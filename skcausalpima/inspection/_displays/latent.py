@@ -18,7 +18,7 @@ from ..._typing import Samples, Unchecked
 from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import is_empty, outcome_names
 from .display import Axes, Display
-from .labels import label_points, listed, named_nodes, plain, shortened
+from .labels import cell_names, label_points, listed, named_nodes, plain, shortened
 from .lengths import inches, letters_across
 from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
 
@@ -187,7 +187,7 @@ class LatentDisplay(Display):
             labels,
             means,
             directions.T @ covariances @ directions if ellipses else None,
-            cluster_names=names.of_cells(est.cluster_states_),
+            cluster_names=cell_names(est.cluster_states_, names.outcomes),
             c=values,
             c_name=own_name if c_name is None else c_name,
             axis_names=axis_names,

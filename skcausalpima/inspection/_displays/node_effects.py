@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._inference.kept_models import model_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
@@ -173,9 +172,8 @@ class NodeEffectDisplay(ColumnsDisplay):
         """
         cls._check_estimator(est)
         check_word(kind, "kind", ("difference", "mean"))
-        model = model_of(est)
-        shown = shown_modality(est, model, modality, x)
-        cells = decoded_components(est, model, shown)[cell_order(est)]
+        shown = shown_modality(est, modality, x)
+        cells = decoded_components(est, shown)[cell_order(est)]
         effects = effects_of_nodes(cells, est.joint_, kind)
         if shown.parts is not None and kind == "difference":
             means = effects_of_nodes(cells, est.joint_, "mean")

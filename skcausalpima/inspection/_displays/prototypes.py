@@ -12,14 +12,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._grid import NodeGrid
-from ..._inference.fitted_model import FittedModel
 from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, outcome_names
 from .column_panels import CAPTION_SIZE, ColumnsDisplay
 from .display import Axes, check_word
-from .labels import NodeNames, listed, named_nodes, shortened
+from .labels import NodeNames, cell_names, listed, named_nodes, shortened
 from .lengths import LETTER_WIDTH, POINTS_PER_INCH, inches, letters_across, letters_that_fit
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import ShownModality, decoded_components, shown_modality
@@ -172,12 +171,9 @@ class PrototypeDisplay(ColumnsDisplay):
         """
         cls._check_estimator(est)
         check_word(kind, "kind", ("decoded", "nearest"))
-        model, order = model_of(est), cell_order(est)
-        shown = shown_modality(est, model, modality, x)
-        if kind == "nearest":
-            prototypes = _nearest(est, model, X, shown)
-        else:
-            prototypes = decoded_components(est, model, shown)
+        shown, order = shown_modality(est, modality, x), cell_order(est)
+        decoded = kind == "decoded"
+        prototypes = decoded_components(est, shown) if decoded else _nearest(est, X, shown)
         titles = _titles(est, shown)
         display = cls(
             prototypes[order],
@@ -234,7 +230,7 @@ class PrototypeDisplay(ColumnsDisplay):
         titles = [""] * len(arrays) if self.titles is None else self.titles
         names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         if self.parts is not None:
-            cells = names.of_cells(NodeGrid(table.sizes).outcomes())
+            cells = cell_names(NodeGrid(table.sizes).outcomes(), names.outcomes)
             lines = [f"{of}  {title}".strip() for of, title in zip(cells, titles, strict=True)]
             bars = [(line, float(place)) for place, line in enumerate(lines)]
             what = f"outcomes of {', '.join(names.nodes)}"
@@ -257,14 +253,12 @@ class PrototypeDisplay(ColumnsDisplay):
         return self
 
 
-def _nearest(
-    est: BaseEstimator, model: FittedModel, X: Samples | None, shown: ShownModality
-) -> np.ndarray:
+def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.ndarray:
     """Return the sample of each component that is nearest to its mean; NaN where none is."""
     if X is None:
         raise ValueError('kind="nearest" shows samples: pass them as X, or take kind="decoded".')
     modalities = samples_of(est, X)
-    found = model.posterior(modalities)
+    found = model_of(est).posterior(modalities)
     labels = found.probabilities.argmax(axis=1)
     distances = np.linalg.norm(found.points - est.cluster_means_[labels], axis=1)
     distances[~modalities.observed[shown.number]] = np.inf

@@ -168,7 +168,7 @@ class ReconstructionDisplay(Display):
         modalities = modalities.take(numbers)
         known = _held_back(modalities, seen)
         means, deviations = model.reconstruct(known, chosen, include_noise=True)
-        shown = [shown_modality(est, model, m, abscissae.get(names[m])) for m in chosen]
+        shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
         display = cls(
             [part.shown(part.elements(modalities)) for part in shown],
             [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
