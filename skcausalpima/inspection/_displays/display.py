@@ -24,11 +24,6 @@ SIZE = (6.4, 4.8)
 class Display:
     """A picture: a dataclass of what is drawn, which ``plot`` draws, and then of where."""
 
-    @property
-    def figure_(self) -> Any:
-        """The figure that it is drawn in."""
-        return (self.axes_.flat[0] if hasattr(self, "axes_") else self.ax_).figure
-
     @classmethod
     def _check_estimator(cls, est: Unchecked) -> None:
         """Check that it is a fitted estimator, for ``from_estimator``."""
@@ -51,12 +46,19 @@ class Display:
         plt = self._pyplot()
         self.ax_: Axes = plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
         self._check_axes(self.ax_)
+        self.figure_ = self.ax_.figure
         return self.ax_
 
-    @classmethod
     def _several_axes(
-        cls, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any
+        self, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any
     ) -> np.ndarray:
+        """Return what :meth:`_axes_table` does, and keep the figure."""
+        axes = self._axes_table(ax, shape, size, **ratios)
+        self.figure_ = axes[0, 0].figure
+        return axes
+
+    @classmethod
+    def _axes_table(cls, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any) -> np.ndarray:
         """Return a table of axes to draw on.
 
         Parameters

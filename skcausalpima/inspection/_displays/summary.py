@@ -125,13 +125,13 @@ class SummaryDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
-        axes = cls._several_axes(ax, (2, 2), SIZE, **RATIOS)
+        axes = cls._axes_table(ax, (2, 2), SIZE, **RATIOS)
         prototypes = PrototypeDisplay.from_estimator(est, modality=modality, ax=axes[0, 1])
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
         training = TrainingDisplay.from_estimator(est, ax=axes[1, 1])
         latent = LatentDisplay.from_estimator(est, X, ax=axes[0, 0])  # last: labels need the layout
         display = cls(latent, prototypes, graph, training)
-        display.axes_ = axes
+        display.axes_, display.figure_ = axes, axes[0, 0].figure
         return display
 
     def plot(self, ax: Axes | None = None) -> Self:
