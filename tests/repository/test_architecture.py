@@ -54,7 +54,6 @@ REFERENCE_FILES = {
     "_associations.py",
     "_edge_confidence.py",
     "_table_intervals.py",
-    "prototypes.py",
     "_categorical_dag.py",
     "_causal_pima.py",
     "_convolutions.py",

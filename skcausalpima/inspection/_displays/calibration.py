@@ -12,9 +12,8 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Axes, Display, is_axes
+from .display import Axes, Display, is_axes, letters_across
 from .labels import shortened
-from .lengths import letters_across
 from .styles import UNKNOWN, Look, group_style
 
 PANEL = 3.2  # inches

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .display import Axes, Display, is_axes
+from .display import POINTS_PER_INCH, Axes, Display, inches, is_axes, letters_across
 from .labels import plain, shortened, told_apart, wrapped
-from .lengths import POINTS_PER_INCH, inches, letters_across
 from .painter import HEADER_SIZE, TITLE_SIZE
 from .shown_modality import ShownColumn
 from .styles import COLOUR_MAP, COLOURS, UNKNOWN, Look, group_style

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # matplotlib is optional, and not imported before something is drawn
 
+POINTS_PER_INCH = 72
+LETTER_WIDTH = 0.6  # of the height of a font, on average
 #: Width and height in inches.
 Size: TypeAlias = tuple[float, float]
 SIZE = (6.4, 4.8)
@@ -144,6 +146,27 @@ class Display:
 def is_axes(ax: Any) -> bool:
     """Return True for single axes, in which there is room for more."""
     return hasattr(ax, "get_subplotspec")
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Return how wide and how high axes are now."""
+    box, dpi = ax.get_window_extent(), ax.figure.dpi
+    return box.width / dpi, box.height / dpi
+
+
+def letters_that_fit(width: float, font_size: float) -> int:
+    """Return how many letters of a font fit into a width in inches."""
+    return max(1, int(width * POINTS_PER_INCH / (LETTER_WIDTH * font_size)))
+
+
+def letters_across(ax: Axes, font_size: float) -> int:
+    """Return how many letters of a font fit across axes."""
+    return letters_that_fit(inches(ax)[0], font_size)
+
+
+def font_that_fits(width: float, n_letters: int) -> float:
+    """Return the size of a font of which so many letters fit into a width in inches."""
+    return width * POINTS_PER_INCH / (LETTER_WIDTH * n_letters)
 
 
 def check_word(value: Unchecked, name: str, words: Sequence[str]) -> str:

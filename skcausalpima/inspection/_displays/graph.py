@@ -14,9 +14,8 @@ from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_
 from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence, arrows
-from .display import Axes, Display
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import plain, wrapped
-from .lengths import POINTS_PER_INCH, inches, letters_across
 from .styles import COLOURS, Look, ground, ink
 
 # Lengths are in points as long as the picture need not shrink.

@@ -21,9 +21,8 @@ from ..._typing import Samples, Seed, Unchecked
 from ...graph import CategoricalDAG
 from .._associations import Metadata, NodeAssociations, associate_nodes
 from .._edge_confidence import EdgeConfidence
-from .display import Axes, Display
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across, letters_that_fit
 from .labels import listed, outcomes_of, shortened, wrapped
-from .lengths import POINTS_PER_INCH, inches, letters_across, letters_that_fit
 from .styles import COLOUR_MAP, COLOURS, Look, ink
 
 OUTCOME_LETTERS = 12  # of several parents

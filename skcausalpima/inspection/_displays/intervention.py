@@ -17,9 +17,8 @@ from ..._scalar_checks import check_count
 from ..._typing import Outcomes, Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
-from .display import Axes, Display, Size
+from .display import Axes, Display, Size, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
-from .lengths import inches, letters_across, letters_that_fit
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
 from .styles import Look, group_style

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._names import broken, cut, filled
-from .display import Axes
-from .lengths import POINTS_PER_INCH
+from .display import POINTS_PER_INCH, Axes
 from .styles import Look, ground
 
 if TYPE_CHECKING:

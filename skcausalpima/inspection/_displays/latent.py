@@ -17,9 +17,8 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import is_empty, outcome_names
-from .display import Axes, Display
+from .display import Axes, Display, inches, letters_across
 from .labels import cell_names, label_points, listed, named_nodes, plain, shortened
-from .lengths import inches, letters_across
 from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay
-from .display import Axes, check_word, is_axes
+from .display import Axes, check_word, is_axes, letters_across
 from .labels import NodeNames, named_nodes, shortened, wrapped
-from .lengths import letters_across
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
 from .styles import Look, group_style

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.rivals import MIN_STABILITY
-from .display import Axes, Display
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import shortened, wrapped
-from .lengths import POINTS_PER_INCH, inches, letters_across
 from .styles import COLOURS, ground, ink
 
 FONT = 8.0

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .display import Axes
+from .display import POINTS_PER_INCH, Axes, inches, letters_that_fit
 from .labels import shortened
-from .lengths import POINTS_PER_INCH, inches, letters_that_fit
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
 MAX_BARS = 16  # more elements in a row are a curve,

@@ -17,9 +17,8 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, outcome_names
 from .column_panels import CAPTION_SIZE, ColumnsDisplay
-from .display import Axes, check_word
+from .display import Axes, check_word, font_that_fits, inches, letters_across, letters_that_fit
 from .labels import NodeNames, cell_names, listed, named_nodes, shortened
-from .lengths import LETTER_WIDTH, POINTS_PER_INCH, inches, letters_across, letters_that_fit
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import ShownModality, decoded_components, shown_modality
 from .styles import Look
@@ -344,7 +343,7 @@ def name_cells(
 ) -> None:
     """Write outcomes beside rows and columns, a title over each cell, and what is what above."""
     longest = max((len(line) for title in titles for line in title.splitlines()), default=1)
-    fitting = inches(axes[0, 0])[0] * POINTS_PER_INCH / (LETTER_WIDTH * longest)
+    fitting = font_that_fits(inches(axes[0, 0])[0], longest)
     size = float(np.clip(fitting, MIN_TITLE_SIZE, TITLE_SIZE))
     n_letters = letters_across(axes[0, 0], size)
     lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]

@@ -15,9 +15,8 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.kept_models import model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .display import Axes, Display
+from .display import Axes, Display, letters_across
 from .labels import wrapped
-from .lengths import letters_across
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
 from .styles import Look

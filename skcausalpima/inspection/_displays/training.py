@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .display import Axes, Display
+from .display import Axes, Display, letters_across
 from .labels import wrapped
-from .lengths import letters_across
 from .styles import UNKNOWN, Look, group_style, ink
 
 #: The terms of the bound besides the reconstructions, and what they are called.
