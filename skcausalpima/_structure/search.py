@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from .constraints import EdgeConstraints
-from .equivalence import canonical_member
+from .equivalence import BoolArray, canonical_member
 from .scores import FamilyScores, bit_mask, over_subsets
 
-BoolArray = NDArray[np.bool_]
 #: Time and memory of the exact search grow as ``n_nodes * 2 ** n_nodes``, plus one pass over all
 #: marginals of the grid: 0.1 s for 12 binary nodes, 3 s for 16.
 MAX_EXACT_NODES = 12

@@ -246,10 +246,34 @@ class PrototypeDisplay(ColumnsDisplay):
             self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
             is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
-        name_cells(self.axes_, table, names, titles, caption)
+        self._name_cells(table, names, titles, caption)
         if self.value_name:
             self.axes_[-1, 0].set_xlabel(self.value_name, fontsize=8)
         return self
+
+    def _name_cells(
+        self, table: CellTable, names: NodeNames, titles: Sequence[str], caption: Axes | None
+    ) -> None:
+        """Write outcomes beside rows and columns, a title over each cell, and what is what."""
+        longest = max((len(line) for title in titles for line in title.splitlines()), default=1)
+        fitting = font_that_fits(inches(self.axes_[0, 0])[0], longest)
+        size = float(np.clip(fitting, MIN_TITLE_SIZE, TITLE_SIZE))
+        n_letters = letters_across(self.axes_[0, 0], size)
+        lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]
+        if table.n_row_nodes == 0:
+            headers, is_named = names.headers(NodeGrid(table.sizes).outcomes(), n_letters)
+            lines = [f"{h}\n{line}".strip() for h, line in zip(headers, lines, strict=True)]
+            unnamed = {} if is_named else {"outcomes of": names.nodes}
+        else:
+            n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
+            unnamed = _write_headers(self.axes_, table, names, n_lines * size * 1.25 + 4)
+        for cell, line in enumerate(lines):
+            self.axes_[table.place(cell)].set_title(line, fontsize=size, pad=2)
+        if caption is not None and unnamed:
+            n_letters, texts = letters_across(caption, CAPTION_SIZE), []
+            for what, nodes in unnamed.items():
+                texts.append(f"{what} {listed(nodes, n_letters - len(what) - 1, 2)}")
+            caption.set_title("\n".join(texts), fontsize=CAPTION_SIZE)
 
 
 def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.ndarray:
@@ -332,35 +356,6 @@ def _lines_of(n_cells: int) -> tuple[int, int]:
     fits = [(c * math.ceil(n_cells / c) - n_cells, abs(c - wide), c) for c in range(root, 11)]
     n_columns = min(fits)[2] if fits else root
     return math.ceil(n_cells / n_columns), n_columns
-
-
-def name_cells(
-    axes: np.ndarray,
-    table: CellTable,
-    names: NodeNames,
-    titles: Sequence[str],
-    caption: Axes | None,
-) -> None:
-    """Write outcomes beside rows and columns, a title over each cell, and what is what above."""
-    longest = max((len(line) for title in titles for line in title.splitlines()), default=1)
-    fitting = font_that_fits(inches(axes[0, 0])[0], longest)
-    size = float(np.clip(fitting, MIN_TITLE_SIZE, TITLE_SIZE))
-    n_letters = letters_across(axes[0, 0], size)
-    lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]
-    if table.n_row_nodes == 0:
-        headers, is_named = names.headers(NodeGrid(table.sizes).outcomes(), n_letters)
-        lines = [f"{h}\n{line}".strip() for h, line in zip(headers, lines, strict=True)]
-        unnamed = {} if is_named else {"outcomes of": names.nodes}
-    else:
-        n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
-        unnamed = _write_headers(axes, table, names, n_lines * size * 1.25 + 4)
-    for cell, line in enumerate(lines):
-        axes[table.place(cell)].set_title(line, fontsize=size, pad=2)
-    if caption is not None and unnamed:
-        n_letters, texts = letters_across(caption, CAPTION_SIZE), []
-        for what, nodes in unnamed.items():
-            texts.append(f"{what} {listed(nodes, n_letters - len(what) - 1, 2)}")
-        caption.set_title("\n".join(texts), fontsize=CAPTION_SIZE)
 
 
 def _write_headers(
