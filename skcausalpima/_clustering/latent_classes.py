@@ -221,7 +221,8 @@ def _fitted(
     rows = rng.choice(n_samples, min(n_classes, n_samples), replace=False)
     sums = _START * part.statistics[rows].T + (1.0 - _START) * another
     weights, covariance = np.full(len(rows), 1.0 / len(rows)), np.eye(n_numbers)
-    products = numbers.T @ numbers + len(rows) * covariance
+    products = numbers.T @ numbers
+    products += len(rows) * (products / n_samples if part.together else covariance)
     n_more = part.together * n_numbers * (n_numbers - 1) / 2
     before = -np.inf
     for _ in range(_MAX_ITER):
