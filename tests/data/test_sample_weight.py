@@ -7,16 +7,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
-from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from small_models import small_settings
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, MultimodalData, ScoreSearch
+from skcausalpima import CausalPIMA, ScoreSearch
 from skcausalpima._data.sample_weight import (
     TrainingRows,
     initial_rows,
@@ -483,48 +479,12 @@ def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
     assert [setup.training.mixture.shrinkage for setup in setups] == [9.0, 36.0]
 
 
-@pytest.mark.parametrize(
-    ("weights", "match"),
-    [
-        (np.full(72, -1.0), "Negative values in data passed to `sample_weight`"),
-        (np.zeros(72), "at least one non-zero|adds up to 0 samples"),
-        (np.full(72, 1 / 72), "adds up to 1 samples, while a minimum of 2 .* number of samples"),
-        (np.arange(72) == 3, "adds up to 1 samples"),
-        (np.full(72, np.nan), "sample_weight contains NaN"),
-        (np.ones(71), r"sample_weight\.shape == \(71,\), expected \(72,\)"),
-        (np.ones((72, 1)), "Sample weights must be 1D"),
-        (np.full(72, 1e308), "adds up to inf samples"),
-    ],
-)
-def test_weights_that_cannot_be(quick, pair, weights, match):
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match=match):
-        quick().fit(pair, sample_weight=weights)
-
-
 def test_a_modality_that_only_removed_rows_have(quick, pair):
     X = [pair[0], pair[1].copy()]
     X[1][10:] = np.nan
     weights = np.arange(72) >= 10
     with pytest.raises(ValueError, match=r"'modality1' is missing .* samples of positive weight"):
         quick().fit(X, sample_weight=weights)
-
-
-@pytest.mark.slow
-def test_weights_are_routed(quick, pair):
-    flat = np.concatenate([pair[0].reshape(72, -1), pair[1]], axis=1)
-    weights = np.random.default_rng(0).integers(1, 3, size=72).astype(float)
-    direct = quick().fit(StandardScaler().fit_transform(flat), sample_weight=weights)
-    with config_context(enable_metadata_routing=True):
-        model = quick().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        scaler = StandardScaler().set_fit_request(sample_weight=False)
-        routed = make_pipeline(scaler, model).fit(flat, sample_weight=weights)
-        assert_equal_fits(routed[-1], direct, StandardScaler().fit_transform(flat))
-        X = MultimodalData(pair)
-        search = GridSearchCV(model, {"latent_dim": [2, 3]}, cv=2).fit(X, sample_weight=weights)
-    train_rows, test_rows = next(iter(KFold(2).split(X)))
-    fold = quick(latent_dim=3).fit(X[train_rows], sample_weight=weights[train_rows])
-    expected = fold.score(X[test_rows], sample_weight=weights[test_rows])
-    assert search.cv_results_["split0_test_score"][1] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.slow

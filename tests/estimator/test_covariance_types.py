@@ -15,7 +15,6 @@ from skcausalpima.functional import COVARIANCE_TYPES
 SIZES, LATENT_DIM = (2, 2), 3
 #: As scikit-learn has them.
 SHAPES = {"full": (4, 3, 3), "tied": (3, 3), "diag": (4, 3), "spherical": (4,)}
-by_type = pytest.mark.parametrize("word", COVARIANCE_TYPES)
 
 
 def fitted(word, **parameters):

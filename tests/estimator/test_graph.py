@@ -472,9 +472,6 @@ def test_known_outcomes_must_not_contradict_interventions(fast, experiment):
     known = np.where(given >= 0, 1 - given, -1)
     with pytest.raises(ValueError, match=r"'b' is [01] in sample 0, but interventions sets it to"):
         fast().fit(X, interventions=given, known_nodes=known)
-    known = np.where(np.arange(300)[:, None] % 2 == 0, given, -1)
-    model = fast(init="linear").fit(X, interventions=given, known_nodes=known)  # no contradiction
-    assert_array_equal(model.node_labels_[given >= 0], given[given >= 0])
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -99,21 +98,6 @@ def test_gaps_in_new_samples_alone(fitted, pair):
     assert_array_equal(fitted.predict([gone[0], None]).shape, (72,))
 
 
-@pytest.mark.slow
-def test_one_flat_array_and_a_table(quick, pair):
-    flat = np.concatenate([array.reshape(72, -1) for array in pair], axis=1)
-    flat[::4, 3] = flat[1::4, 8] = np.nan
-    single = quick((2,)).fit(flat)
-    assert_array_equal(single.predict(flat), single.labels_)
-    table = quick((2,)).fit(pd.DataFrame(flat, columns=list("abcdefghij")))
-    assert_array_equal(table.labels_, single.labels_)
-    shapes = quick().fit(MultimodalData.from_flat(flat, [(3, 2), 4]))
-    listed = quick().fit([flat[:, :6].reshape(72, 3, 2), flat[:, 6:]])
-    assert_array_equal(shapes.labels_, listed.labels_)
-    images = quick((2,)).fit(flat[:, :6].reshape(72, 3, 2))
-    assert images.labels_.shape == (72,)
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -189,6 +173,7 @@ def test_weights_are_repeated_rows(quick, gappy):
     assert quick().fit(both, sample_weight=np.ones(144)).labels_.shape == (144,)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     """Of a linear model with Gaussian noise that has a closed form, in the user's units."""

@@ -152,6 +152,7 @@ def test_numbers_that_are_not_finite(tmp_path):
         estimator().fit({"curve": stored(tmp_path, values, "more")})
 
 
+@pytest.mark.slow
 def test_several_starts(on_file):
     est = estimator(n_init=2, max_iter=1).fit(on_file)
     assert est.stability_.rand_indices.shape == (2, 2)

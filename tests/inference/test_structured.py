@@ -221,8 +221,7 @@ def test_the_smallest_models():
     assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("which", ["parts", "whole"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["whole", "parts"]))
 @torch.no_grad()
 def test_the_bound_is_below_the_log_likelihood(kind, which):
     """log p(x_S) on a fine grid of latent points."""

@@ -83,7 +83,7 @@ def test_images_are_not_noise_where_the_ratio_is_small(quick):
     """What these images leave has so few directions that the ratio is .94 by chance."""
     lattices = make_lattices(200, random_state=0)
     X = {"image": lattices.images, "stress": lattices.curves}
-    est = quick((2, 2), latent_dim=None, max_iter=1, views="auto").fit(X)
+    est = quick(max_iter=1, views="auto", structure="gradient").fit(X)
     assert est.choices_.linear == []
 
 
@@ -128,9 +128,11 @@ def test_missing_elements_do_not_matter(quick):
     table[np.random.RandomState(0).uniform(size=table.shape) < 0.2] = np.nan
     few = table[:, :3].copy()
     table[::7], few[::7] = np.nan, 0.0
-    assert quick(max_iter=1).fit([table, few]).choices_.linear == ["modality0"]
+    est = quick(max_iter=1, structure="gradient").fit([table, few])
+    assert est.choices_.linear == ["modality0"]
 
 
+@pytest.mark.slow
 def test_steps_are_a_tenth_as_long(quick, monkeypatch):
     [table], _ = wide_tables(3)
 

@@ -171,6 +171,7 @@ def sparse_counts(seed, n_nodes, n_samples=5000):
     )
 
 
+@pytest.mark.slow
 def test_hill_climbing_nearly_always_reaches_the_optimum_of_sparse_networks():
     gaps = []
     for seed in range(8):

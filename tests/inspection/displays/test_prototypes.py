@@ -71,7 +71,7 @@ def test_given_axes_are_divided_and_drawn_on_again():
 
 @pytest.mark.parametrize(
     ("modality", "kind"),
-    [("image", "nearest"), ("curve", "decoded"), ("table", "nearest"), ("line", "decoded")],
+    [("image", "nearest"), ("table", "nearest"), ("line", "decoded")],
 )
 def test_a_fit(shown_fit, shown_data, modality, kind):
     display = PrototypeDisplay.from_estimator(shown_fit, shown_data, kind=kind, modality=modality)
