@@ -91,8 +91,8 @@ def test_forms_of_data_and_parallel_fits_agree(quick, groups):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")  # half of 120 rows
-def test_nodes_keep_their_names(quick, groups):
-    model = quick({"group": 2})
+def test_nodes_keep_their_names(brief, groups):
+    model = brief({"group": 2})
     selection = select_node_sizes(model, groups, [3], cv=2)
     assert selection.best_node_sizes == (3,)
     assert dict(selection.best_estimator.dag_.nodes(data="size")) == {"group": 3}
@@ -168,7 +168,7 @@ def test_where_no_start_is_known_all_are_fitted(brief, groups):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
-def test_what_is_proposed_is_told_before_anything_is_fitted(quick, groups, capsys, monkeypatch):
+def test_what_is_proposed_is_told_before_anything_is_fitted(brief, groups, capsys, monkeypatch):
     stated = []
 
     def proposed(estimator, X, n_training):
@@ -176,7 +176,7 @@ def test_what_is_proposed_is_told_before_anything_is_fitted(quick, groups, capsy
         return [(2,), (3,)]
 
     monkeypatch.setattr("skcausalpima.model_selection.proposed", proposed)
-    selection = select_node_sizes(quick(max_iter=1), groups, cv=2, verbose=1)
+    selection = select_node_sizes(brief(), groups, cv=2, verbose=1)
     assert selection.results["node_sizes"] == [(2,), (3,)]
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first == "[select_node_sizes] candidates: (2,), (3,)"

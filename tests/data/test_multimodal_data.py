@@ -9,12 +9,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    StratifiedKFold,
-    train_test_split,
-)
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import _safe_indexing, check_consistent_length, indexable, resample, shuffle
 from sklearn.utils.validation import _num_samples
@@ -175,11 +170,7 @@ def test_default_names(arrays):
         (([np.ones((3, 2))] * 2, "ab"), TypeError, "sequence with one name"),
         (([np.ones((3, 2))], [0]), TypeError, "must be strings, got 0"),
         (({"a": np.ones((3, 2))}, ["a"]), TypeError, "names is given twice"),
-        (
-            ([np.ma.masked_greater(np.ones((3, 2)), 0)],),
-            TypeError,
-            "masked array: fill it",
-        ),
+        (([np.ma.masked_greater(np.ones((3, 2)), 0)],), TypeError, "masked array: fill it"),
     ],
 )
 def test_bad_arguments(arguments, error, match):

@@ -46,10 +46,7 @@ OPTIONS = {
     },
     "given": {"decoders": ["cluster_mlp", MeanAndVariance], "decoder_variance": 0.5},
     "graph": {"decoders": "cluster_mlp", "structure": nx.DiGraph([("N2", "N1")])},
-    "held out": {
-        "decoders": "cluster_mlp",
-        "training__validation_fraction": 0.2,
-    },
+    "held out": {"decoders": "cluster_mlp", "training__validation_fraction": 0.2},
 }
 
 
@@ -105,7 +102,11 @@ def test_the_objective_is_finite_and_its_terms_add_up(own):
 
 
 @pytest.mark.parametrize(
-    "options", [{"decoders": "cluster_mlp"}, {"decoder_variance": "predicted"}]
+    "options",
+    [
+        {"decoders": "cluster_mlp"},
+        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.slow),
+    ],
 )
 def test_missing_data_known_nodes_and_interventions(random_start, pair, options):
     images, curves = (array.copy() for array in pair)

@@ -35,11 +35,7 @@ def assert_same_predictions(one, other, X):
         {},
         {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
         pytest.param(
-            {
-                "n_init": 2,
-                "training__validation_fraction": 0.2,
-                "structure": ScoreSearch("bdeu"),
-            },
+            {"n_init": 2, "training__validation_fraction": 0.2, "structure": ScoreSearch("bdeu")},
             marks=pytest.mark.slow,
         ),
     ],

@@ -74,11 +74,7 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"node_sizes": 4.0}, ValueError, "'node_sizes' parameter of CausalPIMA must be"),
         ({"node_sizes": 1}, ValueError, "needs at least 2 outcomes"),
         ({"modality_weights": {"modality0": 1}}, ValueError, "modality_weights names the modal"),
-        (
-            {"node_sizes": (2,) * 13},
-            ValueError,
-            r"2 x 2 x .* = 8192 components, more than 4096",
-        ),
+        ({"node_sizes": (2,) * 13}, ValueError, r"2 x 2 x .* = 8192 components, more than 4096"),
         ({"latent_dim": 0}, ValueError, "'latent_dim'"),
         ({"latent_dim": 1.5}, ValueError, "'latent_dim'"),
         ({"training__batch_size": 0}, ValueError, "'training__batch_size'"),
@@ -178,14 +174,8 @@ class Pair(nn.Module):
             r"map \(2, 2\) to a tensor of shape \(2, 4\), got \(2, 3",
         ),
         ([Pair(), None], "got tuple"),
-        (
-            ["network", None],
-            r"encoders\['modality0'\] must be one of 'mlp', 'conv', .*got .*str",
-        ),
-        (
-            [None, nn.Linear],
-            r"encoders\['modality1'\], a factory, raised TypeError for shape",
-        ),
+        (["network", None], r"encoders\['modality0'\] must be one of 'mlp', 'conv', .*got .*str"),
+        ([None, nn.Linear], r"encoders\['modality1'\], a factory, raised TypeError for shape"),
         ([None, 3], r"encoders\['modality1'\] must be one of .* got 3 of type int"),
         (
             [None, lambda shape, latent_dim: shape],
@@ -202,8 +192,7 @@ LARGE = pytest.param((2,) * 5, 9, 8, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
-    ("node_sizes", "latent_dim", "most"),
-    [((2, 2), 500, 6), ((2, 2), 7, 6), (3, 7, 6), LARGE],
+    ("node_sizes", "latent_dim", "most"), [((2, 2), 500, 6), ((2, 2), 7, 6), (3, 7, 6), LARGE]
 )
 def test_more_dimensions_than_the_data_have(brief, node_sizes, latent_dim, most):
     told = f"latent_dim is {latent_dim}, .*2 elements .* at most {most}, or leave latent_dim at No"

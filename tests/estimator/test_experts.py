@@ -14,11 +14,7 @@ from scipy.optimize import curve_fit
 from sklearn.base import clone
 from some_slow import some_slow
 
-from skcausalpima import (
-    CausalPIMA,
-    MissingValues,
-    MultimodalData,
-)
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData
 from skcausalpima._inference.posterior import score_draws
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional._potentials import LEAST_PRECISION

@@ -381,9 +381,7 @@ def table_by_hand(nodes, node, parents, rows):
 
 
 @pytest.mark.parametrize(
-    "structure",
-    [pytest.param("refined", marks=pytest.mark.slow), graph("ab", "bc", "ac")],
-    ids=str,
+    "structure", [pytest.param("refined", marks=pytest.mark.slow), graph("ab", "bc", "ac")], ids=str
 )
 def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structure):
     nodes, given, X = experiment
@@ -451,9 +449,7 @@ def test_interventions_with_missing_modalities_and_validation(
     if form == "targets":
         given = np.where(given[:, 1] >= 0, 1, -1)
     model = fast(
-        training__validation_fraction=0.2,
-        posterior=posterior,
-        n_init=1 + (form == "targets"),
+        training__validation_fraction=0.2, posterior=posterior, n_init=1 + (form == "targets")
     )
     model.fit(X, interventions=given, known_nodes=known)
     check_agreement(model)

@@ -66,6 +66,7 @@ def test_complete_data_do_not_ask_what_is_done_about_gaps(quick, pair, fitted, p
     assert_same_fits(quick(**parameters).fit(pair), fitted, pair)
 
 
+@pytest.mark.slow
 def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
     other = [array.copy() for array in gappy]
     for array in other:

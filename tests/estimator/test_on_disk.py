@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima import (
-    CausalPIMA,
-    Initialization,
-    MissingValues,
-    MultimodalData,
-    ScoreSearch,
-)
+from skcausalpima import CausalPIMA, Initialization, MissingValues, MultimodalData, ScoreSearch
 from skcausalpima._data import on_disk
 from skcausalpima._model import tensors
 from skcausalpima.callback import OnEpoch

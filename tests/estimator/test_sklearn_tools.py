@@ -167,16 +167,14 @@ TOOLS = {
     "cross_val_score": Tool(lambda model, X, y: [cross_val_score(model, X, cv=2)], "our error"),
     "cross_validate, several metrics": Tool(several_metrics, "its error"),
     "cross_val_predict": Tool(
-        lambda model, X, y: [cross_val_predict(model, X, cv=2, method="predict_proba")],
-        "our error",
+        lambda model, X, y: [cross_val_predict(model, X, cv=2, method="predict_proba")], "our error"
     ),
     "GridSearchCV": Tool(grid_search, "our error"),
     "GridSearchCV, adjusted Rand index": Tool(grid_search_by_labels, "its error"),
     "RandomizedSearchCV": Tool(randomized_search, "our error"),
     "HalvingGridSearchCV": Tool(halving_search, "its error"),
     "learning_curve": Tool(
-        lambda model, X, y: learning_curve(model, X, None, train_sizes=[1.0], cv=2),
-        "our error",
+        lambda model, X, y: learning_curve(model, X, None, train_sizes=[1.0], cv=2), "our error"
     ),
     "validation_curve": Tool(
         lambda model, X, y: validation_curve(

@@ -160,8 +160,7 @@ TOLD = [4, 8, 10, 13, 18]  # seeds whose fits were told of a fall
 
 
 @pytest.mark.parametrize(
-    ("node_sizes", "seed"),
-    some_slow(itertools.product([(2, 2), (2, 2, 2)], TOLD), [((2, 2), 4)]),
+    ("node_sizes", "seed"), some_slow(itertools.product([(2, 2), (2, 2, 2)], TOLD), [((2, 2), 4)])
 )
 def test_twelve_samples_are_told_of_no_fall(node_sizes, seed):
     """Warnings are errors here."""

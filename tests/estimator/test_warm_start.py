@@ -58,7 +58,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
 FORMS = ["float32", "missing", "mapping", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["one"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, []))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
@@ -78,10 +78,7 @@ def test_forms_of_data(quick, pair, form):
 KNOWN = itertools.product(["known", "set", "set to"], ["refined", "gradient"])
 
 
-@pytest.mark.parametrize(
-    ("kind", "structure"),
-    some_slow(KNOWN, [("set", "refined")]),
-)
+@pytest.mark.parametrize(("kind", "structure"), some_slow(KNOWN, [("set", "refined")]))
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)

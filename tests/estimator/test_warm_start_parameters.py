@@ -39,11 +39,7 @@ REFUSED = [
     ({}, {"posterior": "mean_field"}, "posterior .* is now True, not False"),
     ({}, {"init": "paper"}, "init .* is now False, not True"),
     ({}, {"init__method": "paper"}, "init .* is now False, not True"),
-    (
-        {"structure": ScoreSearch()},
-        {"structure": nx.DiGraph([("N1", "N2")])},
-        "structure .* is",
-    ),
+    ({"structure": ScoreSearch()}, {"structure": nx.DiGraph([("N1", "N2")])}, "structure .* is"),
     ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
     ({}, {"likelihoods": "bernoulli"}, "likelihoods is now 'bernoulli' for modality 'modality0'"),
     ({}, {"encoders": "conv"}, "encoders is now"),
@@ -79,10 +75,7 @@ HEEDED = [
     (ScoreSearch(), {"training__validation_fraction": 0.2}),
     (ScoreSearch(), {"structure": "gradient"}),
     (ScoreSearch(), {"knowledge": BackgroundKnowledge(tiers=["N2", "N1"])}),
-    (
-        ScoreSearch(),
-        {"structure__score": "bdeu", "structure__equivalent_sample_size": 3.0},
-    ),
+    (ScoreSearch(), {"structure__score": "bdeu", "structure__equivalent_sample_size": 3.0}),
     (ScoreSearch(), {"structure__polishing_epochs": 1}),
     *[
         (structure, {f"structure__{part}": value})

@@ -32,10 +32,7 @@ KINDS = {
     "expert per sample": {"experts": [None, ExpertDecoder(line, POINTS, per="sample")]},
     "networks per cluster": {"decoders": ["cluster_mlp", "cluster_mlp"]},
     "predicted variances": {"predict_variances": (True, True)},
-    "of each": {
-        "experts": [None, ExpertDecoder(line, POINTS)],
-        "decoders": ["cluster_mlp", None],
-    },
+    "of each": {"experts": [None, ExpertDecoder(line, POINTS)], "decoders": ["cluster_mlp", None]},
 }
 
 

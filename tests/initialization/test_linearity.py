@@ -109,18 +109,24 @@ def test_training_keeps_what_the_start_has():
     assert abs(said.mean() - right.mean()) < 0.03
 
 
-def test_which_modalities_are_linear(quick):
+OTHER_NETWORKS = [{"encoders": {"table": "conv"}}, {"decoder_variance": "predicted"}]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, ["table"]),
+        ({"init": "paper"}, []),
+        *(pytest.param(of, [], marks=pytest.mark.slow) for of in OTHER_NETWORKS),
+    ],
+)
+def test_which_modalities_are_linear(quick, parameters, expected):
     [table, narrow], _ = wide_tables(1, n_samples=100, widths=(100, 10))
     images = make_circles_images(100, random_state=0).images
     X = MultimodalData({"table": table, "narrow": narrow, "images": images})
 
-    def linear(**parameters):
-        return quick(max_iter=1, structure="gradient", **parameters).fit(X).choices_.linear
-
-    assert linear() == ["table"]
-    assert linear(encoders={"table": "conv"}) == []
-    assert linear(decoder_variance="predicted") == []
-    assert linear(init="paper") == []
+    est = quick(max_iter=1, structure="gradient", **parameters).fit(X)
+    assert est.choices_.linear == expected
 
 
 def test_missing_elements_do_not_matter(quick):
@@ -149,7 +155,7 @@ def test_steps_are_a_tenth_as_long(quick, monkeypatch):
 
 def test_continued_fits_and_files_remember(quick, tmp_path):
     [table], cells = wide_tables(4)
-    est = quick(max_iter=2, warm_start=True).fit(table)
+    est = quick(max_iter=1, structure="gradient", warm_start=True).fit(table)
     est.save(tmp_path / "fit.model")
     loaded = CausalPIMA.load(tmp_path / "fit.model")
     for of in (est, loaded):

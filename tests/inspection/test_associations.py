@@ -146,11 +146,7 @@ def test_p_values_of_numbers_do_not_depend_on_scale_order_and_names():
     nodes = random_nodes(rng, 90, (2, 3))
     column, rows = numbers_of(nodes, rng), rng.permutation(90)
     found = associate(nodes, {"age": column})
-    for others, numbers in [
-        (nodes[rows], column[rows]),
-        (2 - nodes, column),
-        (nodes, column**3),
-    ]:
+    for others, numbers in [(nodes[rows], column[rows]), (2 - nodes, column), (nodes, column**3)]:
         other = associate(others, {"age": numbers})
         assert_allclose(other.statistic, found.statistic)
         assert_array_equal(other.p_value, found.p_value)

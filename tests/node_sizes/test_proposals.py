@@ -77,6 +77,7 @@ def test_what_nothing_can_be_proposed_for_is_told():
         proposed(CausalPIMA(max_iter=-1), X, 48)
 
 
+@pytest.mark.slow
 def test_the_same_seed_proposes_the_same_and_the_estimator_stays_as_it_was():
     X, _ = cube(100, np.random.default_rng(2))
     model = CausalPIMA(random_state=np.random.RandomState(0))

@@ -16,11 +16,7 @@ from skcausalpima._structure.equivalence import cpdag
 from skcausalpima._structure.naming import name_nodes
 from skcausalpima._structure.scores import FamilyScores
 from skcausalpima._structure.settings import GraphSettings
-from skcausalpima._training.graph_selection import (
-    refit_tables,
-    select_graph,
-    told_apart,
-)
+from skcausalpima._training.graph_selection import refit_tables, select_graph, told_apart
 from skcausalpima.functional import topological_ranks
 from skcausalpima.modules import CausalPrior, EdgeKnowledge
 

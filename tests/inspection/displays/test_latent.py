@@ -23,12 +23,7 @@ def by_hand(n_clusters, n_axes=2, **changes):
 
 @pytest.mark.parametrize(
     ("n_clusters", "n_axes"),
-    [
-        (1, 1),
-        (2, 2),
-        (64, 2),
-        pytest.param(100, 1, marks=pytest.mark.slow),
-    ],
+    [(1, 1), (2, 2), (64, 2), pytest.param(100, 1, marks=pytest.mark.slow)],
 )
 def test_clusters_have_points_ellipses_and_names(n_clusters, n_axes, long_names):
     names = [f"{k:06b}" for k in range(n_clusters)]
