@@ -13,10 +13,8 @@ from some_slow import some_slow
 
 from skcausalpima import (
     BackgroundKnowledge,
-    CausalPIMA,
     GradientStructure,
     Initialization,
-    MissingValues,
     ScoreSearch,
 )
 from skcausalpima._structure.equivalence import cpdag
@@ -54,24 +52,13 @@ def known(**parts):
 
 
 @pytest.fixture(scope="module")
-def fast():
+def fast(quick):
     """Make an estimator that fits in a fraction of a second and finds clear clusters."""
 
     def make(node_sizes=(2, 2, 2), init="arranged", **parameters):
-        defaults = {
-            "hidden_layer_sizes": (8,),
-            "training__batch_size": 300,
-            "max_iter": 3,
-            "structure": search(),
-            "missing_values": MissingValues(subset_epochs=0),
-            "modality_weights": "balanced",
-            "views": None,
-            "random_state": 0,
-        }
         init = Initialization(init, pretraining_epochs=3)
-        defaults["init"] = init
-        named = dict(zip(NAMES, node_sizes, strict=False))
-        return CausalPIMA(named).set_params(**(defaults | parameters))
+        defaults = {"structure": search(), "training__batch_size": 300, "init": init}
+        return quick(dict(zip(NAMES, node_sizes, strict=False)), **(defaults | parameters))
 
     return make
 
