@@ -12,7 +12,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.image import PatchExtractor
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
@@ -568,21 +567,6 @@ def test_set_output_reaches_the_estimator(model, arrays, config):
     assert_array_equal(table, expected)
     with pytest.raises(ValueError, match="transform is 'numpy': expected 'default'"):
         model["prep"].set_output(transform="numpy")
-
-
-@pytest.mark.long
-def test_grid_search_over_parameters_of_parts(model, arrays):
-    grid = [{"prep__curve__n_components": [1]}, {"prep__image": ["drop"]}]
-    X = MultimodalData(arrays)
-    search = GridSearchCV(model, grid, cv=2, n_jobs=2, error_score="raise").fit(X)
-    scores = search.cv_results_["mean_test_score"]
-    halves = (X[:15], X[15:]), (X[15:], X[:15])
-    for params, score in zip(search.cv_results_["params"], scores, strict=True):
-        by_hand = [
-            clone(model).set_params(**params).fit(train).score(test) for train, test in halves
-        ]
-        assert_allclose(score, np.mean(by_hand), rtol=1e-12)
-    assert search.predict(X).shape == (N,)
 
 
 @pytest.mark.slow

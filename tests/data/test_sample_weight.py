@@ -441,34 +441,6 @@ def test_standard_errors_go_by_the_weights(quick, pair):
     assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
-def test_importance_weights_recover_the_target(quick, seed):
-    """Independent nodes in the sample, dependent ones in the population that weights stand for.
-
-    The bound on the joint is 5 standard errors of a share among so many samples as the weighted
-    ones are worth: it fails once in about 10 ** 5 seeds if the clusters are right.
-    """
-    rng = np.random.default_rng(seed)
-    group = rng.integers(4, size=400)
-    X = [rng.normal(size=(400, 5)) + 8.0 * (group // 2)[:, None],
-         rng.normal(size=(400, 4)) + 8.0 * (group % 2)[:, None]]  # fmt: skip
-    target = np.array([0.4, 0.1, 0.1, 0.4])
-    weights = target[group] / 0.25
-    weights *= weights.sum() / np.square(weights).sum()  # sums up to what they are worth
-    model = quick(random_state=seed, max_iter=20).fit(X, sample_weight=weights)
-    assert adjusted_rand_score(model.labels_, group) == 1.0
-    components = [np.bincount(model.labels_[group == k]).argmax() for k in range(4)]
-    error = 5.0 * np.sqrt(target * (1 - target) / weights.sum())
-    assert (np.abs(model.weights_[components] - target) < error).all()
-    assert len(model.dag_.edges) == 1
-    shares = np.bincount(group, weights) / weights.sum()  # what the data say
-    assert_allclose(model.weights_[components], shares, atol=1.0 / weights.sum())
-    plain = quick(random_state=seed).fit(X)
-    assert (np.abs(plain.weights_ - 0.25) < 5.0 * np.sqrt(0.25 * 0.75 / 400)).all()
-    assert len(plain.dag_.edges) == 0
-
-
 def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
     """nu = n / C of the pooled covariance, n being what the rows count for."""
     setups = []

@@ -1,6 +1,5 @@
 """Expert decoders through the estimator: parameters, gamma, units, missing data and bad input."""
 
-import pickle
 import warnings
 
 import numpy as np
@@ -313,18 +312,6 @@ def test_experts_per_sample(lines):
     centres = est.expert_params_["modality0"]
     assert centres["rate"].shape == (2,)
     assert np.isnan(centres["rate_se"]).all()
-
-
-@pytest.mark.slow
-def test_clones_pickles_and_seeds(lines):
-    est = estimator(ExpertDecoder(piecewise_linear(2), X)).fit(lines)
-    again = clone(est).fit(lines)
-    copied = pickle.loads(pickle.dumps(est))
-    for other in (again, copied):
-        assert_array_equal(other.predict_proba(lines), est.predict_proba(lines))
-        assert_array_equal(other.score_samples(lines), est.score_samples(lines))
-        table, own = other.expert_params_["modality1"], est.expert_params_["modality1"]
-        assert all(np.array_equal(table[name], own[name], equal_nan=True) for name in own)
 
 
 def test_known_nodes_interventions_and_containers(lines):

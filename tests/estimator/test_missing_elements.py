@@ -16,8 +16,7 @@ from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
-from skcausalpima.datasets import load_digits_with_curves, make_lattices
-from skcausalpima.metrics import matched_accuracy
+from skcausalpima.datasets import make_lattices
 from skcausalpima.modules import line
 
 ERROR = {"missing_values": "error"}
@@ -153,15 +152,6 @@ def test_a_fit_is_continued_bit_by_bit(taught, gappy):
 
 
 @pytest.mark.slow
-def test_a_file_keeps_a_fit_that_may_be_continued(taught, gappy, tmp_path):
-    one = taught(warm_start=True).fit(gappy)
-    one.save(tmp_path / "model")
-    loaded = CausalPIMA.load(tmp_path / "model")
-    assert_array_equal(loaded.predict_proba(gappy), one.predict_proba(gappy))
-    assert_same_fits(loaded.fit(gappy), one.fit(gappy), gappy)
-
-
-@pytest.mark.slow
 def test_weights_are_repeated_rows(quick, gappy):
     weights = np.tile([1, 2, 3], 24)
     repeated = [np.repeat(array, weights, axis=0) for array in gappy]
@@ -212,19 +202,6 @@ def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     gap = evidence - one.score_samples(gappy)
     assert (gap > -1e-9).all()
     assert np.median(gap) < 3.0  # nats; counting missing elements would make it far more
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [100])
-def test_a_tenth_of_the_elements_is_hardly_missed(seed):
-    digits = load_digits_with_curves(noise_variance=0.5, random_state=seed)
-    complete = [digits.images, digits.curves]
-    gappy = with_gaps(complete, 0.1, seed + 1000)
-    model = CausalPIMA((10,), missing_values=MissingValues(subset_epochs=0), random_state=seed)
-    accuracy = [
-        matched_accuracy(digits.target, model.fit(arrays).labels_) for arrays in (complete, gappy)
-    ]
-    assert accuracy[1] > accuracy[0] - 0.01
 
 
 # Bad input ---------------------------------------------------------------------------------------

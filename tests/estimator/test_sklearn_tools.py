@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -378,45 +376,3 @@ def test_processes_get_large_modalities_as_memory_maps(pair):
     X = mapped(pair)
     tasks = (delayed(lambda X: [type(array) for array in X.arrays])(X) for _ in range(2))
     assert Parallel(n_jobs=2)(tasks) == [[np.memmap, np.ndarray]] * 2
-
-
-@pytest.mark.slow
-def test_ranks_of_two_processes_are_those_of_one(model, pair):
-    searches = [
-        GridSearchCV(model, GRID, cv=3, n_jobs=n_jobs).fit(MultimodalData(pair)).cv_results_
-        for n_jobs in (1, 2)
-    ]
-    assert_array_equal(searches[1]["rank_test_score"], searches[0]["rank_test_score"])
-    assert len(set(searches[0]["rank_test_score"])) == 2
-
-
-@pytest.mark.long
-def test_two_processes_and_two_threads():
-    """The scores of both searches, with two threads each where there are several."""
-    code = """
-        import numpy as np
-        from sklearn.model_selection import GridSearchCV
-        from skcausalpima import CausalPIMA, Initialization, MultimodalData
-        from skcausalpima.datasets import make_circles_images
-        data = make_circles_images(100, curves=True, random_state=0)
-        X = MultimodalData([data.images, data.curves])
-        init = Initialization(pretraining_epochs=1)
-        model = CausalPIMA(max_iter=2, init=init, random_state=0)
-        grid = {"node_sizes": [(2,), (4,)]}
-        for n_jobs in (1, 2):
-            search = GridSearchCV(model, grid, cv=2, n_jobs=n_jobs, refit=False)
-            results = search.fit(X).cv_results_
-            print(*(repr(float(x)) for k in (0, 1) for x in results[f"split{k}_test_score"]))
-            print(*results["rank_test_score"])
-    """
-    environment = os.environ | {"OMP_NUM_THREADS": "2"}
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", re.sub("(?m)^ {8}", "", code)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    one, ranks, two, other_ranks = (np.array(x.split(), float) for x in run.stdout.splitlines())
-    assert_array_equal(other_ranks, ranks)
-    assert_allclose(two, one, rtol=1e-5)
