@@ -178,6 +178,7 @@ def test_an_expert_is_not_shifted(soon):
         CausalPIMA((2, 2), contexts=shifted, experts={"curve": expert}).fit(X)
 
 
+@pytest.mark.slow
 def test_a_site_may_lack_a_modality(taught):
     X, nodes = samples(600, seed=100)
     y = X["y"].copy()

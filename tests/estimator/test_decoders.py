@@ -58,7 +58,7 @@ def fit(quick, pair, name):
         return quick(**OPTIONS[name]).fit(pair)
 
 
-FAST = ["cluster", "predicted", "expert"]
+FAST = ["predicted", "expert"]
 
 
 @pytest.fixture(scope="module", params=some_slow(OPTIONS, FAST), ids=str)

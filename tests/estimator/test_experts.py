@@ -248,6 +248,7 @@ def test_other_scales_give_the_same_parameters(scale):
     )
 
 
+@pytest.mark.slow
 def test_float32_data_give_float32_and_the_same_parameters(lines):
     est = estimator(ExpertDecoder(line, X)).fit([a.astype(np.float32) for a in lines])
     assert est.inverse_transform(est.cluster_means_)[1].dtype == np.float32

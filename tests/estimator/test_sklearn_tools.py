@@ -223,7 +223,6 @@ FAST = [
     "StratifiedKFold",
     "cross_val_score",
     "resample",
-    "GridSearchCV",
     "metadata routing",
 ]
 

@@ -207,7 +207,7 @@ def fits(taught, pair):
 
 
 PICKLED = ["plain", "frame", "paper", "stated"]
-SAVED = [*PICKLED, "float32 with gaps", "scatter"]
+SAVED = [*PICKLED, "float32 with gaps"]
 
 
 @pytest.mark.parametrize("kind", some_slow(KINDS, SAVED))
