@@ -151,7 +151,9 @@ class NamingEstimator(BaseEstimator):
             )
         if VARIABLE.isdisjoint(kinds) and not params.keys() <= parameters.keys():
             unknown = {n: value for n, value in params.items() if n not in parameters}
-            raise TypeError(advice_on_names(cls, unknown) or _listing(cls, unknown))
+            known = ", ".join(cls._get_param_names())
+            listed = f"{cls.__name__} has no parameter {', '.join(unknown)}. It has {known}."
+            raise TypeError(advice_on_names(cls, unknown) or listed)
         return super().__new__(cls)
 
     def set_params(self, **params: Unchecked) -> Self:
@@ -182,9 +184,3 @@ class NamingEstimator(BaseEstimator):
         if advice := advice_on_names(type(self), names):
             raise ValueError(advice)
         return super().set_params(**params)
-
-
-def _listing(estimator: type[BaseEstimator], unknown: Mapping[str, Unchecked]) -> str:
-    """Say which parameters there are."""
-    names = ", ".join(estimator._get_param_names())
-    return f"{estimator.__name__} has no parameter {', '.join(unknown)}. It has {names}."

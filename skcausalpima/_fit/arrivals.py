@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._data.interventions import Interventions
+from .._data.known_nodes import Interventions
 from .._data.samples import FitSamples
 from .._inference.kept_models import subset_encoders
+from .._model.build import export_state
 from .._model.setup import Setup
-from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import Arrivals

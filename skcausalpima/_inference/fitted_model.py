@@ -18,8 +18,7 @@ from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._model.scaled_samples import scaled_data
 from .._model.tensors import TensorData
-from .._state.derived import full_covariances, sklearn_covariances
-from .._state.fitted import ExpertTable
+from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
 from ..modules import SubsetEncoders
 from .contexts import ContextModel

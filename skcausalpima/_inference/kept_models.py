@@ -12,9 +12,8 @@ import torch
 from sklearn.base import BaseEstimator
 
 from .._data.validation import Modalities, read_modalities
-from .._model.build import build_model
+from .._model.build import build_model, load_state
 from .._model.parameters import prediction_device
-from .._model.state import load_state
 from .._state.fitted import FittedState
 from .._typing import Samples
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders

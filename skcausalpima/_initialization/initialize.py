@@ -22,11 +22,10 @@ from .._clustering.latent_classes import IndependentColumns, latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
-from .._model.build import build_model, initialize_cluster_decoders
-from .._model.networks import check_modules
+from .._model.build import build_model, check_modules, initialize_cluster_decoders
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._structure.naming import name_nodes
+from .._structure.settings import name_nodes
 from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
 from .._training.divergence import check_finite, told_divergence
 from .._training.early_stopping import held_out_first

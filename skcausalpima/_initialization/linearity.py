@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._model.networks import named_network
+from .._model.build import named_network
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
 from .principal_components import observed_rows

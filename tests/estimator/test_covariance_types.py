@@ -10,7 +10,7 @@ from quick_fits import quick
 from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, Mixture
-from skcausalpima._state.derived import full_covariances
+from skcausalpima._state.fitted import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
