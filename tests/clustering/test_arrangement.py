@@ -108,7 +108,7 @@ def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
 @pytest.mark.parametrize(
     ("sizes", "n_clusters", "n_trials"),
     [
-        ((2, 2, 2, 2), 16, 8),
+        pytest.param((2, 2, 2, 2), 16, 8, marks=pytest.mark.slow),
         pytest.param((3, 4), 12, 8, marks=pytest.mark.slow),
         ((2, 2, 4), 16, 8),
         pytest.param((2,) * 6, 64, 2, marks=pytest.mark.slow),

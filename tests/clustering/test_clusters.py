@@ -340,6 +340,7 @@ def test_one_cluster_is_split_into_as_many_as_asked_for():
     assert len(find_clusters(points, 4, random_state=0)[0].occupancy) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 def test_rare_cells_of_a_grid_keep_their_place(seed):
     """Nine in ten samples lie in two of the eight cells; one cell has none."""

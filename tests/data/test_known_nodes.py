@@ -7,14 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.model_selection import GridSearchCV
 from small_models import small_settings, small_spec
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import CausalPIMA
 from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima._clustering.candidates import choose_candidate, find_candidates
@@ -310,21 +308,6 @@ def test_fit_predict_and_fit_transform_pass_them_on(brief, pair):
     model = brief().fit(pair, known_nodes=known)
     assert_array_equal(brief().fit_predict(pair, known_nodes=known), model.labels_)
     assert_array_equal(brief().fit_transform(pair, known_nodes=known), model.transform(pair))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("routing", [False, True])
-def test_searches_split_them_with_the_samples(quick, pair, routing):
-    X, known = MultimodalData(pair), some_known(FACTORS[:, 1], 0)
-    order = np.random.default_rng(5).permutation(72)
-    with sklearn.config_context(enable_metadata_routing=routing):
-        model = quick()
-        if routing:
-            model.set_fit_request(known_nodes=True)
-        search = GridSearchCV(model, {"max_iter": [2, 3]}, cv=2, error_score="raise")
-        search.fit(X[order], known_nodes=known[order])
-    nodes = search.best_estimator_.predict_nodes(X)[:, 0]
-    assert (nodes == FACTORS[:, 1]).mean() > 0.95
 
 
 # Training --------------------------------------------------------------------------------------

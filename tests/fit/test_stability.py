@@ -208,6 +208,7 @@ def test_gaps_are_asked_of_the_data(random_start, pair, fitted):
     assert random_start().fit(pair).gaps_ is None
 
 
+@pytest.mark.slow
 def test_what_was_cut_has_no_gap_and_is_not_called_fine(quick):
     rng = np.random.default_rng(0)
     table = rng.normal(size=(200, 4))

@@ -2,9 +2,7 @@
 
 import numpy as np
 import torch
-from random_models import (
-    own_model,
-)
+from random_models import own_model
 
 from skcausalpima._inference.sampling import drawn_data
 

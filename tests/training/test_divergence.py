@@ -286,6 +286,7 @@ OPTIONS = {
 FAST = ["default"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some_slow(OPTIONS, FAST))
 @pytest.mark.filterwarnings("ignore:The model function", "ignore:Training diverged")
 @pytest.mark.filterwarnings("ignore:The encoders of samples that lack modalities diverged")

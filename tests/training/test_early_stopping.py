@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from random_models import (
-    REGIMES,
-    intervene,
-    make_data,
-    make_model,
-)
+from random_models import REGIMES, intervene, make_data, make_model
 
 from skcausalpima._training.early_stopping import Stopper, interquartile_range
 

@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from random_models import (
-    NAMES,
-    block_update,
-    make_data,
-    make_model,
-    objective,
-    own_model,
-    seed,
-)
+from random_models import NAMES, block_update, make_data, make_model, objective, own_model, seed
 from small_models import small_settings
 
 from skcausalpima._training.block_update import data_pass, variance_floors
@@ -152,9 +144,8 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
         assert torch.equal(tensor, best[name])
 
 
-@pytest.mark.parametrize(
-    "word", ["cluster_mlp", pytest.param("cluster_conv", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["cluster_mlp", "cluster_conv"])
 def test_steps_and_updates_raise_the_bound_of_own_likelihoods(word):
     model, data = own_model(decoders=[word, None]), make_data()
     before = objective(model, data)
