@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from small_models import small_settings
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, ScoreSearch
+from skcausalpima import CausalPIMA, MultimodalData, ScoreSearch
 from skcausalpima._data.sample_weight import (
     TrainingRows,
     initial_rows,
@@ -498,3 +502,49 @@ def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     model = CausalPIMA((2, 2, 2), max_iter=8, random_state=seed)
     model.fit(circles.images, sample_weight=weights)
     assert node_recovery(circles.factors, model.node_labels_).accuracies.mean() > 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
+def test_importance_weights_recover_the_target(quick, seed):
+    """Independent nodes in the sample, dependent ones in the population that weights stand for.
+
+    The bound on the joint is 5 standard errors of a share among so many samples as the weighted
+    ones are worth: it fails once in about 10 ** 5 seeds if the clusters are right.
+    """
+    rng = np.random.default_rng(seed)
+    group = rng.integers(4, size=400)
+    X = [rng.normal(size=(400, 5)) + 8.0 * (group // 2)[:, None],
+         rng.normal(size=(400, 4)) + 8.0 * (group % 2)[:, None]]  # fmt: skip
+    target = np.array([0.4, 0.1, 0.1, 0.4])
+    weights = target[group] / 0.25
+    weights *= weights.sum() / np.square(weights).sum()  # sums up to what they are worth
+    model = quick(random_state=seed, max_iter=20).fit(X, sample_weight=weights)
+    assert adjusted_rand_score(model.labels_, group) == 1.0
+    components = [np.bincount(model.labels_[group == k]).argmax() for k in range(4)]
+    error = 5.0 * np.sqrt(target * (1 - target) / weights.sum())
+    assert (np.abs(model.weights_[components] - target) < error).all()
+    assert len(model.dag_.edges) == 1
+    shares = np.bincount(group, weights) / weights.sum()  # what the data say
+    assert_allclose(model.weights_[components], shares, atol=1.0 / weights.sum())
+    plain = quick(random_state=seed).fit(X)
+    assert (np.abs(plain.weights_ - 0.25) < 5.0 * np.sqrt(0.25 * 0.75 / 400)).all()
+    assert len(plain.dag_.edges) == 0
+
+
+@pytest.mark.slow
+def test_weights_are_routed(quick, pair):
+    flat = np.concatenate([pair[0].reshape(72, -1), pair[1]], axis=1)
+    weights = np.random.default_rng(0).integers(1, 3, size=72).astype(float)
+    direct = quick().fit(StandardScaler().fit_transform(flat), sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        model = quick().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        routed = make_pipeline(scaler, model).fit(flat, sample_weight=weights)
+        assert_equal_fits(routed[-1], direct, StandardScaler().fit_transform(flat))
+        X = MultimodalData(pair)
+        search = GridSearchCV(model, {"latent_dim": [2, 3]}, cv=2).fit(X, sample_weight=weights)
+    train_rows, test_rows = next(iter(KFold(2).split(X)))
+    fold = quick(latent_dim=3).fit(X[train_rows], sample_weight=weights[train_rows])
+    expected = fold.score(X[test_rows], sample_weight=weights[test_rows])
+    assert search.cv_results_["split0_test_score"][1] == pytest.approx(expected, rel=1e-9)

@@ -3,6 +3,7 @@
 import itertools
 from functools import cache
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,8 @@ from hypothesis.extra import numpy as arrays_of
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from skcausalpima import MultimodalData
+from skcausalpima import Initialization, MultimodalData
+from skcausalpima.graph import CategoricalDAG
 
 N_SAMPLES = 72
 METHODS = ("transform", "predict_proba", "predict", "predict_nodes", "score_samples")
@@ -187,3 +189,54 @@ def test_parts_of_a_container_are_the_whole_again(data, cuts):
     assert backwards[:, list(data.names)] == data
     flat = MultimodalData.from_flat(data.to_flat(), data.modality_shapes, data.names)
     assert flat == data
+
+
+@st.composite
+def graphs(draw):
+    """Sizes of two or three nodes, and a graph over them."""
+    sizes = draw(st.lists(st.integers(2, 3), min_size=2, max_size=3))
+    order = draw(st.permutations([f"N{k + 1}" for k in range(len(sizes))]))
+    edges = [edge for edge in itertools.combinations(order, 2) if draw(st.booleans())]
+    graph = nx.DiGraph(edges)
+    graph.add_nodes_from(order)
+    return tuple(sizes), graph
+
+
+@pytest.mark.slow
+@given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
+@examples(3)
+def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
+    weights[::15] += 2  # of each group; in data without copies the order matters
+    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(N_SAMPLES), weights))
+    weighted = quick().fit(pair, sample_weight=weights)
+    repeated = quick().fit([x[order] for x in pair])
+    assert weighted.lower_bound_ == repeated.lower_bound_
+    assert_array_equal(weighted.labels_[order], repeated.labels_)
+    assert_array_equal(weighted.joint_, repeated.joint_)
+    for method, values in all_of(weighted, pair).items():
+        assert_array_equal(values, getattr(repeated, method)(pair))
+
+
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
+@given(drawn=graphs())
+@examples(5)
+def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
+    sizes, graph = drawn
+    model = quick(
+        sizes,
+        structure=graph,
+        max_iter=1,
+        init=Initialization("paper", pretraining_epochs=0),
+    ).fit(pair)
+    assert set(model.dag_.edges) == set(graph.edges)
+    names = list(model.dag_)
+    product = np.ones(sizes)
+    for cell in np.ndindex(sizes):
+        outcome = dict(zip(names, cell, strict=True))
+        for node in names:
+            key = (*(outcome[p] for p in model.dag_.predecessors(node)), outcome[node])
+            product[cell] *= model.cpts_[node][key]
+    assert_allclose(model.joint_, product, rtol=1e-12)
+    assert_allclose(model.joint_.sum(), 1.0, rtol=1e-12)
+    assert_array_equal(model.weights_, model.joint_[tuple(model.cluster_states_.T)])
+    assert_allclose(CategoricalDAG(model.dag_, model.cpts_).joint(), product, rtol=1e-12)
