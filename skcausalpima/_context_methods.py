@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._arithmetic import working_in
 from ._data.containers import Decoded
 from ._fit.adaptation import adapted
-from ._inference.kept_models import model_of, samples_of
+from ._inference.fitted_model import model_of, samples_of
 from ._model.surroundings import reading_one_fit, usual_surroundings
 from ._state.derived import fitted_attributes
 from ._typing import Samples

@@ -49,8 +49,6 @@ class Clustering:
         Probabilities of the clusters; rows sum to 1.
     labels : ndarray of shape (n_samples,)
         The likeliest cluster.
-    means : ndarray of shape (n_clusters, n_features)
-        Means in the space in which the clusters were found.
     occupancy : ndarray of shape (n_clusters,)
         Shares of the samples.
     separation : float
@@ -58,8 +56,7 @@ class Clustering:
         :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`; inf for one cluster.
     overlap : float
         Largest lift of two clusters (see :func:`merge_components`); 0 for one cluster.
-    merged : ndarray of shape (n_components,)
-        The cluster that each component of the over-fitted mixture went to.
+
     source : str
         How it was found.
     place : Place, default=None
@@ -68,11 +65,10 @@ class Clustering:
 
     responsibilities: np.ndarray
     labels: np.ndarray
-    means: np.ndarray
     occupancy: np.ndarray
     separation: float
     overlap: float
-    merged: np.ndarray
+
     source: str
     place: Place | None = None
 
@@ -129,11 +125,13 @@ def find_clusters(
     clusterings = []
     for _ in range(n_starts):
         seed = rng.randint(2**31 - 1)
-        components = _component_responsibilities(part, scaled, n_components, seed)
+        components = np.ones((len(scaled), 1))
+        if n_components > 1:
+            components = fit_mixture(part, n_components, seed).responsibilities(scaled)
         min_isolated = ROWS_OF_ISOLATED * part.shape[1]
         merged = merge_components(components, n_clusters, min_isolated=min_isolated)
         responsibilities = components @ np.eye(merged.max() + 1)[merged]
-        clusterings.append(describe(responsibilities, latents, merged, source))
+        clusterings.append(describe(responsibilities, latents, source))
     return clusterings
 
 
@@ -154,9 +152,8 @@ def kmeans_clusterings(
     for _ in range(n_starts):
         seed = rng.randint(2**31 - 1)
         labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
-        n_found = labels.max() + 1
-        responsibilities = np.eye(n_found)[labels]
-        clusterings.append(describe(responsibilities, points, np.arange(n_found), "k-means"))
+        responsibilities = np.eye(labels.max() + 1)[labels]
+        clusterings.append(describe(responsibilities, points, "k-means"))
     return clusterings
 
 
@@ -201,9 +198,9 @@ def plain_mixture(
     seen, scaled = seen_rows(len(points), rows, rng), _standardised(points)
     labels = kmeans_labels(points, n_clusters, rng.randint(2**31 - 1), n_init=5, rows=seen)
     responsibilities = mixture_of_labels(scaled[seen], labels[seen]).responsibilities(scaled)
-    n_found = responsibilities.shape[1]
-    source = f"mixture of {n_found} in {points.shape[1]} dimensions, from k-means"
-    return describe(responsibilities, points, np.arange(n_found), source)
+    n_found, n_dims = responsibilities.shape[1], points.shape[1]
+    source = f"mixture of {n_found} in {n_dims} dimensions, from k-means"
+    return describe(responsibilities, points, source)
 
 
 def kmeans_labels(
@@ -236,31 +233,17 @@ def _standardised(points: np.ndarray) -> np.ndarray:
     return centred / np.where(is_constant, np.inf, scale)
 
 
-def _component_responsibilities(
-    rows: np.ndarray, points: np.ndarray, n_components: int, seed: int
-) -> np.ndarray:
-    """Fit the mixture to rows; return the responsibilities of all points."""
-    if n_components == 1:
-        return np.ones((len(points), 1))
-    return fit_mixture(rows, n_components, seed).responsibilities(points)
-
-
-def describe(
-    responsibilities: np.ndarray, points: np.ndarray, merged: np.ndarray, source: str
-) -> Clustering:
+def describe(responsibilities: np.ndarray, points: np.ndarray, source: str) -> Clustering:
     """Measure a clustering."""
     counts = responsibilities.sum(axis=0)
     safe = np.maximum(counts, 1e-12)
-    means = responsibilities.T @ points / safe[:, None]
     lift = lift_of(responsibilities.T @ responsibilities, counts, len(points))
     return Clustering(
         responsibilities=responsibilities,
         labels=responsibilities.argmax(axis=1),
-        means=means,
         occupancy=counts / len(points),
         separation=_separation(responsibilities / safe, _standardised(points)),
         overlap=float(lift.max(initial=0.0)),
-        merged=merged,
         source=source,
     )
 

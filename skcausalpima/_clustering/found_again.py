@@ -14,9 +14,9 @@ from .clusters import (
     ROWS_OF_ISOLATED,
     max_components,
 )
+from .matching import adjusted_rand_index
 from .merging import merged_to_all
 from .over_fitted import fit_mixture
-from .rivals import adjusted_rand_index
 
 #: Parts that clusters are found in, and how much of the samples each of them has.
 N_PARTS, PART = 3, 0.8

@@ -24,8 +24,7 @@ from .._grid import NodeGrid, n_effects
 from .arrangement import arrange_labels
 from .clusters import Clustering, Place
 from .factorial import FactorialFit, FactorialMixture, exchanged
-from .matching import align_nodes, known_counts, outcome_indicators
-from .rivals import AGREEING, adjusted_rand_index
+from .matching import AGREEING, adjusted_rand_index, align_nodes, known_counts, outcome_indicators
 
 #: Grids of no more cells have their clusters found first, which are then laid on them.
 FEW_CELLS = 128
@@ -142,11 +141,9 @@ def search_grid(
     return Clustering(
         responsibilities=gamma,
         labels=gamma.argmax(axis=1),
-        means=gamma.T @ points / np.maximum(counts, 1e-12)[:, None],
         occupancy=counts / len(points),
         separation=np.nan,
         overlap=np.nan,
-        merged=np.arange(len(counts)),
         source="mixture of added effects",
         place=Place(
             found=bool(agreement.min() >= AGREEING) and certainty >= _LEAST_CERTAIN,

@@ -12,10 +12,7 @@ _SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
 def merge_components(
-    responsibilities: np.ndarray,
-    n_clusters: int,
-    min_share: float | None = None,
-    min_isolated: int = 1,
+    responsibilities: np.ndarray, n_clusters: int, min_isolated: int = 1
 ) -> np.ndarray:
     r"""Merge the components that overlap most until n_clusters are left, or fewer that stand apart.
 
@@ -23,8 +20,9 @@ def merge_components(
     :math:`n \sum_d \gamma_{di} \gamma_{dj} / (N_i N_j)`: 1 for components that ignore each other,
     0 for separated ones. A merged pair's lift to a third is the average over its samples. The
     pieces of one curved cluster overlap like links of a chain, whereas the distance of their means
-    (or a Fisher ratio) says that the ends of the chain are apart. Components with less than
-    ``min_share`` of the samples are merged first, unless they overlap no other. Merging goes on
+    (or a Fisher ratio) says that the ends of the chain are apart. Components with less than a
+    hundredth of the samples, or a quarter of the mean share if that is smaller, are merged first,
+    unless they overlap no other. Merging goes on
     below ``n_clusters`` where this joins only pieces of clusters and ends in clusters that do not
     overlap: then some of the cells have no samples.
 
@@ -34,8 +32,7 @@ def merge_components(
         Of the over-fitted mixture.
     n_clusters : int
         At most the number of components.
-    min_share : float, default=None
-        By default the smaller of 0.01 and a quarter of the mean share.
+
     min_isolated : int, default=1
         Number of samples that a smaller cluster needs to stay because it overlaps no other.
 
@@ -52,9 +49,7 @@ def merge_components(
     >>> merge_components(chain, 2)
     array([0, 0, 1])
     """
-    if min_share is None:
-        min_share = smallest_share(n_clusters)
-    merging = _Merging(responsibilities, min_share, min_isolated)
+    merging = _Merging(responsibilities, smallest_share(n_clusters), min_isolated)
     merging.down_to(n_clusters)
     return merging.clusters()
 

@@ -7,19 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .._data.interventions import Interventions
 from .._data.samples import FitSamples
-from .._inference.kept_models import subset_encoders
+from .._inference.fitted_model import subset_encoders
 from .._model.setup import Setup
 from .._model.state import export_state
 from .._model.tensors import TensorData
-from .._state.fitted import FittedState, HardGraph
+from .._state.fitted import FittedState
 from .._state.training import Arrivals
 from .._training.block_update import (
     BlockUpdate,
-    PassResult,
     Past,
     block_update,
     data_pass,
@@ -79,9 +77,10 @@ def learn(
         )
         progress = _trained(setup, model, data, before, update, generator, observer)
         data = filled(model, data)
-        rng = np.random.RandomState(seed)
         with told_divergence(model, names, "the selection of the graph", weights=data.weights):
-            graph, end, counts = _selected(setup, model, data, past, generator, rng)
+            counts = with_past(data_pass(model, data, generator, names), past).counts
+            graph = select_graph(model.prior, counts, setup.graph, np.random.RandomState(seed))
+            end = data_pass(model, data, generator, names)
             check_model(model, names)
         encoders = subset_encoders(model, fitted.subset_numbers)
         if encoders is not None and isinstance(model, StructuredVAE):
@@ -148,18 +147,3 @@ def _trained(
     epochs(progress, data, update, generator)
     settle(model, data, update, generator)
     return progress
-
-
-def _selected(
-    setup: Setup,
-    model: MultimodalVAE,
-    data: TensorData,
-    past: Past,
-    generator: torch.Generator,
-    rng: np.random.RandomState,
-) -> tuple[HardGraph, PassResult, Tensor]:
-    """Select the graph by all samples; return it, a pass over those of now, and counts of all."""
-    names = setup.spec.modality_names
-    counted = with_past(data_pass(model, data, generator, names), past)
-    graph = select_graph(model.prior, counted.counts, setup.graph, rng)
-    return graph, data_pass(model, data, generator, names), counted.counts

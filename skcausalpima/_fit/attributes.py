@@ -19,8 +19,7 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._inference.expert_tables import cluster_tables
-from .._inference.fitted_model import FittedModel
-from .._inference.kept_models import subset_encoders
+from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.outliers import reference_rows
 from .._inference.posterior import bounds, sample_posterior
 from .._inference.reports import (
@@ -194,8 +193,10 @@ def _separation(
 ) -> SimpleNamespace:
     """Report how well components are separated and filled, and how sure outcomes are."""
     occupancy = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
-    likeliest = _of_likeliest_outcomes(probabilities, NodeGrid(fitted.model.prior.node_sizes))
-    certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest.T])
+    joint = probabilities.astype(np.float64).reshape(-1, *fitted.model.prior.node_sizes)
+    nodes = range(1, joint.ndim)
+    likeliest = [joint.sum(axis=tuple(set(nodes) - {of})).max(axis=1) for of in nodes]
+    certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest])
     return separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty)
 
 
@@ -231,14 +232,6 @@ def _labels_of_all(
 def _columns(history: list[dict[str, float]]) -> dict[str, np.ndarray]:
     """Return the terms of each epoch as an array of each term; NaN where an epoch lacks it."""
     return {key: np.array([terms.get(key, np.nan) for terms in history]) for key in history[0]}
-
-
-def _of_likeliest_outcomes(probabilities: np.ndarray, grid: NodeGrid) -> np.ndarray:
-    """Return the probability of the likeliest outcome of each node, (n_samples, n_nodes)."""
-    joint = probabilities.astype(np.float64).reshape(-1, *grid.sizes)
-    nodes = range(1, joint.ndim)
-    marginals = [joint.sum(axis=tuple(set(nodes) - {node})) for node in nodes]
-    return np.stack([marginal.max(axis=1) for marginal in marginals], axis=1)
 
 
 def _arrivals(

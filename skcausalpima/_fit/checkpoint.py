@@ -33,7 +33,7 @@ from .._state.training import (
     Terms,
     TrainingState,
 )
-from .._training.block_update import block_update, update_for_given_graph
+from .._training.block_update import block_update
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
 from .._training.gradients import Adam
@@ -146,7 +146,7 @@ def run_state(
         generator=generator,
         rng=rng,
         order=order,
-        update=update_for_given_graph(block_update(setup, data), setup),
+        update=block_update(setup, data),
         progress=progress,
         start=start,
     )

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
-from .._inference.kept_models import subset_encoders
+from .._inference.fitted_model import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.mixture import in_components, smoothed
 from .._model.objects import parameters_of

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
 from .._clustering.many_cells import has_many_cells, is_arranged
-from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
+from .._clustering.matching import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import RunState, initialize_graph
@@ -45,7 +45,9 @@ def rearranged(
     if share_moved(gamma, start) < CHANGED:
         return state
     initial = of_start()
-    if initial.scores is None or not _knows_nothing(initial):
+    known = initial.knowledge
+    is_told = known.known_nodes is not None or known.interventions is not None
+    if initial.scores is None or is_told:
         return state
     labels = gamma.argmax(dim=0).cpu().numpy()
     found = _better(initial.scores.placed, labels, setup.spec.node_sizes)
@@ -88,12 +90,6 @@ def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
         and not any(decoder.depends_on_cluster for decoder in model.decoders)
         and not bool(start.held.any())
     )
-
-
-def _knows_nothing(initial: InitialSample) -> bool:
-    """Return whether no outcome of a node is known, and none was set."""
-    knowledge = initial.knowledge
-    return knowledge.known_nodes is None and knowledge.interventions is None
 
 
 def _better(scores: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -> Arrangement | None:

@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -21,13 +21,12 @@ from .._data.samples import FitSamples
 from .._inference.posterior import sample_posterior
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.initialize import RunState, initialize_run
-from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState
-from .._training.block_update import BlockUpdate, PassResult, data_pass
+from .._training.block_update import PassResult, data_pass
 from .._training.decoder_updates import fit_last_layers
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Convergence
@@ -59,17 +58,18 @@ class Run:
     state: Numbers  # of the model
     graph: HardGraph
     history: list[dict[str, float]]
-    phase_history: dict[str, list[dict[str, float]]]  # of the phases besides training
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
-    candidates: CandidateReport | None  # what was seen of the clusterings
     convergence: Convergence  # what was seen of training
-    moved: float  # share of the samples that did not end where they started; NaN if unknown
-    checkpoint: TrainingState | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
-    subset_state: Numbers | None  # of the encoders of incomplete samples
-    held_out: np.ndarray | None  # rows of the core that did not train; None if all did
     stopped: str  # the epoch in which it was stopped, in words; empty if it was not
+    # of the phases besides training
+    phase_history: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    candidates: CandidateReport | None = None  # what was seen of the clusterings
+    moved: float = math.nan  # share of the samples that did not end where they started, if known
+    checkpoint: TrainingState | None = None  # where training stood, for warm_start
+    subset_state: Numbers | None = None  # of the encoders of incomplete samples
+    held_out: np.ndarray | None = None  # rows of the core that did not train; None if all did
     seen: StartAgreement | None = None  # None where a run was continued
     rand_indices: np.ndarray | None = None  # (run, run): of the labels of all runs, if several
 
@@ -90,7 +90,7 @@ def run(
     with torch.enable_grad(), setup.seeded(seed):  # if the caller has none
         (core, others), sizes = data.core(), setup.spec.node_sizes
         with observer:
-            with observer.interruption.at_once():
+            with observer.interruption.postponed(False):
                 if begun is None:
                     state = initialize_run(setup, core, initial, seed, observer)
                 else:
@@ -112,7 +112,7 @@ def run_further(
     with torch.enable_grad(), setup.seeded(0):
         core, others = data.core()
         with observer:
-            with observer.interruption.at_once():
+            with observer.interruption.postponed(False):
                 state = run_state(setup, core, stored, before.spec, knowledge, observer)
                 state.progress.history = terms_by_epoch(before.history)
 
@@ -203,16 +203,10 @@ def what_was_learned(
         state=export_state(model),
         graph=graph,
         history=progress.history,
-        phase_history={},
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
-        candidates=None,
         convergence=progress.convergence(),
-        moved=math.nan,
-        checkpoint=None,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
-        subset_state=None,
-        held_out=None,
         stopped=progress.observer.place if progress.observer.stopped else "",
     )
 
@@ -296,12 +290,16 @@ def _select_graph_and_polish(
         check_model(model, names)
         end = data_pass(model, data, generator, names)
         graph = select_graph(model.prior, end.counts, setup.graph, state.rng)
-    refines = setup.graph.structure == "refined"
-    if refines and not state.progress.observer.stopped:
+    refines, progress = setup.graph.structure == "refined", state.progress
+    if refines and not progress.observer.stopped:
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
-        _polish(setup.training, state, training, update)
+        phase = Polishing(model, setup.training, progress.observer)
+        phase.follow(None if progress.diverged else progress.optimizer)
+        epochs(phase, training, update, generator)
+        with told_divergence(model, names, "polishing", weights=training.weights):
+            settle(model, training, update, generator)
         data = filled(model, data)
-    if setup.training.schedule.fits_last_layers and not state.progress.observer.stopped:
+    if setup.training.schedule.fits_last_layers and not progress.observer.stopped:
         fit_last_layers(model, training, generator)
         settle(model, training, state.update, generator)
     with told_divergence(model, names, "the final model", weights=data.weights):
@@ -340,15 +338,3 @@ def _parts(
 def _n_held_out(data: TensorData, fraction: float) -> int:
     """Return how many samples do not train."""
     return int(np.ceil(fraction * data.n_samples))
-
-
-def _polish(
-    settings: TrainingSettings, state: RunState, data: TensorData, update: BlockUpdate
-) -> None:
-    """Train some epochs with the graph fixed, its tables in closed form."""
-    model, observer = state.model, state.progress.observer
-    phase = Polishing(model, settings, observer)
-    phase.follow(None if state.progress.diverged else state.progress.optimizer)
-    epochs(phase, data, update, state.generator)
-    with told_divergence(model, update.names, "polishing", weights=data.weights):
-        settle(model, data, update, state.generator)

@@ -85,7 +85,7 @@ def start_agreement(
         spaces = (points, initial.scores.scaled[rows])
         whitened = initial.scores.whitened[rows, : n_effects(model.prior.node_sizes)]
         kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
-    ends = [[_labels(end) for end in kind] for kind in kinds if kind]
+    ends = [[end.responsibilities.argmax(dim=0).numpy() for end in kind] for kind in kinds if kind]
     return replace(_compare(cells, ends), gaps=_gaps(model, initial, cells))
 
 
@@ -165,29 +165,18 @@ def _ends(
     points: np.ndarray, starts: Sequence[np.ndarray], settings: MixtureSettings
 ) -> list[MixtureFit]:
     """Return where clusterings of points lead; those that differ in names alone lead to one end."""
-    found: dict[bytes, MixtureFit] = {}
-    ends = []
+    exact, found, ends = torch.as_tensor(points, dtype=torch.float64), dict[bytes, MixtureFit](), []
+    posterior = DiagonalGaussian(exact, torch.full_like(exact, SMALLEST))
     for labels in starts:
         _, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
         clusters = first[numbers].tobytes()  # every cluster has the name of its first sample
         if clusters not in found:
-            found[clusters] = _end(points, labels, settings)
+            n_clusters = int(labels.max()) + 1
+            n_steps = max(3, min(MAX_ITER, MAX_ITER * 64 // n_clusters))
+            gamma = one_hot(labels, n_clusters)
+            found[clusters] = iterate_mixture(posterior, gamma, settings, max_iter=n_steps)
         ends.append(found[clusters])
     return ends
-
-
-def _end(points: np.ndarray, labels: np.ndarray, settings: MixtureSettings) -> MixtureFit:
-    """Return the mixture that a clustering of points leads to."""
-    n_clusters = int(labels.max()) + 1
-    exact = torch.as_tensor(points, dtype=torch.float64)
-    posterior = DiagonalGaussian(exact, torch.full_like(exact, SMALLEST))
-    n_steps = max(3, min(MAX_ITER, MAX_ITER * 64 // n_clusters))
-    return iterate_mixture(posterior, one_hot(labels, n_clusters), settings, max_iter=n_steps)
-
-
-def _labels(end: MixtureFit) -> np.ndarray:
-    """Return the clusters of a mixture."""
-    return end.responsibilities.argmax(dim=0).numpy()
 
 
 def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:

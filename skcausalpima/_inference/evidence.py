@@ -48,26 +48,6 @@ class ModalityEvidence:
     modality_names: tuple[str, ...]
 
 
-class _Answers:
-    """Log-probabilities of the components by what counts as observed, each found once."""
-
-    def __init__(
-        self, model: MultimodalVAE, encoders: SubsetEncoders, block: Batch, draws: Tensor
-    ) -> None:
-        self._asked = (model, encoders, block, draws)
-        self._found: dict[bytes, Tensor] = {}
-
-    def of(self, observed: Tensor) -> Tensor:
-        """Return them, of shape (n_components, n_samples), for a mask of the modalities."""
-        model, encoders, block, draws = self._asked
-        key = observed.cpu().numpy().tobytes()
-        if key not in self._found:
-            parts = replace(block, observed=observed)
-            found = answer(cast(StructuredVAE, model), parts, draws, encoders)
-            self._found[key] = found.log_gamma.double()
-        return self._found[key]
-
-
 @torch.no_grad()
 def influence_and_conflict(
     model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders
@@ -101,19 +81,25 @@ def _of_block(
     model: MultimodalVAE, block: Batch, encoders: SubsetEncoders, draws: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return both of some samples."""
-    shape = (len(block.arrays), len(block.arrays[0]))
-    observed = block.observed
-    if observed is None:
-        observed = torch.ones(shape, dtype=torch.bool, device=block.arrays[0].device)
-    answers, influence, conflict = _Answers(model, encoders, block, draws), [], []
-    for m in range(shape[0]):
+    observed = block.present
+    found: dict[bytes, Tensor] = {}
+
+    def said(mask: Tensor) -> Tensor:
+        """Return log-probabilities of components by what counts as observed, each found once."""
+        key = mask.cpu().numpy().tobytes()
+        if key not in found:
+            parts = replace(block, observed=mask)
+            found[key] = answer(cast(StructuredVAE, model), parts, draws, encoders).log_gamma
+        return found[key].double()
+
+    influence, conflict = [], []
+    for m in range(len(observed)):
         is_m = torch.zeros_like(observed)
         is_m[m] = True
         alone, others = observed & is_m, observed & ~is_m
-        influence.append(divergence(answers.of(observed), answers.of(others)))
-        found = jensen_shannon(answers.of(alone), answers.of(others))
+        influence.append(divergence(said(observed), said(others)))
         both = observed[m] & others.any(dim=0)
-        conflict.append(found.masked_fill(~both, torch.nan))
+        conflict.append(jensen_shannon(said(alone), said(others)).masked_fill(~both, torch.nan))
     return torch.stack(influence, dim=1), torch.stack(conflict, dim=1)
 
 

@@ -52,18 +52,18 @@ def cluster_tables(
         gamma = gamma * data.weights
     tables = {}
     for m, expert in model.experts:
-        values = expert.cell_values(model.prior.means)
+        values = expert.values(expert.cell_coordinates(model.prior.means))
         errors = spread = np.full(values.shape, np.nan)
         if expert.depends_on_cluster:
             seen = gamma if data.observed is None else gamma * data.observed[m]
             per_cluster = cast(ClusterExpert, expert)
             statistics = _statistics(data, m, seen, per_cluster.directions)
             errors, spread = (part.numpy() for part in standard_errors(per_cluster, statistics))
-        parameters = expert.expert.names
-        table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
+        parts = {"": values.cpu().numpy(), "_se": errors}
         if expert.expert.scatter:
-            table[0].update({f"{n}_sd": spread[cells, k] for k, n in enumerate(parameters)})
-        tables[names[m]] = _with_nodes(table, states, nodes)
+            parts["_sd"] = spread
+        parts = {ending: part[cells] for ending, part in parts.items()}
+        tables[names[m]] = _table(expert.expert.names, parts, states, nodes)
     return tables
 
 
@@ -94,28 +94,21 @@ def sample_tables(
     """
     z, tables = torch.tensor(points).to(model.prior.means), {}
     for m, expert in model.experts:
-        values = expert.sample_values(z, torch.as_tensor(cells, device=z.device))
-        table = _table(expert.expert.names, values.cpu().numpy(), None)
-        tables[names[m]] = _with_nodes(table, outcomes, nodes)
+        coordinates = expert.sample_coordinates(z, torch.as_tensor(cells, device=z.device))
+        parts = {"": expert.values(coordinates).cpu().numpy()}
+        tables[names[m]] = _table(expert.expert.names, parts, outcomes, nodes)
     return tables
 
 
 def _table(
-    parameters: Sequence[str], values: np.ndarray, errors: np.ndarray | None
-) -> tuple[dict[str, np.ndarray], Sequence[str]]:
-    columns = {name: values[:, k].copy() for k, name in enumerate(parameters)}
-    if errors is not None:
-        columns |= {f"{name}_se": errors[:, k].copy() for k, name in enumerate(parameters)}
-    return columns, parameters
-
-
-def _with_nodes(
-    table: tuple[dict[str, np.ndarray], Sequence[str]], outcomes: np.ndarray, nodes: Nodes
+    parameters: Sequence[str], parts: Mapping[str, np.ndarray], outcomes: np.ndarray, nodes: Nodes
 ) -> ExpertTable:
-    columns, parameters = table
-    of_nodes = {name: outcomes[:, k].copy() for k, name in enumerate(nodes)}
+    """Return outcomes of nodes beside the columns of some parts, by what ends their names."""
+    columns = {name: outcomes[:, k].copy() for k, name in enumerate(nodes)}
+    for ending, values in parts.items():
+        columns |= {f"{name}{ending}": values[:, k].copy() for k, name in enumerate(parameters)}
     named = {name: labels for name, labels in nodes.items() if labels is not None}
-    return ExpertTable(of_nodes | columns, parameters, named)
+    return ExpertTable(columns, parameters, named)
 
 
 def seen_scatter(expert: ClusterExpert, sums: CurveStatistics) -> Tensor:

@@ -1,27 +1,35 @@
-"""A fitted model: all that it says about samples, points of the latent space and components."""
+"""Fitted models: all that they say about samples and latent points; kept as long as estimators."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities
+from .._data.validation import Modalities, read_modalities
 from .._grid import NodeGrid
+from .._model.build import build_model
+from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
+from .._model.state import load_state
 from .._model.tensors import TensorData
 from .._state.derived import full_covariances, sklearn_covariances
-from .._state.fitted import ExpertTable
+from .._state.fitted import ExpertTable, FittedState
 from .._training.filling import filled
-from ..modules import SubsetEncoders
+from .._typing import Samples
+from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
@@ -302,3 +310,60 @@ class FittedModel(ContextModel):
         for array in arrays:
             check_near(array, "decoded values", which)
         return arrays
+
+
+def subset_encoders(
+    model: MultimodalVAE, state: dict[str, np.ndarray] | None
+) -> SubsetEncoders | None:
+    """Return the encoders of samples that lack modalities, with the numbers of a fit."""
+    if state is None or not isinstance(model, StructuredVAE):
+        return None
+    encoders = SubsetEncoders(model)
+    load_state(encoders, state)
+    return encoders.to(model.prior.means.device).eval()
+
+
+#: The models of fitted states by device, each with the context in which it does not change.
+Kept: TypeAlias = dict[torch.device, tuple[FittedModel, ExitStack]]
+_KEPT: WeakKeyDictionary[FittedState, Kept] = WeakKeyDictionary()
+_LOCK = Lock()
+
+
+def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
+    """Return the model of a fit on a device; it is built once, and kept as long as the state."""
+    with _LOCK:
+        kept = _KEPT.setdefault(state, {})
+        if device not in kept:
+            model = build_model(state.spec)
+            load_state(model, state.numbers)
+            model, unchanged = model.to(device).eval(), ExitStack()
+            with torch.no_grad():
+                unchanged.enter_context(model.frozen())
+            fitted = FittedModel(
+                model=model,
+                encoders=subset_encoders(model, state.subset_numbers),
+                scaler=state.scaler,
+                cells=state.cells,
+                covariance_type=state.covariance_type,
+                contexts=state.contexts,
+            )
+            kept[device] = fitted, unchanged
+        return kept[device][0]
+
+
+def model_of(est: BaseEstimator) -> FittedModel:
+    """Return the model of a fitted estimator, on the device on which it predicts."""
+    return fitted_model(est._fitted, prediction_device(est.device))
+
+
+def samples_of(est: BaseEstimator, X: Samples) -> Modalities:
+    """Check samples for the model of a fitted estimator."""
+    modalities, spec = read_modalities(est, X, reset=False), est._fitted.spec
+    if spec.sampled_responsibilities and not spec.prior_expert:
+        nothing = np.flatnonzero(~modalities.observed.any(axis=0))
+        if len(nothing):
+            raise ValueError(
+                f"Sample {nothing[0]} has no observed modality, which needs "
+                "posterior__prior_expert=True (without it its posterior has infinite variance)."
+            )
+    return modalities

@@ -8,7 +8,13 @@ from collections.abc import Collection
 
 from torch import Tensor
 
-from ..functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
+from ..functional import (
+    DiagonalGaussian,
+    entropy,
+    log_responsibilities,
+    mixture_log_evidence,
+    rsample,
+)
 from ..modules import Batch, MeanFieldVAE
 
 
@@ -20,10 +26,8 @@ def gaussian_posterior(
     # What the others make of a sample is the same in all cells.
     telling = model.cluster_dependent
     evidence = _evidence(model, block, posterior, draws, telling)
-    log_gamma = model.log_responsibilities(
-        posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence
-    )
-    return posterior, log_gamma
+    log_density = model.log_density(posterior, block.allowed) + evidence
+    return posterior, log_responsibilities(model.log_weights(block.regime_index), log_density)
 
 
 def _evidence(

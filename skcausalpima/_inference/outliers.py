@@ -55,10 +55,7 @@ def likelihood_terms(
         missing. The bound alone if there is only one modality. Samples that are so far off that
         the number is not finite have -inf.
     """
-    observed = data.observed
-    if observed is None:
-        shape = (len(data.arrays), data.n_samples)
-        observed = torch.ones(shape, dtype=torch.bool, device=data.device)
+    observed = data.samples.present
     masks = [*(observed if len(observed) > 1 else []), observed.all(dim=0)]
     terms = np.full((data.n_samples, len(masks)), np.nan)
     for m, mask in enumerate(masks):
@@ -81,8 +78,7 @@ def _alone(
     model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None, m: int
 ) -> Tensor:
     """Return the log-likelihood of a modality where it alone says that the sample is."""
-    shape = (len(data.arrays), data.n_samples)
-    alone = torch.zeros(shape, dtype=torch.bool, device=data.device)
+    alone = torch.zeros_like(data.samples.present)
     alone[m] = True
     samples = replace(data.samples, observed=alone, allowed=None, regime_index=None)
     data = replace(data, samples=samples)
@@ -97,12 +93,10 @@ def _alone(
 def _at(model: MultimodalVAE, block: Batch, z: Tensor, components: Tensor, m: int) -> Tensor:
     """Return the log-likelihood of a modality at latent points in components."""
     own = model.own_likelihoods(block, z, [m])
-    if m not in own:
-        value = model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
-    elif len(said := own[m].log_likelihoods) == 1:
-        value = said[0]
+    if m in own:
+        value = own[m].of_components(components)
     else:
-        value = said[components, torch.arange(len(z), device=z.device)]
+        value = model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
     return value if block.shares is None else value / block.shares[m]  # as if it were whole
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
@@ -349,25 +349,11 @@ def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: 
         errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
         reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
         if asked:
-            own = sum(_own(model, part, z, components, asked) for z in points) / len(points)
+            parts = [model.own_likelihoods(part, z, asked).values() for z in points]
+            own = sum(sum(one.of_components(components) for one in of) for of in parts)
+            own = own / len(points)
         potentials = inside.posterior.expected_log_potentials(inside.components)
         said = reconstruction + own - potentials
         terms = q * (found.log_joint[components, rows] - q.log() + said)
         total = total.index_add(0, rows, terms)
     return total.to(model.prior.means)
-
-
-def _own(
-    model: StructuredVAE,
-    batch: Batch,
-    z: Tensor,
-    components: Tensor,
-    asked: Collection[int] | None = None,
-) -> Tensor:
-    """Return what decoders with likelihoods of their own say of samples in a component each."""
-    total = torch.zeros_like(z[:, 0])
-    for part in model.own_likelihoods(batch, z, asked).values():
-        said = part.log_likelihoods
-        places = torch.arange(len(z), device=z.device)
-        total = total + (said[components, places] if len(said) > 1 else said[0])
-    return total

@@ -11,8 +11,9 @@ variance of what a new measurement would show; without its first term, that of t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -39,10 +40,6 @@ class _Moments:
         self.mean[rows] += before * (weights / total)
         self.variance[rows] += weights * before * (values - self.mean[rows])
         self.weight[rows] = total
-
-    def add_noise(self, rows: Tensor, weights: Tensor, deviations: Tensor) -> None:
-        """Take in the variance of the observations around one draw."""
-        self.variance[rows] += weights[:, None] * deviations.square()
 
 
 @torch.no_grad()
@@ -74,13 +71,9 @@ def reconstruction(
         Per modality that is asked for, scaled.
     """
 
-    def of_samples(
-        model: MultimodalVAE, block: Batch, draws: Tensor, used: SubsetEncoders | None
-    ) -> list[Tensor]:
-        return _of_samples(model, block, draws, used, modalities, include_noise)
-
+    ask = functools.partial(_of_samples, modalities=modalities, include_noise=include_noise)
     draws = posterior_draws(model)
-    blocks = [by_completeness(model, block, encoders, draws, of_samples) for block in data.blocks()]
+    blocks = [by_completeness(model, block, encoders, draws, ask) for block in data.blocks()]
     parts = [torch.cat(part) for part in zip(*blocks, strict=True)]
     return parts[: len(modalities)], parts[len(modalities) :]
 
@@ -101,34 +94,13 @@ def _of_samples(
             moments.add(rows, weights, decoder.decode(points, components))
             if include_noise:
                 deviations = decoder.deviations(points, components, log_variance)
-                moments.add_noise(rows, weights, deviations)
+                moments.variance[rows] += weights[:, None] * deviations.square()
     return [found[m].mean for m in modalities] + [found[m].variance for m in modalities]
-
-
-class LatentDraws(NamedTuple):
-    """Points of some samples in one component.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (n_rows,)
-        Numbers of the samples.
-    components : Tensor of shape (n_rows,)
-        The component, one and the same.
-    weights : Tensor of shape (n_rows,)
-        What each point counts for; over all draws those of a sample add up to 1.
-    points : Tensor of shape (n_rows, latent_dim)
-        The points.
-    """
-
-    rows: Tensor
-    components: Tensor
-    weights: Tensor
-    points: Tensor
 
 
 def latent_draws(
     model: MultimodalVAE, batch: Batch, draws: Tensor, encoders: SubsetEncoders | None
-) -> Iterator[LatentDraws]:
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Return what stands for the posterior of samples that are alike in being complete, or not.
 
     Parameters
@@ -144,7 +116,10 @@ def latent_draws(
 
     Yields
     ------
-    LatentDraws
+    rows, components, weights : Tensor of shape (n_rows,)
+        Numbers of the samples; the component, one and the same; and what each point counts for:
+        over all draws those of a sample add up to 1.
+    points : Tensor of shape (n_rows, latent_dim)
         Of all but negligible components; of the published posterior, whose points are the same
         in all, of these one after another.
     """
@@ -154,7 +129,7 @@ def latent_draws(
             weights = (inside.probabilities / len(draws)).to(model.prior.means)
             for draw in draws:
                 points = inside.points(draw).to(model.prior.means)
-                yield LatentDraws(inside.rows, inside.components, weights, points)
+                yield inside.rows, inside.components, weights, points
         return
     posterior, log_gamma = gaussian_posterior(model, batch, draws)
     gamma = torch.ones_like(log_gamma[:1])  # if all components decode the same
@@ -166,4 +141,4 @@ def latent_draws(
             continue
         components, weights = torch.full_like(rows, component), probabilities[rows] / len(draws)
         for draw in draws:
-            yield LatentDraws(rows, components, weights, rsample(posterior, draw)[rows])
+            yield rows, components, weights, rsample(posterior, draw)[rows]

@@ -11,7 +11,7 @@ import numpy as np
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
 from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_beyond_search
-from .._clustering.rivals import AGREEING
+from .._clustering.matching import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.setup import Setup, Side
@@ -32,14 +32,11 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     def weights(side: Side) -> str | dict[str, float]:
         if side.weights is None:
             return "balanced"
-        return (
-            "elements"
-            if set(side.weights) == {1.0}
-            else dict(zip(names, side.weights, strict=True))
-        )
+        if set(side.weights) == {1.0}:
+            return "elements"
+        return dict(zip(names, side.weights, strict=True))
 
     spec = setup.spec
-    taken = Side(weights=spec.modality_weights, views=spec.views)
     tried = [
         SimpleNamespace(
             modality_weights=weights(trial.side),
@@ -52,8 +49,8 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     return SimpleNamespace(
         scale=dict(zip(names, scaler.words, strict=True)),
         columns=dict(zip(names, scaler.effective, strict=True)),
-        modality_weights=weights(taken),
-        views=dict(zip(names, taken.views, strict=True)),
+        modality_weights=weights(Side(weights=spec.modality_weights, views=spec.views)),
+        views=dict(zip(names, spec.views, strict=True)),
         linear=[names[m] for m in spec.linear_modalities],
         tried=tried,
         counts={name: columns for name, columns in counts.items() if columns},
@@ -161,8 +158,7 @@ def stability_report(
     made. ``rand_indices``, of shape (n_fits, n_fits), are those of the labels of several fits, if
     there are any, which then decide.
     """
-    if rand_indices is None:
-        rand_indices = np.ones((1, 1))
+    rand_indices = np.ones((1, 1)) if rand_indices is None else rand_indices
     n_fits = len(rand_indices)
     agreement, least = with_fit, LEAST_OF_STARTS
     told = "other starts on these data end in other ones"

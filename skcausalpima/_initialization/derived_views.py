@@ -74,9 +74,7 @@ def fit_views(setup: Setup, data: TensorData, seed: int) -> dict[int, ViewStart]
 def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> ViewStart:
     """Fit one view to the samples that have its modality."""
     shape, scaled = setup.spec.shapes[m], data.arrays[m].cpu().numpy()
-    present: np.ndarray = np.ones(len(scaled), dtype=bool)
-    if data.observed is not None:
-        present = data.observed[m].cpu().numpy()
+    present = data.samples.present[m].cpu().numpy()
     centre, factor = setup.units[m]
     factor = np.broadcast_to(factor, centre.shape).ravel()
     raw = scaled[present] * factor.astype(scaled.dtype) + centre.ravel().astype(scaled.dtype)

@@ -18,7 +18,7 @@ from .._clustering.candidates import (
     choose_candidate,
     find_candidates,
 )
-from .._clustering.latent_classes import IndependentColumns, latent_classes
+from .._clustering.latent_classes import latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
@@ -27,7 +27,7 @@ from .._model.networks import check_modules
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
-from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
+from .._training.block_update import BlockUpdate, block_update
 from .._training.divergence import check_finite, told_divergence
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
@@ -107,7 +107,6 @@ def initialize_run(
     data.adopt(model)
     progress = new_phase(settings, model, observer)
     progress.follow(optimizer)
-    update = update_for_given_graph(update, setup)
     return RunState(
         model=model,
         generator=generator,
@@ -151,16 +150,23 @@ def initialize_clusters(
     points, iterate = _latent_points(model, data, allowed)
     check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
+    first, report = None, None
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
+    elif scores is not None and scores.columns is not None:
+        # What Gaussian potentials say of words, before any training, does not tell good starts from
+        # bad: the likeliest latent classes are the start.
+        found = latent_classes(
+            scores.columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES
+        )
+        labels = [of.labels for of in found]
+        fit = initialize_mixture(iterate, labels[:1], n_cells, mixture, allowed)
+        fit = replace(fit, rivals=labels[1 : 1 + N_RIVALS])
     else:
-        if scores is not None and scores.columns is not None:
-            fit = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
-        else:
-            spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
-            starts = kmeans_starts(spaces, n_cells, rng)
-            fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
-        first, report = fit.responsibilities, None
+        spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
+        starts = kmeans_starts(spaces, n_cells, rng)
+        fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
+    first = fit.responsibilities if first is None else first
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
@@ -173,25 +179,6 @@ def initialize_clusters(
         start=starting_cells(first.to(data.device), rows, seen, initial.places),
         rivals=fit.rivals,
     )
-
-
-def _of_classes(
-    scores: PrincipalScores,
-    n_cells: int,
-    setup: Setup,
-    iterate: Iterate,
-    allowed: Tensor | None,
-    rng: np.random.RandomState,
-) -> MixtureFit:
-    """Return the mixture that begins as the likeliest latent classes of a table.
-
-    What Gaussian potentials say of words, before any training, does not tell good starts from bad.
-    """
-    columns = cast(IndependentColumns, scores.columns)
-    found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
-    labels = [of.labels for of in found]
-    fit = initialize_mixture(iterate, labels[:1], n_cells, setup.training.mixture, allowed)
-    return replace(fit, rivals=labels[1 : 1 + N_RIVALS])
 
 
 @torch.no_grad()

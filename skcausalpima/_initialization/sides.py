@@ -22,14 +22,13 @@ from .._clustering.candidates import (
 )
 from .._clustering.clusters import Clustering
 from .._clustering.latent_classes import IndependentColumns
-from .._clustering.matching import tolerated_share
-from .._clustering.rivals import NEAR_TIE, agreement_with_others
+from .._clustering.matching import NEAR_TIE, agreement_with_others, tolerated_share
+from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
 from .._model.setup import LeftOpen, Setup, Side, TriedSide
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
-from .independent_columns import independent_columns
 from .principal_components import PrincipalScores, noise_variances, principal_scores
 
 #: A view, and other weights, must agree by so much more, in adjusted Rand indices of the nodes.
@@ -205,3 +204,44 @@ def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     spec = replace(setup.spec, modality_weights=best.side.weights, views=best.side.views)
     tried = [TriedSide(side=trial.side, agreement=trial.agreement) for trial in sides.tried]
     return replace(setup, spec=spec, left_open=LeftOpen(), tried=tuple(tried))
+
+
+def independent_columns(
+    layouts: Sequence[Layout | None], units: Sequence[tuple], data: TensorData
+) -> IndependentColumns | None:
+    """Return the columns of all modalities as latent classes see them.
+
+    None unless all modalities are tables of which one has levels.
+
+    Parameters
+    ----------
+    layouts : sequence of (Layout or None)
+        Of which kinds the columns of each modality are.
+    units : sequence of tuple
+        Per modality what was taken from it and what it was divided by.
+    data : TensorData
+        Scaled samples.
+    """
+    tables = [layout for layout in layouts if layout is not None]
+    if len(tables) < len(layouts) or all(
+        word not in LEVELLED for layout in tables for word, _ in layout
+    ):
+        return None
+    levels: list[np.ndarray] = []
+    numbers: list[np.ndarray] = []
+    for m, (layout, (centre, factor)) in enumerate(zip(tables, units, strict=True)):
+        scaled = data.arrays[m].cpu().numpy().astype(np.float64)
+        seen = data.seen(m)
+        elements = np.round(scaled * np.ravel(factor) + np.ravel(centre))
+        for (word, _), own in zip(layout, places_of(layout), strict=True):
+            if word in LEVELLED:
+                of = elements[:, own] if word == "categorical" else between(elements[:, own])
+                levels.append(of * seen[:, own.start, None])
+            elif word != DEPTH:
+                numbers.append(np.where(seen[:, own], scaled[:, own], np.nan))
+    sizes = [of.shape[1] for of in levels]
+    return IndependentColumns(
+        indicators=np.hstack(levels),
+        first=np.cumsum([0, *sizes[:-1]]),
+        numbers=np.hstack([np.empty((data.n_samples, 0)), *numbers]),
+    )

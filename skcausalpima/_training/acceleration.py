@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from types import MethodType
 from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
-
-from .._parameter_objects import Device
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,11 +23,6 @@ REMEDY = (
     "(such as g++, or what the environment variable CXX names), on an NVIDIA GPU Triton, and a "
     "version of Python that PyTorch supports. Install these, or leave compile=True out."
 )
-
-
-def step_precision(networks: Iterable[nn.Module], device: Device) -> AbstractContextManager[None]:
-    """Return the context in which gradient steps are made."""
-    return in_bfloat16(networks) if device.autocast else nullcontext()
 
 
 def compiled(bound: Callable[P, R]) -> Callable[P, R]:
@@ -71,7 +64,7 @@ def _told_failure(*modules: str) -> Iterator[None]:
 
 
 @contextmanager
-def in_bfloat16(networks: Iterable[nn.Module]) -> Iterator[None]:
+def in_bfloat16(networks: Iterable[nn.Module], is_on: bool = True) -> Iterator[None]:
     """Let networks compute in bfloat16 in a ``with`` block, by automatic mixed precision.
 
     What they return is in the dtype of what they were given: all that follows is as precise as
@@ -79,7 +72,7 @@ def in_bfloat16(networks: Iterable[nn.Module]) -> Iterator[None]:
     ``forward`` of their own, stay precise.
     """
     with ExitStack() as stack:
-        for network in networks:
+        for network in networks if is_on else ():
             if isinstance(network, torch.jit.ScriptModule) or "forward" in vars(network):
                 continue
             # A method of one function, which compiled bounds know again in the next block.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,8 +14,12 @@ from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import MixtureStatistics, remembered_statistics, update_mixture
 from ..modules import MultimodalVAE, StructuredVAE, weights_of_regimes
-from .decoder_updates import ExpertSums, update_cluster_decoders, update_experts
-from .dispersions import update_dispersions
+from .decoder_updates import (
+    ExpertSums,
+    update_cluster_decoders,
+    update_dispersions,
+    update_experts,
+)
 from .divergence import NotFiniteError, check_finite
 from .potentials import mean_information
 from .sums import PassResult, PassSums, summed
@@ -30,20 +35,14 @@ INERTIA = 0.8
 def variance_floors(data: TensorData, relative: float = RELATIVE_FLOOR) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
     totals = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    roots: Iterable[Tensor | float] = itertools.repeat(1.0)
+    if data.weights is not None:
+        roots = data.weights[0].sqrt()[:, None].split(BLOCK_ROWS)
     for m in range(len(data.arrays)):
-        for block in _weighted_blocks(data.observed_values(m), data.weights):
-            totals[m] += block.double().square().sum()
+        for block, root in zip(data.observed_values(m).split(BLOCK_ROWS), roots, strict=False):
+            totals[m] += (block * root).double().square().sum()
     variances = data.total_of(totals) / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
-
-
-def _weighted_blocks(array: Tensor, weights: Tensor | None) -> Iterator[Tensor]:
-    """Return an array block by block, rows times the roots of their weights."""
-    if weights is None:
-        return iter(array.split(BLOCK_ROWS))
-    roots = weights[0].sqrt()[:, None]
-    pairs = zip(array.split(BLOCK_ROWS), roots.split(BLOCK_ROWS), strict=True)
-    return (block * root for block, root in pairs)
 
 
 @torch.no_grad()
@@ -289,21 +288,14 @@ class BlockUpdate:
 
 
 def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
-    """Return the block-coordinate update of an open graph: it leaves the tables to gradients."""
-    update = BlockUpdate(
-        names=setup.spec.modality_names, mixture=setup.training.mixture, variance_floors=None
+    """Return the block-coordinate update: tables of an open graph are left to gradients."""
+    floors = variance_floors(data) if setup.training.learns_variances else None
+    is_published = setup.spec.sampled_responsibilities
+    graph, is_given = setup.graph, setup.graph.structure == "fixed"
+    return BlockUpdate(
+        names=setup.spec.modality_names,
+        mixture=setup.training.mixture,
+        variance_floors=floors,
+        adjacency=torch.from_numpy(graph.constraints.required) if is_given else None,
+        variance_ceilings=None if floors is None or is_published else floors / RELATIVE_FLOOR,
     )
-    if not setup.training.learns_variances:
-        return update
-    floors = variance_floors(data)
-    update = replace(update, variance_floors=floors)
-    if setup.spec.sampled_responsibilities:  # as published
-        return update
-    return replace(update, variance_ceilings=floors / RELATIVE_FLOOR)
-
-
-def update_for_given_graph(update: BlockUpdate, setup: Setup) -> BlockUpdate:
-    """Let the update fit the tables, if the graph is given."""
-    if setup.graph.structure != "fixed":
-        return update
-    return replace(update, adjacency=torch.from_numpy(setup.graph.constraints.required))

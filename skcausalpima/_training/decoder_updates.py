@@ -1,4 +1,4 @@
-"""Least squares for decoders: experts after each epoch, and last layers in the end.
+"""What decoders are updated by besides gradients: experts, dispersions of counts, last layers.
 
 What a multilayer perceptron decodes is linear in its last hidden layer (and in the latent point,
 where there is a linear path). So the layer that minimises the squared errors is a linear
@@ -34,6 +34,9 @@ MIN_COUNT = 1e-3
 #: relative to the mean of all inputs.
 PRIOR_SHARE, LEAST_SQUARES = 1e-3, 0.01
 
+#: Samples that dispersions are learned from.
+DISPERSION_ROWS = 2048
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorSums:
@@ -41,13 +44,6 @@ class ErrorSums:
 
     counts: Tensor  # sums of responsibilities over samples that have the modality
     squared_errors: Tensor  # weighted sums
-
-    @property
-    def pooled(self) -> ErrorSums:
-        """The sums over all components."""
-        return ErrorSums(
-            counts=self.counts.sum()[None], squared_errors=self.squared_errors.sum()[None]
-        )
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
         """Pool the sums over two sets of samples."""
@@ -167,9 +163,10 @@ def update_cluster_decoders(
     """
     for m, own in sums.items():
         if floors is not None:
-            own = own.pooled if model.decoders[m].keeps_variance else own
-            counts = own.counts
-            variances = own.squared_errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
+            counts, errors = own.counts, own.squared_errors
+            if model.decoders[m].keeps_variance:
+                counts, errors = counts.sum()[None], errors.sum()[None]
+            variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
             variances = torch.maximum(variances, floors[m])
             model.decoders[m].set_variances(variances, counts >= MIN_COUNT)
 
@@ -267,3 +264,28 @@ def _regression(squares: Tensor, products: Tensor, trained: Tensor) -> Tensor:
     diagonal = squares.diagonal()
     prior = torch.diag(PRIOR_SHARE * torch.maximum(diagonal, LEAST_SQUARES * diagonal.mean()))
     return torch.linalg.solve(squares + prior, products + prior @ trained.double().T).T
+
+
+@torch.no_grad()
+def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
+    """Let the dispersions of counts follow what decoders say of their means now.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        Dispersions of its decoders are changed in place, if they have some.
+    data : TensorData
+        Samples, of which some that lie evenly spaced are asked, always at the same draws.
+    """
+    if not any(decoder.has_dispersions for decoder in model.decoders):
+        return
+    model.eval()
+    rows = data.evenly_spaced(DISPERSION_ROWS)
+    batch = data.subset(rows).loaded().rows(slice(None))
+    noise = data.normal(len(rows), model.n_draws, torch.Generator().manual_seed(0))
+    z = model.assign(batch, noise, model.log_weights(batch.regime_index)).z
+    for m, decoder in enumerate(model.decoders):
+        weights = batch.weighted(torch.ones_like(z[:, 0]))
+        if batch.observed is not None:
+            weights = weights * batch.observed[m]
+        decoder.update_dispersions(batch.arrays[m], z, weights, batch.elements.get(m))

@@ -93,8 +93,11 @@ def told_divergence(
         raise  # and has said where
     except ExpertError as error:
         raise ExpertError(f"{error} This was in {place}.", error.modality) from error.__cause__
-    except (NotFiniteError, *MATRIX_ERRORS) as error:
-        raise divergence(_reason(error), place, weights) from error
+    except NotFiniteError as error:
+        raise divergence(str(error), place, weights) from error
+    except MATRIX_ERRORS as error:
+        reason = f"a matrix cannot be factorised ({str(error).rstrip('.')})"
+        raise divergence(reason, place, weights) from error
     except Exception as error:
         parts = broken_parts(model, names)
         if not parts:
@@ -112,13 +115,6 @@ def divergence(reason: str, place: str, weights: Tensor | None = None) -> Diverg
             "weights of more similar size."
         )
     return DivergenceError(told)
-
-
-def _reason(error: Exception) -> str:
-    """Return in words what a caught error says."""
-    if isinstance(error, MATRIX_ERRORS):
-        return f"a matrix cannot be factorised ({str(error).rstrip('.')})"
-    return str(error)
 
 
 class ExpertGuard(KeptState):
@@ -174,7 +170,8 @@ class ExpertGuard(KeptState):
     @torch.no_grad()
     def _coordinates(self, expert: ScaledExpert) -> Tensor:
         """Return the unbounded coordinates of all cells, or at their centres."""
-        return expert.cell_coordinates(self.model.prior.means)
+        means = self.model.prior.means
+        return expert.cell_coordinates(means).to(means)
 
     def _failure(self, expert: ScaledExpert) -> str | None:
         """Return what a model function raised, nothing if it is not finite, None if all is well."""

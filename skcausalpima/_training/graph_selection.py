@@ -49,6 +49,7 @@ def select_graph(
         known = required | (adjacency & told_apart(prior))
     directed = cpdag(adjacency, known, forbidden)
     compelled = directed & ~directed.T
+    edge_weights = np.ascontiguousarray(weights[n_causes:, n_causes:])
     between_nodes = np.ascontiguousarray(adjacency[n_causes:, n_causes:])
     on_device = torch.as_tensor(between_nodes, device=device)
     tables = prior.family_tables(counts, on_device)
@@ -57,17 +58,16 @@ def select_graph(
         scores = prior.scores.cpu().double().numpy().copy()
     if n_causes:
         prior.cause_adjacency = torch.as_tensor(adjacency, device=device)
-    graph = HardGraph(
+    return HardGraph(
         adjacency=between_nodes,
         compelled=np.ascontiguousarray(compelled[n_causes:, n_causes:]),
-        edge_weights=np.ascontiguousarray(weights[n_causes:, n_causes:]),
-        probabilities=None,
+        edge_weights=edge_weights,
+        probabilities=None if probabilities is None else edge_weights,
         node_scores=scores,
         tables=_over_causes(prior, counts, tables),
         cause_edges=np.ascontiguousarray(adjacency[:n_causes, n_causes:]),
         cause_weights=np.ascontiguousarray(weights[:n_causes, n_causes:]),
     )
-    return graph if probabilities is None else replace(graph, probabilities=graph.edge_weights)
 
 
 @torch.no_grad()

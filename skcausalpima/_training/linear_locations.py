@@ -57,7 +57,7 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
         like = encoder.linear.weight
         if not like.requires_grad:
             continue
-        seen = slice(None) if batch.observed is None else batch.observed[m].cpu().numpy()
+        seen = batch.present[m].cpu().numpy()
         parts = batch.arrays[m].double().cpu().numpy()[seen], targets[seen]
         x, z = map(data.rows_of_all, parts)
         if len(x) < 4:

@@ -14,7 +14,7 @@ from torch.nn import Parameter
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
-from .acceleration import compiled, step_precision
+from .acceleration import compiled, in_bfloat16
 from .block_update import BlockUpdate, data_pass
 from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
 from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
@@ -270,7 +270,7 @@ def epochs(
         if phase.graph:
             model.prior.temperature = temperature
         guard.keep(model)
-        precision = step_precision(model.networks, device)
+        precision = in_bfloat16(model.networks, device.autocast)
         with guard.watched(epoch, data.weights), model.frozen(phase.has_cells), precision:
             seen = EpochSums(model, data, phase.has_cells)
             phase.steps(data, seen, generator)

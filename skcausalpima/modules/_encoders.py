@@ -52,6 +52,21 @@ def unset(kind: type[Layer], *sizes: int, **options: int | tuple[int, ...]) -> L
     return layer
 
 
+def zeroed(layer: Layer) -> Layer:
+    """Set all values of a layer to zero, and return it."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def with_linear(output: Tensor, path: nn.Linear | None, x: Tensor) -> Tensor:
+    """Add the linear path of an encoder, if it has one, to the means that its network returns."""
+    if path is None:
+        return output
+    linear = path(x)
+    return output + nn.functional.pad(linear, (0, linear.shape[1]))
+
+
 def drawn(layer: Layer, fan_in: int, generator: torch.Generator | None) -> Layer:
     """Draw weights and biases as PyTorch does, but from the generator alone.
 
@@ -142,10 +157,7 @@ class MLPEncoder(nn.Module):
         width = math.prod(shape)
         sizes = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
         self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
-        self.linear: nn.Linear | None = None
-        if linear:
-            self.linear = unset(nn.Linear, width, latent_dim, bias=False)
-            nn.init.zeros_(self.linear.weight)
+        self.linear = zeroed(unset(nn.Linear, width, latent_dim, bias=False)) if linear else None
 
     @torch.no_grad()
     def initialize_linear(
@@ -204,11 +216,7 @@ class MLPEncoder(nn.Module):
         (torch.Size([5, 1]), torch.Size([5, 1]))
         """
         x = x.flatten(1)
-        output = self.network(x)
-        if self.linear is None:
-            return output
-        linear = self.linear(x)
-        return output + nn.functional.pad(linear, (0, linear.shape[1]))
+        return with_linear(self.network(x), self.linear, x)
 
 
 #: Modules of PyTorch that compute something else in training than after it.

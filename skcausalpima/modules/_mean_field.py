@@ -13,12 +13,12 @@ from ..functional import (
     MixtureStatistics,
     PreparedComponents,
     entropy,
+    log_responsibilities,
     mixture_terms,
     product_of_experts,
     rsample,
     unpacked_statistics,
 )
-from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
 from ._encoders import encode_each
 from ._multimodal_vae import Assignment, MultimodalVAE
@@ -96,41 +96,9 @@ class MeanFieldVAE(MultimodalVAE):
         means, log_vars, observed = self.views.encode(batch, means, log_vars)
         return product_of_experts(means, log_vars, observed, self.prior_expert)
 
-    def posterior(self, batch: Batch) -> MeanFieldPosterior:
-        """Return the posterior of samples."""
-        return MeanFieldPosterior(self.encode(batch), self.prior.prepared)
-
     def unit_points(self, batch: Batch, noise: Tensor) -> Tensor:
         """Return draws of latent points, which depend on no prior but the one among the experts."""
         return rsample(self.encode(batch), noise)
-
-    def log_responsibilities(
-        self,
-        posterior: DiagonalGaussian,
-        allowed: Tensor | None = None,
-        regime_index: Tensor | None = None,
-        evidence: Tensor | float = 0.0,
-    ) -> Tensor:
-        """Return the log-responsibilities in expectation over the posterior.
-
-        Parameters
-        ----------
-        posterior : DiagonalGaussian
-            Posterior of the samples.
-        allowed : Tensor of shape (n_components, n_samples), default=None
-            Cells that a sample may belong to; the others get -inf. None allows all.
-        regime_index : Tensor of shape (1, n_samples), default=None
-            Which nodes were intervened on; None for none.
-        evidence : Tensor of shape (n_components, n_samples), default=0.0
-            What decoders with their own likelihoods say.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_samples)
-            Log-responsibilities.
-        """
-        log_density = self.log_density(posterior, allowed) + evidence
-        return _log_responsibilities(self.log_weights(regime_index), log_density)
 
     def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
         """Return the expected log-densities of the cells (Eq. 34, 35).
@@ -164,7 +132,7 @@ class MeanFieldVAE(MultimodalVAE):
         evidence = self.evidence(self.own_likelihoods(batch, z))
         log_weights = self.log_weights(batch.regime_index)
         log_density = self.log_density(posterior, batch.allowed) + evidence
-        gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
+        gamma = log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
         mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         return BoundWithErrors(reconstruction + mixture + entropy(posterior.log_var), errors)
 
@@ -186,7 +154,7 @@ class MeanFieldVAE(MultimodalVAE):
         z = rsample(posterior, noise)
         log_density = self.log_density(posterior, batch.allowed)
         evidence = self.evidence(likelihoods := self.own_likelihoods(batch, z))
-        log_gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
+        log_gamma = log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
         terms = mixture_terms(log_weights, log_density, log_gamma)
         return Assignment(
             posterior=MeanFieldPosterior(posterior, self.prior.prepared),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
 from typing import cast
 
 import torch
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 from ..functional import isotropic_log_likelihood, squared_errors
 from ._batch import Batch, Likelihood
 from ._decoder_protocol import Decoder, as_decoder
-from ._experts.base import ScaledExpert
-from ._variance_decoder import VarianceDecoder
+from ._experts.scaled import ScaledExpert
+from ._variance_decoders import VarianceDecoder
 
 
 class ObservationModel(nn.Module):
@@ -256,23 +255,6 @@ class ObservationModel(nn.Module):
         constants = no_error.clone()
         constants[rows] = costs[rows]
         return 0.5 * self.error_weights(), constants
-
-    @contextmanager
-    def frozen_variances(self) -> Iterator[None]:
-        """Let :meth:`training_log_likelihood` weigh errors once for all calls in a ``with`` block.
-
-        Variances must not change inside.
-
-        Yields
-        ------
-        None
-            Nothing.
-        """
-        self._frozen_costs = self._training_costs()
-        try:
-            yield
-        finally:
-            self._frozen_costs = None
 
     def likelihood_weight(self, m: int) -> Tensor | float:
         r"""Return the factor in training of the likelihood that a decoder has for its own.

@@ -23,9 +23,16 @@ from ..functional import (
     product_of_experts,
     weight_columns,
 )
-from ._batch import Batch, BoundWithErrors, Likelihood
+from ._batch import (
+    Batch,
+    BoundWithErrors,
+    Likelihood,
+    beyond_potentials,
+    has_gaps,
+    whole_modalities,
+    with_gaps,
+)
 from ._encoders import encode_each
-from ._gaps import beyond_potentials, has_gaps, whole_modalities, with_gaps
 from ._multimodal_vae import Assignment, MultimodalVAE
 from ._prior import CausalPrior
 

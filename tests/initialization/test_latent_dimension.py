@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._initialization.latent_dimension import evidence_of_clusters, needed_dimension
+from skcausalpima._initialization.latent_space import evidence_of_clusters, needed_dimension
 
 N_SAMPLES, N_COLUMNS = 300, 10
 

@@ -28,7 +28,7 @@ from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop
-from skcausalpima._training.acceleration import step_precision
+from skcausalpima._training.acceleration import in_bfloat16
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training.observer import Observer
 from skcausalpima._training.sums import EpochSums, regime_counts
@@ -326,7 +326,7 @@ def test_what_steps_do_not_see_needs_a_pass(encoded, make):
 def test_automatic_mixed_precision_needs_a_pass():
     """While networks compute in fewer digits, steps do not see what they are."""
     model, data = make_model(), make_data()
-    with step_precision(model.networks, small_settings(autocast=True).device):
+    with in_bfloat16(model.networks):
         assert EpochSums(model, data).result(NAMES) is None
     assert model.steps_suffice
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,8 +53,8 @@ class ParameterSpace:
             Parameters within their bounds.
         """
         columns = [
-            _inside(column, *bounds)
-            for column, bounds in zip(free.unbind(-1), self._bounds(), strict=True)
+            _inside(column, low, high)
+            for column, low, high in zip(free.unbind(-1), self.lower, self.upper, strict=True)
         ]
         for group in self.ordered:
             gaps = torch.stack([*(free[..., k] for k in group), torch.zeros_like(free[..., 0])], -1)
@@ -79,8 +78,8 @@ class ParameterSpace:
             Coordinates: the inverse of :meth:`values`.
         """
         columns = [
-            _outside(column, *bounds)
-            for column, bounds in zip(values.unbind(-1), self._bounds(), strict=True)
+            _outside(column, low, high)
+            for column, low, high in zip(values.unbind(-1), self.lower, self.upper, strict=True)
         ]
         for group in self.ordered:
             low, high = self.lower[group[0]], self.upper[group[0]]
@@ -90,9 +89,6 @@ class ParameterSpace:
             for place, k in enumerate(group):
                 columns[k] = gaps[..., place] - gaps[..., -1]
         return torch.stack(columns, dim=-1) if columns else values
-
-    def _bounds(self) -> Sequence[tuple[float, float]]:
-        return list(zip(self.lower, self.upper, strict=True))
 
 
 def _inside(free: Tensor, low: float, high: float) -> Tensor:
