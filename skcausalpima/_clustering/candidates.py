@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -13,18 +12,11 @@ from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange_labels
-from .clusters import (
-    COMPONENTS_PER_CLUSTER,
-    Clustering,
-    find_clusters,
-    kmeans_clusterings,
-    max_components,
-    plain_mixture,
-)
+from .clusters import COMPONENTS_PER_CLUSTER, Clustering, Finder, max_components
 from .latent_classes import IndependentColumns, latent_classes
 from .many_cells import has_many_cells, search_grid
 from .matching import NEAR_TIE, align_nodes, outcome_indicators, tolerated_share
-from .merging import ISOLATED_LIFT, smallest_share
+from .over_fitted import ISOLATED_LIFT, smallest_share
 
 #: Clusterings that are looked at, where a grid has enough samples.
 N_CANDIDATES = 12
@@ -124,26 +116,25 @@ def find_candidates(
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
     if has_many_cells(node_sizes):
-        return [search_grid(scores, node_sizes, known=known, random_state=rng)]
-    numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
+        return [search_grid(scores, node_sizes, known, rng)]
+    least = n_effects(node_sizes)
+    wanted = np.linspace(least, 2 * least, 4).round().astype(int)
+    numbers = sorted({min(int(number), scores.shape[1]) for number in wanted})
     part = scores if rows is None else scores[rows]
     n_distinct = len(np.unique(part, axis=0))  # whole-number weights, for one, repeat rows
-    mixtures = functools.partial(find_clusters, random_state=rng, rows=rows)
-    by_kmeans = functools.partial(kmeans_clusterings, random_state=rng, rows=rows)
-    candidates = []
+    finder, candidates = Finder(rng, rows), list[Clustering]()
     for k, n_dims in enumerate(numbers):
         n_starts = n_candidates // len(numbers) + (k < n_candidates % len(numbers))
         if max_components(n_distinct, n_dims) >= 2 * n_clusters:
-            candidates += mixtures(scores[:, :n_dims], n_clusters, n_starts=n_starts)
+            candidates += finder.mixtures(scores[:, :n_dims], n_clusters, n_starts)
     if len(node_sizes) == 1 or not candidates:
         n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
-        candidates += by_kmeans(scores, n_clusters, n_starts=n_starts)
+        candidates += finder.kmeans(scores, n_clusters, n_starts)
     elif has_few_samples(n_distinct, node_sizes, n_effects(node_sizes)):
         for n_dims in numbers:
-            candidates += by_kmeans(scores[:, :n_dims], n_clusters)
+            candidates += finder.kmeans(scores[:, :n_dims], n_clusters)
     elif has_few_samples(n_distinct, node_sizes, numbers[-1]):
-        plain = functools.partial(plain_mixture, random_state=rng, rows=rows)
-        candidates += [plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
+        candidates += [finder.plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
     if columns is not None:
         candidates += latent_classes(
             columns, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
@@ -270,13 +261,6 @@ def _stands_apart(candidate: Clustering) -> bool:
     """Return whether the clusters were found not to overlap; those of k-means never do."""
     is_soft = candidate.source.startswith("mixture")
     return is_soft and len(candidate.occupancy) > 1 and candidate.overlap < ISOLATED_LIFT
-
-
-def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[int]:
-    """Return up to four numbers from d to 2 d, d being the number of main effects."""
-    least = n_effects(node_sizes)
-    numbers = np.linspace(least, 2 * least, 4).round().astype(int)
-    return sorted({min(int(number), n_features) for number in numbers})
 
 
 def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:

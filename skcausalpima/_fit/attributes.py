@@ -12,15 +12,14 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from .._contexts.fitted import FittedContexts
-from .._contexts.identification import doubts
+from .._contexts.fitted import FittedContexts, doubts
 from .._data.sample_weight import TrainingRows
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
+from .._inference.evidence import reference_rows
 from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
-from .._inference.outliers import reference_rows
 from .._inference.posterior import bounds, sample_posterior
 from .._inference.reports import (
     arrangement_report,
@@ -34,7 +33,7 @@ from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState
 from .._state.training import Arrivals
-from .._training.divergence import check_finite, told_divergence
+from .._training.ending import check_finite, told_divergence
 from .._training.filling import filled
 from .._typing import Values
 from .._warnings import warn_caller
@@ -73,7 +72,7 @@ def fitted_state(
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
     data = filled(model, data)
-    diverges = told_divergence(model, spec.modality_names, "the final model", weights=data.weights)
+    diverges = told_divergence(model, "the final model", weights=data.weights)
     with torch.no_grad(), diverges, model.frozen():
         probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
         if before is not None and arrivals is not None:
@@ -94,9 +93,7 @@ def fitted_state(
         separation = _separation(fitted, probabilities, labels, samples, data)
         named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
         nodes = dict(zip(spec.node_names, named, strict=True))
-        tables = cluster_tables(
-            model, data, probabilities, fitted.outcomes, nodes, spec.modality_names
-        )
+        tables = cluster_tables(model, data, probabilities, fitted.outcomes, nodes)
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
         of_scaled = bounds(model, data, encoders)
@@ -274,15 +271,9 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
         ended = "too early"
         _warn_of_end(best, is_stated)
-    return SimpleNamespace(
-        ended=ended,
-        n_steps=seen.n_steps,
-        spread=seen.spread,
-        rise=_known(seen.rise),
-        fall=seen.fall,
-        label_changes=_known(seen.label_changes),
-        moved=_known(best.moved),
-    )
+    found = {"ended": ended} | vars(seen) | {"moved": best.moved}
+    unknown = (key for key, of in found.items() if isinstance(of, float) and math.isnan(of))
+    return SimpleNamespace(**(found | dict.fromkeys(unknown)))
 
 
 def _has_turned(best: Run, n_epochs: int) -> bool:
@@ -290,11 +281,6 @@ def _has_turned(best: Run, n_epochs: int) -> bool:
     objectives = [terms["objective"] for terms in best.history]
     means = np.convolve(objectives, np.full(n_epochs, 1.0 / n_epochs), mode="valid")
     return bool(means.max() - means[-1] > FALLEN * (best.convergence.spread or 1.0))
-
-
-def _known(value: float) -> float | None:
-    """Return a number, and None for NaN."""
-    return None if math.isnan(value) else value
 
 
 def _warn_of_end(best: Run, is_stated: bool) -> None:

@@ -114,10 +114,8 @@ class FitTasks:
         self.root.checkpoint = None  # which goes along to workers
         tasks = [self.root]
         if n_runs > 1:
-            tasks = [
-                self.root.subcontext(task_name="start", max_subtasks=n_epochs)
-                for _ in range(n_runs)
-            ]
+            options = {"task_name": "start", "max_subtasks": n_epochs}
+            tasks = [self.root.subcontext(**options) for _ in range(n_runs)]
         return [
             TaskListener(
                 task=task,

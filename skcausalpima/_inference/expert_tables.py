@@ -38,7 +38,6 @@ def cluster_tables(
     probabilities: np.ndarray,
     states: np.ndarray,
     nodes: Nodes,
-    names: Sequence[str],
 ) -> dict[str, ExpertTable]:
     """Return the parameters of every component, by name of the modality.
 
@@ -47,9 +46,7 @@ def cluster_tables(
     sample show their parameters at the centres of the components, without standard errors.
     """
     cells = NodeGrid(model.prior.node_sizes).cells(states)
-    gamma = torch.as_tensor(probabilities.T.copy(), device=data.device)
-    if data.weights is not None:
-        gamma = gamma * data.weights
+    gamma = data.samples.weighted(torch.as_tensor(probabilities.T.copy(), device=data.device))
     tables = {}
     for m, expert in model.experts:
         values = expert.values(expert.cell_coordinates(model.prior.means))
@@ -63,7 +60,7 @@ def cluster_tables(
         if expert.expert.scatter:
             parts["_sd"] = spread
         parts = {ending: part[cells] for ending, part in parts.items()}
-        tables[names[m]] = _table(expert.expert.names, parts, states, nodes)
+        tables[model.names[m]] = expert_table(expert.expert.names, parts, states, nodes)
     return tables
 
 
@@ -78,29 +75,7 @@ def _statistics(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> 
     return data.total_of(functools.reduce(operator.add, sums))
 
 
-@torch.no_grad()
-def sample_tables(
-    model: MultimodalVAE,
-    points: np.ndarray,
-    cells: np.ndarray,
-    outcomes: np.ndarray,
-    nodes: Nodes,
-    names: Sequence[str],
-) -> dict[str, ExpertTable]:
-    """Return the parameters of single samples, by name of the modality.
-
-    ``points`` are their latent points, ``cells`` and ``outcomes`` their cells and outcomes, and
-    ``nodes`` the names of outcomes by node.
-    """
-    z, tables = torch.tensor(points).to(model.prior.means), {}
-    for m, expert in model.experts:
-        coordinates = expert.sample_coordinates(z, torch.as_tensor(cells, device=z.device))
-        parts = {"": expert.values(coordinates).cpu().numpy()}
-        tables[names[m]] = _table(expert.expert.names, parts, outcomes, nodes)
-    return tables
-
-
-def _table(
+def expert_table(
     parameters: Sequence[str], parts: Mapping[str, np.ndarray], outcomes: np.ndarray, nodes: Nodes
 ) -> ExpertTable:
     """Return outcomes of nodes beside the columns of some parts, by what ends their names."""

@@ -31,12 +31,16 @@ from .._training.filling import filled
 from .._typing import Samples
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
-from .evidence import ModalityEvidence, influence_and_conflict
-from .expert_tables import Nodes, sample_tables
-from .outliers import likelihood_terms, sorted_terms, tail_probabilities
+from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
+from .evidence import (
+    ModalityEvidence,
+    influence_and_conflict,
+    likelihood_terms,
+    sorted_terms,
+    tail_probabilities,
+)
+from .expert_tables import Nodes, expert_table
 from .posterior import bounds, check_near, sample_posterior
-from .reconstruction import reconstruction
-from .sampling import decoded, drawn_data, drawn_points, swap_states
 
 
 class FoundOfSamples(NamedTuple):
@@ -257,7 +261,7 @@ class FittedModel(ContextModel):
     def tail_probabilities(
         self, modalities: Modalities, reference: Sequence[np.ndarray]
     ) -> np.ndarray:
-        """Return the tail probabilities of samples; see :mod:`outliers`."""
+        """Return the tail probabilities of samples; see :mod:`.evidence`."""
         scaled = self.scaled(self.labelled(modalities))
         return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
 
@@ -293,15 +297,19 @@ class FittedModel(ContextModel):
         """Move points from their components to others, each to the same place within."""
         return swap_states(points, old, new, self.means, self.full_covariances())
 
+    @torch.no_grad()
     def expert_tables(
         self, points: np.ndarray, components: np.ndarray, nodes: Nodes
     ) -> dict[str, ExpertTable]:
         """Return the parameters of the experts for samples, by name of the modality."""
-        cells, outcomes = self.cells[components], self.outcomes[components]
-        names = [str(name) for name in self.model.names]
-        tables = sample_tables(self.model, points, cells, outcomes, nodes, names)
-        for table in tables.values():
+        z, tables = torch.tensor(points).to(self.model.prior.means), {}
+        cells = torch.as_tensor(self.cells[components], device=z.device)
+        for m, expert in self.model.experts:
+            values = expert.values(expert.sample_coordinates(z, cells)).cpu().numpy()
+            parts, names = {"": values}, expert.expert.names
+            table = expert_table(names, parts, self.outcomes[components], nodes)
             check_near(np.stack([table[name] for name in table], axis=1), "parameters")
+            tables[self.model.names[m]] = table
         return tables
 
     def _in_units(self, arrays: list[np.ndarray], which: str = "Sample") -> list[np.ndarray]:

@@ -11,12 +11,7 @@ from torch import Tensor
 
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._training.decoder_updates import (
-    MIN_COUNT,
-    curve_problem,
-    set_variances,
-    turn_directions,
-)
+from .._training.decoder_updates import MIN_COUNT, curve_problem, set_variances, turn_directions
 from ..functional import (
     CurveProblem,
     CurveStatistics,
@@ -127,10 +122,7 @@ def _starts(spec: ExpertDecoder, rng: np.random.RandomState) -> list[Tensor]:
 
 
 def initialize_sample_experts(
-    model: MultimodalVAE,
-    data: TensorData,
-    scores: np.ndarray | None,
-    rng: np.random.RandomState,
+    model: MultimodalVAE, data: TensorData, scores: np.ndarray | None, rng: np.random.RandomState
 ) -> None:
     """Start the networks of experts per sample, and their decoder variances.
 

@@ -41,7 +41,15 @@ def select_graph(
         adjacency = settings.constraints.required
         weights = adjacency.astype(float)
     else:
-        adjacency, probabilities = _search(prior, counts, settings, rng, averages)
+        if n_causes:
+            total = prior.mixes.cause_counts(counts).cpu().numpy()
+            grids = [total] * total.ndim
+        else:
+            total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
+            grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
+        adjacency = search_graph(total, grids, settings, rng).adjacency
+        if averages and total.ndim <= MAX_PROBABILITY_NODES:
+            probabilities = average_graphs(total, grids, settings)
         weights = adjacency.astype(float) if probabilities is None else probabilities
     required, forbidden = settings.constraints
     known = required
@@ -93,26 +101,6 @@ def _with_causes(settings: GraphSettings, n_causes: int) -> GraphSettings:
     )
     forbidden[:, :n_causes] = True  # labels were set from outside, of each context
     return replace(settings, constraints=EdgeConstraints(required, forbidden))
-
-
-def _search(
-    prior: CausalPrior,
-    counts: Tensor,
-    settings: GraphSettings,
-    rng: np.random.RandomState,
-    averages: bool,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
-    if prior.mixes.causes:
-        total = prior.mixes.cause_counts(counts).cpu().numpy()
-        grids = [total] * total.ndim
-    else:
-        total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
-        grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
-    found = search_graph(total, grids, settings, rng)
-    if total.ndim > MAX_PROBABILITY_NODES or not averages:
-        return found.adjacency, None
-    return found.adjacency, average_graphs(total, grids, settings)
 
 
 def told_apart(prior: CausalPrior) -> np.ndarray:

@@ -32,8 +32,7 @@ from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, CausalPrior, StructuredVAE, SubsetEncoders
-from .acceleration import in_bfloat16
-from .gradients import Adam, gradient_step, half_cosine
+from .gradients import Adam, gradient_step, half_cosine, in_bfloat16
 from .linear_locations import become_linear, fit_likelihoods
 from .observer import Observer
 

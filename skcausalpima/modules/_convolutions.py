@@ -19,13 +19,10 @@ ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
 #: Channels that the decoders start from, and those of their first two layers.
 DECODER_CHANNELS = {1: (8, 16, 8), 2: (32, 64, 32)}
 
-Convolution = nn.Conv1d | nn.Conv2d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
-Normalization = nn.BatchNorm1d | nn.BatchNorm2d
-
-_CONVOLUTION: dict[int, type[Convolution]] = {1: nn.Conv1d, 2: nn.Conv2d}
+_CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 _TRANSPOSED: dict[int, type[Transposed]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
-_NORMALIZATION: dict[int, type[Normalization]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+_NORMALIZATION = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
 
 def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar, cast
 
 import torch
@@ -321,9 +321,8 @@ def encode_each(
     means, log_vars : Tensor of shape (n_modalities, n_samples, latent_dim)
         The log-variances are kept where their exponentials are finite.
     """
-    rows: Iterable[Tensor | None] = (
-        itertools.repeat(None, len(shapes)) if batch.observed is None else batch.observed
-    )
+    nothing: list[Tensor | None] = [None] * len(shapes)
+    rows = nothing if batch.observed is None else batch.observed
     parts = zip(encoders, batch.arrays, shapes, rows, strict=True)
     outputs = [
         encode_observed(encoder, array.unflatten(1, shape), seen, 2 * latent_dim)

@@ -86,6 +86,10 @@ class MultimodalVAE(ObservationModel, ABC):
         self.views = DerivedViews()
         self.linear_modalities: tuple[int, ...] = ()
         self.prior = prior
+        self._begin()
+
+    def _begin(self) -> None:
+        """Add what one family of posteriors has, and the other has not."""
 
     @property
     def networks(self) -> list[nn.Module]:

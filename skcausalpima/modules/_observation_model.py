@@ -30,8 +30,8 @@ class ObservationModel(nn.Module):
 
     Attributes
     ----------
-    names : tuple
-        Names of the modalities; numbers until they are named.
+    names : tuple of str
+        Names of the modalities; as those of users that state none until they are named.
     """
 
     decoders: MutableSequence[Decoder]
@@ -53,7 +53,7 @@ class ObservationModel(nn.Module):
             decoder.free_width(width)
             for decoder, width in zip(self.decoders, self.widths, strict=True)
         ]
-        self.names: tuple[str | int, ...] = tuple(range(len(self.shapes)))
+        self.names: tuple[str, ...] = tuple(f"modality{m}" for m in range(len(self.shapes)))
         self._frozen_costs: tuple[Tensor, Tensor] | None = None
         self.register_buffer("modality_weights", modality_weights)
         self.register_buffer("log_variances", torch.zeros(len(self.shapes), dtype=torch.float32))
@@ -71,12 +71,12 @@ class ObservationModel(nn.Module):
         """Numbers of the modalities whose decoder says something else under each component."""
         return [m for m, decoder in enumerate(self.decoders) if decoder.depends_on_cluster]
 
-    def name_modalities(self, names: Sequence[str | int]) -> None:
+    def name_modalities(self, names: Sequence[str]) -> None:
         """Say what the modalities are called, for messages.
 
         Parameters
         ----------
-        names : sequence of str or int
+        names : sequence of str
             One for each.
         """
         self.names = tuple(names)

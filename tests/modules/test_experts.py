@@ -24,7 +24,7 @@ from skcausalpima.modules import (
     piecewise_linear,
     shared_entries,
 )
-from skcausalpima.modules._experts.parameter_space import ParameterSpace
+from skcausalpima.modules._experts.signature import ParameterSpace
 
 X = np.linspace(0.0, 1.0, 12)
 INF = np.inf

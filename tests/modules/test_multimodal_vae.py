@@ -25,7 +25,7 @@ SHAPES = [(3, 2), (4,)]
 WEIGHTS = torch.tensor([2.0, 0.5], dtype=torch.float64)
 
 
-def make_model(**options):
+def make_model(prior_expert=True):
     generator = torch.Generator().manual_seed(0)
     prior = CausalPrior((2, 3), 2)
     for parameter in [*prior.parameters(), prior.means]:
@@ -38,8 +38,8 @@ def make_model(**options):
         prior,
         SHAPES,
         WEIGHTS,
-        **options,
     )
+    model.prior_expert = prior_expert
     model.log_variances.copy_(torch.tensor([0.4, -0.3]))
     return model.double()
 

@@ -38,7 +38,7 @@ from skcausalpima.modules import (
     line,
     piecewise_linear,
 )
-from skcausalpima.modules._experts.parameter_space import ParameterSpace
+from skcausalpima.modules._experts.signature import ParameterSpace
 
 WIDTH = np.linspace(0.0, 1.0, 4)
 

@@ -10,7 +10,7 @@ from random_models import (
     make_model,
 )
 
-from skcausalpima._training.early_stopping import Stopper, interquartile_range
+from skcausalpima._training.ending import Stopper, interquartile_range
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from .._decoder_protocol import Decoder
 from .._decoders import MLPDecoder
-from .checks import ExpertError, ranges
-from .expert_decoder import ExpertDecoder
+from .expert_decoder import ExpertDecoder, ExpertError, ranges
 
 #: Hidden layers of the network from the latent point to the parameters of an expert.
 HEAD_LAYERS = (32, 32)
@@ -52,7 +51,7 @@ class ScaledExpert(Decoder, ABC):
     def __init__(self, expert: ExpertDecoder, shape: Sequence[int]) -> None:
         super().__init__()
         self.expert, self.shape = expert, tuple(shape)
-        self.modality: str | int | None = None  # its name, for messages
+        self.modality: str | None = None  # its name, for messages
         self.register_buffer("x", torch.as_tensor(expert.x))
         self.register_buffer("centre", torch.zeros(math.prod(shape), dtype=torch.float32))
         self.register_buffer("factor", torch.ones(math.prod(shape), dtype=torch.float32))
