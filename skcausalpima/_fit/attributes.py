@@ -18,7 +18,6 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._inference.evidence import reference_rows
-from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.posterior import bounds, sample_posterior
 from .._inference.reports import (
@@ -93,7 +92,7 @@ def fitted_state(
         separation = _separation(fitted, probabilities, labels, samples, data)
         named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
         nodes = dict(zip(spec.node_names, named, strict=True))
-        tables = cluster_tables(model, data, probabilities, fitted.outcomes, nodes)
+        tables = fitted.cluster_tables(data, probabilities, nodes)
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
         of_scaled = bounds(model, data, encoders)

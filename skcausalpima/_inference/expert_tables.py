@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .._grid import NodeGrid
 from .._model.tensors import TensorData
 from .._state.fitted import ExpertTable
 from .._training.decoder_updates import at_least, curve_problem
@@ -22,7 +21,7 @@ from ..functional import (
     curve_statistics,
     projected_squared_errors,
 )
-from ..modules import ClusterExpert, MultimodalVAE
+from ..modules import ClusterExpert
 
 #: The nodes, and the names of their outcomes where they have some.
 Nodes: TypeAlias = Mapping[str, tuple[str, ...] | None]
@@ -31,40 +30,7 @@ Nodes: TypeAlias = Mapping[str, tuple[str, ...] | None]
 MIN_EIGENVALUE = 1e-12
 
 
-@torch.no_grad()
-def cluster_tables(
-    model: MultimodalVAE,
-    data: TensorData,
-    probabilities: np.ndarray,
-    states: np.ndarray,
-    nodes: Nodes,
-) -> dict[str, ExpertTable]:
-    """Return the parameters of every component, by name of the modality.
-
-    ``probabilities`` of shape (n_samples, n_cells) are those of the training data, ``states`` the
-    outcomes of the components in their order, ``nodes`` the names of outcomes by node. Experts per
-    sample show their parameters at the centres of the components, without standard errors.
-    """
-    cells = NodeGrid(model.prior.node_sizes).cells(states)
-    gamma = data.samples.weighted(torch.as_tensor(probabilities.T.copy(), device=data.device))
-    tables = {}
-    for m, expert in model.experts:
-        values = expert.values(expert.cell_coordinates(model.prior.means))
-        errors = spread = np.full(values.shape, np.nan)
-        if expert.depends_on_cluster:
-            seen = gamma if data.observed is None else gamma * data.observed[m]
-            per_cluster = cast(ClusterExpert, expert)
-            statistics = _statistics(data, m, seen, per_cluster.directions)
-            errors, spread = (part.numpy() for part in standard_errors(per_cluster, statistics))
-        parts = {"": values.cpu().numpy(), "_se": errors}
-        if expert.expert.scatter:
-            parts["_sd"] = spread
-        parts = {ending: part[cells] for ending, part in parts.items()}
-        tables[model.names[m]] = expert_table(expert.expert.names, parts, states, nodes)
-    return tables
-
-
-def _statistics(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> CurveStatistics:
+def statistics_of(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> CurveStatistics:
     """Return the statistics of one modality; ``gamma`` is of shape (n_components, n_samples)."""
     sums = (
         curve_statistics(

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,7 +29,7 @@ from .._state.derived import full_covariances, sklearn_covariances
 from .._state.fitted import ExpertTable, FittedState
 from .._training.filling import filled
 from .._typing import Samples
-from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
+from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
 from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
 from .evidence import (
@@ -39,26 +39,16 @@ from .evidence import (
     sorted_terms,
     tail_probabilities,
 )
-from .expert_tables import Nodes, expert_table
+from .expert_tables import Nodes, expert_table, standard_errors, statistics_of
 from .posterior import bounds, check_near, sample_posterior
 
 
 class FoundOfSamples(NamedTuple):
-    """What is found of samples, as NumPy arrays.
+    """What is found of samples, as NumPy arrays."""
 
-    Parameters
-    ----------
-    points : ndarray of shape (n_samples, latent_dim)
-        Posterior means.
-    probabilities : ndarray of shape (n_samples, n_components)
-        Of the components in their order.
-    places : ndarray of shape (n_samples, latent_dim)
-        Posterior means within the most probable component.
-    """
-
-    points: np.ndarray
-    probabilities: np.ndarray
-    places: np.ndarray
+    points: np.ndarray  # (sample, latent): posterior means
+    probabilities: np.ndarray  # (sample, component), components in their order
+    places: np.ndarray  # (sample, latent): posterior means within the most probable component
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +57,14 @@ class FittedModel(ContextModel):
 
     Parameters
     ----------
-    model : MultimodalVAE
-        With the numbers of the fit.
+    model, cells, contexts
+        As of :class:`ContextModel`.
     encoders : SubsetEncoders or None
         Of samples that lack modalities.
     scaler : ModalityScaler
         Units of the data.
-    cells : ndarray of shape (n_components,)
-        The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
-    contexts : FittedContexts, default=NO_CONTEXTS
-        Whose offsets samples have.
     """
 
     encoders: SubsetEncoders | None
@@ -296,6 +282,34 @@ class FittedModel(ContextModel):
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""
         return swap_states(points, old, new, self.means, self.full_covariances())
+
+    @torch.no_grad()
+    def cluster_tables(
+        self, data: TensorData, probabilities: np.ndarray, nodes: Nodes
+    ) -> dict[str, ExpertTable]:
+        """Return the parameters of every component, by name of the modality.
+
+        ``probabilities`` of shape (n_samples, n_cells) are those of the training data, ``nodes``
+        the names of outcomes by node. Experts per sample show their parameters at the centres of
+        the components, without standard errors.
+        """
+        model, tables = self.model, {}
+        gamma = data.samples.weighted(torch.as_tensor(probabilities.T.copy(), device=data.device))
+        for m, expert in model.experts:
+            values = expert.values(expert.cell_coordinates(model.prior.means))
+            errors = spread = np.full(values.shape, np.nan)
+            if expert.depends_on_cluster:
+                seen = gamma if data.observed is None else gamma * data.observed[m]
+                own = cast(ClusterExpert, expert)
+                statistics = statistics_of(data, m, seen, own.directions)
+                errors, spread = (part.numpy() for part in standard_errors(own, statistics))
+            parts = {"": values.cpu().numpy(), "_se": errors}
+            if expert.expert.scatter:
+                parts["_sd"] = spread
+            parts = {ending: part[self.cells] for ending, part in parts.items()}
+            table = expert_table(expert.expert.names, parts, self.outcomes, nodes)
+            tables[model.names[m]] = table
+        return tables
 
     @torch.no_grad()
     def expert_tables(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..modules import N_COMPONENTS, DerivedView, log_power_spectrum, spatial_axes
+from ..modules import N_COMPONENTS, log_power_spectrum, spatial_axes
 
 #: Standard deviations of the Gaussians that blur a curve, relative to its length.
 CURVE_SCALES = (1 / 8, 1 / 16, 1 / 32)
@@ -54,12 +54,6 @@ class ViewStart:
         """Return the view of a modality that counts for more, or less, in principal scores."""
         placing = None if self.placing is None else factor * self.placing
         return replace(self, scores=factor * self.scores, placing=placing)
-
-    def copy_to(self, view: DerivedView) -> None:
-        """Set the buffers of a view."""
-        for name in ("slope", "offset", "mean", "components"):
-            buffer = getattr(view, name)
-            buffer.copy_(torch.as_tensor(getattr(self, name)))
 
 
 def fit_views(setup: Setup, data: TensorData, seed: int) -> dict[int, ViewStart]:

@@ -45,9 +45,6 @@ MAX_ITER, SHORT_ITER = 100, 10
 #: More components than these share the iterations of so many: an iteration takes as much longer.
 MANY_COMPONENTS = 128
 
-#: Rise of the bound, in nats per sample, below which iterations end.
-TOL = 1e-4
-
 #: Responsibilities that are computed at a time.
 BLOCK_ELEMENTS = 2**18
 
@@ -89,6 +86,7 @@ def iterate_mixture(
     max_iter: int = MAX_ITER,
     *,
     allowed: Tensor | None = None,
+    tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate Eq. 17 and 16 with free weights until the bound hardly grows.
 
@@ -116,7 +114,7 @@ def iterate_mixture(
         parts, evidence = zip(*(block.assign(prepared) for block in blocks), strict=True)
         sums = reduce(add, parts)
         previous, bound = bound, torch.cat(evidence).mean().item()
-        if bound - previous < TOL:
+        if bound - previous < tol:
             break
     gamma = torch.cat([block.responsibilities for block in blocks], dim=1)
     gamma /= gamma.sum(dim=0)
@@ -131,6 +129,7 @@ def iterate_posteriors(
     max_iter: int = MAX_ITER,
     *,
     allowed: Tensor | None = None,
+    tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate expectation maximization with free weights, given what samples say of z.
 
@@ -147,7 +146,7 @@ def iterate_posteriors(
         found = posterior.evidence(weights, allowed)
         gamma = found.log_gamma.exp()
         previous, bound = bound, found.value.mean().item()
-        if step == max_iter or bound - previous < TOL:
+        if step == max_iter or bound - previous < tol:
             break
         update = updated_components(posterior.statistics(gamma), means, covariances, settings)
         counts, means, covariances = gamma.sum(dim=1), *update

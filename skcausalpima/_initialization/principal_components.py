@@ -187,7 +187,8 @@ def initialize_networks(
         _initialize_encoder(model, model.encoders[m], slope, offset, weights[m])
     for m, view in model.views.by_modality():
         start = (views or {})[m]
-        start.copy_to(view)
+        for name in ("slope", "offset", "mean", "components"):
+            getattr(view, name).copy_(torch.as_tensor(getattr(start, name)))
         rows = observed_rows(data, m)
         slope, offset, _ = _least_squares(torch.as_tensor(start.scores[rows]), scores[rows])
         view.decoder.initialize_linear(slope.T, offset)

@@ -8,7 +8,7 @@ itself more is chosen, if it does so clearly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -78,33 +78,23 @@ class Trial:
         return bool(self.report.gap[self.report.chosen] >= NEAR_TIE)
 
     @property
-    def is_enough(self) -> bool:
-        """Whether nodes of many cells were found: another side would take as long once more."""
-        place = self.candidates[0].place
-        return place is not None and place.found
-
-    @property
     def known_share(self) -> float:
         """Share of the known outcomes that the best clustering has; 1 where none is known."""
         shares = self.report.known_agreement
         return 1.0 if shares is None else float(shares[self.report.chosen])
 
 
+@dataclass
 class Sides:
     """The sides that a fit may begin with, and trials of them."""
 
-    def __init__(
-        self,
-        setup: Setup,
-        knowledge: NodeKnowledge,
-        data: TensorData,
-        views: dict[int, ViewStart],
-        seed: int,
-    ) -> None:
-        self.setup, self.knowledge, self.data = setup, knowledge, data
-        self.views, self.seed = views, seed
-        self.tried: list[Trial] = []
-        self.n_candidates = LEAST
+    setup: Setup
+    knowledge: NodeKnowledge
+    data: TensorData
+    views: dict[int, ViewStart]
+    seed: int
+    tried: list[Trial] = field(default_factory=list)
+    n_candidates: int = LEAST
 
     @cached_property
     def noise(self) -> np.ndarray:
@@ -135,7 +125,8 @@ class Sides:
             self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
         stated = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
         best = self._try(Side(weights=spec.modality_weights, views=stated))
-        if best.is_enough:
+        place = best.candidates[0].place
+        if place is not None and place.found:  # of many cells: another side would take as long
             return best
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)

@@ -69,6 +69,8 @@ class Phase:
         Terms of the bound of each epoch, in the data's units.
     n_done : int
         Number of planned epochs that were made before the fit was stopped.
+    held_out : TensorData or None
+        By which the stopper judges; None where nothing is held out.
     was_restored : bool
         Whether an expert has diverged, so that the last epoch was taken back.
     diverged : bool
@@ -104,6 +106,7 @@ class Phase:
         self.history: list[dict[str, float]] = []
         self.n_done, self.n_steps, self.spread = 0, 0, 0.0
         self.labels: Tensor | None = None
+        self.held_out: TensorData | None = None
         self.label_changes: list[float] = []
 
     def follow(self, earlier: Adam | None) -> None:
@@ -149,11 +152,7 @@ class Phase:
             self.spread = interquartile_range(data.rows_of_all(torch.cat(seen.bounds)))
 
     def close(
-        self,
-        data: TensorData,
-        held_out: TensorData | None,
-        update: BlockUpdate,
-        seen: EpochSums | None,
+        self, data: TensorData, update: BlockUpdate, seen: EpochSums | None
     ) -> dict[str, float]:
         """Make the block-coordinate update of an epoch; return the terms of the bound.
 
@@ -169,11 +168,11 @@ class Phase:
             result = data_pass(model, data, update.generator, errors)
         result = update.swap(model, data, result)
         terms = result.terms | {"temperature": model.prior.temperature}
-        if held_out is not None:
-            judged = data_pass(model, self.fill(held_out), update.generator).terms
+        if self.held_out is not None:
+            judged = data_pass(model, self.fill(self.held_out), update.generator).terms
             terms["held_out_bound"] = judged["lower_bound"]
             terms["objective"] = judged["objective"]
-        kept = model if held_out is not None else None
+        kept = None if self.held_out is None else model
         self.stopper.stop(terms["objective"], kept, self.spread)
         before, self.labels = self.labels, result.labels
         if before is not None and len(before) == len(self.labels):  # a file may hold others
@@ -221,11 +220,7 @@ class Pretraining(Phase):
         return False
 
     def close(
-        self,
-        data: TensorData,
-        held_out: TensorData | None,
-        update: BlockUpdate,
-        seen: EpochSums | None,
+        self, data: TensorData, update: BlockUpdate, seen: EpochSums | None
     ) -> dict[str, float]:
         """Update the decoder variances; return the mean bound."""
         assert seen is not None, "an epoch has begun"
@@ -261,7 +256,7 @@ def epochs(
     n_before, n_epochs = len(phase.history) - phase.n_done, len(phase.temperatures)
     observer.begin(phase.name, n_epochs, model.names, data, held_out, n_before, phase.n_done)
     guard = ExpertGuard(model, phase.name)
-    held_out = None if held_out is None else viewed(model, held_out)
+    phase.held_out = None if held_out is None else viewed(model, held_out)
     for temperature in phase.temperatures[phase.n_done :]:
         if phase.stopper.converged:  # a fit that is continued may have come to its end
             break
@@ -278,7 +273,7 @@ def epochs(
         if phase.was_restored:
             observer.standing = None  # training ends here
         with told_divergence(model, phase.name, epoch, data.weights):
-            terms = phase.close(data, held_out, update, seen)
+            terms = phase.close(data, update, seen)
         phase.history.append(observer.in_units(terms))
         observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:
