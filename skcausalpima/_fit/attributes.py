@@ -155,9 +155,7 @@ def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState 
     warn_of_collapse(seen.labels, len(best.state["prior.means"]))
     return {
         "arrangement": arrangement_report(setup, best.candidates, best.moved),
-        "stability": stability_report(
-            seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
-        ),
+        "stability": stability_report(seen, best.rand_indices),
         "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),

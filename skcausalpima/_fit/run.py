@@ -18,6 +18,7 @@ from .._clustering.candidates import CandidateReport
 from .._clustering.many_cells import has_many_cells
 from .._data.samples import FitSamples
 from .._inference.posterior import sample_posterior
+from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.initialize import RunState, initialize_run
 from .._model.setup import Setup
@@ -46,7 +47,6 @@ from .checkpoint import (
     training_state,
 )
 from .stability import (
-    StartAgreement,
     agreement_of_many_cells,
     present_cells,
     rearranged,

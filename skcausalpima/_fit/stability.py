@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.matching import NEAR_TIE, TIE_TOLERANCE
 from .._grid import NodeGrid, n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
+from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import RunState, initialize_graph
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
@@ -38,32 +39,6 @@ SMALLEST = -30.0  # logarithm of a variance that is none
 
 #: Where fewer samples than this share left the component they began in, clusters are the same.
 CHANGED = 0.02
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartAgreement:
-    """What other starts say of the clusters of one run, in adjusted Rand indices.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_rows,)
-        The cells of some samples, the same in all runs.
-    with_fit : float or None
-        Mean agreement of the run with what other starts end in; None where it has one cell only.
-    among_starts : float or None
-        Median agreement of these with each other.
-    short_runs : float or None
-        Median agreement of the run and of short runs from other seeds; None where none was made.
-    gaps : Gaps or None
-        Whether there are gaps between the cells, their numbers those of the grid; None where there
-        is but one cell, or no principal scores to look at.
-    """
-
-    labels: np.ndarray
-    with_fit: float | None = None
-    among_starts: float | None = None
-    short_runs: float | None = None
-    gaps: Gaps | None = None
 
 
 def start_agreement(

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from skcausalpima import CausalPIMA
 from skcausalpima._fit import restarts, stability
 from skcausalpima._fit.stability import rand_indices
-from skcausalpima._inference.reports import stability_report
+from skcausalpima._inference.reports import StartAgreement, stability_report
 from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
@@ -198,7 +198,8 @@ def test_several_fits_decide_where_there_are_some(with_fit, among, short, indice
     indices = None if indices is None else np.array(indices)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report = stability_report(with_fit, among, short, indices)
+        parts = {"with_fit": with_fit, "among_starts": among, "short_runs": short}
+        report = stability_report(StartAgreement(labels=np.zeros(1), **parts), indices)
     assert report.unstable is unstable
     assert [warning.category for warning in caught] == [InstabilityWarning] * unstable
     if indices is not None and unstable:

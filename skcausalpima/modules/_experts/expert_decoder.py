@@ -351,6 +351,8 @@ class FunctionTrial:
         self.expert, self.where, self.shape, self.dtype = expert, where, shape, dtype
         self.x = torch.tensor(expert.x).to(dtype)
         self.start = expert.start_coordinates().to(dtype)
+        self.moved = 1.1 * self.start + 0.1  # other coordinates, not far from the start
+        self.returned = f"{where}: the function {expert.function_name} returned"
 
     def check(self, finite: bool) -> None:
         """Raise where the function cannot be used; ``finite`` says whether values matter, too."""
@@ -382,22 +384,18 @@ class FunctionTrial:
             ) from error
         if not isinstance(output, Tensor):
             raise TypeError(
-                f"{self._returned} {type(output).__name__} {at}: expected a torch.Tensor."
+                f"{self.returned} {type(output).__name__} {at}: expected a torch.Tensor."
             )
         if tuple(output.shape) != expected:
             raise ValueError(
-                f"{self._returned} shape {tuple(output.shape)} {at}: expected {expected}, a curve "
+                f"{self.returned} shape {tuple(output.shape)} {at}: expected {expected}, a curve "
                 "of the modality's shape for each set of parameters."
             )
         if output.dtype != self.dtype:
             raise TypeError(
-                f"{self._returned} {output.dtype} {at}: expected the dtype of its input."
+                f"{self.returned} {output.dtype} {at}: expected the dtype of its input."
             )
         return output
-
-    @property
-    def _returned(self) -> str:
-        return f"{self.where}: the function {self.expert.function_name} returned"
 
     def _at(self, free: Tensor) -> str:
         values = ranges(self.expert.names, self.expert.all_values(free))
@@ -411,7 +409,7 @@ class FunctionTrial:
         at = self._at(free)
         if not torch.isfinite(output).all():
             raise ValueError(
-                f"{self._returned} values that are not finite {at}: change p0 or bounds."
+                f"{self.returned} values that are not finite {at}: change p0 or bounds."
             )
         if not self.expert.free_names:
             return
@@ -420,17 +418,13 @@ class FunctionTrial:
             gradient = torch.autograd.grad(output.sum(), free, allow_unused=True)[0]
         if gradient is None:
             raise ValueError(
-                f"{self._returned} values without gradient {at}: compute them from the parameters "
+                f"{self.returned} values without gradient {at}: compute them from the parameters "
                 "by torch operations alone, without detach, item or NumPy."
             )
         if not torch.isfinite(gradient).all():
             raise ValueError(
-                f"{self._returned} values whose gradient is not finite {at}: change p0 or bounds."
+                f"{self.returned} values whose gradient is not finite {at}: change p0 or bounds."
             )
-
-    def _moved(self) -> Tensor:
-        """Return other coordinates, not far from the start."""
-        return 1.1 * self.start + 0.1
 
     def _elsewhere(self, coordinates: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return parameters and their curves; None where the function does not go that far."""
@@ -443,21 +437,21 @@ class FunctionTrial:
 
     def _check_rows(self, alone: Tensor) -> None:
         """Raise where the curve of one set of parameters depends on the sets beside it."""
-        found = self._elsewhere(torch.stack([self._moved(), self.start, self._moved()]))
+        found = self._elsewhere(torch.stack([self.moved, self.start, self.moved]))
         if found is None:
             return
         curves = found[1].detach()
         size = torch.maximum(curves.abs().max(), alone.abs().max())
         if (curves[1] - alone).abs().max() > SAME * size:
             raise ValueError(
-                f"{self._returned} for the same parameters another curve when other sets of "
+                f"{self.returned} for the same parameters another curve when other sets of "
                 f"parameters are beside them {self._at(found[0])}: each of the n sets, along the "
                 "first axis, must give a curve of its own, without chance."
             )
 
     def _check_influence(self) -> None:
         """Raise where a parameter moves the curve, but not by way of its gradient."""
-        start, moved = self.start, self._moved()
+        start, moved = self.start, self.moved
         one_by_one = torch.where(torch.eye(len(start), dtype=torch.bool), moved, start)
         found = self._elsewhere(torch.cat([start[None], moved[None], one_by_one]))
         if found is None:
@@ -473,7 +467,7 @@ class FunctionTrial:
         ):
             if slope == 0 and change > 0:
                 raise ValueError(
-                    f"{self._returned} values that depend on {name}, but without gradient "
+                    f"{self.returned} values that depend on {name}, but without gradient "
                     f"{self._at(free)}: compute them from {name} by torch operations alone, "
                     "without detach, item or NumPy, and not by rounding."
                 )
