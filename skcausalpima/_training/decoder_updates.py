@@ -56,7 +56,7 @@ class ExpertSums:
             seen = gamma if batch.observed is None else gamma * batch.observed[m]
             if said.squared_errors is not None:
                 errors = (gamma * said.squared_errors).double().sum(dim=1)
-                part = torch.stack([seen.double().sum(dim=1), errors])
+                part = torch.stack([seen.double().sum(dim=1).expand_as(errors), errors])
                 self.errors[m] = self.errors[m] + part if m in self.errors else part
                 continue
             expert = cast(ClusterExpert, self.model.decoders[m])

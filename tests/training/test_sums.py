@@ -252,7 +252,7 @@ def test_ranks_add_up_likelihoods_of_their_own(monkeypatch):
         assert found.terms == pytest.approx(expected.terms)
         assert_allclose(found.squared_errors, expected.squared_errors)
         for m in range(2):
-            assert_allclose(found.experts.errors[m].counts, expected.experts.errors[m].counts)
+            assert_allclose(found.experts.errors[m], expected.experts.errors[m])
 
 
 def test_counts_of_regimes_are_sums_over_their_samples():
