@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import networkx as nx
@@ -15,7 +16,6 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
-from ._context_methods import ContextMethods
 from ._data.adapters import as_points
 from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
@@ -23,17 +23,18 @@ from ._data.recipes import check_target
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Modalities, write_modalities
+from ._data.validation import Modalities, fitted_form
+from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
+from ._inference.fitted_model import FittedModel, model_of, samples_of
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
 from ._model.surroundings import reading_one_fit, usual_surroundings
-from ._naming_estimator import ELSEWHERE, NamingEstimator
+from ._naming_estimator import ELSEWHERE, NamingEstimator, with_constructor
 from ._parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
@@ -48,8 +49,7 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.derived import FITTED, fitted_attributes, is_of_fit
-from ._state.fitted import ExpertTable, FittedState
+from ._state.fitted import FITTED, ExpertTable, FittedState, fitted_attributes, is_of_fit
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
@@ -61,9 +61,9 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 @working_in(usual_surroundings)
 @reading_one_fit
+@with_constructor
 class CausalPIMA(
     CallbackSupportMixin,
-    ContextMethods,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
@@ -461,65 +461,36 @@ class CausalPIMA(
     (200, 2)
     """
 
-    _parameter_constraints = PARAMETER_CONSTRAINTS
-    _elsewhere, _objects = ELSEWHERE, OBJECTS
+    _parameter_constraints, _elsewhere, _objects = PARAMETER_CONSTRAINTS, ELSEWHERE, OBJECTS
+    _n_features_out = property(lambda self: self.latent_dim_)  # columns of transform
 
-    def __init__(
-        self,
-        node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2),
-        *,
-        latent_dim: int | None = None,
-        experts: StatedExperts = None,
-        knowledge: BackgroundKnowledge | None = None,
-        contexts: str | Context | Sequence[str | Context] | None = None,
-        max_iter: int | str = "auto",
-        n_init: int = 1,
-        random_state: Seed = None,
-        structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined",
-        encoders: StatedNetworks = None,
-        decoders: StatedNetworks = None,
-        hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16),
-        decoder_variance: float | str = "learned",
-        mixture: str | Mixture = "full",
-        posterior: str | MeanField = "structured",
-        likelihoods: str | Sequence | Mapping = "auto",
-        scale: Scale = "auto",
-        modality_weights: str | Sequence[float] | Mapping[str, float] = "auto",
-        views: Views = "auto",
-        missing_values: str | MissingValues = "marginalize",
-        init: str | Initialization = "arranged",
-        training: Training | None = None,
-        n_jobs: int | None = None,
-        warm_start: bool = False,
-        device: str | Device = "cpu",
-        verbose: int = 0,
-    ) -> None:
-        self.node_sizes = node_sizes
-        self.latent_dim = latent_dim
-        self.experts = experts
-        self.knowledge = knowledge
-        self.contexts = contexts
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.random_state = random_state
-        self.structure = structure
-        self.encoders = encoders
-        self.decoders = decoders
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.decoder_variance = decoder_variance
-        self.mixture = mixture
-        self.posterior = posterior
-        self.likelihoods = likelihoods
-        self.scale = scale
-        self.modality_weights = modality_weights
-        self.views = views
-        self.missing_values = missing_values
-        self.init = init
-        self.training = training
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.device = device
-        self.verbose = verbose
+    node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2)
+    _: KW_ONLY
+    latent_dim: int | None = None
+    experts: StatedExperts = None
+    knowledge: BackgroundKnowledge | None = None
+    contexts: str | Context | Sequence[str | Context] | None = None
+    max_iter: int | str = "auto"
+    n_init: int = 1
+    random_state: Seed = None
+    structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined"
+    encoders: StatedNetworks = None
+    decoders: StatedNetworks = None
+    hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16)
+    decoder_variance: float | str = "learned"
+    mixture: str | Mixture = "full"
+    posterior: str | MeanField = "structured"
+    likelihoods: str | Sequence | Mapping = "auto"
+    scale: Scale = "auto"
+    modality_weights: str | Sequence[float] | Mapping[str, float] = "auto"
+    views: Views = "auto"
+    missing_values: str | MissingValues = "marginalize"
+    init: str | Initialization = "arranged"
+    training: Training | None = None
+    n_jobs: int | None = None
+    warm_start: bool = False
+    device: str | Device = "cpu"
+    verbose: int = 0
 
     @classmethod
     def published(
@@ -730,11 +701,9 @@ mapping, default=None
         stopped, params = self.__dict__.pop(BEGUN, None), parameters_of(self)
         call = FitCall(X, y, sample_weight, known_nodes, interventions)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
-        if before is not None and before.training is None:
-            before = None
         with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
-            if before is None:
+            if before is None or before.training is None:
                 new.__dict__ = {n: of for n, of in vars(self).items() if not is_of_fit(n)}
                 state = fit_anew(new, params, call, following, stopped)
             else:
@@ -923,7 +892,7 @@ mapping, default=None
                [0. , 1. ],
                [0.5, 0.5]])
         """
-        return self._posterior(X).probabilities
+        return self._fitted_model().posterior(self._read(X)).probabilities
 
     def predict(self, X: Samples) -> np.ndarray:
         """Return the most probable component.
@@ -1170,14 +1139,13 @@ mapping, default=None
         array([[2., 1.],
                [8., 9.]])
         """
-        check_is_fitted(self)
-        points = as_points(X, "X")
+        fitted, points = self._fitted_model(), as_points(X, "X")
         if points.shape[1] != self.latent_dim_:
             raise ValueError(
                 f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "
                 "dimensions."
             )
-        return write_modalities(self, self._fitted_model().decode(points, which="Point"))
+        return fitted_form(self).write(fitted.decode(points, which="Point"))
 
     def reconstruct(
         self,
@@ -1410,10 +1378,11 @@ mapping, default=None
         >>> parameters["slope"].shape
         (100,)
         """
-        found = self._posterior(X)
+        fitted = self._fitted_model()
+        found = fitted.posterior(self._read(X))
         labels = found.probabilities.argmax(axis=1)
         nodes = dict(node_graph(self.dag_).nodes(data="states"))
-        return self._fitted_model().expert_tables(found.places, labels, nodes)
+        return fitted.expert_tables(found.places, labels, nodes)
 
     def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
@@ -1454,11 +1423,10 @@ mapping, default=None
         >>> (new.mean(axis=1) > 4).astype(int)  # they lie about 0.5 and 8.5
         array([0, 1, 1, 1, 1, 1])
         """
-        check_is_fitted(self)
-        n_samples = check_count(n_samples, "n_samples")
         fitted, rng = self._fitted_model(), check_random_state(self.random_state)
+        n_samples = check_count(n_samples, "n_samples")
         labels, contexts = fitted.draw_components(self.weights_, n_samples, context, rng)
-        return write_modalities(self, fitted.draw(labels, rng, contexts), contexts), labels
+        return fitted_form(self).write(fitted.draw(labels, rng, contexts), contexts), labels
 
     def to_graph(self) -> CategoricalDAG:
         """Return the learned graph and its tables as a network that answers questions.
@@ -1566,7 +1534,7 @@ mapping, default=None
         n_samples, rng = check_count(n_samples, "n_samples"), check_random_state(self.random_state)
         nodes, contexts = fitted.intervene(dag, interventions, n_samples, context, rng)
         arrays = fitted.draw(fitted.components(nodes), rng, contexts)
-        return write_modalities(self, arrays, contexts), nodes
+        return fitted_form(self).write(arrays, contexts), nodes
 
     def counterfactual(
         self, X: Samples, interventions: Mapping[Hashable, int | str]
@@ -1661,6 +1629,147 @@ mapping, default=None
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
         return modalities.form.write(fitted.with_offsets(arrays, labels), labels), nodes
+
+    def adapt(self, X: Samples) -> Self:
+        """Return a fitted estimator that knows labels of a context more.
+
+        Of a new label, offset and mix are found by expectation maximization, with all else as it
+        was fitted. The labels of the samples are not needed otherwise: some of each kind of sample
+        tell, sixty in all where kinds are few.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, DataFrame or Dataset
+            Samples in the form of the training data, all with new labels of one context.
+
+        Returns
+        -------
+        CausalPIMA
+            Another estimator, of the same nodes and graph; this one stays as it is. Where the
+            context has ``role="cause"``, tables of its children have rows more. Its
+            ``adapted_`` has an entry for each new label: ``context``, ``label``, ``n_samples``,
+            ``unknown`` (share of samples of no known cell) with its 95 % ``interval``, and
+            ``standard_errors`` of the offset, by modality.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not match the training data, if there are no contexts or no new label, or if
+            some samples have none.
+
+        Warns
+        -----
+        ContextWarning
+            Where samples are few or many of them in no known cell, or another offset would do as
+            well.
+
+        See Also
+        --------
+        tail_probability : Small for samples of no known cell.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> kind, site = rng.integers(2, size=200), rng.integers(3, size=200)
+        >>> x = rng.normal(size=(200, 3)) + 8 * kind[:, None] + 5 * site[:, None] * [1, 0, 0]
+        >>> old = {"x": x[site < 2], "site": site[site < 2]}
+        >>> new = {"x": x[site == 2], "site": site[site == 2]}
+        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(old)
+        >>> later = model.adapt(new)
+        >>> moves = later.offsets_["x"]["site"]
+        >>> (moves[2] - moves[0]).round() + 0.0
+        array([10.,  0.,  0.])
+        """
+        new = copy.copy(self)
+        new.__dict__.update(fitted_attributes(adapted(self, self._fitted_model(), X)))
+        return new
+
+    def harmonize(self, X: Samples, to: Mapping[str, Hashable]) -> Decoded:
+        """Return samples as they would have been measured under other labels of contexts.
+
+        The offset of a sample's own label is taken from it, and that of the other one added: the
+        data themselves are moved, with their noise. What the model expects of a sample under
+        another label says :meth:`reconstruct`.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, DataFrame or Dataset
+            Samples in the form of the training data, with their labels; modalities may be missing.
+        to : mapping of str to label
+            The label of each context that is to be another, as in ``{"instrument": "A"}``.
+
+        Returns
+        -------
+        dict, MultimodalData, DataFrame or Dataset
+            In the form of X, with the new labels. Integers come back as floats.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not match the training data, or there is no such context or label.
+
+        See Also
+        --------
+        reconstruct : With ``context``, what the model expects under other labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> kind, site = rng.integers(2, size=(2, 200))
+        >>> x = rng.normal(size=(200, 3)) + 8 * kind[:, None] + 5 * site[:, None] * [1, 0, 0]
+        >>> X = {"x": x, "site": np.array(["here", "there"])[site]}
+        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(X)
+        >>> moved = model.harmonize(X, to={"site": "here"})
+        >>> (x - moved["x"])[site == 1].mean(axis=0).round() + 0.0
+        array([5., 0., 0.])
+        >>> set(moved["site"].tolist())
+        {'here'}
+        """
+        modalities = self._read(X)
+        return modalities.form.write(*self._fitted_model().harmonized(modalities, to))
+
+    def weights_of(self, **labels: Hashable) -> np.ndarray:
+        """Return the weights of the components under labels of contexts.
+
+        Parameters
+        ----------
+        **labels : label
+            By name of the context, as in ``weights_of(instrument="A")``. Over labels of other
+            contexts it is averaged, by their shares among the training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_components,)
+            In the order of ``weights_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If there is no such context or label.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> site = rng.integers(2, size=200)
+        >>> kind = rng.random(200) < np.where(site == 1, 0.9, 0.5)
+        >>> X = {"x": rng.normal(size=(200, 3)) + 8 * kind[:, None], "site": site}
+        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(X)
+        >>> bool(model.weights_of(site=1).max() > model.weights_of(site=0).max())
+        True
+        """
+        return self._fitted_model().weights_under(labels)
 
     def report(self) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.
@@ -1961,11 +2070,6 @@ mapping, default=None
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "lower_bound_")
 
-    @property
-    def _n_features_out(self) -> int:
-        """Number of columns of :meth:`transform`."""
-        return self.latent_dim_
-
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
         check_is_fitted(self)
@@ -1975,10 +2079,6 @@ mapping, default=None
         """Return the model of the fit."""
         check_is_fitted(self)
         return model_of(self)
-
-    def _posterior(self, X: Samples) -> FoundOfSamples:
-        """Return what is found of samples."""
-        return self._fitted_model().posterior(self._read(X))
 
     def _become(self, new: Self, state: FittedState) -> None:
         """Take the attributes of another estimator and those of a fit.

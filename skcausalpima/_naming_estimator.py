@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from sklearn.base import BaseEstimator
 
 from ._typing import Unchecked
+
+Class = TypeVar("Class", bound=type[Any])
 
 #: Parameters of scikit-learn's clusterers and mixtures, and words for them.
 OTHER_NAMES = ("n_clusters", "num_clusters", "clusters", "n_components", "n_classes", "k")
@@ -136,8 +139,7 @@ class NamingEstimator(BaseEstimator):
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Show the parameters of the constructor as those of the class, not of ``__new__``."""
         super().__init_subclass__(**options)
-        _self, *parameters = inspect.signature(cls.__init__).parameters.values()
-        cls.__signature__ = inspect.Signature(parameters)
+        _show_parameters(cls)
 
     def __new__(cls, *args: Unchecked, **params: Unchecked) -> Self:
         """Refuse what the constructor does not take, before it is called."""
@@ -151,7 +153,9 @@ class NamingEstimator(BaseEstimator):
             )
         if VARIABLE.isdisjoint(kinds) and not params.keys() <= parameters.keys():
             unknown = {n: value for n, value in params.items() if n not in parameters}
-            raise TypeError(advice_on_names(cls, unknown) or _listing(cls, unknown))
+            known = ", ".join(cls._get_param_names())
+            listed = f"{cls.__name__} has no parameter {', '.join(unknown)}. It has {known}."
+            raise TypeError(advice_on_names(cls, unknown) or listed)
         return super().__new__(cls)
 
     def set_params(self, **params: Unchecked) -> Self:
@@ -184,7 +188,17 @@ class NamingEstimator(BaseEstimator):
         return super().set_params(**params)
 
 
-def _listing(estimator: type[BaseEstimator], unknown: Mapping[str, Unchecked]) -> str:
-    """Say which parameters there are."""
-    names = ", ".join(estimator._get_param_names())
-    return f"{estimator.__name__} has no parameter {', '.join(unknown)}. It has {names}."
+@dataclass_transform(eq_default=False)
+def with_constructor(cls: Class) -> Class:
+    """Give a class the constructor that stores the parameters it declares, and does no more."""
+    dataclass(repr=False, eq=False)(cls)
+    for name in vars(cls).keys() & {of.name for of in fields(cls)}:
+        delattr(cls, name)  # the default: objects alone have parameters
+    _show_parameters(cls)
+    return cls
+
+
+def _show_parameters(cls: Any) -> None:
+    """Let the signature of a class be that of its constructor."""
+    _self, *parameters = inspect.signature(cls.__init__).parameters.values()
+    cls.__signature__ = inspect.Signature(parameters)

@@ -7,32 +7,39 @@ changes nothing, and parts have nested names, such as ``structure__score``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, MISSING, field, fields
 from numbers import Real
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
 from ._compat.scikit_learn import StrOptions
-from ._naming_estimator import NamingEstimator
+from ._naming_estimator import NamingEstimator, with_constructor
 from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
 from ._typing import Unchecked
 
 
+def part(default: Any, *constraints: Any) -> Any:
+    """Declare a part, by its default (``MISSING`` for none) and scikit-learn's constraints."""
+    return field(default=default, metadata={"constraints": list(constraints)})
+
+
+@dataclass_transform(eq_default=False)
 class _ParameterObject(NamingEstimator):
     """Parameters in one object; two are equal where their types and their parts are."""
+
+    _parameter_constraints: ClassVar[dict[str, list]]
+
+    def __init_subclass__(cls, **options: Unchecked) -> None:
+        """Make the constructor, and what is checked, of the parts that are declared."""
+        super().__init_subclass__(**options)
+        parts = fields(with_constructor(cls))
+        cls._parameter_constraints = {of.name: of.metadata["constraints"] for of in parts}
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
         return _listed(list(self.get_params().items())) == _listed(list(other.get_params().items()))
-
-
-Parts = TypeVar("Parts", bound=_ParameterObject)
-
-
-def changed(parts: Parts, **changes: Unchecked) -> Parts:
-    """Return a copy of a parameter object with some other parts."""
-    return type(parts)(**parts.get_params(deep=False) | changes)
 
 
 def _listed(value: Unchecked) -> Unchecked:
@@ -80,25 +87,11 @@ class GradientStructure(_ParameterObject):
     """
 
     _elsewhere = _LEFT_OUT
-    _parameter_constraints: ClassVar[dict] = {
-        "edge_threshold": [NumberRange(Real, 0, 1, closed="both")],
-        "temperature": [POSITIVE, *SEQUENCE],
-        "learning_rate": [POSITIVE],
-        "edge_penalty": [NOT_NEGATIVE],
-    }
-
-    def __init__(
-        self,
-        edge_threshold: float = 0.5,
-        *,
-        temperature: float | Sequence[float] = 1.0,
-        learning_rate: float = 1e-2,
-        edge_penalty: float = 0.0,
-    ) -> None:
-        self.edge_threshold = edge_threshold
-        self.temperature = temperature
-        self.learning_rate = learning_rate
-        self.edge_penalty = edge_penalty
+    edge_threshold: float = part(0.5, NumberRange(Real, 0, 1, closed="both"))
+    _: KW_ONLY
+    temperature: float | Sequence[float] = part(1.0, POSITIVE, *SEQUENCE)
+    learning_rate: float = part(1e-2, POSITIVE)
+    edge_penalty: float = part(0.0, NOT_NEGATIVE)
 
 
 class ScoreSearch(_ParameterObject):
@@ -141,30 +134,14 @@ class ScoreSearch(_ParameterObject):
 
     _elsewhere = _LEFT_OUT | {
         "temperature": "it is a part of GradientStructure, whose graph the edges of training are; "
-        "one that is searched needs no annealed edges.",
+        "one that is searched needs no annealed edges."
     }
-    _parameter_constraints: ClassVar[dict] = {
-        "score": [StrOptions({"bic", "bdeu"})],
-        "equivalent_sample_size": [StrOptions({"auto"}), POSITIVE],
-        "edge_penalty": [NOT_NEGATIVE],
-        "polishing_epochs": [count(0)],
-        "learning_rate": [POSITIVE],
-    }
-
-    def __init__(
-        self,
-        score: str = "bic",
-        *,
-        equivalent_sample_size: float | str = "auto",
-        edge_penalty: float = 0.0,
-        polishing_epochs: int = 5,
-        learning_rate: float = 1e-2,
-    ) -> None:
-        self.score = score
-        self.equivalent_sample_size = equivalent_sample_size
-        self.edge_penalty = edge_penalty
-        self.polishing_epochs = polishing_epochs
-        self.learning_rate = learning_rate
+    score: str = part("bic", StrOptions({"bic", "bdeu"}))
+    _: KW_ONLY
+    equivalent_sample_size: float | str = part("auto", StrOptions({"auto"}), POSITIVE)
+    edge_penalty: float = part(0.0, NOT_NEGATIVE)
+    polishing_epochs: int = part(5, count(0))
+    learning_rate: float = part(1e-2, POSITIVE)
 
 
 class BackgroundKnowledge(_ParameterObject):
@@ -190,22 +167,10 @@ class BackgroundKnowledge(_ParameterObject):
     BackgroundKnowledge(tiers=[['hue', 'size'], ['place']])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "required": [*SEQUENCE, set, None],
-        "forbidden": [*SEQUENCE, set, None],
-        "tiers": [*SEQUENCE, None],
-    }
-
-    def __init__(
-        self,
-        *,
-        required: Iterable[tuple[str, str]] | None = None,
-        forbidden: Iterable[tuple[str, str]] | None = None,
-        tiers: Sequence | None = None,
-    ) -> None:
-        self.required = required
-        self.forbidden = forbidden
-        self.tiers = tiers
+    _: KW_ONLY
+    required: Iterable[tuple[str, str]] | None = part(None, *SEQUENCE, set, None)
+    forbidden: Iterable[tuple[str, str]] | None = part(None, *SEQUENCE, set, None)
+    tiers: Sequence | None = part(None, *SEQUENCE, None)
 
 
 class Context(_ParameterObject):
@@ -236,25 +201,11 @@ class Context(_ParameterObject):
     Context(mix=False, name='instrument')
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "name": [str],
-        "shift": [StrOptions({"auto"}), *SEQUENCE],
-        "role": [StrOptions({"measured", "cause"})],
-        "mix": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        shift: str | Sequence[str] = "auto",
-        role: str = "measured",
-        mix: bool = True,
-    ) -> None:
-        self.name = name
-        self.shift = shift
-        self.role = role
-        self.mix = mix
+    name: str = part(MISSING, str)
+    _: KW_ONLY
+    shift: str | Sequence[str] = part("auto", StrOptions({"auto"}), *SEQUENCE)
+    role: str = part("measured", StrOptions({"measured", "cause"}))
+    mix: bool = part(True, "boolean")
 
 
 class Initialization(_ParameterObject):
@@ -288,19 +239,9 @@ class Initialization(_ParameterObject):
         "pretraining": "the bound with the prior N(0, I) is trained; leave it out by "
         "pretraining_epochs=0.",
     }
-    _parameter_constraints: ClassVar[dict] = {
-        "method": [StrOptions({"arranged", "linear", "paper"})],
-        "pretraining_epochs": [count(0), StrOptions({"auto"})],
-    }
-
-    def __init__(
-        self,
-        method: str = "arranged",
-        *,
-        pretraining_epochs: int | str = "auto",
-    ) -> None:
-        self.method = method
-        self.pretraining_epochs = pretraining_epochs
+    method: str = part("arranged", StrOptions({"arranged", "linear", "paper"}))
+    _: KW_ONLY
+    pretraining_epochs: int | str = part("auto", count(0), StrOptions({"auto"}))
 
 
 class Training(_ParameterObject):
@@ -334,31 +275,13 @@ class Training(_ParameterObject):
     CausalPIMA(training=Training(batch_size=32, tol=0))
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "batch_size": [count(1)],
-        "learning_rate": [POSITIVE],
-        "max_grad_norm": [POSITIVE, None],
-        "n_iter_no_change": [count(1)],
-        "tol": [StrOptions({"auto"}), NOT_NEGATIVE],
-        "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
-    }
-
-    def __init__(
-        self,
-        *,
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
-        max_grad_norm: float | None = None,
-        n_iter_no_change: int = 10,
-        tol: float | str = "auto",
-        validation_fraction: float = 0.0,
-    ) -> None:
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_grad_norm = max_grad_norm
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.validation_fraction = validation_fraction
+    _: KW_ONLY
+    batch_size: int = part(128, count(1))
+    learning_rate: float = part(1e-3, POSITIVE)
+    max_grad_norm: float | None = part(None, POSITIVE, None)
+    n_iter_no_change: int = part(10, count(1))
+    tol: float | str = part("auto", StrOptions({"auto"}), NOT_NEGATIVE)
+    validation_fraction: float = part(0.0, NumberRange(Real, 0, 1, closed="left"))
 
 
 class Mixture(_ParameterObject):
@@ -384,22 +307,10 @@ class Mixture(_ParameterObject):
     1e-06
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
-        "shrinkage": [StrOptions({"auto"}), NOT_NEGATIVE],
-        "reg_covar": [NOT_NEGATIVE],
-    }
-
-    def __init__(
-        self,
-        covariance_type: str = "full",
-        *,
-        shrinkage: float | str = "auto",
-        reg_covar: float = 1e-6,
-    ) -> None:
-        self.covariance_type = covariance_type
-        self.shrinkage = shrinkage
-        self.reg_covar = reg_covar
+    covariance_type: str = part("full", StrOptions({"full", "tied", "diag", "spherical"}))
+    _: KW_ONLY
+    shrinkage: float | str = part("auto", StrOptions({"auto"}), NOT_NEGATIVE)
+    reg_covar: float = part(1e-6, NOT_NEGATIVE)
 
 
 class MeanField(_ParameterObject):
@@ -422,10 +333,8 @@ class MeanField(_ParameterObject):
     MeanField(prior_expert=False)
     """
 
-    _parameter_constraints: ClassVar[dict] = {"prior_expert": ["boolean"]}
-
-    def __init__(self, *, prior_expert: bool = True) -> None:
-        self.prior_expert = prior_expert
+    _: KW_ONLY
+    prior_expert: bool = part(True, "boolean")
 
 
 class MissingValues(_ParameterObject):
@@ -456,18 +365,10 @@ class MissingValues(_ParameterObject):
     'marginalize'
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "elements": [StrOptions({"marginalize", "error"})],
-        "subset_epochs": [count(0)],
-        "unknown": [StrOptions({"error", "missing"})],
-    }
-
-    def __init__(
-        self, elements: str = "marginalize", *, subset_epochs: int = 10, unknown: str = "error"
-    ) -> None:
-        self.elements = elements
-        self.subset_epochs = subset_epochs
-        self.unknown = unknown
+    elements: str = part("marginalize", StrOptions({"marginalize", "error"}))
+    _: KW_ONLY
+    subset_epochs: int = part(10, count(0))
+    unknown: str = part("error", StrOptions({"error", "missing"}))
 
 
 class Device(_ParameterObject):
@@ -501,25 +402,11 @@ class Device(_ParameterObject):
     'auto'
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "name": [str],
-        "compile": ["boolean"],
-        "autocast": ["boolean"],
-        "distributed": ["boolean", StrOptions({"auto"})],
-    }
-
-    def __init__(
-        self,
-        name: str = "cpu",
-        *,
-        compile: bool = False,
-        autocast: bool = False,
-        distributed: bool | str = "auto",
-    ) -> None:
-        self.name = name
-        self.compile = compile
-        self.autocast = autocast
-        self.distributed = distributed
+    name: str = part("cpu", str)
+    _: KW_ONLY
+    compile: bool = part(False, "boolean")
+    autocast: bool = part(False, "boolean")
+    distributed: bool | str = part("auto", "boolean", StrOptions({"auto"}))
 
 
 #: The objects that words, and None, stand for; "structured", and a graph, have no parts.

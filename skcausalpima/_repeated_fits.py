@@ -94,7 +94,6 @@ def completed(
     calls = (delayed(_numbered)(number, call) for number, call in enumerate(functions))
     lines, begin = ProgressLines(verbose, f"[{name}]"), time.monotonic()
     found: dict[int, R] = {}
-    number: int
     result: R
     interrupted = False
     try:

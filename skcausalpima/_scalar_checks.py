@@ -63,11 +63,6 @@ def is_integer(value: Unchecked) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def is_count(value: Unchecked, least: int = 1) -> bool:
-    """Return whether a value is a number of things."""
-    return count(least).is_satisfied_by(value)
-
-
 def check_count(value: Unchecked, name: str, least: int = 1) -> int:
     """Return a number of things as an int.
 

@@ -1,5 +1,6 @@
 """Specifications of small models, and settings of their training, for tests that build one."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,6 @@ import numpy as np
 from skcausalpima import Device, Initialization, MissingValues, Training
 from skcausalpima._model.settings import MixtureSettings, Schedule, TrainingSettings
 from skcausalpima._model.spec import ModelSpec
-from skcausalpima._parameter_objects import changed
 
 
 def small_spec(shapes: tuple[tuple[int, ...], ...], **changes: Any) -> ModelSpec:
@@ -53,6 +53,6 @@ def small_settings(**changes: Any) -> TrainingSettings:
             owner[part] = value
             continue
         (name,) = (name for name, of in parts.items() if part in of.get_params())
-        parts[name] = changed(parts[name], **{part: value})
+        parts[name] = replace(parts[name], **{part: value})
     schedule = Schedule(**epochs)
     return TrainingSettings(**parts, **flat, mixture=MixtureSettings(**mixture), schedule=schedule)

@@ -106,25 +106,16 @@ class Table:
     @classmethod
     def from_dict(cls, plain: Values) -> Table:
         """Undo :meth:`as_dict`."""
-        coding = plain.get("coding")
-        return cls(
-            plain["kind"],
-            tuple(plain["dims"]),
-            plain["labels"],
-            coding=None if coding is None else ColumnTable.from_dict(coding),
-        )
+        coding = ColumnTable.from_dict(plain["coding"]) if "coding" in plain else None
+        return cls(plain["kind"], tuple(plain["dims"]), plain["labels"], coding=coding)
 
     def as_dict(self) -> Values:
         """Return it as plain data, without what stands along the samples."""
         axes = {name: labels for name, labels in self.labels.items() if name not in self.dims[:1]}
         plain = {name: _plain_labels(labels) for name, labels in axes.items()}
+        labels = {name: of for name, of in plain.items() if of is not None}
         coding = {} if self.coding is None else {"coding": self.coding.as_dict()}
-        return {
-            "kind": self.kind,
-            "dims": list(self.dims),
-            "labels": {name: labels for name, labels in plain.items() if labels is not None},
-            **coding,
-        }
+        return {"kind": self.kind, "dims": list(self.dims), "labels": labels, **coding}
 
     @property
     def columns(self) -> Columns:
@@ -277,6 +268,13 @@ def _write_frame(array: np.ndarray, table: Table) -> Any:
     return pandas.DataFrame(flat_rows(array), table.rows, table.labels.get("columns"))
 
 
+def _note_frame(frame: Any) -> Values:
+    is_series = not hasattr(frame, "columns")
+    names = np.array([frame.name], object) if is_series else np.asarray(frame.columns)
+    rows = getattr(frame, "index", None)  # polars has none
+    return {"labels": {"columns": names}, "rows": rows, "dtypes": declared(frame)}
+
+
 def _note_axes(array: Any) -> Values:
     dims = tuple(map(str, array.dims))
     return {"dims": dims, "labels": {d: array[d].values for d in dims if d in array.coords}}
@@ -339,31 +337,20 @@ ADAPTERS = {
         words="a polars DataFrame",
         recognize=is_of("polars", "DataFrame"),
         read=lambda frame, what: cells_of(frame) if has_words(declared(frame)) else frame,
-        note=lambda frame: {
-            "labels": {"columns": np.array(frame.columns, dtype=object)},
-            "dtypes": declared(frame),
-        },
+        note=_note_frame,
         write=_write_polars,
     ),
     "frame": Adapter(
         words="a pandas DataFrame",
         recognize=lambda value: hasattr(value, "iloc") and hasattr(value, "columns"),
         read=_read_frame,
-        note=lambda frame: {
-            "labels": {"columns": np.asarray(frame.columns)},
-            "rows": frame.index,
-            "dtypes": declared(frame),
-        },
+        note=_note_frame,
         write=_write_frame,
     ),
     "series": Adapter(
         words="a Series",
         recognize=lambda value: hasattr(value, "iloc"),
-        note=lambda series: {
-            "labels": {"columns": np.array([series.name], dtype=object)},
-            "rows": series.index,
-            "dtypes": declared(series),
-        },
+        note=_note_frame,
         write=lambda array, table: _write_frame(array, table).iloc[:, 0],
     ),
     "vector": Adapter(

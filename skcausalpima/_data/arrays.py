@@ -46,20 +46,16 @@ def beyond_floats(what: str, error: OverflowError) -> str:
 def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
     """Return the modalities' shapes as a list of tuples of positive integers."""
     advice = "expected one shape per modality, as in [(28, 28, 3), (100,)]"
-    if isinstance(shapes, (str, bytes, Mapping)) or not isinstance(shapes, Iterable):
+    is_word = isinstance(shapes, (str, bytes, Mapping))
+    if is_word or not isinstance(shapes, Iterable) or getattr(shapes, "ndim", 1) == 0:
         raise TypeError(f"shapes is {shapes!r}: {advice}.")
-    try:
-        shapes = list(shapes)
-    except TypeError as error:
-        raise TypeError(f"shapes is {shapes!r}: {advice}.") from error
+    shapes, checked = list(shapes), []
     if len(shapes) == 0:
         raise ValueError(f"shapes is empty: {advice}.")
-    checked = []
     for shape in shapes:
         sizes = [shape] if isinstance(shape, Integral) else shape
-        if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Sequence | np.ndarray):
-            raise ValueError(f"shapes holds {shape!r:.200}: {advice}.")
-        if getattr(sizes, "ndim", 1) != 1 or len(sizes) == 0:
+        is_list = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, (str, bytes))
+        if not is_list or getattr(sizes, "ndim", 1) != 1 or len(sizes) == 0:
             raise ValueError(f"shapes holds {shape!r:.200}: {advice}.")
         if not all(is_integer(s) and s > 0 for s in sizes):
             raise ValueError(f"shapes holds {shape!r}: sizes must be positive integers.")

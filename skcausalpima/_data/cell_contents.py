@@ -61,11 +61,6 @@ class Place:
         return "X" if self.name is None else f"X[{self.name!r}]"
 
     @property
-    def of_numbers(self) -> str:
-        """Code for the dtypes of the columns that are to be numbers."""
-        return "float" if self.numbers is None else repr(dict.fromkeys(self.numbers, "float"))
-
-    @property
     def frame(self) -> str:
         """Code for a DataFrame of it, whose columns have texts as names."""
         if self.kind == "frame":
@@ -150,11 +145,7 @@ def refuse_contents(
 
 
 def _told(
-    found: dict[str, dict[str, Any]],
-    what: str,
-    is_labelled: bool,
-    width: int,
-    place: Place | None,
+    found: dict[str, dict[str, Any]], what: str, is_labelled: bool, width: int, place: Place | None
 ) -> str:
     """Say what stands in which columns, and what to do."""
     said, made = [], []
@@ -265,27 +256,24 @@ def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[s
     prep = ModalityTransformer({'words': OneHotEncoder()})
     X = prep.fit_transform(X)
     """
-    texts, rest = list(odd.get("texts", ())), "table"
-    lines: list[str] = []
-    if texts:
-        lines.append("from sklearn.preprocessing import OneHotEncoder")
-        lines.append("from skcausalpima import ModalityTransformer")
-        rest = f"table.drop(columns={texts})"
+    texts, name = list(odd.get("texts", ())), place.name
+    lines = [f"table = {place.frame}", *_made_numbers(odd)]
     if place.container in AS_MAPPING:
-        lines.append(AS_MAPPING[place.container].format(names=list(place.names)))
-    lines += [f"table = {place.frame}", *_made_numbers(odd)]
+        lines.insert(0, AS_MAPPING[place.container].format(names=list(place.names)))
+    numbers = f"table.drop(columns={texts})" if texts else "table"
     if place.kind not in ("frame", "polars", "series"):
-        rest += f".astype({place.of_numbers})"
-    before = "" if place.name is None else "**X, "
-    numbers = place.name or "numbers"
-    if len(texts) == width:
-        words = place.name or "words"
-        lines.append(f"X = {{{before}{words!r}: table.astype(str)}}")
-    elif texts:
-        words = "words" if place.name is None else f"{place.name} words"
-        lines.append(f"X = {{{before}{numbers!r}: {rest}, {words!r}: table[{texts}].astype(str)}}")
-    else:
-        lines.append(f"X = {{{before}{numbers!r}: {rest}}}" if place.name else f"X = {rest}")
+        of_some = None if place.numbers is None else dict.fromkeys(place.numbers, "float")
+        numbers += f".astype({'float' if of_some is None else of_some})"
+    parts = {name or "numbers": numbers} if len(texts) < width else {}
+    words = f"{name or ''} words".strip() if parts else name or "words"
+    if texts:
+        columns = f"table[{texts}]" if parts else "table"
+        parts[words] = f"{columns}.astype(str)"
+        lines.insert(0, "from sklearn.preprocessing import OneHotEncoder")
+        lines.insert(1, "from skcausalpima import ModalityTransformer")
+    made = ", ".join(f"{part!r}: {code}" for part, code in parts.items())
+    before = "" if name is None else "**X, "
+    lines.append(f"X = {{{before}{made}}}" if texts or name else f"X = {numbers}")
     if texts:
         lines.append(f"prep = ModalityTransformer({{{words!r}: OneHotEncoder()}})")
         lines.append("X = prep.fit_transform(X)")

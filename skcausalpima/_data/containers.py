@@ -17,7 +17,6 @@ from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .contexts import ContextLabels
 from .multimodal_data import MultimodalData
-from .named_axes import check_axes_of_fit
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
 from .table_labels import Columns
@@ -87,19 +86,12 @@ class Form:
         return next((table.rows for table in self.tables if table.rows is not None), None)
 
     def completed(self, fitted: Form, arrays: Sequence[Kept | None]) -> Form:
-        """Return the form with what ``fit`` knew of modalities that are missing here.
-
-        Raises
-        ------
-        ValueError
-            If the axes of DataArrays are not those of ``fit``.
-        """
+        """Return the form with what ``fit`` knew of modalities that are missing here."""
         rows, given = self.rows, zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(
             replace(before, rows=rows) if array is None else replace(of, coding=before.coding)
             for of, before, array in given
         )
-        check_axes_of_fit(self.names, tables, fitted.tables)
         return replace(self, tables=tables)
 
     def write(
@@ -119,11 +111,8 @@ class Form:
             columns = tuple(names if of.coding is None else None for of, names in pairs)
             form = replace(self, columns=columns)
         made = container.write(dict(zip(self.names, pieces, strict=True)), form)
-        return (
-            made
-            if contexts is None or not contexts.labels
-            else container.beside(made, contexts.entries())
-        )
+        labels = {} if contexts is None else contexts.entries()
+        return container.beside(made, labels) if labels else made
 
     def write_one(self, k: int, array: np.ndarray, what: str = "values") -> Decoded:
         """Return one modality in this form."""
@@ -225,8 +214,7 @@ def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[st
 def is_modality(element: Unchecked) -> bool:
     """Return True if an element of a list is no row of numbers."""
     ndim = getattr(element, "ndim", None)
-    is_series = hasattr(element, "iloc")
-    return element is None or is_series or (isinstance(ndim, int) and ndim >= 2)
+    return element is None or hasattr(element, "iloc") or (isinstance(ndim, int) and ndim >= 2)
 
 
 # The table ----------------------------------------------------------------------------------------
@@ -296,8 +284,7 @@ CONTAINERS = {
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
         write=lambda named, form: MultimodalData(named)._with_columns(
-            form.columns,
-            [None if of.coding is None else of.coding.dtypes for of in form.tables],
+            form.columns, [None if of.coding is None else of.coding.dtypes for of in form.tables]
         ),
         entries=lambda X: list(X.names),
         without=lambda X, names: X[:, [name for name in X.names if name not in names]],

@@ -105,7 +105,11 @@ def read_contexts(
         found = [] if known is None else known[name].tolist()
         if known is None or learns:
             found += [label for label in _sorted_labels(entries, name) if label not in found]
-            _check_one_kind(found, name)
+            if len(kinds := sorted(set(map(_kind, found)))) > 1:
+                raise ValueError(
+                    f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: "
+                    "which of them are the same? Use one type, as by map(str, labels)."
+                )
         labels[name] = _as_array(found)
         numbers = {label: number for number, label in enumerate(found)}
         for row, entry in enumerate(entries):
@@ -170,16 +174,6 @@ def _no_label(row: int, name: str) -> str:
     return f"sample {row} has no label of the context {name!r}: {NO_LABEL}."
 
 
-def _check_one_kind(labels: Sequence, name: str) -> None:
-    """Check that labels, of before and new ones, are of one kind."""
-    kinds = sorted(set(map(_kind, labels)))
-    if len(kinds) > 1:
-        raise ValueError(
-            f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: which of "
-            "them are the same? Use one type, as by map(str, labels)."
-        )
-
-
 def _kind(label: Any) -> str:
     """Return what kind of thing a label is."""
     if isinstance(label, bool):
@@ -193,10 +187,7 @@ def _as_array(labels: Sequence) -> np.ndarray:
     """Return labels as an array along one axis."""
     if _kind(labels[0]) in ("booleans", "strings", "numbers"):
         return np.array(labels)
-    array = np.empty(len(labels), dtype=object)
-    for k, label in enumerate(labels):
-        array[k] = label
-    return array
+    return np.fromiter(labels, dtype=object, count=len(labels))
 
 
 def _number(entry: Any, numbers: Mapping, name: str) -> int:
@@ -204,17 +195,15 @@ def _number(entry: Any, numbers: Mapping, name: str) -> int:
     try:
         return cast(int, numbers[entry])
     except (KeyError, TypeError):
-        kinds = set(map(_kind, numbers))
+        kinds, told = set(map(_kind, numbers)), f"X has the label {entry!r} of the context {name!r}"
         if _kind(entry) not in kinds:
             raise ValueError(
-                f"X has the label {entry!r} of the context {name!r}, which is among "
-                f"{_kind(entry)}, but those that fit has seen are {' and '.join(kinds)}: "
-                f"{list(numbers)}."
+                f"{told}, which is among {_kind(entry)}, but those that fit has seen are "
+                f"{' and '.join(kinds)}: {list(numbers)}."
             ) from None
         raise ValueError(
-            f"X has the label {entry!r} of the context {name!r}, but fit has seen "
-            f"{list(numbers)}: est.adapt(X_new) learns a new label from some samples of it, and "
-            "None stands for a label that is not known."
+            f"{told}, but fit has seen {list(numbers)}: est.adapt(X_new) learns a new label from "
+            "some samples of it, and None stands for a label that is not known."
         ) from None
 
 

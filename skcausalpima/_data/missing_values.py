@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -68,9 +69,15 @@ def find_missing(
             continue
         wrong = broken[np.isinf(values[broken]).any(axis=1)] if gaps else broken
         if wrong.size > 0:
-            sample, row = values[wrong[0]], rows.start + int(wrong[0])
-            _refuse_infinite(sample, f"modality {name!r}", row, array.shape[1:], gaps, columns)
-            _refuse_gaps(sample, name, row)
+            sample, row = values[wrong[:1]], rows.start + int(wrong[0])
+            whole = sample.reshape(1, *array.shape[1:])
+            refuse_infinity(whole, f"modality {name!r}", gaps, columns, row)
+            raise ValueError(
+                f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} "
+                f"elements of sample {row}, but missing_values is 'error': a missing modality is "
+                "NaN in all elements; fill in single values, set the whole sample of this modality "
+                "to NaN, or use missing_values='marginalize'."
+            )
         refuse_on_disk(array, "is NaN in a part of its elements")
         if elements is None:
             elements = np.ones(flat.shape, dtype=bool)
@@ -81,9 +88,9 @@ def find_missing(
 
 
 def refuse_infinity(
-    given: Unchecked, what: str, gaps: bool = False, columns: Sequence | None = None
+    given: Unchecked, what: str, gaps: bool = False, columns: Sequence | None = None, begin: int = 0
 ) -> None:
-    """Raise where an array-like of numbers contains infinity, and say where."""
+    """Raise where an array-like of numbers contains infinity, and say where; rows have numbers."""
     array = as_array(given, what)
     if array.dtype.kind not in ("f", "O") or array.ndim < 2:
         return
@@ -92,51 +99,28 @@ def refuse_infinity(
     except (TypeError, ValueError):  # no numbers, of which others tell
         return
     rows = np.flatnonzero(np.isinf(flat).any(axis=1))
-    if len(rows):
-        _refuse_infinite(flat[rows[0]], what, int(rows[0]), array.shape[1:], gaps, columns)
-
-
-def _refuse_infinite(
-    sample: np.ndarray,
-    what: str,
-    row: int,
-    shape: tuple[int, ...],
-    gaps: bool,
-    columns: Sequence | None,
-) -> None:
-    """Raise where a sample contains infinity, and say in which element."""
-    found = np.flatnonzero(np.isinf(sample))
-    if not len(found):
+    if not len(rows):
         return
+    found = np.flatnonzero(np.isinf(flat[rows[0]]))
     first, more = int(found[0]), f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     place = f"column {first}" if columns is None else f"column {columns[first]!r}"
-    if len(shape) > 1:
-        place = f"element {list(map(int, np.unravel_index(first, shape)))}"
+    if array.ndim > 2:
+        place = f"element {list(map(int, np.unravel_index(first, array.shape[1:])))}"
     remedy = (
         "or NaN where a value is not known, as by np.where(np.isinf(array), np.nan, array)"
         if gaps
         else "or NaN in all elements of a sample whose modality is missing"
     )
     raise ValueError(
-        f"{what} contains infinity in sample {row}, {place}{more}: expected finite numbers, "
-        f"{remedy}."
-    )
-
-
-def _refuse_gaps(sample: np.ndarray, name: str, row: int) -> None:
-    """Raise since a sample is NaN in a part of its elements."""
-    raise ValueError(
-        f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} elements "
-        f"of sample {row}, but missing_values is 'error': a missing modality is NaN in all "
-        "elements; fill in single values, set the whole sample of this modality to NaN, or use "
-        "missing_values='marginalize'."
+        f"{what} contains infinity in sample {begin + int(rows[0])}, {place}{more}: expected "
+        f"finite numbers, {remedy}."
     )
 
 
 def without_missing(array: Rows, missing: np.ndarray, elements: np.ndarray | None = None) -> Rows:
     """Return a read-only array whose missing samples and elements are 0."""
     if isinstance(array, OnDisk):
-        return array.checked(missing)
+        return replace(array, missing=missing)
     if missing.any() or elements is not None:
         array = array.copy()
         array[missing] = 0.0
@@ -145,26 +129,6 @@ def without_missing(array: Rows, missing: np.ndarray, elements: np.ndarray | Non
     array = array.view()
     array.flags.writeable = False
     return array
-
-
-def check_elements(
-    elements: Sequence[np.ndarray | None],
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, ...]],
-    where: str = "all samples",
-) -> None:
-    """Check that a fit sees every element of every modality in some sample."""
-    for name, seen, shape in zip(names, elements, shapes, strict=True):
-        if seen is None:
-            continue
-        never = np.flatnonzero(~seen.any(axis=0))
-        if len(never):
-            place = tuple(map(int, np.unravel_index(never[0], shape)))
-            more = f" (and {len(never) - 1} more)" if len(never) > 1 else ""
-            raise ValueError(
-                f"element {list(place)} of modality {name!r}{more} is missing in {where}: leave it "
-                "out of fit, or pass samples that have it."
-            )
 
 
 def check_observed(observed: np.ndarray, names: Sequence[str], goes_on: bool = False) -> None:
@@ -234,7 +198,7 @@ def check_observed_blocks(
 def _flags(given: Unchecked, shape: tuple[int, ...], what: str, meaning: str) -> np.ndarray:
     """Return booleans of a shape."""
     array = as_array(given, what)
-    if array.dtype.kind not in "biu" or (array.dtype.kind != "b" and not _is_binary(array)):
+    if array.dtype.kind not in "biu" or not ((array == 0) | (array == 1)).all():
         raise TypeError(
             f"{what} has dtype {array.dtype}: expected booleans, or integers 0 and 1, that say "
             "where a sample has the modality."
@@ -245,10 +209,6 @@ def _flags(given: Unchecked, shape: tuple[int, ...], what: str, meaning: str) ->
             "the modality."
         )
     return np.array(array, dtype=bool)
-
-
-def _is_binary(array: np.ndarray) -> bool:
-    return bool(((array == 0) | (array == 1)).all())
 
 
 def observed_rows(array: Kept | None, stated: np.ndarray | None, n: int) -> np.ndarray:

@@ -1,29 +1,40 @@
-"""ModalityTransformer: a transformer for each modality."""
+"""ModalityTransformer: a transformer for each modality, and what becomes of what these return."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
-from sklearn.utils import Bunch, Tags, check_consistent_length
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch, Tags, check_consistent_length, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat.scikit_learn import BaseComposition, raise_for_params
+from .._compat.scikit_learn import (
+    BaseComposition,
+    check_method_params,
+    fit_transform_one,
+    raise_for_params,
+    safe_indexing,
+)
 from .._typing import Samples, Several, Unchecked, Values
+from .adapters import as_modality
 from .containers import container_of
+from .missing_values import observed_rows
 from .multimodal_data import MultimodalData
+from .on_disk import Kept
 from .recipes import describe
-from .several import Expected, read_several
-from .table_labels import check_columns, columns_of, named_columns
-from .transform_one import Transformer, check_transformers, fit_part, kept_dtypes, transformed
-from .validation import check_samples
+from .several import Expected, check_columns, check_none_is_missing, check_samples, read_several
+from .table_labels import Columns, columns_of, named_columns
 
 #: Transformers as scikit-learn's compositions have them.
 Pairs: TypeAlias = list[tuple[str, Any]]
@@ -31,9 +42,8 @@ Pairs: TypeAlias = list[tuple[str, Any]]
 
 def _all_parts_invert(self: ModalityTransformer) -> bool:
     """Raise an AttributeError that names the part without an inverse."""
-    parts = getattr(self, "transformers_", None)
-    if parts is None:
-        parts = {**self.transformers, "remainder": self.remainder}
+    stated = {**self.transformers, "remainder": self.remainder}
+    parts = getattr(self, "transformers_", stated)
     for name, part in parts.items():
         if not isinstance(part, str) and not hasattr(part, "inverse_transform"):
             raise AttributeError(
@@ -237,10 +247,9 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         MultimodalData(3 samples, image: (2,) float64, mass: (1,) float64)
         """
         check_is_fitted(self)
-        names, who = list(self.modality_names_in_), "ModalityTransformer was fitted on"
-        data = _read(X, Expected(names, self.modality_shapes_in_, who))
+        data = _read(X, Expected.by(self))
         fitted = columns_of(self.modality_feature_names_in_)
-        check_columns(data._columns, fitted, data.names, data.modality_shapes)
+        check_columns(data, fitted)
         return transformed(data, self._parts, "transform")
 
     @available_if(_all_parts_invert)
@@ -447,9 +456,8 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
             if isinstance(part, str):
                 continue
             callee = "fit_transform" if hasattr(part, "fit_transform") else "fit"
-            mapping = MethodMapping()
-            for caller in ("fit", "fit_transform"):
-                mapping.add(caller=caller, callee=callee)
+            mapping = MethodMapping().add(caller="fit", callee=callee)
+            mapping.add(caller="fit_transform", callee=callee)
             router.add(method_mapping=mapping, **{name: part})
         return router
 
@@ -469,8 +477,11 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
     def _fit_transform(self, X: Several, y: ArrayLike | None, routed: Values) -> MultimodalData:
         """Fit clones; set attributes only when all have been fitted."""
         data = _read(X)
-        chosen = self._choose(data)
+        check_transformers(self.transformers, self.remainder, data.names)
+        self._validate_names(list(self.transformers))
+        check_none_is_missing(data)
         check_consistent_length(data, y)
+        chosen = {name: self.transformers.get(name, self.remainder) for name in data.names}
         parts, results = {}, {}
         for name, transformer in chosen.items():
             if isinstance(transformer, str) and transformer == "drop":
@@ -488,21 +499,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         self.n_modalities_in_ = len(data.names)
         self.modality_feature_names_in_ = named_columns(data.names, data._columns)
         self.modality_names_in_ = np.array(data.names, dtype=object)
-        found = MultimodalData(results, observed=data[:, list(parts)]._observed)
-        columns = [part.columns_out for part in parts.values()]
-        return found._with_columns(columns, kept_dtypes(data, parts.values()))
-
-    def _choose(self, data: MultimodalData) -> dict[str, Transformer]:
-        """Return the transformer of each modality, after checks of the parameters."""
-        check_transformers(self.transformers, self.remainder, data.names)
-        self._validate_names(list(self.transformers))
-        for name, shape in zip(data.names, data.modality_shapes, strict=True):
-            if shape is None:
-                raise ValueError(
-                    f"modality {name!r} is None: in fit every modality is needed (for some samples "
-                    "at least; the others are NaN). Leave it out, or pass it."
-                )
-        return {name: self.transformers.get(name, self.remainder) for name in data.names}
+        return _joined(results, data[:, list(parts)], parts)
 
 
 def _read(X: Samples, expected: Expected | None = None) -> MultimodalData:
@@ -515,8 +512,265 @@ def _read(X: Samples, expected: Expected | None = None) -> MultimodalData:
             "MultimodalData.from_flat(X, shapes, names) cuts a flat array."
         )
     data, _ = read_several(X, container, expected)
-    if len(data) == 0:
-        raise ValueError("Found 0 samples while a minimum of 1 is required.")
-    if expected is not None:
-        check_samples(data, expected)
+    check_samples(data, expected)
     return data
+
+
+#: A transformer of scikit-learn's kind, or the word for doing nothing or for leaving out.
+Transformer: TypeAlias = BaseEstimator
+#: Keyword arguments by the name of the transformer's method.
+Metadata: TypeAlias = dict[str, dict[str, ArrayLike]]
+
+
+@dataclass(frozen=True)
+class ModalityPart:
+    """A fitted transformer of one modality, and the shapes of a sample on its way through.
+
+    Parameters
+    ----------
+    name : str
+        The modality.
+    transformer : transformer or "passthrough"
+        Fitted.
+    shape, shape_out : tuple of int
+        Shape of a sample before and after.
+    given, returned : tuple of int
+        Shape in which the transformer gets a sample, and in which it returns one.
+    columns : tuple of str, default=None
+        Names of the columns before; None where nothing names them.
+    """
+
+    name: str
+    transformer: Transformer
+    shape: tuple[int, ...]
+    given: tuple[int, ...]
+    returned: tuple[int, ...]
+    shape_out: tuple[int, ...]
+    columns: Columns = None
+
+    def column_names(self) -> list[str]:
+        """Return the names of the elements of a transformed sample, flattened."""
+        width = math.prod(self.shape_out)
+        names = self.columns_out or _names_out(self.transformer)
+        if names is None or len(names) != width:
+            names = [f"x{k}" for k in range(width)]
+        return [f"{self.name}__{name}" for name in names]
+
+    @property
+    def columns_out(self) -> Columns:
+        """Names of the columns after, if they had some before."""
+        if self.columns is None or self.transformer == "passthrough":
+            return self.columns
+        names = _names_out(self.transformer, self.columns)
+        is_whole = names is not None and len(names) == math.prod(self.shape_out)
+        return tuple(map(str, names)) if names is not None and is_whole else None
+
+    def apply(self, method: str, array: Kept, present: np.ndarray) -> Kept:
+        """Transform the samples that have the modality, or undo it; the others are NaN."""
+        if self.transformer == "passthrough":
+            return array
+        ways = {
+            "transform": (self.given, self.returned, self.shape_out),
+            "inverse_transform": (self.returned, self.given, self.shape),
+        }
+        given, returned, shape = ways[method]
+        if not present.any():  # transformers want at least one sample
+            dtype = np.result_type(array.dtype, np.float32) if array.dtype.kind in "biu" else None
+            return np.full((len(array), *shape), np.nan, dtype=dtype or array.dtype)
+        call = getattr(self.transformer, method)
+        result = _call(call, _rows(array, present, given), self.name, self.transformer)
+        if result.shape[1:] != returned:
+            raise ValueError(
+                f"the transformer of modality {self.name!r}, {self.transformer!r}, returned "
+                f"samples of shape {result.shape[1:]} from {method}, expected {returned} "
+                "as in fit: every sample must come out in one and the same shape, and "
+                "inverse_transform must lead back to the shape that transform was given."
+            )
+        return _with_gaps(result.reshape(len(result), *shape), present, self.name)
+
+
+def check_transformers(
+    transformers: Mapping[str, Transformer], remainder: Transformer, names: Sequence[str]
+) -> None:
+    """Check the parameters of a ModalityTransformer against the names of the modalities."""
+    if not isinstance(transformers, Mapping):
+        raise TypeError(
+            f"transformers is {transformers!r}: expected a dict from names of modalities to "
+            "transformers."
+        )
+    unknown = [name for name in transformers if name not in names]
+    if unknown:
+        raise ValueError(
+            f"transformers names the modalities {unknown}, but X has {list(names)}: name only "
+            "those (the modalities of a list are modality0, modality1, ...)."
+        )
+    for name, part in {**transformers, "remainder": remainder}.items():
+        is_word = isinstance(part, str) and part in ("drop", "passthrough")
+        fits = hasattr(part, "fit") or hasattr(part, "fit_transform")
+        if not is_word and (isinstance(part, type) or not fits or not hasattr(part, "transform")):
+            raise TypeError(
+                f"the transformer of {name!r} is {part!r}: expected an instance with fit and "
+                "transform, 'passthrough' or 'drop'."
+            )
+
+
+def transformed(
+    data: MultimodalData, parts: Mapping[str, ModalityPart], method: str
+) -> MultimodalData:
+    """Transform modalities, each by its own part; what is missing stays so.
+
+    Parameters
+    ----------
+    data : MultimodalData
+        Has all modalities that there are parts for.
+    parts : mapping of str to ModalityPart
+        By name of the modality.
+    method : {"transform", "inverse_transform"}
+        Which way.
+
+    Returns
+    -------
+    MultimodalData
+        The modalities in the order of the parts.
+    """
+    data = data[:, list(parts)]
+    present = data.observed.T
+    arrays = {
+        part.name: None if array is None else part.apply(method, array, seen)
+        for part, array, seen in zip(parts.values(), data.arrays, present, strict=True)
+    }
+    return _joined(arrays, data, parts, method == "transform")
+
+
+def _joined(
+    arrays: Mapping[str, Kept | None],
+    data: MultimodalData,
+    parts: Mapping[str, ModalityPart],
+    forward: bool = True,
+) -> MultimodalData:
+    """Return what parts made of data; columns that are passed through keep their dtypes."""
+    pairs = list(zip(parts.values(), data._frame_dtypes, strict=True))
+    columns = [of.columns_out if forward else of.columns for of, _ in pairs]
+    kept = [dtypes if of.transformer == "passthrough" else None for of, dtypes in pairs]
+    return MultimodalData(arrays, observed=data._observed)._with_columns(columns, kept)
+
+
+def fit_part(
+    data: MultimodalData, name: str, transformer: Transformer, y: ArrayLike | None, params: Metadata
+) -> tuple[ModalityPart, Kept]:
+    """Fit a clone of a transformer to the samples that have the modality.
+
+    Parameters
+    ----------
+    data : MultimodalData
+        All modalities.
+    name : str
+        Which of them.
+    transformer : transformer or "passthrough"
+        Not fitted, left as it is.
+    y : array-like of shape (n_samples, ...) or None
+        Passed on.
+    params : dict of (str, dict)
+        Metadata by the transformer's method; what has a value per sample is cut to the samples.
+
+    Returns
+    -------
+    part : ModalityPart
+        With the fitted clone.
+    transformed : ndarray of shape (n_samples, ...)
+        Missing samples are NaN.
+    """
+    k, array = data.names.index(name), cast("Kept", data[name])
+    shape, columns = array.shape[1:], data._columns[k]
+    present = observed_rows(array, data._stated(k), len(data))
+    if isinstance(transformer, str):
+        return ModalityPart(name, transformer, shape, shape, shape, shape, columns), array
+    if not present.any():
+        raise ValueError(
+            f"modality {name!r} is missing in all samples, so its transformer cannot be "
+            "fitted: leave it out of fit, or drop it."
+        )
+    if not present.all():
+        rows = np.flatnonzero(present)
+        y = None if y is None else safe_indexing(y, rows)
+        params = {of: check_method_params(present, given, rows) for of, given in params.items()}
+    transformer = clone(transformer)
+    given = shape if _takes_any_shape(transformer) else (math.prod(shape),)
+
+    def fit_transform(rows: np.ndarray) -> np.ndarray:
+        return fit_transform_one(transformer, rows, y, None, params=params)[0]
+
+    result = _call(fit_transform, _rows(array, present, given), name, transformer)
+    returned = shape_out = result.shape[1:]
+    if given != shape and returned == given:
+        names = _names_out(transformer)
+        if names is None or names == [f"x{k}" for k in range(given[0])]:  # the same columns
+            shape_out = shape
+    part = ModalityPart(name, transformer, shape, given, returned, shape_out, columns)
+    return part, _with_gaps(result.reshape(len(result), *shape_out), present, name)
+
+
+def _takes_any_shape(transformer: Transformer) -> bool:
+    """Return whether a transformer takes samples of any shape; a Pipeline asks its first step."""
+    while isinstance(transformer, Pipeline):
+        steps = [step for _, step in transformer.steps if step not in (None, "passthrough")]
+        transformer = steps[0] if steps else None
+    if not hasattr(transformer, "__sklearn_tags__"):
+        return False
+    tags = get_tags(transformer)
+    return tags.no_validation or tags.input_tags.three_d_array
+
+
+def _rows(array: Kept, present: np.ndarray, given: tuple[int, ...]) -> np.ndarray:
+    """Return the samples that have the modality in the shape for the transformer."""
+    rows = np.asarray(array if present.all() else array[present])
+    return rows.reshape(len(rows), *given)
+
+
+def _call(method: Callable, rows: np.ndarray, name: str, transformer: Transformer) -> np.ndarray:
+    """Return the result as a dense array of as many samples; errors say whose they are."""
+    try:
+        with config_context(transform_output="default"):  # tables would become arrays anyway
+            result = method(rows)
+        result = as_modality(result.toarray() if sparse.issparse(result) else result, name)
+    except Exception as error:
+        flattens = (
+            ", since its first step takes samples of any shape. Where a later step wants a table, "
+            "put that step into a second ModalityTransformer after this one, which flattens samples"
+        )
+        error.add_note(
+            f"This is about modality {name!r}: its transformer, {transformer!r}, was given an "
+            f"array of shape {rows.shape}{'' if rows.ndim == 2 else flattens}."
+        )
+        raise
+    if len(result) != len(rows):
+        raise ValueError(
+            f"the transformer of modality {name!r}, {transformer!r}, returned {len(result)} "
+            f"samples for {len(rows)}: a transformer in ModalityTransformer must return one sample "
+            "for each that it gets, so that the modalities still belong together."
+        )
+    return result
+
+
+def _with_gaps(result: np.ndarray, present: np.ndarray, name: str) -> np.ndarray:
+    """Put samples back among the missing ones."""
+    if present.all():
+        return result
+    if result.dtype.kind not in "buifc":
+        raise TypeError(
+            f"the transformer of modality {name!r} returned dtype {result.dtype}, which has no NaN "
+            "for the samples that miss it: return numbers, or drop these samples."
+        )
+    dtype = np.result_type(result.dtype, np.float32)
+    full = np.full((len(present), *result.shape[1:]), np.nan, dtype=dtype)
+    full[present] = result
+    return full
+
+
+def _names_out(transformer: Transformer, columns: Columns = None) -> Sequence[str] | None:
+    """Return the names of a transformer's columns, or None where it has none."""
+    try:
+        names = transformer.get_feature_names_out(columns)
+    except (AttributeError, ValueError):  # a step of a Pipeline has none, or wants some of the user
+        return None
+    return None if names is None else list(names)  # None: a Pipeline whose steps all pass through

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .._typing import Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
-from .arrays import check_shapes, common_dtype, common_n_samples, concatenate_rows
+from .arrays import check_shapes, common_n_samples, concatenate_rows
 from .column_dtypes import Dtypes, common_dtypes
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
 from .recipes import describe, is_mapping
 from .selection_keys import position, positions, row_key
-from .table_labels import Columns, check_same_rows, common_columns, split_columns
+from .table_labels import Columns, check_same_rows, common_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -322,17 +322,18 @@ class MultimodalData:
 
     def __repr__(self) -> str:
         parts = [f"{name}: {text}" for name, text in self._summary()]
-        plural = "" if self._n_samples == 1 else "s"
-        return f"MultimodalData({', '.join([f'{self._n_samples} sample{plural}', *parts])})"
+        return f"MultimodalData({', '.join([self._counted(), *parts])})"
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
             for name, text in self._summary()
         )
-        plural = "" if self._n_samples == 1 else "s"
-        caption = f"<caption>MultimodalData, {self._n_samples} sample{plural}</caption>"
-        return f"<table>{caption}{rows}</table>"
+        return f"<table><caption>MultimodalData, {self._counted()}</caption>{rows}</table>"
+
+    def _counted(self) -> str:
+        """Return the number of samples in words."""
+        return f"{self._n_samples} sample{'' if self._n_samples == 1 else 's'}"
 
     def _summary(self) -> list[tuple[str, str]]:
         """Return name and description of each modality."""
@@ -423,7 +424,8 @@ class MultimodalData:
         """
         columns, flat = Table.of(flat).columns, as_modality(flat, "flat")
         shapes = check_shapes(shapes)
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        ends = np.cumsum(sizes).tolist()
         if flat.ndim != 2 or flat.shape[1] != ends[-1]:
             raise ValueError(
                 f"X has shape {flat.shape}, but the modality shapes {shapes} add up to "
@@ -433,7 +435,9 @@ class MultimodalData:
         arrays = [
             block.reshape(len(flat), *shape) for block, shape in zip(blocks, shapes, strict=True)
         ]
-        return cls(arrays, names)._with_columns(split_columns(columns, shapes))
+        pairs = zip(sizes, ends, strict=True)
+        labels = [None if columns is None else columns[end - n : end] for n, end in pairs]
+        return cls(arrays, names)._with_columns(labels)
 
     @classmethod
     def from_frame(cls, frame: Unchecked) -> MultimodalData:
@@ -471,8 +475,8 @@ class MultimodalData:
                 "(modality, element)."
             )
         if table.columns.nlevels == 2:
-            groups = list(dict.fromkeys(table.columns.get_level_values(0)))
-            return cls([table[name] for name in groups], groups)
+            groups = dict.fromkeys(table.columns.get_level_values(0))
+            return cls({name: table[name] for name in groups})
         names = _check_names(table.columns, table.shape[1])
         return cls([_stack_cells(table[name], name) for name in names], names)
 
@@ -540,11 +544,8 @@ def _stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
             f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}: "
             "resize or pad them first."
         )
-    filler = [np.array(np.nan, dtype=np.float32)] if empty.any() else []
-    dtype = common_dtype([*cells, *filler], name)
-    stacked = np.full((len(column), *shapes.pop()), np.nan if empty.any() else 0, dtype=dtype)
-    stacked[~empty] = cells
-    return stacked
+    blocks = iter(cells)
+    return concatenate_rows([(None if gap else next(blocks)[None], 1) for gap in empty], name)
 
 
 def _check_parts(parts: Iterable[MultimodalData]) -> list[MultimodalData]:

@@ -9,7 +9,7 @@ import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,32 +25,6 @@ BLOCK_BYTES = 2**20
 
 #: Rows that nobody asked for are read with their neighbours where they take less than this.
 GAP_BYTES = 2**15
-
-
-class RowFile(Protocol):
-    """Rows in a file; can be pickled, and then reads the file by its name."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of all rows."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of the file."""
-
-    @property
-    def chunk(self) -> int:
-        """Rows that can only be read together."""
-
-    @property
-    def place(self) -> str:
-        """Where the rows are, for messages."""
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Return rows as new memory, of the dtype of the file."""
-
-    def stamp(self) -> Stamp | None:
-        """Return what is another one when the file has been written to, or replaced, if known."""
 
 
 #: Size of a file, and when it was written to.
@@ -129,6 +103,10 @@ class DatasetFile:
         if isinstance(self.dataset, tuple):
             path, name = self.dataset
             self.dataset = importlib.import_module("h5py").File(path, "r")[name]
+
+
+#: Rows in a file; can be pickled, and then reads the file by its name.
+RowFile: TypeAlias = PlainFile | DatasetFile
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,10 +195,6 @@ class OnDisk:
         """Return the same samples, to be read as another dtype."""
         return replace(self, dtype=np.dtype(dtype))
 
-    def checked(self, missing: np.ndarray) -> OnDisk:
-        """Return the same samples, of which these are zeros and all others must be finite."""
-        return replace(self, missing=missing)
-
     def as_of_now(self) -> OnDisk:
         """Return the same samples, whose file must stay what it is from now on."""
         return replace(self, stamp=self.file.stamp())
@@ -247,7 +221,8 @@ class OnDisk:
             found[order[run]] = block.reshape(len(rows), *self.sample_shape)
         if self.missing is not None:
             found[self.missing] = 0
-            self._check_finite(found)
+            if found.dtype.kind == "f" and not np.isfinite(found).all():  # since they were read
+                refuse_on_disk(self, "is not finite any more")
         return found
 
     def _runs(self, rows: np.ndarray) -> Iterator[slice]:
@@ -270,11 +245,6 @@ class OnDisk:
                 "The estimator is as it was: put the file back and call the method again, or read "
                 "the data into memory first, with np.array(..)."
             ) from error
-
-    def _check_finite(self, found: np.ndarray) -> None:
-        """Raise where numbers have become infinite or NaN since they were looked at."""
-        if found.dtype.kind == "f" and not np.isfinite(found).all():
-            refuse_on_disk(self, "is not finite any more")
 
 
 #: One modality, in memory or on disk.

@@ -98,9 +98,7 @@ def training_rows(
     [(5.0, 0.75), (5.0, 0.75), (7.0, 1.0), (7.0, 1.0)]
     """
     n_samples = modalities.n_samples
-    weights = np.ones(n_samples)
-    if sample_weight is not None:
-        weights = _checked(sample_weight, n_samples)
+    weights = np.ones(n_samples) if sample_weight is None else _checked(sample_weight, n_samples)
     kept = np.flatnonzero(weights)  # first of all: a row of weight zero must leave no trace
     keys, first, groups = np.unique(
         _row_keys(modalities, tables, kept), return_index=True, return_inverse=True

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Unchecked
-from .interventions import Interventions, add_known, check_interventions
-from .known_nodes import OutcomeNames, read_outcomes
-from .missing_values import check_elements, complete_enough
+from .known_nodes import Interventions, OutcomeNames, add_known, check_interventions, read_outcomes
+from .missing_values import complete_enough
 from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows
 from .table_labels import check_rows_beside
@@ -189,13 +188,9 @@ class FitSamples:
                     f"modality {name!r} is missing in all samples of positive weight: leave "
                     "it out of fit."
                 )
-        if modalities.elements is not None:
-            where = "all samples of positive weight"
-            check_elements(modalities.elements, modalities.names, modalities.shapes, where)
-        used = knowledge.interventions
-        knowledge = replace(
-            knowledge, interventions=None if used is None else used.without_unused()
-        )
+        modalities.check_elements("all samples of positive weight")
+        if knowledge.interventions is not None:
+            knowledge = replace(knowledge, interventions=knowledge.interventions.without_unused())
         return FitSamples(modalities=modalities, knowledge=knowledge, rows=rows)
 
 

@@ -11,11 +11,18 @@ import numpy as np
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
 from .column_kinds import ColumnTable, places_of
-from .entries import entries_of
-from .moments import moments_of_observed, unit_of
 from .on_disk import Kept
 from .ranks import Ranks
-from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
+from .selection_keys import entries_of
+from .units import (
+    MAX_DEVIATION,
+    column_labels,
+    effective_columns,
+    has_unlike_units,
+    is_table,
+    moments_of_observed,
+    unit_of,
+)
 from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
@@ -29,6 +36,10 @@ UNSEEN = 1e6
 #: So many columns with most of the variance are named.
 N_NAMED = 3
 
+#: Of one modality what :class:`ModalityScaler` has of each.
+ScaledOne: TypeAlias = tuple[
+    np.ndarray, np.ndarray | float, str | None, tuple[float, int], np.ndarray | None
+]
 #: One word for all modalities, or one for each, in order or by name.
 Scale: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
 
@@ -95,9 +106,7 @@ class ModalityScaler:
             _fit_one(modalities, k, word, np.asarray(weights), k in with_experts)
             for k, word in enumerate(words)
         ]
-        numbers = tuple(_numbers(modalities, k) for k in range(len(words)))
-        centre, factor, taken, effective = zip(*parts, strict=True)
-        return cls(centre, factor, taken, effective, numbers)
+        return cls(*zip(*parts, strict=True))
 
     def transform(self, modalities: Modalities) -> list[np.ndarray]:
         """Return each modality scaled, flat and in its storage dtype; missing samples
@@ -156,13 +165,8 @@ class ModalityScaler:
 
     def take(self, modalities: Sequence[int]) -> ModalityScaler:
         """Return the scaler of some modalities, by their numbers."""
-        return ModalityScaler(
-            tuple(self.centre[m] for m in modalities),
-            tuple(self.factor[m] for m in modalities),
-            tuple(self.words[m] for m in modalities),
-            tuple(self.effective[m] for m in modalities),
-            tuple(self.numbers[m] for m in modalities),
-        )
+        parts = vars(self).items()
+        return replace(self, **{name: tuple(of[m] for m in modalities) for name, of in parts})
 
     def with_units(
         self, k: int, spread: np.ndarray, variance: np.ndarray, word: str
@@ -267,8 +271,8 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
 
 def _fit_one(
     modalities: Modalities, k: int, word: str | None, weights: np.ndarray, has_expert: bool
-) -> tuple[np.ndarray, np.ndarray | float, str | None, tuple[float, int]]:
-    """Return centre, factor, word, and effective and varying columns of one modality."""
+) -> ScaledOne:
+    """Return how one modality is scaled."""
     shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
     name, ranks = modalities.names[k], modalities.ranks
     coding = modalities.columns[k]
@@ -276,10 +280,8 @@ def _fit_one(
         return _fit_columns(modalities, k, coding, weights)
     if word is None:
         _check_magnitude(array, name, ranks)
-        return np.zeros(shape), 1.0, None, (0.0, 0)
-    seen = None if modalities.elements is None else modalities.elements[k]
-    weights = weights * modalities.observed[k]
-    centre, spread, farthest = moments_of_observed(flat_rows(array), weights, seen, ranks)
+        return np.zeros(shape), 1.0, None, (0.0, 0), None
+    centre, spread, farthest = moments_of_observed(modalities, k, weights)
     if word != "feature":
         is_unlike = not has_expert and has_unlike_units(spread) and is_table(modalities, k)
         if is_unlike and word == "modality":
@@ -290,21 +292,12 @@ def _fit_one(
     _check_finite(factor, name)
     if np.ndim(factor) > 0:
         factor = np.reshape(factor, shape)
-    return np.reshape(centre, shape), factor, word, effective_columns(spread)
-
-
-def _numbers(modalities: Modalities, k: int) -> np.ndarray | None:
-    """Return which elements of a modality are numbers; None for all."""
-    coding = modalities.columns[k]
-    if coding is None:
-        return None
-    are = [word == "gaussian" for word, size in coding.layout for _ in range(size)]
-    return np.reshape(are, modalities.shapes[k])
+    return np.reshape(centre, shape), factor, word, effective_columns(spread), None
 
 
 def _fit_columns(
     modalities: Modalities, k: int, coding: ColumnTable, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, str, tuple[float, int]]:
+) -> ScaledOne:
     r"""Return the same of columns of several kinds: the units of factor analysis of mixed data.
 
     Numbers, yes or no, and ordered categories have the variance 1 each, indicators of categories
@@ -312,11 +305,8 @@ def _fit_columns(
     counts are left as they are beside each other. The depth is divided by so much that nothing
     but the decoder sees it.
     """
-    shape, flat = modalities.shapes[k], flat_rows(cast(np.ndarray, modalities.arrays[k]))
-    seen = None if modalities.elements is None else modalities.elements[k]
-    weights = weights * modalities.observed[k]
-    found = moments_of_observed(flat, weights, seen, modalities.ranks)
-    centre, spread, farthest = found
+    shape = modalities.shapes[k]
+    centre, spread, farthest = moments_of_observed(modalities, k, weights)
     factor = unit_of(spread, farthest, "feature") * np.ones(len(spread))
     for (word, size), own in zip(coding.layout, places_of(coding.layout), strict=True):
         if word == "categorical":
@@ -332,7 +322,9 @@ def _fit_columns(
     mean = np.mean(np.square(spread / factor)[is_seen])
     factor[is_seen] *= np.sqrt(mean) if mean > 0 else 1.0
     n_columns = len(coding.columns)
-    return centre.reshape(shape), factor.reshape(shape), "columns", (float(n_columns), n_columns)
+    numbers = [word == "gaussian" for word, size in coding.layout for _ in range(size)]
+    centre, factor, is_number = (np.reshape(of, shape) for of in (centre, factor, numbers))
+    return centre, factor, "columns", (float(n_columns), n_columns), is_number
 
 
 def _warn_of_units(modalities: Modalities, k: int, spread: np.ndarray) -> None:

@@ -29,9 +29,9 @@ from .column_kinds import (
     plain,
 )
 from .containers import Form
-from .entries import did_you_mean, entries_of
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk
+from .selection_keys import did_you_mean, entries_of
 from .table_labels import numbered_columns
 
 #: What is stated of a modality: "auto", a likelihood, or those of some columns.
@@ -154,6 +154,35 @@ def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept
     return array
 
 
+def check_kept_likelihoods(likelihoods: Unchecked, fitted: Form) -> None:
+    """Check that a fit that goes on is not asked for other likelihoods than it has.
+
+    Parameters
+    ----------
+    likelihoods : {"auto", ..}, sequence or mapping
+        What is stated now.
+    fitted : Form
+        Of the fit.
+
+    Raises
+    ------
+    ValueError
+        Names a column of another likelihood.
+    """
+    stated = stated_by_modality(likelihoods, fitted.names, fitted.container == "single")
+    for name, words, table in zip(fitted.names, stated, fitted.tables, strict=True):
+        coding = table.coding
+        before = {None: "gaussian"} if coding is None else {c.name: c.word for c in coding.columns}
+        for column, word in before.items():
+            now = words if isinstance(words, str) else words.get(str(column), "auto")
+            if now != word and (now != "auto" or word in COUNTS):
+                place = f"modality {name!r}" + ("" if column is None else f", column {column!r}")
+                raise ValueError(
+                    f"likelihoods is now {now!r} for {place}, but the fit has {word!r}: set it "
+                    "back, or start afresh."
+                )
+
+
 def _checked_words(stated: Any, what: str) -> Stated:
     """Return what is stated of a modality; raise where a word is no likelihood."""
     if stated is None:
@@ -187,17 +216,6 @@ class _ColumnsOfFit:
             return None
         cells = flat_rows(np.asarray(self.kept))
         cells = cells if self.observed is None else cells[self.observed]
-        self._check_names()
-        columns = self._columns(cells)
-        if self.problems or all(of.word == "gaussian" for of in columns):
-            return None
-        shape, reference = self.kept.shape[1:], None
-        if isinstance(self.stated, str) and self.stated in COUNTS and len(shape) == 1 < shape[0]:
-            reference = self._mean_sum(cells)
-        return ColumnTable(columns, shape, self.is_frame, reference)
-
-    def _check_names(self) -> None:
-        """Check that what is stated is of columns that there are."""
         stated = () if isinstance(self.stated, str) else self.stated
         if strange := [name for name in stated if name not in self.names]:
             told = (
@@ -205,6 +223,13 @@ class _ColumnsOfFit:
                 f"{list(self.names)!r:.300}.{did_you_mean(strange[0], self.names)}"
             )
             self.problems.append(ValueError(told))
+        columns = self._columns(cells)
+        if self.problems or all(of.word == "gaussian" for of in columns):
+            return None
+        shape, reference = self.kept.shape[1:], None
+        if isinstance(self.stated, str) and self.stated in COUNTS and len(shape) == 1 < shape[0]:
+            reference = self._mean_sum(cells)
+        return ColumnTable(columns, shape, self.is_frame, reference)
 
     def _columns(self, cells: np.ndarray) -> tuple[Column, ...]:
         """Return the columns, with the likelihood and the levels of each."""

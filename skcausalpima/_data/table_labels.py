@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from .._typing import Unchecked
-from .._warnings import warn_caller
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,69 +62,6 @@ def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, rem
     else:
         difference = f"the rows of {other} in another order"
     raise ValueError(f"{what} has {difference}: a sample is one row of each. {remedy}")
-
-
-def split_columns(columns: Columns, shapes: Sequence[tuple[int, ...]]) -> list[Columns]:
-    """Cut the names of a flat table's columns into those of its modalities."""
-    if columns is None:
-        return [None] * len(shapes)
-    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-    return [columns[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-
-
-def check_columns(
-    columns: Sequence[Columns],
-    fitted: Sequence[Sequence[str] | None],
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, ...] | None],
-    *,
-    warn: bool = True,
-) -> None:
-    """Check that columns are those of ``fit``, in their order.
-
-    Parameters
-    ----------
-    columns, fitted : sequence of (tuple of str or None)
-        Names of the columns of each modality, now and in ``fit``.
-    names : sequence of str
-        Names of the modalities.
-    shapes : sequence of (tuple of int or None)
-        Shape of a sample of each, as in ``fit``; None where it is missing.
-    warn : bool, default=True
-        Whether to warn where only one of the two has names.
-    """
-    for name, now, before, shape in zip(names, columns, fitted, shapes, strict=True):
-        if shape is None:
-            continue
-        numbers = numbered_columns(math.prod(shape))
-        one, other = now or numbers, tuple(before or numbers)
-        if one == other:
-            continue
-        if sorted(one) == sorted(other):
-            place = next(k for k in range(len(one)) if one[k] != other[k])
-            ordered = f"model.modality_feature_names_in_[{name!r}]"
-            ordered = ordered if before else f"list(range({len(other)}))"
-            raise ValueError(
-                f"modality {name!r} has its columns in another order than in fit: column {place} "
-                f"is {one[place]!r}, but was {other[place]!r}. Put them in order: "
-                f"frame[{ordered}]."
-            )
-        if now and before:
-            raise ValueError(
-                f"modality {name!r} has other columns than in fit: it has the columns "
-                f"{_listed(one, other)} that fit has not seen, and lacks {_listed(other, one)}."
-            )
-        if warn:
-            has, had = ("names", "none") if now else ("no names", "some")
-            warn_caller(
-                f"modality {name!r} has {has} of columns, but in fit it had {had}: that they are "
-                "the same columns in the same order cannot be checked.",
-            )
-
-
-def _listed(some: Sequence[str], others: Sequence[str]) -> list[str]:
-    """Return the first names that are not among the others."""
-    return sorted(set(some) - set(others))[:5]
 
 
 def common_columns(columns: Sequence[Columns], name: str) -> Columns:

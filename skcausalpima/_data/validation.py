@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._typing import Samples
+from .._typing import Samples, Values
 from .adapters import Table
 from .arrays import compute_dtype, stored
 from .cell_contents import refuse_contents
 from .column_kinds import ColumnTable
-from .containers import CONTAINERS, Decoded, Form, container_of, without_contexts
+from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
-from .input_attributes import check_kept_likelihoods, input_attributes
-from .missing_values import (
-    allows_gaps,
-    check_elements,
-    check_observed,
-    find_missing,
-    without_missing,
-)
+from .missing_values import allows_gaps, check_observed, find_missing, without_missing
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
-from .one_array import check_samples, read_array
 from .ranks import ALONE, Ranks
-from .several import BARE_LIST_ADVICE, Expected, read_several
-from .stated_likelihoods import coded_array, coded_form, is_plain
-from .table_labels import check_columns, columns_of, named_columns
+from .several import (
+    Expected,
+    check_axes_of_fit,
+    check_columns,
+    check_none_is_missing,
+    check_samples,
+    read_array,
+    read_several,
+)
+from .stated_likelihoods import check_kept_likelihoods, coded_array, coded_form, is_plain
+from .table_labels import columns_of, named_columns
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,18 @@ class Modalities:
             seen = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
         return ~seen.reshape(self.n_samples, *self.shapes[k])
 
+    def check_elements(self, where: str = "all samples") -> None:
+        """Check that a fit sees every element of every modality in some sample."""
+        for name, seen, shape in zip(self.names, self.elements or (), self.shapes, strict=False):
+            never = np.flatnonzero([] if seen is None else ~seen.any(axis=0))
+            if len(never):
+                place = list(map(int, np.unravel_index(never[0], shape)))
+                more = f" (and {len(never) - 1} more)" if len(never) > 1 else ""
+                raise ValueError(
+                    f"element {place} of modality {name!r}{more} is missing in {where}: leave it "
+                    "out of fit, or pass samples that have it."
+                )
+
     def take(self, rows: np.ndarray | slice) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
         arrays = tuple(of if of is None else of[rows] for of in self.arrays)
@@ -136,7 +149,7 @@ def read_modalities(
     Modalities
         Never written into the caller's memory.
     """
-    expected = None if reset else _expected(estimator)
+    expected = None if reset else Expected.by(estimator)
     known = None if reset else getattr(estimator, "contexts_", {})
     stated = context_names(getattr(estimator, "contexts", None)) if known is None else list(known)
     X, taken = without_contexts(X, stated)
@@ -155,16 +168,18 @@ def read_modalities(
         form = coded_form(words, data, form)
     else:
         form = form.completed(fitted, data.arrays)
-        check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
+        check_axes_of_fit(form.names, form.tables, fitted.tables)
+        check_samples(data, expected, is_list=container == "several")
         # scikit-learn has warned where one table has names and the other has not.
-        check_columns(data._columns, fitted.columns, data.names, data.modality_shapes, warn=several)
+        check_columns(data, fitted.columns, warn=several)
     contexts = read_contexts(taken, len(data), known, learns)
     modalities = _checked(estimator, data, form, contexts, reset)
     if reset:
+        check_observed(modalities.observed, modalities.names)
+        modalities.check_elements()
         if taken:
             estimator.contexts_ = contexts.labels
-        _remember(estimator, modalities)
-        _remember_columns(estimator, data, several)
+        _remember(estimator, modalities, several)
     return modalities
 
 
@@ -194,7 +209,7 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     container = container_of(modalities)
     if container == "single":
         return X
-    found = read_several(modalities, container, None if fitted is None else _expected(fitted))[0]
+    found = read_several(modalities, container, None if fitted is None else Expected.by(fitted))[0]
     if fitted is None or not taken:
         return found
     labels = read_contexts(taken, len(found), fitted.contexts_).entries()
@@ -203,45 +218,22 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
 
 def fitted_form(estimator: BaseEstimator) -> Form:
     """Return the form in which a fitted estimator got its samples."""
-    names = tuple(estimator.modality_names_in_)
-    tables = [Table.from_dict(plain) for plain in getattr(estimator, "_modality_tables", ())]
-    tables = tables or [Table()] * len(names)  # of an older file
-    columns = columns_of(estimator.modality_feature_names_in_)
-    return Form(estimator._input_form, names, tuple(tables), columns)
+    return form_of(tuple(estimator.modality_names_in_), vars(estimator))
 
 
-def write_modalities(
-    estimator: BaseEstimator, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None
-) -> Decoded:
-    """Return modalities in the form in which the estimator got its input in ``fit``.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        A fitted estimator.
-    arrays : sequence of ndarray of shape (n_samples, *shape)
-        One array per modality.
-    contexts : ContextLabels, default=None
-        Labels that these samples have.
-
-    Returns
-    -------
-    list, dict, MultimodalData, ndarray, DataFrame or Dataset
-        See :class:`Form`.
-    """
-    return fitted_form(estimator).write(arrays, contexts)
+def form_of(names: tuple[str, ...], attributes: Values) -> Form:
+    """Return the form of samples from what an estimator keeps of it."""
+    tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
+    columns = columns_of(attributes["modality_feature_names_in_"])
+    return Form(attributes["_input_form"], names, tables, columns)
 
 
 def _check_fit(data: MultimodalData) -> None:
     """Check what a fit needs: two samples, and elements in every modality."""
     _check_n_samples(len(data))
+    check_none_is_missing(data)
     for name, shape in zip(data.names, data.modality_shapes, strict=True):
-        if shape is None:
-            raise ValueError(
-                f"modality {name!r} is None: in fit every modality is needed (for some samples at "
-                "least; the others are NaN). Leave it out, or pass it."
-            )
-        if 0 in shape:
+        if shape is not None and 0 in shape:
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, so no elements: leave it out."
             )
@@ -256,11 +248,7 @@ def _check_n_samples(n: int) -> None:
 
 
 def _checked(
-    estimator: BaseEstimator,
-    data: MultimodalData,
-    form: Form,
-    contexts: ContextLabels,
-    reset: bool,
+    estimator: BaseEstimator, data: MultimodalData, form: Form, contexts: ContextLabels, reset: bool
 ) -> Modalities:
     """Convert all arrays and find the missing samples."""
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
@@ -278,18 +266,13 @@ def _checked(
             clean = stored(array, name)
             looked_at = clean if array.dtype.kind == "f" else array  # whole numbers are finite
             missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps, of)
-            clean = without_missing(clean, missing, elements[k])
-            observed[k] = ~missing
-            array = clean
+            array, observed[k] = without_missing(clean, missing, elements[k]), ~missing
         arrays.append(array)
     given = data.modality_shapes if reset else estimator.modality_shapes_in_
     shapes = [
         tuple(shape or ()) if of.coding is None else of.coding.element_shape
         for shape, of in zip(given, form.tables, strict=True)
     ]
-    if reset:
-        check_observed(observed, data.names)
-        check_elements(elements, data.names, shapes)
     return Modalities(
         tuple(arrays),
         observed,
@@ -303,27 +286,40 @@ def _checked(
     )
 
 
-def _remember(estimator: BaseEstimator, data: Modalities) -> None:
+def input_attributes(form: Form, shapes: Sequence[tuple[int, ...]]) -> Values:
+    """Return the attributes that describe what a fit was given.
+
+    Parameters
+    ----------
+    form : Form
+        How it came.
+    shapes : sequence of tuple of int
+        Shape of the elements of one sample of each modality.
+    """
+    given, words = [], []
+    for table, columns, shape in zip(form.tables, form.columns, shapes, strict=True):
+        coding, plain = table.coding, dict.fromkeys(columns or (), "gaussian")
+        given.append(shape if coding is None else coding.shape)
+        words.append((plain or "gaussian") if coding is None else coding.words)
+    return {
+        "n_features_in_": sum(map(math.prod, given)),
+        "n_modalities_in_": len(form.names),
+        "modality_names_in_": np.array(form.names, dtype=object),
+        "modality_shapes_in_": given,
+        "likelihoods_": dict(zip(form.names, words, strict=True)),
+    }
+
+
+def _remember(estimator: BaseEstimator, modalities: Modalities, several: bool) -> None:
     """Set the attributes that describe the input of ``fit``."""
-    vars(estimator).update(
-        input_attributes(data.names, data.shapes, data.columns, data.form.columns)
-    )
-    estimator._input_form = data.form.container
-    estimator._modality_tables = [table.as_dict() for table in data.form.tables]
-
-
-def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
-    """Set the names of the columns of the DataFrames that ``fit`` was given."""
-    estimator.modality_feature_names_in_ = named_columns(data.names, data._columns)
-    if not several:  # scikit-learn has set them
-        return
-    if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
-        del estimator.feature_names_in_
-    if len(data.names) == 1 and data._columns[0] is not None:
-        estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
-
-
-def _expected(estimator: BaseEstimator) -> Expected:
-    """Return what the estimator was fitted on."""
-    who = f"{type(estimator).__name__} was fitted on"
-    return Expected(list(estimator.modality_names_in_), estimator.modality_shapes_in_, who)
+    form, attributes = modalities.form, vars(estimator)
+    attributes |= input_attributes(form, modalities.shapes)
+    attributes |= {
+        "_input_form": form.container,
+        "_modality_tables": [table.as_dict() for table in form.tables],
+        "modality_feature_names_in_": named_columns(form.names, form.columns),
+    }
+    if several:  # else scikit-learn has set them
+        attributes.pop("feature_names_in_", None)  # from an earlier fit
+        if len(form.names) == 1 and form.columns[0] is not None:
+            estimator.feature_names_in_ = np.array(form.columns[0], dtype=object)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from .._data.interventions import Interventions
+from .._data.known_nodes import Interventions
 from .._data.samples import FitSamples
 from .._inference.fitted_model import subset_encoders
+from .._model.build import export_state
 from .._model.setup import Setup
-from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState
 from .._state.training import Arrivals

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from .._data.samples import FitSamples, NodeKnowledge
 from .._initialization.initialize import RunState, state_knowledge
-from .._model.build import build_model
+from .._model.build import build_model, export_state, load_state
 from .._model.scaled_rows import ScaledRows
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
-from .._model.state import export_state, load_state, module_draws, resume_module_draws
+from .._model.surroundings import module_draws, resume_module_draws
 from .._model.tensors import TensorData
 from .._state.training import (
     BegunFit,
@@ -292,10 +292,10 @@ def check_unchanged(
     """
     # Only a fit tells which modules of the user's return variances.
     wanted = replace(setup.spec, predict_variances=built.predict_variances)
-    now = wanted.as_dict() | vars(fixed_settings(setup))
+    now = vars(wanted) | vars(fixed_settings(setup))
     changed = [
         f"{_PARAMETERS.get(key, key)} is now {_change(now[key], then)}"
-        for key, then in (built.as_dict() | vars(settings)).items()
+        for key, then in (vars(built) | vars(settings)).items()
         if _comparable(now[key]) != _comparable(then)
     ]
     if changed:

@@ -21,7 +21,6 @@ from .._model.scaled_samples import as_arrays, from_arrays
 from .._model.setup import Setup
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
-from .._parameter_objects import changed
 from .._repeated_fits import is_one_of_many
 from .._state.training import BegunRun
 from .._training.ending import divergence
@@ -231,7 +230,7 @@ def _labels_of_short_run(
     n_epochs = min(N_EPOCHS, training.schedule.pretraining_epochs)
     training = replace(
         training,
-        steps=changed(training.steps, tol=0.0, validation_fraction=0.0),
+        steps=replace(training.steps, tol=0.0, validation_fraction=0.0),
         schedule=replace(training.schedule, pretraining_epochs=n_epochs),
         temperatures=training.temperatures[:N_EPOCHS],
     )

@@ -21,8 +21,8 @@ from .._inference.posterior import sample_posterior
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.initialize import RunState, initialize_run
+from .._model.build import export_state
 from .._model.setup import Setup
-from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState

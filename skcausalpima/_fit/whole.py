@@ -30,8 +30,7 @@ from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
-from .._state.derived import fitted_attributes
-from .._state.fitted import FittedState
+from .._state.fitted import FittedState, fitted_attributes
 from .._state.training import BegunFit, BegunRun
 from .._structure.digraphs import node_graph
 from .._training.observer import Interruption

@@ -20,13 +20,11 @@ from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities, read_modalities
 from .._grid import NodeGrid
-from .._model.build import build_model
+from .._model.build import build_model, load_state
 from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
-from .._model.state import load_state
 from .._model.tensors import TensorData
-from .._state.derived import full_covariances, sklearn_covariances
-from .._state.fitted import ExpertTable, FittedState
+from .._state.fitted import ExpertTable, FittedState, full_covariances, sklearn_covariances
 from .._training.filling import filled
 from .._typing import Samples
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders

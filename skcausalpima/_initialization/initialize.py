@@ -22,8 +22,7 @@ from .._clustering.latent_classes import latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
-from .._model.build import build_model, initialize_cluster_decoders
-from .._model.networks import check_modules
+from .._model.build import build_model, check_modules, initialize_cluster_decoders
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes

@@ -17,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 from .._clustering.gaps import find_gaps
 from .._data.units import is_table
 from .._data.validation import Modalities
-from .._model.networks import named_network
+from .._model.build import named_network
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
 from .principal_components import observed_rows

@@ -1,17 +1,22 @@
-"""The estimator's ``experts`` and ``views``, resolved for each modality."""
+"""The estimator's ``experts`` and ``views``, and kinds of columns, resolved for each modality."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import numpy as np
-import torch
 
+from .._data.column_kinds import DEPTH, Layout
+from .._data.on_disk import OnDisk
 from .._data.units import is_curve
 from .._data.validation import Modalities
+from .._parameter_objects import MeanField
 from ..modules import ExpertDecoder, shared_entries
+from .build import named_network
 from .parameters import per_modality
+from .spec import ModelSpec
 
 #: One entry of the estimator's ``experts``.
 Stated: TypeAlias = ExpertDecoder | Callable | None
@@ -19,19 +24,12 @@ Stated: TypeAlias = ExpertDecoder | Callable | None
 StatedExperts: TypeAlias = Sequence[Stated] | Mapping[str, Stated] | None
 
 
-def resolve_experts(
-    experts: StatedExperts,
-    decoders: Sequence,
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, ...]],
-    node_sizes: Sequence[int],
-    node_names: Sequence[str],
-    dtype: torch.dtype,
-) -> list[ExpertDecoder | None]:
-    """Return one checked expert or None per modality.
+def resolve_experts(experts: StatedExperts, spec: ModelSpec) -> list[ExpertDecoder | None]:
+    """Return one checked expert or None per modality of a model, whatever experts that has.
 
     A bare function decodes a modality with one axis, sampled evenly from 0 to 1.
     """
+    names, shapes = spec.modality_names, spec.shapes
     resolved = per_modality(
         experts,
         names,
@@ -43,19 +41,19 @@ def resolve_experts(
         if resolved[m] is None:
             continue
         where = f"experts[{name!r}]"
-        if decoders[m] is not None:
+        if spec.decoders[m] is not None:
             raise ValueError(
                 f"modality {name!r} has both a decoder and an expert: leave one of them None (a "
                 "word as decoders is for all modalities: pass a list or mapping instead)."
             )
         if not isinstance(resolved[m], ExpertDecoder):
             resolved[m] = _bare(resolved[m], where, shape)
-        resolved[m].check(where, shape, dtype)
+        resolved[m].check(where, shape, spec.torch_dtype)
         try:
-            shared_entries(resolved[m], node_sizes, node_names)
+            shared_entries(resolved[m], spec.node_sizes, spec.node_names)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
-        _check_columns(resolved[m], where, node_names)
+        _check_columns(resolved[m], where, spec.node_names)
     return resolved
 
 
@@ -94,16 +92,8 @@ Views: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
 MIN_SIDE = 16
 
 
-def has_views(init: str, node_sizes: Sequence[int]) -> bool:
-    """Return whether there are views by default: where effects of several nodes are to add up."""
-    return init != "paper" and len(node_sizes) > 1
-
-
 def resolve_views(
-    views: Views,
-    modalities: Modalities,
-    experts: Sequence[ExpertDecoder | None],
-    by_default: bool,
+    views: Views, modalities: Modalities, experts: Sequence[ExpertDecoder | None], by_default: bool
 ) -> tuple[str | None, ...]:
     """Return the kind of each modality's view, or None.
 
@@ -116,11 +106,8 @@ def resolve_views(
     """
     names, shapes = modalities.names, modalities.shapes
     if isinstance(views, str):  # "auto"
-        if not by_default:
-            return (None,) * len(names)
-        suits = [_suits(modalities, m) for m in range(len(names))]
-        pairs = zip(suits, experts, strict=True)
-        return tuple(kind if expert is None else None for kind, expert in pairs)
+        suit = [by_default and expert is None for expert in experts]
+        return tuple(_suits(modalities, m) if suit[m] else None for m in range(len(names)))
     kinds = per_modality(views, names, "views", None, lambda entry: False, VIEW_WORDS)
     for name, shape, kind in zip(names, shapes, kinds, strict=True):
         if kind is not None and len(shape) not in VIEW_WORDS[kind]:
@@ -139,6 +126,38 @@ def _suits(modalities: Modalities, m: int) -> str | None:
         return None
     if len(shape) in (2, 3) and sorted(shape)[-2] >= MIN_SIDE:
         return "power_spectrum"
-    if is_curve(modalities, m):
-        return "scale_space"
-    return None
+    return "scale_space" if is_curve(modalities, m) else None
+
+
+def column_layouts(
+    params: SimpleNamespace, modalities: Modalities, spec: ModelSpec
+) -> tuple[Layout | None, ...]:
+    """Return the layout of each modality; nothing where all columns are numbers.
+
+    Raises
+    ------
+    ValueError
+        If a parameter does not go with columns that are no numbers.
+    """
+    layouts = tuple(None if of is None else of.layout for of in modalities.columns)
+    for m, layout in enumerate(layouts):
+        if layout is None:
+            continue
+        kind = named_network(spec.decoders[m])
+        against = {
+            "an expert": spec.experts[m] is not None,
+            "a decoder per cluster": kind is not None and kind.per_cluster,
+            "posterior='mean_field', the paper's, which knows numbers alone": (
+                isinstance(params.posterior, MeanField)
+            ),
+            "data on disk: read them into memory": isinstance(modalities.arrays[m], OnDisk),
+            "several processes": modalities.ranks.are_several,
+        }
+        for what, is_so in against.items():
+            if is_so:
+                words = sorted({word for word, _ in layout} - {"gaussian", DEPTH})
+                raise ValueError(
+                    f"modality {modalities.names[m]!r} has columns that are {' and '.join(words)}, "
+                    f"which do not go with {what}. Encode them as numbers, or change that."
+                )
+    return () if all(layout is None for layout in layouts) else layouts

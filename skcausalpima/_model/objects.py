@@ -51,32 +51,33 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
     params["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
     if isinstance(sizes, Integral):
         params["node_sizes"] = (sizes,)
+    caller = type(estimator).__name__
     for name in OBJECTS:
         parts = _as_object(name, params[name])
         if parts is not None:
-            constraints = {f"{name}__{n}": of for n, of in parts._parameter_constraints.items()}
-            values = {f"{name}__{n}": of for n, of in parts.get_params(deep=False).items()}
-            validate_parameter_constraints(
-                constraints, values, caller_name=type(estimator).__name__
-            )
+            _check_parts(parts, name, caller)
             params[name] = parts
-    params["contexts"] = _contexts(params["contexts"], type(estimator).__name__)
+    params["contexts"] = _contexts(params["contexts"], caller)
     return SimpleNamespace(**params)
+
+
+def _check_parts(parts: Any, name: str, caller: str) -> None:
+    """Check the parts of an object that is a parameter, by their nested names."""
+    constraints = {f"{name}__{n}": of for n, of in parts._parameter_constraints.items()}
+    values = {f"{name}__{n}": of for n, of in parts.get_params(deep=False).items()}
+    validate_parameter_constraints(constraints, values, caller_name=caller)
 
 
 def _contexts(stated: Any, caller: str) -> tuple[Context, ...]:
     """Return the contexts that are stated, each as an object."""
-    if stated is None or isinstance(stated, Context):
-        return () if stated is None else (stated,)
-    contexts = [Context(entry) if isinstance(entry, str) else entry for entry in stated]
+    entries = [stated] if isinstance(stated, Context) else stated or ()
+    contexts = [Context(entry) if isinstance(entry, str) else entry for entry in entries]
     for context in contexts:
         if not isinstance(context, Context):
             raise TypeError(
                 f"contexts holds {context!r}: expected names of entries of X, or Context(name, ..)."
             )
-        constraints = {f"contexts__{n}": of for n, of in context._parameter_constraints.items()}
-        values = {f"contexts__{n}": of for n, of in context.get_params(deep=False).items()}
-        validate_parameter_constraints(constraints, values, caller_name=caller)
+        _check_parts(context, "contexts", caller)
     names = [context.name for context in contexts]
     if double := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"contexts names {double[0]!r} twice: name each entry of X once.")

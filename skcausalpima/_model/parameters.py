@@ -11,12 +11,11 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import torch
-from torch import nn
 
 from .._compat.scikit_learn import StrOptions
 from .._data.column_kinds import LIKELIHOODS
-from .._data.entries import entries_of
 from .._data.on_disk import OnDisk
+from .._data.selection_keys import entries_of
 from .._data.validation import Modalities
 from .._grid import n_effects
 from .._parameter_objects import (
@@ -31,19 +30,10 @@ from .._parameter_objects import (
     ScoreSearch,
     Training,
 )
-from .._scalar_checks import (
-    JOBS,
-    MAX_COUNT,
-    POSITIVE,
-    SEQUENCE,
-    InstanceOf,
-    count,
-    is_count,
-    is_integer,
-)
+from .._scalar_checks import JOBS, MAX_COUNT, POSITIVE, SEQUENCE, InstanceOf, count, is_integer
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
-from .networks import NETWORK_WORDS
+from .build import NETWORK_WORDS
 from .surroundings import SINGLE_ONLY
 
 #: The largest grid.
@@ -96,14 +86,11 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 
 def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tuple[int, ...]:
     """Return the node sizes as plain integers; their grid must not be too large."""
-    stated: Any = node_sizes
-    sizes: list[Any] = [stated] if isinstance(stated, Integral) else list(stated)
-    keys: Sequence[Any] = range(len(sizes))
-    if isinstance(stated, Mapping):
-        keys, sizes = sizes, list(stated.values())
+    given: Any = [node_sizes] if isinstance(node_sizes, Integral) else node_sizes
+    sizes: dict[Any, Any] = dict(given if isinstance(given, Mapping) else enumerate(given))
     if not sizes:
         raise ValueError("node_sizes is empty; it must have at least one node, such as (2, 2).")
-    for node, size in zip(keys, sizes, strict=True):
+    for node, size in sizes.items():
         if not is_integer(size):
             raise TypeError(
                 f"node_sizes must hold integers, but node_sizes[{node!r}] is {size!r} of type "
@@ -115,14 +102,13 @@ def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tup
             )
         if size > MAX_COUNT:
             raise ValueError(f"node_sizes[{node!r}] is beyond {MAX_COUNT}: use a smaller node.")
-    n_components = math.prod(int(size) for size in sizes)
-    if n_components > MAX_COMPONENTS:
-        product = " x ".join(str(size) for size in sizes)
+    checked = tuple(map(int, sizes.values()))
+    if math.prod(checked) > MAX_COMPONENTS:
         raise ValueError(
-            f"node_sizes make a grid of {product} = {n_components} components, more than "
-            f"{MAX_COMPONENTS}: use fewer or smaller nodes."
+            f"node_sizes make a grid of {' x '.join(map(str, checked))} = {math.prod(checked)} "
+            f"components, more than {MAX_COMPONENTS}: use fewer or smaller nodes."
         )
-    return tuple(int(size) for size in sizes)
+    return checked
 
 
 def check_enough_samples(node_sizes: Sequence[int], n_samples: float) -> None:
@@ -205,7 +191,7 @@ def check_same_contexts(params: SimpleNamespace, before: Mapping[str, tuple[str,
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:
     """Return the hidden layer sizes as positive integers."""
     sizes = list(hidden_layer_sizes)
-    if not all(map(is_count, sizes)):
+    if not all(map(count(1).is_satisfied_by, sizes)):
         raise ValueError(f"hidden_layer_sizes must hold positive integers, got {sizes}.")
     return tuple(int(size) for size in sizes)
 
@@ -330,8 +316,7 @@ def prediction_device(device: str | Device) -> torch.device:
 
 
 def resolve_modality_weights(
-    modality_weights: str | Sequence[float] | Mapping[str, float],
-    names: Sequence[str],
+    modality_weights: str | Sequence[float] | Mapping[str, float], names: Sequence[str]
 ) -> tuple[float, ...] | None:
     """Return the factor of every modality's log-likelihood in training, None for balanced ones."""
     if isinstance(modality_weights, str):
@@ -366,14 +351,14 @@ def per_modality(
     names: Sequence[str],
     parameter: str,
     kind: str | None = "torch.nn.Module, function (shape, latent_dim) -> Module",
-    accepts: Callable[[Unchecked], bool] | None = None,
+    accepts: Callable[[Unchecked], bool] = callable,
     words: Collection[str] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
     entries = entries_of(value, names, parameter)
     words = NETWORK_WORDS.get(parameter, ()) if words is None else words
     for name, entry in zip(names, entries, strict=True):
-        known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
+        known = entry in words if isinstance(entry, str) else accepts(entry)
         if not (entry is None or known):
             listed = ", ".join([*map(repr, words), *([kind] if kind else [])])
             raise TypeError(
@@ -381,8 +366,3 @@ def per_modality(
                 f"{type(entry).__name__}."
             )
     return entries
-
-
-def _is_module(entry: Unchecked) -> bool:
-    """Return whether a value is an encoder or decoder, or makes one."""
-    return isinstance(entry, nn.Module) or callable(entry)

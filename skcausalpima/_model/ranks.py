@@ -1,17 +1,17 @@
-"""The ranks of a process group of PyTorch: data-parallel fits over processes and machines."""
+"""The ranks of a process group of PyTorch, and models and gradients that they share."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
-from .._compat.pytorch import timeout_of
+from .._compat.pytorch import BatchNorm, timeout_of
 from .._data.ranks import ALONE, Ranks
 from .._warnings import warn_caller
 
@@ -147,3 +147,50 @@ def process_group(asked: bool | str) -> Ranks:
                 f"each of them fits a model of its own. {REMEDY}"
             )
     return ALONE
+
+
+@torch.no_grad()
+def average_gradients(ranks: Ranks, groups: Sequence[Sequence[nn.Parameter]], n_rows: int) -> None:
+    """Make gradients of the mean loss over the rows here those of the mean over the batch.
+
+    It is what ``torch.nn.parallel.DistributedDataParallel`` does, by rows: ranks need not have
+    as many of them, and may have none. A parameter without a gradient on any rank gets none.
+    """
+    parameters = [parameter for group in groups for parameter in group]
+    grads = [parameter.grad for parameter in parameters]
+    parts = [
+        (torch.zeros_like(parameter) if grad is None else grad).flatten()
+        for parameter, grad in zip(parameters, grads, strict=True)
+    ]
+    has_gradient = [float(grad is not None) for grad in grads]
+    numbers = torch.tensor([*has_gradient, 1.0]).to(parts[0])
+    flat = ranks.total(torch.cat([*parts, numbers]).mul_(n_rows))
+    is_somewhere, n_of_all = flat[-len(numbers) : -1], flat[-1].clamp_min(1.0).clone()
+    if not all(has_gradient):  # else no device is waited for
+        has_gradient = is_somewhere.tolist()
+    flat.div_(n_of_all)
+    ends = flat.split([*map(nn.Parameter.numel, parameters), len(numbers)])
+    for parameter, part, has_one in zip(parameters, ends[:-1], has_gradient, strict=True):
+        if has_one:
+            parameter.grad = part.view_as(parameter)
+
+
+@torch.no_grad()
+def adopt(ranks: Ranks, model: nn.Module) -> None:
+    """Give a model the numbers that it has on the first of several ranks.
+
+    Raises
+    ------
+    ValueError
+        If a module would go by the rows of each rank.
+    """
+    if any(isinstance(part, BatchNorm) for part in model.modules()):
+        raise ValueError(
+            "encoders and decoders with batch normalization cannot be used by a process group: "
+            "it would go by the rows of each rank. Use torch.nn.GroupNorm or "
+            "torch.nn.LayerNorm."
+        )
+    tensors = model.state_dict()
+    found = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
+    for name, tensor in tensors.items():
+        tensor.copy_(torch.from_numpy(found[name]))

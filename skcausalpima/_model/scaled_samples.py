@@ -12,11 +12,11 @@ from torch import Tensor
 
 from .._data.known_nodes import allowed_cells
 from .._data.on_disk import OnDisk
+from .._data.ranks import Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
-from .distributed_data import DistributedData
 from .scaled_rows import ScaledRows, fits
 from .setup import Setup
 from .tensors import TensorData, Tensors
@@ -68,7 +68,32 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
     known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
     data, ranks = replace(data, samples=known), samples.modalities.ranks
     n_cells = math.prod(setup.spec.node_sizes)
-    return DistributedData.of(data, ranks, n_cells) if ranks.are_several else data
+    return _of_ranks(data, ranks, n_cells) if ranks.are_several else data
+
+
+def _of_ranks(data: TensorData, ranks: Ranks, n_cells: int) -> TensorData:
+    """Return data that have what those of any rank have; where it was missing, nothing is."""
+    samples, n_modalities = data.samples, len(data.arrays)
+    found = replace(data, ranks=ranks)
+
+    def table(of: Tensor | None, n_rows: int, dtype: torch.dtype) -> Tensor | None:
+        if not found.anywhere(of is not None) or of is not None:
+            return of
+        return torch.ones(n_rows, data.n_samples, dtype=dtype, device=data.device)
+
+    observed = table(samples.observed, n_modalities, torch.bool)
+    elements = {}
+    for m in range(n_modalities):
+        if found.anywhere(m in data.elements):
+            elements[m] = torch.from_numpy(data.seen(m)).to(data.device)
+    samples = replace(
+        samples,
+        observed=observed,
+        allowed=table(samples.allowed, n_cells, torch.bool),
+        weights=table(samples.weights, 1, data.dtype),
+        elements=elements,
+    )
+    return replace(found, samples=samples)
 
 
 def as_arrays(data: TensorData) -> TensorData:

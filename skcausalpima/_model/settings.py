@@ -109,7 +109,7 @@ def schedule(
     return replace(SHORT if is_short else PLANNED, n_epochs=n_epochs)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MixtureSettings:
     """The closed-form updates of the mixture, see :func:`~skcausalpima.functional.update_mixture`.
 

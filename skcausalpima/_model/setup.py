@@ -25,9 +25,8 @@ from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from .._typing import Unchecked
 from ..functional import covariance_type_named
-from .column_layouts import column_layouts
-from .experts import has_views, resolve_experts, resolve_views
-from .networks import named_network, warn_of_channels_first
+from .build import named_network, warn_of_channels_first
+from .experts import column_layouts, resolve_experts, resolve_views
 from .parameters import (
     check_contexts,
     check_enough_samples,
@@ -46,7 +45,7 @@ from .parameters import (
 )
 from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network
-from .state import seeded_modules
+from .surroundings import seeded_modules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +148,9 @@ class Setup:
 
         The library's networks draw from none of them.
         """
-        return self.device if self.spec.has_own_modules else None
+        networks = (*self.spec.encoders, *self.spec.decoders)
+        has_own = any(network is not None and not isinstance(network, str) for network in networks)
+        return self.device if has_own else None
 
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Return a context in which user modules draw from a seed of their own."""
@@ -202,8 +203,8 @@ def set_up(
     samples = contexts.removed_from(samples)
     modalities = samples.modalities
     spec = replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes)
-    is_start = has_views(params.init.method, node_sizes)
-    views = resolve_views(params.views, modalities, spec.experts, is_start)
+    adds_up = params.init.method != "paper" and len(node_sizes) > 1  # effects of several nodes
+    views = resolve_views(params.views, modalities, spec.experts, adds_up)
     spec = replace(spec, views=modalities.ranks.first(views))  # those that suit depend on the rows
     device = resolve_device(params.device.name, need_for_double(spec.dtype, spec.experts))
     check_steps(params.device, device, spec.dtype)
@@ -293,13 +294,9 @@ def _model_spec(
     encoders = per_modality(params.encoders, names, "encoders")
     decoders = per_modality(params.decoders, names, "decoders")
     warn_of_channels_first(names, shapes, encoders, decoders)
-    dtype = getattr(torch, modalities.dtype.name)
-    experts = resolve_experts(
-        params.experts, decoders, names, shapes, node_sizes, node_names, dtype
-    )
     predicted = params.decoder_variance == "predicted"
     is_mean_field = isinstance(params.posterior, MeanField)
-    return ModelSpec(
+    spec = ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
         latent_dim=latent_dim,
@@ -307,23 +304,24 @@ def _model_spec(
         shapes=shapes,
         encoders=encoders,
         decoders=decoders,
-        experts=experts,
+        experts=[None] * len(names),
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         linear=params.init.method != "paper",
         full_covariances=covariance_type_named(params.mixture.covariance_type).is_full,
-        modality_weights=resolve_modality_weights(params.modality_weights, modalities.names),
+        modality_weights=resolve_modality_weights(params.modality_weights, names),
         prior_expert=not is_mean_field or bool(params.posterior.prior_expert),
         sampled_responsibilities=is_mean_field,
         dtype=modalities.dtype.name,
-        predict_variances=tuple(
-            predicted
-            and expert is None
-            and _predicts_variances(entry)
-            and modalities.columns[m] is None
-            for m, (entry, expert) in enumerate(zip(decoders, experts, strict=True))
-        ),
+        predict_variances=(False,) * len(names),
         views=(None,) * len(names),
     )
+    experts = resolve_experts(params.experts, spec)
+    parts = zip(decoders, experts, modalities.columns, strict=True)
+    pairs = tuple(
+        predicted and expert is None and _predicts_variances(entry) and columns is None
+        for entry, expert, columns in parts
+    )
+    return replace(spec, experts=experts, predict_variances=pairs)
 
 
 def _predicts_variances(entry: Network) -> bool:
@@ -340,11 +338,7 @@ def _training_settings(
     shrinkage = resolve_shrinkage(mixture.shrinkage, samples.core_total, node_sizes, latent_dim)
     return TrainingSettings(
         steps=params.training,
-        mixture=MixtureSettings(
-            covariance_type=mixture.covariance_type,
-            reg_covar=mixture.reg_covar,
-            shrinkage=shrinkage,
-        ),
+        mixture=MixtureSettings(mixture.covariance_type, mixture.reg_covar, shrinkage),
         initialization=params.init,
         missing_values=params.missing_values,
         device=params.device,
@@ -377,21 +371,15 @@ def _schedule(params: SimpleNamespace, samples: FitSamples) -> Schedule:
 def _graph_settings(params: SimpleNamespace, names: list[str]) -> GraphSettings:
     """Return how the graph is selected, and what is known about it."""
     known, structure = params.knowledge, _structure(params)
-    constraints = edge_constraints(
-        names,
-        required_edges=known.required,
-        forbidden_edges=known.forbidden,
-        tiers=known.tiers,
-    )
+    edges = {"required_edges": known.required, "forbidden_edges": known.forbidden}
+    constraints = edge_constraints(names, **edges, tiers=known.tiers)
     if isinstance(structure, ScoreSearch):
         stated: str | nx.DiGraph = "refined"
-        rule = {
-            "score": structure.score,
-            "equivalent_sample_size": structure.equivalent_sample_size,
-        }
+        own: tuple[str, ...] = ("score", "equivalent_sample_size")
     else:
         stated = "gradient" if structure is params.structure else params.structure
-        rule = {"edge_threshold": structure.edge_threshold}
+        own = ("edge_threshold",)
+    rule = {name: getattr(structure, name) for name in own}
     penalty = float(structure.edge_penalty)
     return graph_settings(
         names, stated, constraints, tiers=known.tiers, edge_penalty=penalty, **rule

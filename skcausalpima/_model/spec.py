@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from torch import nn
 
 from .._data.column_kinds import Layout
-from .._typing import Values
 from ..modules import ExpertDecoder
 
 #: An encoder or decoder, as the user may give it.
@@ -98,17 +97,7 @@ class ModelSpec:
     layouts: tuple[Layout | None, ...] = ()
     linear_modalities: tuple[int, ...] = ()
 
-    def as_dict(self) -> Values:
-        """Return all fields by name, as pickles and model files hold them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
     @property
     def torch_dtype(self) -> torch.dtype:
         """PyTorch's name of the dtype."""
         return getattr(torch, self.dtype)
-
-    @property
-    def has_own_modules(self) -> bool:
-        """Whether some networks are the user's: the library's draw from no global generator."""
-        networks = (*self.encoders, *self.decoders)
-        return any(network is not None and not isinstance(network, str) for network in networks)

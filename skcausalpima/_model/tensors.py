@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .._data.missing_values import complete_enough
+from .._data.ranks import ALONE, Ranks
 from .._data.sample_weight import weighted_mean
 from .._data.samples import NodeKnowledge
 from ..modules import Batch
+from .ranks import adopt, average_gradients
 from .scaled_rows import ScaledRows
 
 #: Rows of one block in passes that need no gradient.
@@ -22,7 +25,8 @@ BLOCK_ROWS = 512
 #: What arrays of a batch are, and, from the outside, those on disk.
 Tensors: TypeAlias = tuple[Tensor, ...]
 
-Value = TypeVar("Value")
+#: Batches, each with the numbers of its samples.
+Numbered: TypeAlias = Iterator[tuple[Tensor, Batch]]
 
 #: Samples on disk are read, and mixed, so many bytes at a time.
 BUFFER_BYTES = 2**25
@@ -32,8 +36,8 @@ BUFFER_BYTES = 2**25
 class TensorData:
     """Scaled samples, on the device of the model.
 
-    Whoever sums over samples asks them for the sum over all (:meth:`total_of`), and so on: these
-    here are all there are. Of :class:`~.distributed_data.DistributedData` they are a part.
+    Whoever sums over samples asks them for the sum over all (:meth:`total_of`), and so on. Where
+    there are several ranks they ask their samples the same questions, in the same order.
 
     Parameters
     ----------
@@ -43,57 +47,83 @@ class TensorData:
         wherever the samples are.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
-
-    Attributes
-    ----------
-    is_distributed : bool
-        Whether other processes have further samples.
+    ranks : Ranks, default=ALONE
+        Who has further samples.
     """
 
     samples: Batch
     dtype: torch.dtype
-    is_distributed: ClassVar[bool] = False
+    ranks: Ranks = ALONE
 
-    def total_of(self, sums: Value) -> Value:
+    @property
+    def is_distributed(self) -> bool:
+        """Whether other processes have further samples."""
+        return self.ranks.are_several
+
+    def total_of(self, sums: Any) -> Any:
         """Return sums over all samples, from arrays, tensors or records of those over these."""
-        return sums
+        if not self.is_distributed or isinstance(sums, np.ndarray):
+            return self.ranks.sum(sums)
+        if isinstance(sums, Tensor):
+            return self.ranks.total(sums)
+        return replace(sums, **{name: self.ranks.total(of) for name, of in vars(sums).items()})
 
-    def rows_of_all(self, rows: Value) -> Value:
-        """Return the rows of all samples, an array or a tensor, from those of these."""
-        return rows
+    def rows_of_all(self, rows: Any) -> Any:
+        """Return the rows of all samples, in turn, an array or a tensor, from those of these."""
+        if not self.is_distributed or isinstance(rows, np.ndarray):
+            return self.ranks.gathered(rows)
+        return torch.from_numpy(self.ranks.gathered(rows.cpu().numpy())).to(rows.device)
 
     def mean_of(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean over all samples of values of these, by weight."""
-        return weighted_mean(values, weights)
+        mean = self.ranks.mean if self.is_distributed else weighted_mean
+        return mean(values, weights)
 
     def anywhere(self, is_so: bool) -> bool:
         """Return whether it is so in any process that has samples."""
-        return is_so
+        return bool(self.ranks.largest(is_so))
 
     def average_gradients(self, groups: Sequence[Sequence[nn.Parameter]], n_rows: int) -> None:
         """Make gradients of the mean loss over so many rows those of the mean over the batch."""
+        if self.is_distributed:
+            average_gradients(self.ranks, groups, n_rows)
 
     def adopt(self, model: nn.Module) -> None:
         """Let the model have the same numbers in all processes that have samples."""
+        if self.is_distributed:
+            adopt(self.ranks, model)
 
     def own_draws(self, generator: torch.Generator, seed: int) -> np.random.RandomState | None:
-        """Let a generator draw for these samples; return another, None where all are here."""
+        """Let a generator draw for these samples; return another, None where all are here.
+
+        Gradient steps of several ranks go on with one stream of all.
+        """
+        if not self.is_distributed:
+            return None
+        self.ranks.common = torch.Generator()
+        self.ranks.common.set_state(generator.get_state())
+        own = np.random.RandomState([seed, self.ranks.rank])
+        generator.manual_seed(own.randint(2**31 - 1))
+        return own
 
     def of_all(
         self, knowledge: NodeKnowledge
     ) -> tuple[TensorData, NodeKnowledge, np.ndarray | None]:
         """Return all samples, what is known of them, and which are these; None for all."""
-        return self, knowledge, None
+        if not self.is_distributed:
+            return self, knowledge, None
+        places = self.ranks.places(self.n_samples)
+        knowledge = knowledge.gathered(self.ranks, self.n_samples)
+        gathered = self.samples.mapped(self.rows_of_all, lambda of: self.rows_of_all(of.T).T)
+        return TensorData(gathered, self.dtype), knowledge, places
 
     def evenly_spaced(self, most: int) -> Tensor:
         """Return the numbers of these samples that are asked, where at most so many of all are."""
         n_of_all = self.n_of_all
         wanted = np.linspace(0, n_of_all - 1, min(most, n_of_all)).astype(int)
-        return torch.as_tensor(self._here(wanted), device=self.device)
-
-    def _here(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the numbers here of those samples that are here, from rising ones among all."""
-        return numbers
+        if self.is_distributed:
+            wanted = np.flatnonzero(np.isin(self.ranks.places(self.n_samples), wanted))
+        return torch.as_tensor(wanted, device=self.device)
 
     @property
     def arrays(self) -> tuple[Tensor, ...]:
@@ -234,18 +264,27 @@ class TensorData:
             for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # there may be none
                 yield part.rows(slice(start, start + BLOCK_ROWS))
 
-    def numbered(
-        self, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Batch]]:
+    def numbered(self, batch_size: int, generator: torch.Generator) -> Numbered:
         """Return the samples in random order, batch by batch, each with their numbers.
 
-        Those on disk are read some runs of neighbours at a time, in random order, and mixed.
+        Those on disk are read some runs of neighbours at a time, in random order, and mixed. Each
+        rank has its part of a batch, as large as its part of the samples, and all have as many
+        batches: where one has no samples left, its batch is empty.
         """
-        return self._batches(self._runs(generator), batch_size, generator)
+        runs, n_empty = self._runs(generator), 0
+        if self.is_distributed:
+            batch_size = max(1, math.ceil(batch_size * self.n_samples / self.n_of_all))
+            sizes = [self.n_samples] if runs is None else list(map(len, runs))
+            n_here = sum(_n_batches(size, batch_size) for size in sizes)
+            n_empty = int(self.ranks.largest(n_here)) - n_here
+        yield from self._batches(runs, batch_size, generator)
+        none = torch.arange(0, device=self.device)
+        for _ in range(n_empty):
+            yield none, self.subset(none).loaded().rows(slice(None))
 
     def _batches(
         self, runs: list[Tensor] | None, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Batch]]:
+    ) -> Numbered:
         """Return the samples batch by batch, in random order within runs."""
         for numbers, part in self._read(runs):
             for rows in part._shuffled_rows(part.n_samples, batch_size, generator):
@@ -254,22 +293,32 @@ class TensorData:
     def drawn(
         self, batch_size: int, latent_dim: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Batch, Tensor]]:
-        """Return batches with the numbers of their samples, and standard normal noise for each."""
-        for numbers, batch in self.numbered(batch_size, generator):
-            yield numbers, batch, self.normal(len(numbers), latent_dim, generator)
+        """Return batches with the numbers of their samples, and standard normal noise for each.
+
+        Ranks whose samples are in memory draw the batches that one process with all of them would,
+        in the order of :meth:`Ranks.places`, and each has what is its own of a batch, or nothing.
+        """
+        if self.ranks.common is None or self.anywhere(self.is_streamed):
+            for numbers, batch in self.numbered(batch_size, generator):
+                yield numbers, batch, self.normal(len(numbers), latent_dim, generator)
+            return
+        n_of_all, common = self.n_of_all, self.ranks.common
+        own = torch.full((n_of_all,), -1, device=self.device)
+        places = torch.as_tensor(self.ranks.places(self.n_samples), device=self.device)
+        own[places] = torch.arange(self.n_samples, device=self.device)
+        for rows in self._shuffled_rows(n_of_all, batch_size, common):
+            noise = self.normal(len(rows), latent_dim, common)
+            is_here = own[rows] >= 0
+            numbers = own[rows[is_here]]
+            yield numbers, self.rows(numbers), noise[is_here]
 
     def loaded(self) -> TensorData:
         """Return the same samples in memory, as tensors."""
         return self._with([of.tensor() if isinstance(of, ScaledRows) else of for of in self.tables])
 
-    def parts(
-        self, generator: torch.Generator | None = None
-    ) -> Iterator[tuple[Tensor | None, TensorData]]:
-        """Return the samples in memory, and their numbers; None for all at once.
-
-        With a generator the samples on disk come in random runs, else in order.
-        """
-        return self._read(self._runs(generator))
+    def parts(self) -> Iterator[tuple[Tensor | None, TensorData]]:
+        """Return the samples in memory, in order, and their numbers; None for all at once."""
+        return self._read(self._runs(None))
 
     def _runs(self, generator: torch.Generator | None) -> list[Tensor] | None:
         """Return the numbers of samples that are read together; None for all that are in memory."""
@@ -322,10 +371,22 @@ class TensorData:
         return mean if self.weights is None else mean / self._mean_weight(self.weights)
 
     def _mean_weight(self, weights: Tensor) -> Tensor | float:
-        """Return the mean weight of all rows."""
-        return weights.mean()
+        """Return the mean weight of all rows; ranks are asked once."""
+        if not self.is_distributed:
+            return weights.mean()
+        kept = vars(self)
+        if "_kept_mean" not in kept:  # no cached_property: in Python 3.11 it holds a lock meanwhile
+            kept["_kept_mean"] = self.total / self.n_of_all
+        return kept["_kept_mean"]
 
     def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise; the draws do not depend on the device."""
         noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
         return noise.to(self.device)
+
+
+def _n_batches(n_samples: int, batch_size: int) -> int:
+    """Return how many batches samples are shuffled into, see :meth:`TensorData.numbered`."""
+    full, rest = divmod(n_samples, batch_size)
+    joined = rest == 1 < batch_size and full > 0
+    return max(1, full + (rest > 0) - joined)

@@ -38,11 +38,6 @@ def array(dtype: str, *axes: str, below: str | None = None, **options: Any) -> A
     return declared(check, **options)
 
 
-def one_of(*values: str) -> Any:
-    """Declare one of some words."""
-    return declared(lambda value, sizes: value in values)
-
-
 def has(names: str) -> Any:
     """Declare a mapping or a namespace of these entries, and no others."""
 

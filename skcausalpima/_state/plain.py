@@ -25,8 +25,7 @@ from .._model.spec import ModelSpec, of_another_version
 from .._parameter_objects import OBJECTS
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
-from .derived import FITTED, fitted_attributes
-from .fitted import ExpertTable, FittedState, HardGraph
+from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
 from .training import (
     Arrivals,
     BegunRun,
@@ -88,7 +87,8 @@ def pack(value: Loaded, other: Callable[[Loaded], Plain]) -> Plain:
         return value
     if kind is list:
         return [pack(entry, other) for entry in value]
-    if _is_numeric(value):
+    is_array = kind in (np.ndarray, np.memmap)
+    if is_array and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:  # is stored as such
         return value
     tag = _tag_of(value)
     if tag is None:
@@ -172,13 +172,6 @@ def expert_settings(expert: ExpertDecoder) -> Values:
     bounds |= zip(expert.free_names, limits, strict=True)
     start = {"parameters": list(expert.names), "p0": expert.start_values, "bounds": bounds}
     return start | {name: getattr(expert, name) for name in STATED}
-
-
-def _is_numeric(value: Loaded) -> bool:
-    """Return whether a value is an array that is stored as such."""
-    if type(value) not in (np.ndarray, np.memmap):
-        return False
-    return value.dtype.kind in "biuf" and value.dtype.itemsize <= 8
 
 
 def _tag_of(value: Loaded) -> str | None:
@@ -349,9 +342,11 @@ FORMS = {
     "random_state": Form(np.random.RandomState, _take_random_state, _make_random_state),
     "expert_table": Form(
         ExpertTable,
-        lambda v: (
-            {n: getattr(v, n) for n in ("parameters", "outcome_names")} | {"columns": dict(v)}
-        ),
+        lambda v: {
+            "parameters": v.parameters,
+            "outcome_names": v.outcome_names,
+            "columns": dict(v),
+        },
         ExpertTable,
     ),
     "model_function": Form(

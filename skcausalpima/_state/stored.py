@@ -24,22 +24,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._data.adapters import Table
 from .._data.containers import CONTAINERS
-from .._data.input_attributes import input_attributes
-from .._data.table_labels import columns_of
+from .._data.validation import form_of, input_attributes
+from .._model.build import DEFAULT_NETWORK
 from .._model.experts import resolve_experts
-from .._model.networks import DEFAULT_NETWORK
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality
 from .._model.spec import ModelSpec
 from .._typing import Values
 from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
-from .derived import FITTED, INPUT, fitted_attributes
 from .fields import check_fields
 from .file import file_to_read, file_to_write, read, write
-from .fitted import FittedState
+from .fitted import FITTED, INPUT, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
@@ -145,12 +142,12 @@ def load_estimator(
 
 def _input_attributes(spec: ModelSpec, of_input: Values) -> Values:
     """Return the attributes that say which modalities there are, as the gate sets them."""
-    tables = [Table.from_dict(plain).coding for plain in of_input["_modality_tables"]]
-    for shape, table in zip(spec.shapes, tables, strict=True):
-        if table is not None and table.element_shape != tuple(shape):
-            raise ValueError(f"it has columns of {table.n_elements} elements for {tuple(shape)}")
-    columns = columns_of(of_input["modality_feature_names_in_"])
-    return input_attributes(spec.modality_names, spec.shapes, tables, columns)
+    form = form_of(spec.modality_names, of_input)
+    for shape, table in zip(spec.shapes, form.tables, strict=True):
+        coding = table.coding
+        if coding is not None and coding.element_shape != tuple(shape):
+            raise ValueError(f"it has columns of {coding.n_elements} elements for {tuple(shape)}")
+    return input_attributes(form, spec.shapes)
 
 
 def _made(cls: type[BaseEstimator], parameters: Values, read: Values, file: Path) -> BaseEstimator:
@@ -291,7 +288,7 @@ def with_code(
     TypeError
         If an entry is of another type than the constructor takes.
     """
-    names, shapes = spec.modality_names, spec.shapes
+    names = spec.modality_names
     for which in HOLDS_CODE:
         stated, stored = given[which], getattr(spec, which)
         if stated is None:
@@ -303,25 +300,15 @@ def with_code(
                     "constructor got."
                 )
             continue
-        resolved = (
-            per_modality(stated, names, which)
-            if which != "experts"
-            else resolve_experts(
-                stated,
-                spec.decoders,
-                names,
-                shapes,
-                spec.node_sizes,
-                spec.node_names,
-                spec.torch_dtype,
-            )
-        )
-        for name, new, old in zip(names, resolved, stored, strict=True):
+        is_expert = which == "experts"
+        found = resolve_experts(stated, spec) if is_expert else per_modality(stated, names, which)
+        changes: Values = {which: found}
+        for name, new, old in zip(names, found, stored, strict=True):
             problem = _difference(new, old)
             if problem:
                 raise ValueError(f"{which}[{name!r}] does not fit {file}: {problem}.")
         parameters[which] = stated
-        spec = ModelSpec(**spec.as_dict() | {which: resolved})
+        spec = replace(spec, **changes)
     return spec
 
 
@@ -350,14 +337,10 @@ def _difference(new: Loaded, stored: Loaded) -> str | None:
         return None if same else f"expected {stored!r}, got {new!r}"
     if not isinstance(new, ExpertDecoder):
         return f"expected an expert, got {new!r}"
-    now = expert_settings(new)
+    now, as_code = expert_settings(new), lambda value: "code"
     for name in sorted(set(before) - {"p0", "refit"}):  # these matter in training alone
         if not np.array_equal(before[name], now[name]):
             return f"its {name} were {before[name]}, and are {now[name]}"
-    if isinstance(stored, ExpertDecoder) and pack(stored.f, _as_code) != pack(new.f, _as_code):
+    if isinstance(stored, ExpertDecoder) and pack(stored.f, as_code) != pack(new.f, as_code):
         return f"its model function was {stored.function_name}, and is {new.function_name}"
     return None
-
-
-def _as_code(value: Loaded) -> str:
-    return "code"

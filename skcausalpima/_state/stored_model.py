@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._model.build import build_model
-from .._model.networks import check_modules
+from .._model.build import build_model, check_modules
 from .._model.spec import ModelSpec
 from .._typing import Unchecked
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
@@ -22,6 +22,9 @@ from .training import Arrivals, Numbers, TrainingState
 SUBSETS = "subset_numbers: "
 #: A network has at least this part as many numbers as a sample of its modality has elements.
 LEAST_PART = 128
+
+#: Numbers of the model, as fitted and otherwise, Adam's moments, and numbers of subset encoders.
+Stored: TypeAlias = tuple[Sequence[Numbers], list[dict[str, Numbers]], Numbers | None]
 
 
 def check_finite(state: FittedState) -> None:
@@ -56,28 +59,25 @@ def check_model(
             expert.check(f"experts[{name!r}]", shape, spec.torch_dtype)
     if not set(spec.linear_modalities) <= set(range(len(spec.shapes))):
         raise ValueError(f"linear_modalities, {spec.linear_modalities!s:.99}, are not of its own")
-    code, stored = _code_prefixes(spec), (all_numbers, [*going_on], subset_numbers)
+    code, moments = _code_prefixes(spec), [of.moments for of in going_on if of is not None]
+    stored: Stored = (all_numbers, moments, subset_numbers)
     encoders, decoders = (
         [None if _is_code(entry) else entry for entry in of]
         for of in (spec.encoders, spec.decoders)
     )
     with torch.device("meta"):  # no memory is taken
         ours = build_model(replace(spec, encoders=encoders, decoders=decoders))
-        _compare(ours, spec, *stored, skipped=code)
+        _compare(ours, spec, stored, skipped=code)
     if code:
-        _compare(build_model(spec), spec, *stored)
+        _compare(build_model(spec), spec, stored)
         _check_code(spec)
 
 
 def _compare(
-    model: MultimodalVAE,
-    spec: ModelSpec,
-    all_numbers: Iterable[Numbers],
-    going_on: Iterable[TrainingState | Arrivals | None],
-    subset_numbers: Numbers | None,
-    skipped: tuple[str, ...] = (),
+    model: MultimodalVAE, spec: ModelSpec, stored: Stored, skipped: tuple[str, ...] = ()
 ) -> None:
     """Raise where numbers are not those of a model; some names may be skipped."""
+    all_numbers, all_moments, subset_numbers = stored
     named: list[tuple[str, nn.Module, Numbers]] = [("", model, of) for of in all_numbers]
     if subset_numbers is not None:
         if not isinstance(model, StructuredVAE):
@@ -91,7 +91,7 @@ def _compare(
                 what = f"{where}{_readable(name, spec)}"
                 raise ValueError(f"{what} was {found}, but this model has {expected}")
     parameters = dict(model.named_parameters())
-    for name, kept in [pair for of in going_on if of is not None for pair in of.moments.items()]:
+    for name, kept in [pair for moments in all_moments for pair in moments.items()]:
         if name.startswith(skipped):
             continue
         if name not in parameters:

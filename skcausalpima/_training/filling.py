@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .._model.networks import named_network
+from .._model.build import named_network
 from .._model.spec import Network
 from .._model.tensors import TensorData
 from ..functional import Potential

@@ -15,7 +15,7 @@ from .._compat.scikit_learn import validate_params
 from .._data.known_nodes import outcome_names, read_outcomes
 from .._data.sample_weight import check_weights
 from .._data.several import check_rows_with
-from .._data.validation import read_modalities, write_modalities
+from .._data.validation import fitted_form, read_modalities
 from .._grid import NodeGrid
 from .._scalar_checks import check_count, count
 from .._structure.digraphs import node_graph
@@ -324,7 +324,7 @@ def _views(est: BaseEstimator, X: Samples) -> Iterator[tuple[str, np.ndarray, Sa
             part = data.take(rows)
             arrays = [np.full((part.n_samples, *shape), np.nan) for shape in data.shapes]
             arrays[m] = np.where(part.missing_elements(m), np.nan, np.asarray(part.arrays[m]))
-            yield name, rows, write_modalities(est, arrays, part.contexts)
+            yield name, rows, fitted_form(est).write(arrays, part.contexts)
 
 
 def _questions(

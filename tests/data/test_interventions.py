@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima._data.interventions import add_known, check_interventions
+from skcausalpima._data.known_nodes import add_known, check_interventions
 from skcausalpima._data.samples import read_knowledge
 
 NAMES = ["a", "b", "c"]

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from rank_threads import on_ranks
 
 from skcausalpima._data.ranks import ALONE
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
 
 NUMBERS = (4, 1, 3)  # of rows, per rank
@@ -82,7 +82,7 @@ class Sums:
 
 def test_totals_of_records_are_those_of_their_fields():
     def total(ranks):
-        data = DistributedData(Batch((torch.ones(1, 1),), None), torch.float32, ranks)
+        data = TensorData(Batch((torch.ones(1, 1),), None), torch.float32, ranks)
         return data.total_of(Sums(torch.ones(2), torch.eye(2)))
 
     for found in on_ranks(total, 3):

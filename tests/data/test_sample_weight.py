@@ -24,10 +24,9 @@ from skcausalpima._data.sample_weight import (
     training_rows,
 )
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._model.build import build_model
+from skcausalpima._model.build import build_model, load_state
 from skcausalpima._model.objects import parameters_of
 from skcausalpima._model.setup import set_up
-from skcausalpima._model.state import load_state
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop as _training
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors

@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
 from skcausalpima._data.multimodal_data import MultimodalData
-from skcausalpima._data.validation import read_modalities, write_modalities
+from skcausalpima._data.validation import fitted_form, read_modalities
 
 
 class Mean(TransformerMixin, BaseEstimator):
@@ -115,7 +115,7 @@ def test_forms_are_the_same_data(image, curve, form):
     assert estimator.modality_names_in_.tolist() == ["modality0", "modality1"]
     assert estimator.modality_shapes_in_ == [(3, 2), (4,)]
     assert not hasattr(estimator, "feature_names_in_")
-    for written in (write_modalities(estimator, data.arrays), again.form.write(data.arrays)):
+    for written in (fitted_form(estimator).write(data.arrays), again.form.write(data.arrays)):
         kind = {"mapping": dict, "lists in a mapping": dict}
         assert isinstance(
             written, type(X) if isinstance(X, MultimodalData) else kind.get(form, list)
@@ -148,7 +148,7 @@ def test_one_modality(X, shape):
     assert data.shapes == (shape,)
     assert estimator.n_features_in_ == 4
     assert estimator.n_modalities_in_ == 1
-    written = write_modalities(estimator, data.arrays)
+    written = fitted_form(estimator).write(data.arrays)
     if isinstance(X, pd.DataFrame):
         pd.testing.assert_frame_equal(written, X)
     elif isinstance(X, (dict, MultimodalData)):

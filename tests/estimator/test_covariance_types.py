@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, Mixture, ScoreSearch
-from skcausalpima._state.derived import full_covariances
+from skcausalpima._state.fitted import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3

@@ -162,7 +162,8 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
     rows = nodes[:, 0] == 1
     new, _ = model.counterfactual([array[rows] for array in pair], {"N1": 1})
     inner = model._fitted_model().model
-    z = torch.as_tensor(model._posterior([array[rows] for array in pair]).places)
+    samples = model._read([array[rows] for array in pair])
+    z = torch.as_tensor(model._fitted_model().posterior(samples).places)
     cells = torch.as_tensor(np.ravel_multi_index(nodes[rows].T, (2, 2)))
     arrays = [array.detach().numpy() for array in inner.decode(z, cells)]
     for one, two in zip(new, model._fitted.scaler.inverse_transform(arrays), strict=True):

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from skcausalpima import ScoreSearch, _causal_pima
 from skcausalpima._fit import attributes, whole
-from skcausalpima._state.derived import is_of_fit
+from skcausalpima._state.fitted import is_of_fit
 
 FILES = {_causal_pima.__file__, attributes.__file__}
 

@@ -119,7 +119,7 @@ def test_nothing_set_is_sampling(linked):
 
 def places(model, X):
     """Return where samples are in their most probable components."""
-    return model._posterior(X).places
+    return model._fitted_model().posterior(model._read(X)).places
 
 
 def test_places_are_latent_points_where_the_component_is_sure(linked, pair):

@@ -15,8 +15,8 @@ from torch import nn
 
 from skcausalpima import CausalPIMA, Device, ScoreSearch
 from skcausalpima._fit.data_parallel import KEPT_BY_EACH, _in_words
-from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.ranks import process_group
+from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
 
@@ -405,7 +405,7 @@ def test_seeds_that_are_no_numbers_are_those_of_the_first_rank(monkeypatch, brie
 def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
     monkeypatch, brief, pair
 ):
-    average = DistributedData.average_gradients
+    average = TensorData.average_gradients
 
     def fails(self, groups, n_rows):
         if self.ranks.rank == 1:
@@ -414,7 +414,7 @@ def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
 
     ests = [brief().fit(pair) for _ in range(2)]
     kept = [dict(vars(est)) for est in ests]
-    monkeypatch.setattr(DistributedData, "average_gradients", fails)
+    monkeypatch.setattr(TensorData, "average_gradients", fails)
     first, second = fits_on_ranks(monkeypatch, ests.__getitem__, pair)
     assert isinstance(first, RuntimeError)
     assert isinstance(second, MemoryError)
@@ -432,7 +432,7 @@ def test_a_callback_that_stops_one_rank_stops_all():
     def epoch(ranks):
         observer = Observer([Stops()] if ranks.rank else (), plan={"training": 3})
         observer.phase = "training"
-        data = DistributedData(Batch((torch.ones(2, 1),), None), torch.float32, ranks)
+        data = TensorData(Batch((torch.ones(2, 1),), None), torch.float32, ranks)
         observer.epoch_ended({"objective": 0.0}, data)
         return observer.stopped
 

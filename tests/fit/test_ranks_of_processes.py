@@ -73,15 +73,15 @@ def ranks(tmp_path, images):
 def test_a_rank_that_does_not_answer_is_an_error_on_the_other(ranks, end):
     (first, _), _ = ranks(
         f"""
-from skcausalpima._model.distributed_data import DistributedData
+from skcausalpima._model.tensors import TensorData
 est = model(max_iter=1).fit(X)
-average, steps, kept = DistributedData.average_gradients, [], est.lower_bound_
+average, steps, kept = TensorData.average_gradients, [], est.lower_bound_
 def of(self, groups, n_rows):
     steps.append(1)
     if rank == 1 and len(steps) == 4:
         {end}
     average(self, groups, n_rows)
-DistributedData.average_gradients = of
+TensorData.average_gradients = of
 begin = time.monotonic()
 try:
     est.set_params(max_iter=3).fit(X)

@@ -24,7 +24,7 @@ import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 from skcausalpima._fit.run import run
 from skcausalpima._model.scaled_samples import as_arrays, from_arrays
-from skcausalpima._model.state import module_draws, seeded_modules, with_own_draws
+from skcausalpima._model.surroundings import module_draws, seeded_modules, with_own_draws
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.observer import Interruption
 from skcausalpima.exceptions import DivergenceError, ExpertWarning

@@ -26,7 +26,7 @@ from skcausalpima._initialization.mixture import (
     place_empty,
 )
 from skcausalpima._model.settings import MixtureSettings
-from skcausalpima._state.derived import sklearn_covariances
+from skcausalpima._state.fitted import sklearn_covariances
 from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian, Potential
 
 pytestmark = pytest.mark.usefixtures("all_repetitions")

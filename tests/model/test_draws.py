@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from skcausalpima._model.state import module_draws, own_draws, resume_module_draws, seeded_modules
+from skcausalpima._model.surroundings import (
+    module_draws,
+    own_draws,
+    resume_module_draws,
+    seeded_modules,
+)
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,7 @@ import pytest
 from some_slow import some_slow
 from torch import nn
 
-from skcausalpima._model.networks import NETWORK_WORDS, NETWORKS, named_network
+from skcausalpima._model.build import NETWORK_WORDS, NETWORKS, named_network
 
 
 def test_none_is_the_default_and_code_is_no_word():

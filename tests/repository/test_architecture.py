@@ -26,7 +26,7 @@ LAYERS = [
     {"_training"},
     {"_initialization", "_inference"},
     {"_fit", "_node_sizes"},
-    {"inspection", "model_selection", "_context_methods"},
+    {"inspection", "model_selection"},
     {"_causal_pima"},
     {"__init__"},
 ]
@@ -221,7 +221,7 @@ def test_private_names_of_other_libraries_are_in_one_room():
 
 
 def test_samples_alone_ask_ranks():
-    """And whoever begins and ends a fit; all others ask their data, see _model/distributed_data."""
+    """And whoever begins and ends a fit; all others ask their data, see _model/tensors."""
 
     def asked(path):
         named = [node.attr for node in nodes(path) if isinstance(node, ast.Attribute)]

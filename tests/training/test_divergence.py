@@ -15,7 +15,6 @@ from torch import nn
 
 from skcausalpima import Initialization, ScoreSearch
 from skcausalpima._fit import restarts as _restarts
-from skcausalpima._parameter_objects import changed
 from skcausalpima._training import loop as _training
 from skcausalpima._training.gradients import Adam
 from skcausalpima.exceptions import DivergenceError
@@ -155,7 +154,7 @@ UNTRAINED = Initialization(pretraining_epochs=0)
 
 def diverging(settings):
     """Return settings with steps that lead nowhere, the first of training among them."""
-    steps = changed(settings.steps, learning_rate=1e200)
+    steps = replace(settings.steps, learning_rate=1e200)
     return replace(settings, steps=steps, schedule=replace(settings.schedule, pretraining_epochs=0))
 
 

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 from random_models import make_data, make_model, seed
 from rank_threads import on_ranks
 
-from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.decoder_updates import fit_last_layers
@@ -20,7 +19,7 @@ PARTS = [slice(0, 55), slice(55, 90), slice(90, 90)]
 
 def of_rank(data, ranks):
     part = data.subset(PARTS[ranks.rank])
-    return DistributedData(part.samples, part.dtype, ranks)
+    return TensorData(part.samples, part.dtype, ranks)
 
 
 def weighted(data):
@@ -120,7 +119,7 @@ def in_turn(data, ranks):
     """Return every third sample and so on, of which all ranks draw together."""
     ranks.common = seed(5)
     part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
-    return DistributedData(part.samples, part.dtype, ranks)
+    return TensorData(part.samples, part.dtype, ranks)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])

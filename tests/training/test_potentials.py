@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from random_models import block_update, make_data, make_model, own_model
 from rank_threads import on_ranks
 
-from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import potentials
 from skcausalpima._training.block_update import variance_floors
@@ -100,7 +99,7 @@ def test_some_of_many_samples_are_asked_also_on_ranks(monkeypatch):
 
     def of_one(ranks):
         part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
-        return mean_information(model, DistributedData(part.samples, part.dtype, ranks))
+        return mean_information(model, TensorData(part.samples, part.dtype, ranks))
 
     for found in on_ranks(of_one, 3):
         assert_allclose(found, expected, rtol=1e-10)

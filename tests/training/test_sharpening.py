@@ -14,7 +14,6 @@ from scipy.linalg import eigh
 from small_models import small_spec
 
 from skcausalpima._model.build import build_model
-from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import potentials
@@ -144,7 +143,7 @@ def test_whole_samples_count_by_weight_also_on_ranks():
 
     def of_one(ranks):
         part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
-        return sharpened(model, DistributedData(part.samples, part.dtype, ranks))
+        return sharpened(model, TensorData(part.samples, part.dtype, ranks))
 
     for several in [sharpened(model, data), *on_ranks(of_one, 2)]:
         for found, wanted in zip(several, expected, strict=True):

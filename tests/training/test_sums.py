@@ -24,7 +24,6 @@ from torch import nn
 
 from skcausalpima._data.on_disk import OnDisk, PlainFile
 from skcausalpima._model.build import build_model
-from skcausalpima._model.distributed_data import DistributedData
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop
@@ -145,7 +144,7 @@ def test_ranks_add_up_what_they_saw_also_one_without_rows(parts):
 
     def on_rank(ranks):
         part = data.subset(parts[ranks.rank])
-        part = DistributedData(part.samples, part.dtype, ranks)
+        part = TensorData(part.samples, part.dtype, ranks)
         return seen_by_steps(copy.deepcopy(model), part).result()
 
     found, passed = on_ranks(on_rank), data_pass(model, data, seed())
@@ -245,7 +244,7 @@ def test_ranks_add_up_likelihoods_of_their_own(monkeypatch):
 
     def on_rank(ranks):
         part = data.subset([slice(0, 60), slice(60, 90)][ranks.rank])
-        return data_pass(own_model(), DistributedData(part.samples, part.dtype, ranks), seed())
+        return data_pass(own_model(), TensorData(part.samples, part.dtype, ranks), seed())
 
     expected = data_pass(own_model(), data, seed())
     for found in on_ranks(on_rank):
