@@ -50,6 +50,7 @@ from context_references import (
 from node_rows import append_lines, parse_seeds
 
 from skcausalpima import CausalPIMA, datasets
+from skcausalpima._structure.constraints import EdgeConstraints
 from skcausalpima._structure.equivalence import cpdag
 from skcausalpima._structure.search import search_dag
 from skcausalpima.metrics import node_recovery
@@ -233,7 +234,8 @@ def direct(
         counts = np.bincount(drawn, minlength=joint.size).reshape(joint.shape).astype(float)
         forbidden = np.zeros_like(true)
         forbidden[:, 0] = True  # nothing acts on the context
-        found = search_dag(counts, forbidden=forbidden).adjacency
+        constraints = EdgeConstraints(np.zeros_like(forbidden), forbidden)
+        found = search_dag(counts, constraints).adjacency
         settled = cpdag(found, forbidden=forbidden)
         arrows = list(map(tuple, np.argwhere(settled & ~settled.T)))
         return {**verdict(true, arrows), "arrows": len(arrows)}

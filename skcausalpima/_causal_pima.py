@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import networkx as nx
@@ -34,7 +33,7 @@ from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
 from ._model.surroundings import reading_one_fit, usual_surroundings
-from ._naming_estimator import ELSEWHERE, NamingEstimator, with_constructor
+from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
@@ -61,7 +60,6 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 @working_in(usual_surroundings)
 @reading_one_fit
-@with_constructor
 class CausalPIMA(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -464,33 +462,62 @@ class CausalPIMA(
     _parameter_constraints, _elsewhere, _objects = PARAMETER_CONSTRAINTS, ELSEWHERE, OBJECTS
     _n_features_out = property(lambda self: self.latent_dim_)  # columns of transform
 
-    node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2)
-    _: KW_ONLY
-    latent_dim: int | None = None
-    experts: StatedExperts = None
-    knowledge: BackgroundKnowledge | None = None
-    contexts: str | Context | Sequence[str | Context] | None = None
-    max_iter: int | str = "auto"
-    n_init: int = 1
-    random_state: Seed = None
-    structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined"
-    encoders: StatedNetworks = None
-    decoders: StatedNetworks = None
-    hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16)
-    decoder_variance: float | str = "learned"
-    mixture: str | Mixture = "full"
-    posterior: str | MeanField = "structured"
-    likelihoods: str | Sequence | Mapping = "auto"
-    scale: Scale = "auto"
-    modality_weights: str | Sequence[float] | Mapping[str, float] = "auto"
-    views: Views = "auto"
-    missing_values: str | MissingValues = "marginalize"
-    init: str | Initialization = "arranged"
-    training: Training | None = None
-    n_jobs: int | None = None
-    warm_start: bool = False
-    device: str | Device = "cpu"
-    verbose: int = 0
+    def __init__(
+        self,
+        node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2),
+        *,
+        latent_dim: int | None = None,
+        experts: StatedExperts = None,
+        knowledge: BackgroundKnowledge | None = None,
+        contexts: str | Context | Sequence[str | Context] | None = None,
+        max_iter: int | str = "auto",
+        n_init: int = 1,
+        random_state: Seed = None,
+        structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined",
+        encoders: StatedNetworks = None,
+        decoders: StatedNetworks = None,
+        hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16),
+        decoder_variance: float | str = "learned",
+        mixture: str | Mixture = "full",
+        posterior: str | MeanField = "structured",
+        likelihoods: str | Sequence | Mapping = "auto",
+        scale: Scale = "auto",
+        modality_weights: str | Sequence[float] | Mapping[str, float] = "auto",
+        views: Views = "auto",
+        missing_values: str | MissingValues = "marginalize",
+        init: str | Initialization = "arranged",
+        training: Training | None = None,
+        n_jobs: int | None = None,
+        warm_start: bool = False,
+        device: str | Device = "cpu",
+        verbose: int = 0,
+    ) -> None:
+        self.node_sizes = node_sizes
+        self.latent_dim = latent_dim
+        self.experts = experts
+        self.knowledge = knowledge
+        self.contexts = contexts
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.random_state = random_state
+        self.structure = structure
+        self.encoders = encoders
+        self.decoders = decoders
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.decoder_variance = decoder_variance
+        self.mixture = mixture
+        self.posterior = posterior
+        self.likelihoods = likelihoods
+        self.scale = scale
+        self.modality_weights = modality_weights
+        self.views = views
+        self.missing_values = missing_values
+        self.init = init
+        self.training = training
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.device = device
+        self.verbose = verbose
 
     @classmethod
     def published(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import ClassVar, Self
 
 from sklearn.base import BaseEstimator
 
 from ._typing import Unchecked
-
-Class = TypeVar("Class", bound=type[Any])
 
 #: Parameters of scikit-learn's clusterers and mixtures, and words for them.
 OTHER_NAMES = ("n_clusters", "num_clusters", "clusters", "n_components", "n_classes", "k")
@@ -139,7 +136,8 @@ class NamingEstimator(BaseEstimator):
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Show the parameters of the constructor as those of the class, not of ``__new__``."""
         super().__init_subclass__(**options)
-        _show_parameters(cls)
+        _self, *parameters = inspect.signature(cls.__init__).parameters.values()
+        cls.__signature__ = inspect.Signature(parameters)
 
     def __new__(cls, *args: Unchecked, **params: Unchecked) -> Self:
         """Refuse what the constructor does not take, before it is called."""
@@ -186,19 +184,3 @@ class NamingEstimator(BaseEstimator):
         if advice := advice_on_names(type(self), names):
             raise ValueError(advice)
         return super().set_params(**params)
-
-
-@dataclass_transform(eq_default=False)
-def with_constructor(cls: Class) -> Class:
-    """Give a class the constructor that stores the parameters it declares, and does no more."""
-    dataclass(repr=False, eq=False)(cls)
-    for name in vars(cls).keys() & {of.name for of in fields(cls)}:
-        delattr(cls, name)  # the default: objects alone have parameters
-    _show_parameters(cls)
-    return cls
-
-
-def _show_parameters(cls: Any) -> None:
-    """Let the signature of a class be that of its constructor."""
-    _self, *parameters = inspect.signature(cls.__init__).parameters.values()
-    cls.__signature__ = inspect.Signature(parameters)

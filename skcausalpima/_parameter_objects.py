@@ -7,14 +7,14 @@ changes nothing, and parts have nested names, such as ``structure__score``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, MISSING, field, fields
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from numbers import Real
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
 from ._compat.scikit_learn import StrOptions
-from ._naming_estimator import NamingEstimator, with_constructor
+from ._naming_estimator import NamingEstimator
 from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
 from ._typing import Unchecked
 
@@ -32,9 +32,12 @@ class _ParameterObject(NamingEstimator):
 
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Make the constructor, and what is checked, of the parts that are declared."""
-        super().__init_subclass__(**options)
-        parts = fields(with_constructor(cls))
+        dataclass(repr=False, eq=False)(cls)
+        parts = fields(cls)
+        for name in vars(cls).keys() & {of.name for of in parts}:
+            delattr(cls, name)  # the default: objects alone have parameters
         cls._parameter_constraints = {of.name: of.metadata["constraints"] for of in parts}
+        super().__init_subclass__(**options)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

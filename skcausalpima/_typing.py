@@ -27,3 +27,8 @@ Values: TypeAlias = dict[str, Any]
 
 #: What scikit-learn takes for a source of random numbers.
 Seed: TypeAlias = int | np.random.RandomState | None
+
+#: Numbers of outcomes of the nodes.
+Sizes: TypeAlias = tuple[int, ...]
+#: Outcomes of some nodes, by number or name.
+Outcomes: TypeAlias = Mapping[Hashable, int | str]

@@ -21,7 +21,7 @@ from ._node_sizes.proposals import proposed
 from ._node_sizes.verdicts import Results, choose, measure
 from ._progress_lines import ProgressLines
 from ._scalar_checks import JOBS
-from ._typing import Samples, Seed
+from ._typing import Samples, Seed, Sizes
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
@@ -66,7 +66,7 @@ class NodeSizeSelection(NamedTuple):
     [(2,), (3,)]
     """
 
-    best_node_sizes: tuple[int, ...]
+    best_node_sizes: Sizes
     best_estimator: BaseEstimator | None
     results: Results
 
@@ -196,7 +196,12 @@ def select_node_sizes(
     splits = _splits(cv, X, estimator.random_state)
     n_training = min(len(training) for training, _ in splits)
     tried = _propose(estimator, X, n_training, verbose) if stated is None else stated
-    _check_room(tried, n_training)
+    for sizes in tried:
+        if math.prod(sizes) > n_training:  # before anything is fitted
+            raise ValueError(
+                f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
+                f"training set of cv has {n_training} samples: leave out grids that are larger."
+            )
     models = {
         sizes: clone(estimator).set_params(node_sizes=_named(estimator, sizes)) for sizes in tried
     }
@@ -208,9 +213,7 @@ def select_node_sizes(
     return NodeSizeSelection(best, None if interrupted else models[best].fit(X), results)
 
 
-def _propose(
-    estimator: BaseEstimator, X: Samples, n_training: int, verbose: int
-) -> list[tuple[int, ...]]:
+def _propose(estimator: BaseEstimator, X: Samples, n_training: int, verbose: int) -> list[Sizes]:
     """Return candidates that the start speaks for, and print them."""
     found = proposed(estimator, X, n_training)
     lines = ProgressLines(verbose, "[select_node_sizes]")
@@ -219,7 +222,7 @@ def _propose(
     return found
 
 
-def _named(estimator: BaseEstimator, sizes: tuple[int, ...]) -> tuple[int, ...] | dict[str, int]:
+def _named(estimator: BaseEstimator, sizes: Sizes) -> Sizes | dict[str, int]:
     """Return node sizes under the names that those of the estimator have."""
     if not isinstance(estimator.node_sizes, Mapping):
         return sizes
@@ -227,17 +230,7 @@ def _named(estimator: BaseEstimator, sizes: tuple[int, ...]) -> tuple[int, ...] 
     return dict(zip(names, sizes, strict=True))
 
 
-def _check_room(candidates: list[tuple[int, ...]], n_training: int) -> None:
-    """Refuse grids with more cells than a training set has samples, before anything is fitted."""
-    for sizes in candidates:
-        if math.prod(sizes) > n_training:
-            raise ValueError(
-                f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
-                f"training set of cv has {n_training} samples: leave out grids that are larger."
-            )
-
-
-def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:
+def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[Sizes]:
     """Return the candidates as tuples."""
     expected = "candidates must hold at least one node_sizes, such as (2, 2), and none twice"
     try:
@@ -247,7 +240,7 @@ def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[tuple[i
         given = None
     if given is None:
         raise TypeError(f"{expected}: pass a sequence of such.")
-    checked: list[tuple[int, ...]] = []
+    checked: list[Sizes] = []
     for sizes in given:
         try:
             sizes = np.atleast_1d(as_array(sizes, "an entry")).tolist()

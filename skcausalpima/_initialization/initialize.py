@@ -25,7 +25,7 @@ from .._grid import NodeGrid
 from .._model.build import build_model, check_modules, initialize_cluster_decoders
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._structure.naming import name_nodes
+from .._structure.settings import name_nodes
 from .._training.block_update import BlockUpdate, block_update
 from .._training.ending import check_finite, held_out_first, told_divergence
 from .._training.filling import check_decoders

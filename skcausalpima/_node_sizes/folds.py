@@ -23,6 +23,7 @@ from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
+from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of, usual_surroundings
 from .._repeated_fits import for_a_part
 from .._structure.digraphs import node_graph
@@ -145,23 +146,15 @@ def start_folds(
             rank = params.latent_dim or n_effects(sizes)
             data = filled_by_low_rank(fit_data(samples, setup), rank)
             initial = settled_sample(setup, samples, data, rank, seed)[2]
-        return [
-            _start_fold(initial, setup.spec.node_names, sizes, training, seed)
-            for training, _ in splits
-        ]
+        return [_start_fold(initial, setup.spec, training, seed) for training, _ in splits]
 
 
-def _start_fold(
-    initial: InitialSample,
-    names: tuple[str, ...],
-    sizes: tuple[int, ...],
-    training: np.ndarray,
-    seed: int,
-) -> Fold:
+def _start_fold(initial: InitialSample, spec: ModelSpec, training: np.ndarray, seed: int) -> Fold:
     """Find clusters in one training set, and lay them on the grid."""
     scores, rng = initial.scores, np.random.RandomState(seed)
     assert isinstance(scores, PrincipalScores)  # init is "arranged"
-    n_samples, grid = len(scores.scaled), NodeGrid(sizes)
+    sizes, grid = spec.node_sizes, NodeGrid(spec.node_sizes)
+    n_samples = len(scores.scaled)
     seen = np.arange(n_samples) if initial.rows is None else initial.rows
     rows = np.flatnonzero(np.isin(seen, training))
     candidates = find_candidates(
@@ -184,7 +177,7 @@ def _start_fold(
     agreement = float(report.agreement[report.chosen])
     arrangement = SimpleNamespace(**vars(found), agreement=agreement)
     return _as_fold(
-        names=names,
+        names=spec.node_names,
         probabilities=probabilities,
         points=scores.scaled,
         states=outcomes,

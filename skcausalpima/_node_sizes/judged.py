@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._repeated_fits import completed
-from .._typing import Samples
+from .._typing import Samples, Sizes
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from .folds import Fold, fit_fold, start_folds
@@ -28,12 +28,12 @@ class Judged(NamedTuple):
 
 
 def judged_candidates(
-    models: dict[tuple[int, ...], BaseEstimator],
+    models: dict[Sizes, BaseEstimator],
     X: Samples,
     splits: list[tuple[np.ndarray, np.ndarray]],
     n_jobs: int | None,
     verbose: int,
-) -> tuple[dict[tuple[int, ...], Judged], bool]:
+) -> tuple[dict[Sizes, Judged], bool]:
     """Judge candidates in the start, then by fits from the largest down, until one is supported.
 
     Those that no start is known of are fitted in any case.
@@ -86,14 +86,14 @@ def judged_candidates(
     return {sizes: judged[sizes] for sizes in models}, False
 
 
-def _rank(sizes: tuple[int, ...]) -> tuple[int, int]:
+def _rank(sizes: Sizes) -> tuple[int, int]:
     """Return what supported candidates are preferred by: cells, and then nodes."""
     return math.prod(sizes), len(sizes)
 
 
 def _fitted(
     model: BaseEstimator,
-    sizes: tuple[int, ...],
+    sizes: Sizes,
     X: Samples,
     splits: list[tuple[np.ndarray, np.ndarray]],
     n_first: int,
@@ -120,8 +120,8 @@ def _fitted(
 
 
 def _complete(
-    judged: dict[tuple[int, ...], Judged], models: Mapping[tuple[int, ...], BaseEstimator]
-) -> dict[tuple[int, ...], Judged]:
+    judged: dict[Sizes, Judged], models: Mapping[Sizes, BaseEstimator]
+) -> dict[Sizes, Judged]:
     """Return the candidates that were fitted before an interrupt, or need not be."""
     known = {
         sizes: judged[sizes]

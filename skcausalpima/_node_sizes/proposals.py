@@ -26,7 +26,7 @@ from .._model.scaled_samples import fit_data
 from .._model.setup import LeftOpen, set_up
 from .._model.surroundings import precision_of, usual_surroundings
 from .._parameter_objects import BackgroundKnowledge, Initialization
-from .._typing import Samples
+from .._typing import Samples, Sizes
 
 #: Cells of the largest grid that is proposed, and outcomes of the largest single node.
 MAX_CELLS, MAX_OUTCOMES = 24, 16
@@ -68,7 +68,7 @@ class ScoredGrid(NamedTuple):
         How many times as much the arrangement of random means leaves unexplained.
     """
 
-    node_sizes: tuple[int, ...]
+    node_sizes: Sizes
     agreement: float
     evidence: float
 
@@ -80,7 +80,7 @@ class ScoredGrid(NamedTuple):
 
 
 @working_in(usual_surroundings)
-def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tuple[int, ...]]:
+def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Sizes]:
     """Return node sizes that are worth a fit.
 
     On each side that the estimator may see the data from (:mod:`.sides` of the initialization),
@@ -139,11 +139,8 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
 
 
 def _possible(
-    chosen: list[tuple[int, ...]],
-    otherwise: tuple[int, ...],
-    params: SimpleNamespace,
-    given: Modalities,
-) -> list[tuple[int, ...]]:
+    chosen: list[Sizes], otherwise: Sizes, params: SimpleNamespace, given: Modalities
+) -> list[Sizes]:
     """Return the node sizes that the other parameters go with, or others, if these do."""
     possible = [sizes for sizes in chosen if _refusal(sizes, params, given) is None]
     refusal = None if possible else _refusal(otherwise, params, given)
@@ -155,9 +152,7 @@ def _possible(
     return possible or [otherwise]
 
 
-def _refusal(
-    sizes: tuple[int, ...], params: SimpleNamespace, given: Modalities
-) -> Exception | None:
+def _refusal(sizes: Sizes, params: SimpleNamespace, given: Modalities) -> Exception | None:
     """Return why node sizes do not go with the other parameters, such as edges between nodes."""
     try:
         set_up(SimpleNamespace(**vars(params) | {"node_sizes": sizes}), given)
@@ -216,7 +211,7 @@ def _grids(
 
 
 def _scored(
-    sizes: tuple[int, ...], found: list[Agreed], placed: np.ndarray, rng: np.random.RandomState
+    sizes: Sizes, found: list[Agreed], placed: np.ndarray, rng: np.random.RandomState
 ) -> Iterator[ScoredGrid]:
     """Return a grid with the best score that it has on any of these clusters, if it has one."""
     best = None
@@ -236,7 +231,7 @@ def _scored(
         yield best
 
 
-def products(number: int, least: int = 2) -> list[tuple[int, ...]]:
+def products(number: int, least: int = 2) -> list[Sizes]:
     """Return all ways to write a number as a product of two factors or more, rising.
 
     Examples
@@ -253,7 +248,7 @@ def products(number: int, least: int = 2) -> list[tuple[int, ...]]:
     return found
 
 
-def _random_misfit(means: np.ndarray, sizes: tuple[int, ...], rng: np.random.RandomState) -> float:
+def _random_misfit(means: np.ndarray, sizes: Sizes, rng: np.random.RandomState) -> float:
     """Return what arrangements leave of means that lie at random with the same covariances."""
     spread = np.linalg.svd(means - means.mean(axis=0), compute_uv=False)[: len(means) - 1]
     misfits = []

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._clustering.matching import AGREEING, MIN_STABILITY, align_nodes, outcome_indicators
 from .._grid import NodeGrid
+from .._typing import Sizes
 from .._warnings import warn_caller
 from ..exceptions import NodeSizesWarning
 from .folds import Fold
@@ -49,7 +50,7 @@ Results: TypeAlias = dict[str, list[tuple] | np.ndarray]
 
 
 def measure(
-    candidates: list[tuple[int, ...]], folds: list[list[Fold]], failed: list[tuple[str, ...]]
+    candidates: list[Sizes], folds: list[list[Fold]], failed: list[tuple[str, ...]]
 ) -> Results:
     """Summarise the folds of each candidate, beside the tests that it fails.
 
@@ -81,13 +82,13 @@ def measure(
     return {"node_sizes": candidates, **figures, "supported": supported, "failed": failed}
 
 
-def failures(folds: list[Fold], node_sizes: tuple[int, ...]) -> tuple[str, ...]:
+def failures(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
     """Say which tests fits to a candidate fail."""
     again = FoundAgain(folds, node_sizes).failures()
     return (*again, *_overlaps(folds), *_ties(folds), *_cuts(folds))
 
 
-def failures_of_starts(folds: list[Fold], node_sizes: tuple[int, ...]) -> tuple[str, ...]:
+def failures_of_starts(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
     """Say which tests a candidate fails in the start by so much that no training mends it.
 
     Outcomes are not found again by far, or there is no gap between those of a node.
@@ -96,7 +97,7 @@ def failures_of_starts(folds: list[Fold], node_sizes: tuple[int, ...]) -> tuple[
     return tuple(f"in the start, {said}" for said in (*again, *_cuts(folds, pairs=False)))
 
 
-def is_settled(folds: list[Fold], node_sizes: tuple[int, ...], n_folds: int) -> bool:
+def is_settled(folds: list[Fold], node_sizes: Sizes, n_folds: int) -> bool:
     """Return whether the folds that are still to come cannot change which tests are failed.
 
     Tests ask for medians over folds, or pairs of them: more than half of all must be on one side.
@@ -115,18 +116,9 @@ def is_settled(folds: list[Fold], node_sizes: tuple[int, ...], n_folds: int) -> 
     bool
         True where a test is failed, or all are passed, for good.
     """
-    passed = np.array(
-        [
-            [
-                fold.overlap < MAX_OVERLAP,
-                fold.shared < MAX_SHARED,
-                not fold.node_agreement < AGREEING,  # NaN, no grid, is fine
-                not fold.has_cut_pair,
-                *~fold.cut,
-            ]
-            for fold in folds
-        ]
-    )
+    apart = [(f.overlap < MAX_OVERLAP, f.shared < MAX_SHARED, not f.has_cut_pair) for f in folds]
+    untied = [not f.node_agreement < AGREEING for f in folds]  # NaN, no grid, is fine
+    passed = np.column_stack([apart, untied, [~f.cut for f in folds]])
     again = FoundAgain(folds, node_sizes)
     again_passed = again.similarity >= again.asked
     n_all = (n_folds, math.comb(n_folds, 2))
@@ -220,7 +212,7 @@ class FoundAgain:
         Number of outcomes of each node.
     """
 
-    def __init__(self, folds: list[Fold], node_sizes: tuple[int, ...]) -> None:
+    def __init__(self, folds: list[Fold], node_sizes: Sizes) -> None:
         self.names, grid = folds[0].names, NodeGrid(node_sizes)
         tables = outcome_indicators(folds[0].cells, node_sizes)
         nodes = [align_nodes(fold.cells, tables)[0] for fold in folds]  # numbered as in the first

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .digraphs import cycle_path
 
@@ -28,6 +28,12 @@ class EdgeConstraints(NamedTuple):
 
     required: NDArray[np.bool_]
     forbidden: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, n_nodes: int) -> EdgeConstraints:
+        """Return those that every graph meets."""
+        nothing = np.zeros((n_nodes, n_nodes), dtype=bool)
+        return cls(nothing, nothing)
 
 
 def edge_constraints(
@@ -76,7 +82,19 @@ def edge_constraints(
         members = _tier_members(names, tier, earlier)
         forbidden[np.ix_(members, earlier)] = True
         earlier += members
-    return check_constraints(required, forbidden, names)
+    np.fill_diagonal(forbidden, True)
+    for i, j in np.argwhere(required & forbidden):
+        if i == j:
+            raise ValueError(f"The required edge {names[i]!r} -> {names[i]!r} is a loop.")
+        raise ValueError(
+            f"The edge {names[i]!r} -> {names[j]!r} is both required and forbidden (by a "
+            "forbidden edge or by the tiers); drop one of the two."
+        )
+    graph = nx.from_numpy_array(required, create_using=nx.DiGraph)
+    if not nx.is_directed_acyclic_graph(graph):
+        path = cycle_path(nx.relabel_nodes(graph, dict(enumerate(names))))
+        raise ValueError(f"The required edges form the cycle {path}; leave one of them out.")
+    return EdgeConstraints(required, forbidden)
 
 
 def _edge_matrix(
@@ -114,72 +132,3 @@ def _tier_members(
                 f"knowledge__tiers has the node {names[node]!r} twice; name each node once."
             )
     return members
-
-
-def check_constraints(
-    required: ArrayLike | None,
-    forbidden: ArrayLike | None,
-    names: Sequence[Hashable],
-) -> EdgeConstraints:
-    """Check constraints given as matrices and fill in what was left out.
-
-    Required edges that are acyclic and not forbidden are a DAG that meets all constraints, so
-    the two checks made here are all there is to check.
-
-    Parameters
-    ----------
-    required, forbidden : array-like of bool of shape (n_nodes, n_nodes) or None
-        Edges that must or must not be there; None for none.
-    names : sequence of hashable
-        The nodes, for messages.
-
-    Returns
-    -------
-    EdgeConstraints
-        Copies; the diagonal is forbidden.
-
-    Raises
-    ------
-    ValueError
-        If a matrix has the wrong shape, an edge is both required and forbidden, or the required
-        edges form a cycle.
-
-    Examples
-    --------
-    >>> from skcausalpima._structure.constraints import check_constraints
-    >>> check_constraints([[False, True], [True, False]], None, ["a", "b"])
-    Traceback (most recent call last):
-        ...
-    ValueError: The required edges form the cycle 'a' -> 'b' -> 'a'; leave one of them out.
-    """
-    names = list(names)
-    must = _as_matrix(required, len(names), "required")
-    must_not = _as_matrix(forbidden, len(names), "forbidden")
-    np.fill_diagonal(must_not, True)
-    for i, j in np.argwhere(must & must_not):
-        if i == j:
-            raise ValueError(f"The required edge {names[i]!r} -> {names[i]!r} is a loop.")
-        raise ValueError(
-            f"The edge {names[i]!r} -> {names[j]!r} is both required and forbidden (by a "
-            "forbidden edge or by the tiers); drop one of the two."
-        )
-    graph = nx.from_numpy_array(must, create_using=nx.DiGraph)
-    if not nx.is_directed_acyclic_graph(graph):
-        path = cycle_path(nx.relabel_nodes(graph, dict(enumerate(names))))
-        raise ValueError(f"The required edges form the cycle {path}; leave one of them out.")
-    return EdgeConstraints(must, must_not)
-
-
-def _as_matrix(matrix: ArrayLike | None, n_nodes: int, what: str) -> NDArray[np.bool_]:
-    """Return a boolean copy of the right shape."""
-    if matrix is None:
-        return np.zeros((n_nodes, n_nodes), dtype=bool)
-    matrix = np.array(matrix)
-    if matrix.shape != (n_nodes, n_nodes):
-        raise ValueError(
-            f"{what} must be a matrix of shape {(n_nodes, n_nodes)}, one row and column per node; "
-            f"got shape {matrix.shape}."
-        )
-    if not np.isin(matrix, (0, 1)).all():
-        raise ValueError(f"{what} must hold booleans (True where i -> j).")
-    return matrix.astype(bool)

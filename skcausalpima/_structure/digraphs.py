@@ -91,9 +91,7 @@ def check_graph(graph: nx.DiGraph) -> nx.DiGraph:
     if not len(graph):
         raise ValueError("graph has no nodes; a CategoricalDAG needs at least one.")
     if not nx.is_directed_acyclic_graph(graph):
-        cycle = [edge[0] for edge in nx.find_cycle(graph)]
-        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
-        raise ValueError(f"graph must be acyclic; it has the cycle {path}.")
+        raise ValueError(f"graph must be acyclic; it has the cycle {cycle_path(graph)}.")
     return copy_graph(graph)
 
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from .constraints import EdgeConstraints, check_constraints
-from .scores import FamilyScores
+from .constraints import EdgeConstraints
+from .scores import FamilyScores, over_subsets
 
 MAX_PROBABILITY_NODES = 10
 
@@ -25,12 +25,11 @@ N_SAMPLE_SIZES, MOST_PER_CELL = 7, 4.0
 
 def edge_probabilities(
     counts: ArrayLike,
+    constraints: EdgeConstraints | None = None,
     *,
     equivalent_sample_size: float | str = "auto",
     edge_cost: float = 0.0,
     node_counts: Sequence[ArrayLike] | None = None,
-    required: ArrayLike | None = None,
-    forbidden: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     r"""Return the posterior probability of every directed edge.
 
@@ -55,7 +54,10 @@ def edge_probabilities(
     Parameters
     ----------
     counts : array-like of shape (C_1, ..., C_L)
-        Expected counts of the cells; at most 10 nodes.
+        Expected counts of the cells; at most `MAX_PROBABILITY_NODES` nodes (the work grows as 3
+        to the number of nodes).
+    constraints : EdgeConstraints, optional
+        Edges that every or no graph has.
     equivalent_sample_size : "auto" or float, default="auto"
         Prior samples of BDeu; "auto" averages over seven sizes, in equal ratios from one sample
         to four for each cell.
@@ -63,20 +65,12 @@ def edge_probabilities(
         Nats that every edge costs besides.
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
         Per node the counts of the samples in which it was not intervened on.
-    required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
-        Edges that every or no graph has, ``[i, j]`` for i -> j.
 
     Returns
     -------
     ndarray of shape (n_nodes, n_nodes)
         ``[i, j]`` is the probability of i -> j; that of the adjacency i - j is the sum of
         ``[i, j]`` and ``[j, i]``.
-
-    Raises
-    ------
-    ValueError
-        If there are more than `MAX_PROBABILITY_NODES` nodes (the work grows as 3 to the number
-        of nodes), or counts, options or constraints are invalid.
 
     Examples
     --------
@@ -87,13 +81,7 @@ def edge_probabilities(
     """
     counts = np.asarray(counts, dtype=np.float64)
     n_nodes = counts.ndim
-    if n_nodes > MAX_PROBABILITY_NODES:
-        raise ValueError(
-            f"Edge probabilities are computed exactly, for at most {MAX_PROBABILITY_NODES} nodes; "
-            f"got {n_nodes}. Use bootstrap samples to judge the edges of larger graphs."
-        )
-    names = [f"N{i + 1}" for i in range(n_nodes)]
-    constraints = check_constraints(required, forbidden, names)
+    constraints = constraints or EdgeConstraints.none(n_nodes)
     sizes: Sequence[float] | NDArray[np.float64]
     if isinstance(equivalent_sample_size, str):
         sizes = np.geomspace(1.0, max(MOST_PER_CELL * counts.size, 1.0), N_SAMPLE_SIZES)
@@ -145,22 +133,11 @@ def _log_weights(scores: FamilyScores, constraints: EdgeConstraints) -> NDArray[
     # Restrict, one edge u -> v at a time, the parent sets of v to those that hold u.
     edges = [(u, v) for u in range(n_nodes) for v in range(n_nodes) if u != v]
     masks = np.arange(1 << n_nodes)
-    log_sums = np.repeat(_log_subset_sums(family)[:, :, None], len(edges) + 1, axis=2)
+    log_sums = np.repeat(over_subsets(family, np.logaddexp)[:, :, None], len(edges) + 1, axis=2)
     for index, (u, v) in enumerate(edges):
         with_edge = np.where(masks >> u & 1, family[v], -np.inf)
-        log_sums[v, :, index] = _log_subset_sums(with_edge[None])[0]
+        log_sums[v, :, index] = over_subsets(with_edge[None], np.logaddexp)[0]
     return _log_total_weight(log_sums)
-
-
-def _log_subset_sums(log_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for every set the log of the sum of exponentials over its subsets."""
-    sums = log_values.copy()  # (n_rows, 2 ** n_nodes)
-    half = 1
-    while half < sums.shape[1]:
-        pairs = sums.reshape(len(sums), -1, 2, half)
-        np.logaddexp(pairs[:, :, 1], pairs[:, :, 0], out=pairs[:, :, 1])
-        half *= 2
-    return sums
 
 
 def _log_total_weight(log_sums: NDArray[np.float64]) -> NDArray[np.float64]:

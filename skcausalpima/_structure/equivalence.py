@@ -101,9 +101,7 @@ def _follows(pdag: BoolArray, a: int, b: int) -> bool:
 
 
 def cpdag(
-    adjacency: BoolArray,
-    required: BoolArray | None = None,
-    forbidden: BoolArray | None = None,
+    adjacency: BoolArray, required: BoolArray | None = None, forbidden: BoolArray | None = None
 ) -> BoolArray:
     """Return the graph of a Markov equivalence class, optionally cut down by knowledge.
 
@@ -147,9 +145,7 @@ def cpdag(
 
 
 def canonical_member(
-    adjacency: BoolArray,
-    required: BoolArray | None = None,
-    forbidden: BoolArray | None = None,
+    adjacency: BoolArray, required: BoolArray | None = None, forbidden: BoolArray | None = None
 ) -> BoolArray:
     """Return the one member of a DAG's equivalence class that stands for all of it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,11 +44,6 @@ class FamilyScores:
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
         Per node the counts of the samples in which it was not set; None for `counts` everywhere.
 
-    Raises
-    ------
-    ValueError
-        If counts are negative, not finite or all zero, or an option is unknown.
-
     Examples
     --------
     >>> from skcausalpima._structure.scores import FamilyScores
@@ -64,35 +60,14 @@ class FamilyScores:
         edge_cost: float = 0.0,
         node_counts: Sequence[ArrayLike] | None = None,
     ) -> None:
-        self.counts = _check_counts(counts)
-        if score not in ("bic", "bdeu"):
-            raise ValueError(f"score must be 'bic' or 'bdeu'; got {score!r}.")
-        if not equivalent_sample_size > 0:
-            raise ValueError(
-                f"equivalent_sample_size must be positive; got {equivalent_sample_size!r}."
-            )
-        self.score = score
-        self.equivalent_sample_size = equivalent_sample_size
-        self.n_nodes = self.counts.ndim
-        if not (np.isfinite(edge_cost) and edge_cost >= 0):
-            raise ValueError(f"edge_cost must be finite and not negative; got {edge_cost!r}.")
-        self.edge_cost = edge_cost
-        shared = _SetTerms(self.counts, score, equivalent_sample_size)
-        self._terms = [shared] * self.n_nodes
-        if node_counts is not None:
-            self._terms = self._own_terms(node_counts, shared)
-
-    def _own_terms(self, node_counts: Sequence[ArrayLike], shared: _SetTerms) -> list[_SetTerms]:
-        """Return the terms of every node; nodes with the same counts share them."""
-        known, own = [shared], []
-        for table in node_counts:
-            table = np.asarray(table, dtype=np.float64)
-            same = (terms for terms in known if np.array_equal(terms.counts, table))
-            own.append(
-                next(same, None) or _SetTerms(table, self.score, shared.equivalent_sample_size)
-            )
-            known.append(own[-1])
-        return own
+        self.counts = np.asarray(counts, dtype=np.float64)
+        self.n_nodes, self.edge_cost = self.counts.ndim, edge_cost
+        tables = [self.counts] * self.n_nodes if node_counts is None else node_counts
+        self._terms: list[_SetTerms] = []
+        for table in (np.asarray(of, dtype=np.float64) for of in tables):  # alike: shared
+            same = (terms for terms in self._terms if np.array_equal(terms.counts, table))
+            own = next(same, None) or _SetTerms(table, score, equivalent_sample_size)
+            self._terms.append(own)
 
     @property
     def told_apart(self) -> NDArray[np.bool_]:
@@ -150,7 +125,7 @@ class FamilyScores:
         costs = self.edge_cost * np.array([mask.bit_count() for mask in range(len(masks))])
         scores = np.full((self.n_nodes, len(masks)), -np.inf)
         for node in range(self.n_nodes):
-            terms = self._terms[node].all()
+            terms = self._terms[node].all
             must = bit_mask(constraints.required[:, node])
             must_not = bit_mask(constraints.forbidden[:, node]) | 1 << node
             allowed = masks[(masks & must == must) & (masks & must_not == 0)]
@@ -166,7 +141,6 @@ class _SetTerms:
         self.counts, self.score, self.equivalent_sample_size = counts, score, sample_size
         self._total = counts.sum()
         self._cache: dict[int, float] = {}
-        self._all: NDArray[np.float64] | None = None
 
     def __getitem__(self, nodes: int) -> float:
         """Return h of a set of nodes."""
@@ -175,13 +149,12 @@ class _SetTerms:
             self._cache[nodes] = self._term(self.counts.sum(axis=others))
         return self._cache[nodes]
 
+    @cached_property
     def all(self) -> NDArray[np.float64]:
-        """Return h of every set, indexed by its bit mask."""
-        if self._all is None:
-            n_sets = 1 << self.counts.ndim
-            self._fill_cache(self.counts, 0, n_sets - 1)
-            self._all = np.array([self._cache[mask] for mask in range(n_sets)])
-        return self._all
+        """h of every set, indexed by its bit mask."""
+        n_sets = 1 << self.counts.ndim
+        self._fill_cache(self.counts, 0, n_sets - 1)
+        return np.array([self._cache[mask] for mask in range(n_sets)])
 
     def _term(self, counts: NDArray[np.float64]) -> float:
         """Return h of a marginal table of counts."""
@@ -200,6 +173,16 @@ class _SetTerms:
             self._fill_cache(smaller, axis + 1, nodes & ~(1 << axis))
 
 
+def over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> NDArray[np.float64]:
+    """Return for every set what its subsets' values are combined to, (n_rows, 2 ** n_nodes)."""
+    found, half = values.copy(), 1
+    while half < found.shape[1]:
+        pairs = found.reshape(len(found), -1, 2, half)
+        combine(pairs[:, :, 1], pairs[:, :, 0], out=pairs[:, :, 1])
+        half *= 2
+    return found
+
+
 def bit_mask(members: NDArray[np.bool_]) -> int:
     """Encode a set of nodes as an integer.
 
@@ -214,22 +197,3 @@ def bit_mask(members: NDArray[np.bool_]) -> int:
         Bit k is set where ``members[k]``.
     """
     return sum(1 << int(node) for node in np.flatnonzero(members))
-
-
-def _check_counts(counts: ArrayLike) -> NDArray[np.float64]:
-    """Return the counts as float64, or say what is wrong with them."""
-    counts = np.asarray(counts, dtype=np.float64)
-    if counts.ndim == 0 or counts.size == 0:
-        raise ValueError(
-            "counts must be an array over the grid, one axis per node; got an array of shape "
-            f"{counts.shape}."
-        )
-    bad = np.argwhere(~(np.isfinite(counts) & (counts >= 0)))
-    if len(bad):
-        cell = tuple(int(index) for index in bad[0])
-        raise ValueError(
-            f"counts must be finite and not negative; the cell {cell} holds {counts[cell]}."
-        )
-    if counts.sum() == 0:
-        raise ValueError("counts are all zero; there is nothing to learn a graph from.")
-    return counts

@@ -92,7 +92,8 @@ def add_context(
     >>> bool(two.factors[two.instrument == "A", 0].mean() < 0.3)
     True
     """
-    labels = _check_labels(labels)
+    if isinstance(labels, str) or len(set(labels)) < max(2, len(labels)):
+        raise ValueError(f"labels must be two or more, each named once; got {labels!r}.")
     given = {"offset": offset, "gain": gain, "blur": blur, "noise": noise}
     effects = {what: _for_each_label(value, what, labels) for what, value in given.items()}
     shares = _shares(data, assignment, len(labels))
@@ -121,13 +122,6 @@ def add_context(
         found[modality] = array.astype(data[modality].dtype)
         found.offsets.setdefault(modality, {})[name] = patterns
     return found
-
-
-def _check_labels(labels: Sequence[Hashable]) -> list[Hashable]:
-    """Return two labels or more, each once."""
-    if isinstance(labels, str) or len(set(labels)) < max(2, len(labels)):
-        raise ValueError(f"labels must be two or more, each named once; got {labels!r}.")
-    return list(labels)
 
 
 def _for_each_label(

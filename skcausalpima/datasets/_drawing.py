@@ -23,5 +23,5 @@ def coverage(distance: np.ndarray, extent: float | np.ndarray, pixel: float = 1.
 
 def photograph(scene: np.ndarray, noise: float, random_state: np.random.RandomState) -> np.ndarray:
     """Return grey levels in [0, 1], float32, with noise of this standard deviation."""
-    images = scene + random_state.normal(scale=noise, size=scene.shape)
+    images = scene + random_state.normal(scale=check_noise(noise), size=scene.shape)
     return images.clip(0.0, 1.0).astype(np.float32)

@@ -29,11 +29,7 @@ EVEN = [0.5, 0.5]
 def binary_graphs(first: str, second: str, third: str) -> dict[str, Graph]:
     """Return four graphs of three factors of two outcomes, by name."""
     return {
-        "v-structure": {
-            first: ((), ROOT),
-            second: ((), EVEN),
-            third: ((first, second), _COLLIDER),
-        },
+        "v-structure": {first: ((), ROOT), second: ((), EVEN), third: ((first, second), _COLLIDER)},
         "chain": {first: ((), ROOT), second: ((first,), LINK), third: ((second,), LINK)},
         "complete": {
             first: ((), ROOT),

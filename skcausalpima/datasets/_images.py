@@ -11,7 +11,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._scalar_checks import check_count, check_number
 from .._typing import Seed
-from ._drawing import MOST_NOISE, coverage
+from ._drawing import MOST_NOISE, coverage, photograph
 from ._factors import EVEN, ROOT, Graph, binary_graphs, draw_factors, named_graph
 
 # The gap between neighbouring outcomes in standard deviations of the value at overlap 1: a
@@ -244,9 +244,8 @@ def make_grey_bars(n_samples: int = 3000, *, random_state: Seed = None) -> Bunch
     brightness, thickness, place = bunch.factor_values.T[:, :, None]
     across = np.arange(24) - 11.5
     profile = brightness * coverage(np.abs(across - place), thickness / 2.0)  # (sample, column)
-    images = profile[:, None, :] * (np.abs(across) < 9.0)[:, None]
-    images += random_state.normal(scale=0.02, size=images.shape)
-    bunch.images = images.clip(0.0, 1.0).astype(np.float32)
+    scene = profile[:, None, :] * (np.abs(across) < 9.0)[:, None]
+    bunch.images = photograph(scene, 0.02, random_state)
     return bunch
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .._typing import Seed
-from ._drawing import check_noise, coverage, photograph
+from ._drawing import coverage, photograph
 from ._factors import Graph, binary_graphs, draw_factors, named_graph
 
 # The pendulum's image, in pixels: across from the middle, heights from the lower edge.
@@ -85,7 +85,6 @@ def make_pendulum(
     (3, 3)
     """
     tables = named_graph(_PENDULUM_GRAPHS, graph)
-    noise = check_noise(noise)
     bunch, random_state = draw_factors(
         n_samples, tables, _PENDULUM_CENTRES, _PENDULUM_SCALES, random_state
     )
@@ -145,7 +144,6 @@ def make_rectangles(
     (100, 2)
     """
     tables = named_graph(_RECTANGLE_GRAPHS, graph)
-    noise = check_noise(noise)
     bunch, random_state = draw_factors(
         n_samples, tables, _RECTANGLE_CENTRES, _RECTANGLE_SCALES, random_state
     )

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .._scalar_checks import check_number
-from .._typing import Seed, Unchecked
-from ._drawing import check_noise, coverage, photograph
+from .._typing import Seed
+from ._drawing import coverage, photograph
 from ._factors import EVEN, LINK, Graph, draw_factors, named_graph
 
 _SHAPES = ("square", "disc", "cross")
@@ -112,9 +112,9 @@ def make_sprites(
     """
     tables = named_graph(_GRAPHS, graph)
     centres = {**_CENTRES, "size": _check_half_widths(half_widths)}
-    noise = check_noise(noise)
     if shape is not None:
-        _check_shape(shape)
+        if not isinstance(shape, str) or shape not in _SHAPES:
+            raise ValueError(f"shape must be one of {list(_SHAPES)} or None, got {shape!r}.")
         roots: Graph = {"size": ((), EVEN)}
         tables = {**roots, **{name: tables[name] for name in ("column", "row")}}
     bunch, random_state = draw_factors(n_samples, tables, centres, _SCALES, random_state)
@@ -138,12 +138,6 @@ def _check_half_widths(half_widths: Sequence[float]) -> tuple[float, float]:
     if small >= big:
         raise ValueError(f"half_widths is {half_widths!r}: {expected}.")
     return small, big
-
-
-def _check_shape(shape: Unchecked) -> None:
-    """Raise where no such shape is known."""
-    if not isinstance(shape, str) or shape not in _SHAPES:
-        raise ValueError(f"shape must be one of {list(_SHAPES)} or None, got {shape!r}.")
 
 
 def _render(

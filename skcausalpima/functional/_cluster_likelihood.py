@@ -184,11 +184,7 @@ def projected_squared_errors(
 
 
 def scattered_log_likelihood(
-    squared_errors: Tensor,
-    projections: Tensor,
-    width: int,
-    log_var: Tensor,
-    covariances: Tensor,
+    squared_errors: Tensor, projections: Tensor, width: int, log_var: Tensor, covariances: Tensor
 ) -> Tensor:
     r"""Return the log-likelihood of curves whose parameters scatter between samples.
 

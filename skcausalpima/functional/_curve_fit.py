@@ -39,6 +39,11 @@ class CurveProblem:
     index: Tensor
     block: Tensor
 
+    @property
+    def n_unknowns(self) -> int:
+        """Number of unknowns of all curves."""
+        return int(self.index.max()) + 1 if self.index.numel() else 0
+
     def per_unknown(self, values: Tensor) -> Tensor:
         """Return for each unknown the value of the curves it belongs to.
 
@@ -52,8 +57,7 @@ class CurveProblem:
         Tensor of shape (n_unknowns,)
             In the order of the unknowns.
         """
-        n_unknowns = int(self.index.max()) + 1 if self.index.numel() else 0
-        result = values.new_zeros(n_unknowns)
+        result = values.new_zeros(self.n_unknowns)
         result[self.index] = values[:, None].expand_as(self.index)
         return result
 
@@ -260,10 +264,9 @@ def assemble(problem: CurveProblem, matrices: Tensor) -> Tensor:
     >>> assemble(problem, torch.ones(2, 1, 1))
     tensor([[2.]])
     """
-    n_unknowns = int(problem.index.max()) + 1
     rows = problem.index[:, :, None].expand_as(matrices)
     columns = problem.index[:, None, :].expand_as(matrices)
-    total = matrices.new_zeros(n_unknowns, n_unknowns)
+    total = matrices.new_zeros(problem.n_unknowns, problem.n_unknowns)
     return total.index_put_((rows, columns), matrices, accumulate=True)
 
 
@@ -276,7 +279,7 @@ def _damped_step(
     """
     matrices, right = equations
     damping, index = damping[problem.block], problem.index
-    n_unknowns = int(index.max()) + 1
+    n_unknowns = problem.n_unknowns
     if index.numel() == n_unknowns:  # nothing is shared: many small systems
         step = right.new_zeros(n_unknowns)
         step[index] = _solve(matrices, right, damping[:, None])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ._covariance_types import covariance_type_named
-from ._gaussian import DiagonalGaussian, expected_statistics
-from ._quadratic import pairs_above
+from ._gaussian import DiagonalGaussian, expected_statistics, pairs_above
 
 
 def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:
@@ -135,9 +134,7 @@ class MixtureStatistics:
         else:
             second = self.second + step[:, None] * self.first[:, None, :]
             second = second + first[:, :, None] * step
-        return MixtureStatistics(
-            counts=self.counts, first=first, second=second, origin=origin.double()
-        )
+        return replace(self, first=first, second=second, origin=origin.double())
 
     def __mul__(self, factor: float) -> MixtureStatistics:
         """Let every sample count so many times."""

@@ -33,11 +33,7 @@ class OwnPosterior:
     """
 
     def __init__(
-        self,
-        means: Tensor,
-        covariances: Tensor,
-        potential: Potential,
-        beyond: Tensor | None = None,
+        self, means: Tensor, covariances: Tensor, potential: Potential, beyond: Tensor | None = None
     ) -> None:
         self.means, self.prior_covariances = means.double(), whole_matrices(covariances.double())
         linear, precision = potential
@@ -84,9 +80,8 @@ class OwnPosterior:
             yield rows, self._conditionals(rows)
 
     def _conditionals(self, rows: slice, components: Tensor | None = None) -> _Conditionals:
-        linear, precision = (part[rows] for part in self.potential)
+        linear, precision = Potential(*(part[rows] for part in self.potential)).about(self.origin)
         means, covariances = self.means - self.origin, self.prior_covariances
-        linear = linear - (precision @ self.origin[:, None])[:, :, 0]
         if components is None:
             return _conditionals(linear, precision, means[:, None], covariances[:, None])
         means, covariances = means[components[rows]], covariances[components[rows]]
@@ -97,11 +92,10 @@ class OwnPosterior:
 
         With the constants that :meth:`log_normalizers` has; gradients reach the potentials.
         """
-        linear, precision = self.potential
+        linear, precision = self.potential.about(self.origin)
         first = mean - self.origin
         cross = mean[:, :, None] * self.origin
         around = second - cross - cross.mT + self.origin[:, None] * self.origin
-        linear = linear - (precision @ self.origin[:, None])[:, :, 0]
         return (linear * first).sum(dim=1) - 0.5 * (precision * around).sum(dim=(1, 2))
 
     def log_normalizers(self) -> Tensor:
@@ -109,13 +103,8 @@ class OwnPosterior:
 
         Constants of the potentials are left out. A gradient reaches their parameters.
         """
-        parts = self.potential
-        return self.beyond + _LogNormalizers.apply(
-            parts.linear - (parts.precision @ self.origin[:, None])[:, :, 0],
-            parts.precision,
-            self.means - self.origin,
-            self.prior_covariances,
-        )
+        potential, means = self.potential.about(self.origin), self.means - self.origin
+        return self.beyond + _LogNormalizers.apply(*potential, means, self.prior_covariances)
 
     def evidence(self, log_weights: Tensor, allowed: Tensor | None = None) -> Evidence:
         """Return what the mixture says, given log A, of shape (n_components[, n_samples])."""
@@ -135,8 +124,7 @@ class OwnPosterior:
     @torch.no_grad()
     def _constants(self) -> Tensor:
         """Return what makes potentials densities of their locations, of shape (n_samples,)."""
-        linear, precision = self.potential
-        linear = linear - (precision @ self.origin[:, None])[:, :, 0]
+        linear, precision = self.potential.about(self.origin)
         roots = torch.linalg.cholesky(precision)
         inside = torch.linalg.solve_triangular(roots, linear[:, :, None], upper=False)
         squares = inside.square().sum(dim=(1, 2))
@@ -197,9 +185,8 @@ class _Conditionals(NamedTuple):
     def expected_log_potentials(self) -> Tensor:
         """Return E log l(z) up to a constant; a gradient reaches h alone."""
         second = self.covariances + self.means[..., :, None] * self.means[..., None, :]
-        return (self.linear * self.means).sum(dim=-1) - 0.5 * (self.precision * second).sum(
-            dim=(-2, -1)
-        )
+        quadratic = (self.precision * second).sum(dim=(-2, -1))
+        return (self.linear * self.means).sum(dim=-1) - 0.5 * quadratic
 
 
 def _conditionals(

@@ -20,9 +20,8 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ._gaussian import LOG_2PI
+from ._gaussian import LOG_2PI, location_statistics, pairs_above, quadratic_coefficients
 from ._mixture import MixtureStatistics, unpacked_statistics, weight_columns
-from ._quadratic import location_statistics, pairs_above, quadratic_coefficients
 
 #: Smallest precision of a potential whose location is asked for: no information, but a number.
 LEAST_PRECISION = 1e-8
@@ -47,6 +46,10 @@ class Potential(NamedTuple):
     def is_shared(self) -> bool:
         """Whether all samples have the same precision."""
         return self.precision.ndim == 2
+
+    def about(self, origin: Tensor) -> Potential:
+        """Return the same of points that are measured from an origin, up to a constant."""
+        return Potential(self.linear - (self.precision @ origin[:, None])[:, :, 0], self.precision)
 
     def at(self, points: Tensor) -> Tensor:
         """Return log l at latent points, one each, of shape (n_samples,)."""
@@ -339,11 +342,8 @@ class SharedPosterior:
         """Return the means of the latent points, given probabilities (n_components, n_samples)."""
         weights, mixture = gamma.T.double(), self.mixture
         gains = (weights @ mixture.gains.flatten(1)).unflatten(1, mixture.gains.shape[1:])
-        return (
-            (gains @ self.locations[:, :, None])[:, :, 0]
-            + weights @ mixture.shifts
-            + mixture.origin
-        )
+        moved = (gains @ self.locations[:, :, None])[:, :, 0]
+        return moved + weights @ mixture.shifts + mixture.origin
 
     def second_moments(self, gamma: Tensor) -> Tensor:
         """Return E[z z'] of the latent points, (n_samples, latent_dim, latent_dim)."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Sequence
-from itertools import count, product
-from typing import cast
+from dataclasses import dataclass
+from itertools import islice, product
 
 import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ._bif_words import WORD, Entry, Words, read_probability, read_variable, skip_properties
-from ._texts import check_text, shown
+from ._validation import Floats, Tables, check_text, shown
 
 MAX_FILLED = 2**22  # cells that `default` may fill, in all tables together; 32 MiB
+SIGNS = frozenset("{}()[]|,;")
+WORD = re.compile(r"(?!/[/*])[^\s{}()\[\]|,;\"]+")
+# A quote or a comment that is not closed takes the rest of the text, so that each character is
+# looked at once.
+_TOKEN = re.compile(rf"{WORD.pattern}|[{{}}()\[\]|,;]|\"[^\"]*\"?|//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)")
+_COMMENT = ("//", "/*")
 
 
-def to_bif(graph: nx.DiGraph, tables: dict[Hashable, NDArray[np.float64]]) -> str:
+def to_bif(graph: nx.DiGraph, tables: Tables) -> str:
     """Write a network, a graph and one table per node, in the format."""
     states = {}
     for node, data in graph.nodes(data=True):
@@ -49,15 +55,15 @@ def _join(items: Iterable[Hashable]) -> str:
     return ", ".join(map(str, items))
 
 
-def from_bif(text: str) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]]:
+def from_bif(text: str) -> tuple[nx.DiGraph, Tables]:
     """Read a network: a graph whose nodes have ``states``, and one table per node."""
     words = Words(check_text(text, "from_bif"))
     states: dict[str, tuple[str, ...]] = {}
     blocks: dict[str, tuple[list[str], list[Entry]]] = {}
-    while (keyword := words.next(optional=True)) is not None:
+    while words.is_left():
+        keyword = words.next()
         if keyword == "network":
-            while words.next() != "{":
-                pass
+            words.skip_to("{")
             skip_properties(words, "network")
         elif keyword == "variable":
             name = words.name()
@@ -78,13 +84,12 @@ def from_bif(text: str) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]
 
 
 def _build(
-    states: dict[str, tuple[str, ...]],
-    blocks: dict[str, tuple[list[str], list[Entry]]],
-) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]]:
+    states: dict[str, tuple[str, ...]], blocks: dict[str, tuple[list[str], list[Entry]]]
+) -> tuple[nx.DiGraph, Tables]:
     """Put variables and probability blocks together."""
     graph = nx.DiGraph()
     graph.add_nodes_from((name, {"states": names}) for name, names in states.items())
-    tables: dict[Hashable, NDArray[np.float64]] = {}
+    tables: Tables = {}
     budget = MAX_FILLED
     for name, (parents, entries) in blocks.items():
         for node in (name, *parents):
@@ -106,7 +111,7 @@ def _n_filled(family: Sequence[tuple[str, ...]], entries: Sequence[Entry]) -> in
 
 def _make_table(
     name: str, family: list[tuple[str, ...]], entries: list[Entry], budget: int
-) -> NDArray[np.float64]:
+) -> Floats:
     """Build one table, axes (*parents, node), from a probability block's entries."""
     kinds = [entry.kind for entry in entries]
     if kinds.count("default") > 1 or ("table" in kinds and len(kinds) > 1):
@@ -126,7 +131,7 @@ def _make_table(
     return _shaped(name, _collect_rows(name, family, entries), sizes)
 
 
-def _shaped(name: str, numbers: ArrayLike, shape: list[int]) -> NDArray[np.float64]:
+def _shaped(name: str, numbers: ArrayLike, shape: list[int]) -> Floats:
     """Make an array of numbers whose count is right."""
     try:
         return np.reshape(np.array(numbers, dtype=np.float64), shape)
@@ -142,25 +147,25 @@ def _collect_rows(
 ) -> list[list[float]]:
     """Return the rows in the order of the parents' outcomes."""
     *parents, outcomes = family
-    places = [{label: i for i, label in enumerate(names)} for names in parents]
-    default = None
-    rows: dict[int, list[float]] = {}
+    default: list[float] = []
+    rows: dict[tuple[str, ...], list[float]] = {}
     for entry in entries:
-        numbers = _numbers(name, entry, len(outcomes))
+        numbers, labels = _numbers(name, entry, len(outcomes)), tuple(entry.labels)
         if entry.kind == "default":
             default = numbers
             continue
-        row = _row_number(name, entry.labels, places)
-        if row in rows:
+        if len(labels) != len(parents) or not all(map(tuple.__contains__, parents, labels)):
             raise ValueError(
-                f"The probability of {name!r} has two entries for {shown(tuple(entry.labels))}."
+                f"The probability of {name!r} has an entry for {shown(labels)}, which are no "
+                f"outcomes of its parents; those are {shown(parents)}."
             )
-        rows[row] = numbers
-    n_rows = math.prod(map(len, parents))
-    if default is None and len(rows) < n_rows:
-        missing = _row_labels(next(row for row in count() if row not in rows), parents)
+        if labels in rows:
+            raise ValueError(f"The probability of {name!r} has two entries for {shown(labels)}.")
+        rows[labels] = numbers
+    if not default and len(rows) < math.prod(map(len, parents)):
+        missing = next(labels for labels in product(*parents) if labels not in rows)
         raise ValueError(f"The probability of {name!r} has no entry for {shown(missing)}.")
-    return [rows[row] if row in rows else cast(list[float], default) for row in range(n_rows)]
+    return [rows.get(labels, default) for labels in product(*parents)]
 
 
 def _numbers(name: str, entry: Entry, expected: int) -> list[float]:
@@ -176,24 +181,208 @@ def _numbers(name: str, entry: Entry, expected: int) -> list[float]:
         raise ValueError(f"The probability of {name!r} has a bad entry: {error}.") from error
 
 
-def _row_number(name: str, labels: list[str], places: list[dict[str, int]]) -> int:
-    """Find the row that the parents' outcomes name."""
-    known = len(labels) == len(places) and all(map(dict.__contains__, places, labels))
-    if not known:
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a probability block.
+
+    Parameters
+    ----------
+    kind : {"table", "default", "row"}
+        What the numbers are.
+    labels : list of str
+        For a row, outcomes of the parents.
+    values : list of str
+        The numbers as they are written.
+    """
+
+    kind: str
+    labels: list[str]
+    values: list[str]
+
+
+class Words:
+    """The words and signs of a BIF file, one at a time.
+
+    Parameters
+    ----------
+    text : str
+        The file's text.
+
+    Raises
+    ------
+    ValueError
+        If a comment or a quoted name is not closed.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+        tokens = _TOKEN.findall(text)
+        self._tokens = [token for token in tokens if not token.startswith(_COMMENT)]
+        last = tokens[-1] if tokens else ""
+        for name, start, end in (("comment", "/*", "*/"), ("quoted name", '"', '"')):
+            if last.startswith(start) and not last.endswith(end, len(start)):
+                line = text.count("\n", 0, text.rindex(last)) + 1
+                raise ValueError(f"The BIF text has a {name} without an end; see line {line}.")
+
+    def is_left(self) -> bool:
+        """Return whether there is another word."""
+        return self._position < len(self._tokens)
+
+    def next(self) -> str:
+        """Return the next word."""
+        if not self.is_left():
+            raise ValueError(f"The BIF text ends in the middle of an entry, {self.where()}.")
+        self._position += 1
+        return self._tokens[self._position - 1]
+
+    def name(self) -> str:
+        """Return the next word, which must be a name."""
+        word = self.next()
+        if word in SIGNS:
+            raise ValueError(f"Expected a name {self.where()}; got {word!r}.")
+        return word.strip('"')
+
+    def expect(self, *signs: str) -> None:
+        """Skip given words."""
+        for sign in signs:
+            word = self.next()
+            if word != sign:
+                raise ValueError(f"Expected {sign!r} {self.where()}; got {word!r}.")
+
+    def until(self, sign: str) -> list[str]:
+        """Return the names before a given sign, skip commas and the sign."""
+        start = self._position
+        try:
+            stop = self._tokens.index(sign, start)
+        except ValueError:
+            stop = len(self._tokens)
+        names = [token for token in self._tokens[start:stop] if token != ","]
+        if not SIGNS.isdisjoint(names):
+            wrong = next(token for token in names if token in SIGNS)
+            self._position = self._tokens.index(wrong, start) + 1
+            raise ValueError(f"Expected a name or {sign!r} {self.where()}; got {wrong!r}.")
+        self._position = stop
+        self.expect(sign)
+        return [name.strip('"') for name in names]
+
+    def skip_to(self, sign: str) -> None:
+        """Skip anything up to a sign, and this."""
+        while self.next() != sign:
+            pass
+
+    def where(self) -> str:
+        """Say where the last word stands; looked up for messages only."""
+        matches = _TOKEN.finditer(self._text)
+        words = (match for match in matches if not match.group().startswith(_COMMENT))
+        last = next(islice(words, max(self._position - 1, 0), None), None)
+        return f"in line {self._text.count(chr(10), 0, last.start() if last else 0) + 1}"
+
+
+def read_variable(words: Words, name: str) -> tuple[str, ...]:
+    """Read a variable's block.
+
+    Parameters
+    ----------
+    words : Words
+        Behind the variable's name.
+    name : str
+        The variable.
+
+    Returns
+    -------
+    tuple of str
+        Its outcomes.
+
+    Raises
+    ------
+    ValueError
+        If an entry is unknown, or the outcomes are none, two the same, or not as many as declared.
+    """
+    words.expect("{")
+    while (word := words.next()) == "property":
+        words.skip_to(";")
+    if word != "type":
+        raise ValueError(f"The variable {name!r} has the unknown entry {word!r} {words.where()}.")
+    words.expect("discrete", "[")
+    size = words.name()
+    words.expect("]", "{")
+    names = tuple(words.until("}"))
+    if size != str(len(names)):
         raise ValueError(
-            f"The probability of {name!r} has an entry for {shown(tuple(labels))}, which are no "
-            f"outcomes of its parents; those are {shown(list(map(tuple, places)))}."
+            f"The variable {name!r} is declared with {size} outcomes, but names {shown(names)}, "
+            f"{words.where()}."
         )
-    row = 0
-    for place, label in zip(places, labels, strict=True):
-        row = row * len(place) + place[label]
-    return row
+    if not names or len(set(names)) != len(names):
+        raise ValueError(
+            f"The variable {name!r} needs one or more outcomes, all different; it names "
+            f"{shown(names)}, {words.where()}."
+        )
+    words.expect(";")
+    skip_properties(words, name)
+    return names
 
 
-def _row_labels(row: int, parents: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the parents' outcomes that a row stands for."""
-    labels = []
-    for names in reversed(parents):
-        row, place = divmod(row, len(names))
-        labels.append(names[place])
-    return tuple(reversed(labels))
+def skip_properties(words: Words, owner: str) -> None:
+    """Skip the properties up to the closing bracket.
+
+    Parameters
+    ----------
+    words : Words
+        In a block.
+    owner : str
+        Whose block.
+
+    Raises
+    ------
+    ValueError
+        If there is anything else.
+    """
+    while (word := words.next()) != "}":
+        if word != "property":
+            raise ValueError(f"{owner!r} has the unknown entry {word!r} {words.where()}.")
+        words.skip_to(";")
+
+
+def read_probability(words: Words) -> tuple[str, list[str], list[Entry]]:
+    """Read a probability block.
+
+    Parameters
+    ----------
+    words : Words
+        Behind the block's keyword.
+
+    Returns
+    -------
+    name : str
+        The node.
+    parents : list of str
+        Its parents.
+    entries : list of Entry
+        What the block says.
+
+    Raises
+    ------
+    ValueError
+        If a word is none of those that may stand there.
+    """
+    words.expect("(")
+    name = words.name()
+    separator = words.next()
+    if separator not in ("|", ")"):
+        raise ValueError(f"Expected '|' or ')' {words.where()}; got {separator!r}.")
+    parents = words.until(")") if separator == "|" else []
+    words.expect("{")
+    entries = []
+    while (word := words.next()) != "}":
+        if word == "property":
+            words.skip_to(";")
+        elif word in ("table", "default"):
+            entries.append(Entry(word, [], words.until(";")))
+        elif word == "(":
+            entries.append(Entry("row", words.until(")"), words.until(";")))
+        else:
+            raise ValueError(
+                f"The probability of {name!r} has the unknown entry {word!r} {words.where()}."
+            )
+    return name, parents, entries

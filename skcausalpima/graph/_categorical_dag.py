@@ -13,12 +13,12 @@ from sklearn.utils import check_random_state
 
 from .._structure import equivalence as _equivalence
 from .._structure.digraphs import check_graph, copy_graph, is_by_chance
+from .._typing import Outcomes
 from . import _bif, _formats
-from ._conditional import ConditionalDistribution, query
-from ._counterfactuals import counterfactual_outcomes
-from ._families import family_joints
+from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg
 from ._validation import (
+    Floats,
     check_names,
     check_numbers,
     check_outcomes,
@@ -174,7 +174,7 @@ class CategoricalDAG:
             graph.add_edge(names[i], names[j], **attributes)
         return cls(graph, dict(zip(names, tables, strict=True)))
 
-    def joint(self) -> NDArray[np.float64]:
+    def joint(self) -> Floats:
         """Return the joint distribution of all nodes.
 
         Returns
@@ -203,7 +203,7 @@ class CategoricalDAG:
         """
         return self.marginal(self.nodes)
 
-    def marginal(self, names: Iterable[Hashable]) -> NDArray[np.float64]:
+    def marginal(self, names: Iterable[Hashable]) -> Floats:
         """Return the joint distribution of some nodes.
 
         Parameters
@@ -239,7 +239,7 @@ class CategoricalDAG:
         array, exponent = query(self.graph, self.cpts, check_names(self.nodes, names), {})
         return np.ldexp(array, exponent)
 
-    def condition(self, evidence: Mapping[Hashable, int | str]) -> ConditionalDistribution:
+    def condition(self, evidence: Outcomes) -> ConditionalDistribution:
         """Return the distribution of the other nodes, given what some were *seen* to be.
 
         Parameters
@@ -273,7 +273,7 @@ class CategoricalDAG:
         """
         return ConditionalDistribution(self.graph, self.cpts, evidence)
 
-    def do(self, interventions: Mapping[Hashable, int | str]) -> CategoricalDAG:
+    def do(self, interventions: Outcomes) -> CategoricalDAG:
         """Return the network after some nodes were intervened on (Pearl's do-operator).
 
         The edges into those nodes are cut and their tables become point masses; all other
@@ -310,8 +310,7 @@ class CategoricalDAG:
         >>> dag.do({"crack": 1}).marginal(["heat"])  # mending cools nothing
         array([0.5, 0.5])
         """
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        outcomes = check_outcomes(sizes, self.states, interventions, "do")
+        outcomes = check_outcomes(self.graph, interventions, "do")
         if len(outcomes) == len(self.nodes):
             raise ValueError(
                 f"do sets every node ({self.nodes}); leave at least one to have a distribution."
@@ -321,12 +320,12 @@ class CategoricalDAG:
             attributes.pop("compelled", None)
         cpts = dict(self.cpts)
         for node, outcome in outcomes.items():
-            cpts[node] = np.eye(sizes[node])[outcome]
+            cpts[node] = np.eye(cpts[node].shape[-1])[outcome]
         return CategoricalDAG(graph, cpts)
 
     def intervene(
         self,
-        interventions: Mapping[Hashable, int | str],
+        interventions: Outcomes,
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.int64]:
@@ -364,8 +363,7 @@ class CategoricalDAG:
         array([[1, 1],
                [1, 1]])
         """
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        outcomes = check_outcomes(sizes, self.states, interventions, "intervene")
+        outcomes = check_outcomes(self.graph, interventions, "intervene")
         if len(outcomes) < len(self.nodes):
             return self.do(outcomes).sample(n_samples, random_state)
         # One cell of the grid: no distribution for `do`, but something that can be decoded.
@@ -374,7 +372,7 @@ class CategoricalDAG:
     def counterfactual(
         self,
         factual: ArrayLike,
-        interventions: Mapping[Hashable, int | str],
+        interventions: Outcomes,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.int64]:
         r"""Draw what the outcomes would have been, had some nodes been set, all else equal.
@@ -419,9 +417,8 @@ class CategoricalDAG:
         array([[1, 1],
                [1, 1]])
         """
-        samples = check_samples(self.nodes, self.sizes, self.states, factual)
-        sizes = dict(zip(self.nodes, self.sizes, strict=True))
-        outcomes = check_outcomes(sizes, self.states, interventions, "counterfactual")
+        samples = check_samples(self.graph, factual)
+        outcomes = check_outcomes(self.graph, interventions, "counterfactual")
         impossible = np.flatnonzero(np.isneginf(self.log_prob(samples)))
         if len(impossible):
             seen = dict(zip(self.nodes, samples[impossible[0]].tolist(), strict=True))
@@ -430,7 +427,21 @@ class CategoricalDAG:
                 "have happened has no counterfactual."
             )
         rng = check_random_state(random_state)
-        return counterfactual_outcomes(self.graph, self.cpts, samples, outcomes, rng)
+        noise = rng.standard_exponential((*samples.shape, 1 + max(self.sizes)))
+        log_noise = np.log(np.maximum(noise, np.finfo(noise.dtype).tiny))
+        result = samples.astype(np.int64)
+        column = {node: index for index, node in enumerate(self.nodes)}
+        for node in nx.topological_sort(self.graph):
+            k = column[node]
+            if node in outcomes:
+                result[:, k] = outcomes[node]
+                continue
+            parents = [column[parent] for parent in self.graph.predecessors(node)]
+            old, new = (self.cpts[node][tuple(x[:, parents].T)] for x in (samples, result))
+            if parents:  # the rows of a root cannot change
+                own_noise = log_noise[:, k, : 1 + self.sizes[k]]
+                result[:, k] = _same_noise(old, new, samples[:, k], own_noise)
+        return result
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
@@ -478,7 +489,7 @@ class CategoricalDAG:
             samples[:, column[node]] = (rng.random_sample((n_samples, 1)) >= rows).sum(axis=1)
         return samples
 
-    def log_prob(self, outcomes: ArrayLike) -> NDArray[np.float64]:
+    def log_prob(self, outcomes: ArrayLike) -> Floats:
         """Return the log-probability of outcomes of all nodes.
 
         Parameters
@@ -505,7 +516,7 @@ class CategoricalDAG:
         >>> dag.log_prob([[0, 0], [0, 1]]).round(2)
         array([-0.8, -3. ])
         """
-        samples = check_samples(self.nodes, self.sizes, self.states, outcomes)
+        samples = check_samples(self.graph, outcomes)
         column = {node: index for index, node in enumerate(self.nodes)}
         total = np.zeros(len(samples))
         with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
@@ -1194,10 +1205,30 @@ def _adjacency_matrix(graph: nx.DiGraph, nodes: list[Hashable]) -> NDArray[np.bo
     return nx.to_numpy_array(graph, nodelist=nodes, weight=None, dtype=np.int8).astype(bool)
 
 
-def _strength(joint: NDArray[np.float64]) -> float:
+def _strength(joint: Floats) -> float:
     """Return the information between the first two axes, given the others."""
     rest = joint.sum(axis=(0, 1), keepdims=True)
     expected = joint.sum(axis=0, keepdims=True) * joint.sum(axis=1, keepdims=True)
     # Zero times anything is zero here: a cell of no mass contributes nothing.
     ratio = np.divide(joint * rest, expected, out=np.ones_like(joint), where=joint > 0)
     return max(float(xlogy(joint, ratio).sum()), 0.0)
+
+
+def _same_noise(
+    old_rows: Floats, new_rows: Floats, factual: NDArray[np.intp], log_noise: Floats
+) -> NDArray[np.intp]:
+    r"""Return what the Gumbel noise behind the factual outcomes makes of new rows.
+
+    With :math:`E_i = \exp(-g_i)`, exponential of rate 1, the largest :math:`\log p_i + g_i` is
+    the smallest :math:`E_i / p_i`: the first of competing arrivals. Top down, the winner arrives
+    at an exponential time T of rate 1, whichever it is, and each loser after another
+    :math:`E'_i / p_i`. So :math:`E_i = p_i T` for the winner and :math:`p_i T + E'_i` for the
+    others, also where :math:`p_i = 0`. Columns of ``log_noise`` are log T and log E'.
+    """
+    winner = factual[:, None] == np.arange(old_rows.shape[1])
+    with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
+        log_old, log_new = np.log(old_rows), np.log(new_rows)
+    arrival = log_old + log_noise[:, :1]
+    log_e = np.where(winner, arrival, np.logaddexp(arrival, log_noise[:, 1:]))
+    unchanged = (old_rows == new_rows).all(axis=1)  # exactly, beyond rounding
+    return np.where(unchanged, factual, (log_new - log_e).argmax(axis=1))

@@ -1,4 +1,4 @@
-"""Some nodes' distribution given what others were seen to be."""
+"""Distributions of some nodes: given what others were seen to be, and with their parents."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
+from .._typing import Outcomes
 from ._elimination import Factor, check_cells, eliminate
-from ._validation import check_names, check_outcomes
+from ._validation import Floats, Tables, check_names, check_outcomes
 
 
 class ConditionalDistribution:
@@ -55,18 +55,11 @@ class ConditionalDistribution:
     array([0., 1.])
     """
 
-    def __init__(
-        self,
-        graph: nx.DiGraph,
-        tables: Mapping[Hashable, NDArray[np.float64]],
-        evidence: Mapping[Hashable, int | str],
-    ) -> None:
-        sizes = dict(graph.nodes(data="size"))
-        states = nx.get_node_attributes(graph, "states")
+    def __init__(self, graph: nx.DiGraph, tables: Tables, evidence: Outcomes) -> None:
         self._graph, self._tables = graph, tables
-        self.evidence = check_outcomes(sizes, states, evidence, "condition")
+        self.evidence = check_outcomes(graph, evidence, "condition")
         self.nodes = [node for node in graph if node not in self.evidence]
-        self.sizes = tuple(sizes[node] for node in self.nodes)
+        self.sizes = tuple(graph.nodes[node]["size"] for node in self.nodes)
         if not self.nodes:
             raise ValueError(
                 "condition fixes every node, so that none is left to have a distribution; use "
@@ -83,7 +76,7 @@ class ConditionalDistribution:
     def __repr__(self) -> str:
         return f"ConditionalDistribution(nodes={self.nodes}, evidence={self.evidence})"
 
-    def joint(self) -> NDArray[np.float64]:
+    def joint(self) -> Floats:
         """Return the joint distribution of the remaining nodes.
 
         Returns
@@ -114,7 +107,7 @@ class ConditionalDistribution:
         """
         return self.marginal(self.nodes)
 
-    def marginal(self, names: Iterable[Hashable]) -> NDArray[np.float64]:
+    def marginal(self, names: Iterable[Hashable]) -> Floats:
         """Return the joint distribution of some of the remaining nodes.
 
         Parameters
@@ -155,11 +148,8 @@ class ConditionalDistribution:
 
 
 def query(
-    graph: nx.DiGraph,
-    tables: Mapping[Hashable, NDArray[np.float64]],
-    names: list[Hashable],
-    evidence: Mapping[Hashable, int],
-) -> tuple[NDArray[np.float64], int]:
+    graph: nx.DiGraph, tables: Tables, names: list[Hashable], evidence: Mapping[Hashable, int]
+) -> tuple[Floats, int]:
     """Return the probability of evidence together with every outcome of some nodes.
 
     Nodes that are no ancestors of either are left out: they sum to 1.
@@ -203,3 +193,54 @@ def query(
             scope = tuple(node for node in family if node not in evidence)
             factors.append(Factor(scope, np.asarray(tables[child][index])))
     return eliminate(factors, names)
+
+
+def family_joints(graph: nx.DiGraph, tables: Tables) -> Tables:
+    """Return the joint distribution of each node and its parents.
+
+    Parents come first. Where the parents of a node stand together in a family before it, as in
+    chains and trees, their distribution is a sum over that family; elsewhere it is a query.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The network's graph, whose nodes have ``size``.
+    tables : mapping
+        Node to table.
+
+    Returns
+    -------
+    dict
+        Node to array, with the axes of its table.
+
+    Raises
+    ------
+    ValueError
+        If a table of more than 2**27 cells would be needed.
+
+    Examples
+    --------
+    >>> from skcausalpima.graph import CategoricalDAG
+    >>> from skcausalpima.graph._conditional import family_joints
+    >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+    >>> family_joints(dag.graph, dag.cpts)["N2"]
+    array([[0.5, 0. ],
+           [0. , 0.5]])
+    """
+    joints: Tables = {}
+    families = {node: (*graph.predecessors(node), node) for node in graph}
+    for node in nx.topological_sort(graph):
+        *parents, _ = families[node]
+        nearby = (*parents, *graph.successors(parents[0])) if parents else ()
+        holders = (n for n in nearby if n in joints and set(parents).issubset(families[n]))
+        source = next(holders, None)
+        if source is None:
+            array, exponent = query(graph, tables, parents, {})
+            prior = np.ldexp(array, exponent)
+        else:
+            kept = [member for member in families[source] if member in parents]
+            others = tuple(k for k, n in enumerate(families[source]) if n not in parents)
+            axes = [kept.index(parent) for parent in parents]
+            prior = joints[source].sum(axis=others).transpose(axes)
+        joints[node] = prior[..., None] * tables[node]
+    return joints

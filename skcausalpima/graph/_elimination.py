@@ -10,7 +10,8 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ._validation import Floats
 
 MAX_CELLS = 2**27  # one gibibyte of float64
 
@@ -28,12 +29,10 @@ class Factor:
     """
 
     nodes: tuple[Hashable, ...]
-    array: NDArray[np.float64]
+    array: Floats
 
 
-def eliminate(
-    factors: Sequence[Factor], keep: Sequence[Hashable]
-) -> tuple[NDArray[np.float64], int]:
+def eliminate(factors: Sequence[Factor], keep: Sequence[Hashable]) -> tuple[Floats, int]:
     """Sum the product of factors over all nodes but some (variable elimination).
 
     Nodes are summed out in greedy order, the one whose product table is smallest first.

@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
-from ._texts import Json, check_text, parse_json, shown
-from ._validation import check_names
+from ._validation import Tables, check_names, check_text, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: One per node: axes are the parents in the graph's order and, last, the node.
-Tables = dict[Hashable, NDArray[np.float64]]
-
+#: What JSON holds: lists, dicts, strings, numbers, booleans and None.
+Json: TypeAlias = Any
 FORMAT = "skcausalpima.CategoricalDAG"
 VERSION = 1
 NODE_FIELDS = ("name", "size", "states", "parents", "table", "attributes")
 EDGE_FIELDS = ("parent", "child", "attributes")
 
 
-def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Json]:
+def _document(graph: nx.DiGraph, tables: Tables) -> dict[str, Json]:
     """Return a network as lists, dicts, strings and numbers."""
     nodes = []
     for node, data in graph.nodes(data=True):
@@ -60,7 +57,10 @@ def _scalars(owner: str, data: dict[str, Json], skip: tuple[str, ...] = ()) -> d
         if key in skip:
             continue
         value = value.item() if isinstance(value, np.generic) else value
-        if not isinstance(key, str) or key in NODE_FIELDS or not _is_scalar(value):
+        is_scalar = isinstance(value, (str, int)) or (
+            isinstance(value, float) and np.isfinite(value)
+        )
+        if not isinstance(key, str) or key in NODE_FIELDS or not is_scalar:
             raise ValueError(
                 f"The attribute {shown(key)} of {owner} cannot be written: attributes are strings, "
                 f"finite numbers or booleans, under a name not in {NODE_FIELDS}; got "
@@ -70,13 +70,14 @@ def _scalars(owner: str, data: dict[str, Json], skip: tuple[str, ...] = ()) -> d
     return attributes
 
 
-def _is_scalar(value: Json) -> bool:
-    """Return whether a value can be written as an attribute."""
-    return isinstance(value, (str, int)) or (isinstance(value, float) and np.isfinite(value))
-
-
-def from_document(document: Json) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
-    """Read what `to_document` returned."""
+def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
+    """Read what `to_json` wrote."""
+    try:
+        document = json.loads(check_text(text, "from_json"))
+    except RecursionError as error:
+        raise ValueError("The text is damaged, no valid JSON: it is nested too deeply.") from error
+    except ValueError as error:  # no JSON, or whole numbers of thousands of digits
+        raise ValueError(f"The text is damaged, no valid JSON: {error}") from error
     _check_fields("The file", document, ("format", "version", "nodes", "edges"))
     if document["format"] != FORMAT or document["version"] != VERSION:
         raise ValueError(
@@ -85,12 +86,12 @@ def from_document(document: Json) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
         )
     graph = nx.DiGraph()
     tables: dict[Hashable, Json] = {}
-    for position, node in enumerate(check_type("nodes", document["nodes"], list)):
+    for position, node in enumerate(_check_type("nodes", document["nodes"], list)):
         _add_node(graph, tables, position, node)
     for node in document["nodes"]:
-        parents = check_type(f"parents of node {shown(node['name'])}", node["parents"], list)
+        parents = _check_type(f"parents of node {shown(node['name'])}", node["parents"], list)
         graph.add_edges_from((p, node["name"]) for p in check_names(tables, parents))
-    edges = check_type("edges", document["edges"], list)
+    edges = _check_type("edges", document["edges"], list)
     seen: set[tuple[str, str]] = set()
     for position, edge in enumerate(edges):
         _decorate_edge(graph, seen, position, edge)
@@ -112,7 +113,7 @@ def _add_node(graph: nx.DiGraph, tables: dict[Hashable, Json], position: int, no
     data = {"size": node["size"]}
     if node["states"] is not None:
         data["states"] = node["states"]
-    data.update(_scalars(owner, check_type(owner, node["attributes"], dict)))
+    data.update(_scalars(owner, _check_type(owner, node["attributes"], dict)))
     graph.add_nodes_from([(name, data)])
     tables[name] = node["table"]
 
@@ -129,12 +130,12 @@ def _decorate_edge(
     if (u, v) in seen:
         raise ValueError(f"{owner} is listed twice.")
     seen.add((u, v))
-    graph.edges[u, v].update(_scalars(owner, check_type(owner, edge["attributes"], dict)))
+    graph.edges[u, v].update(_scalars(owner, _check_type(owner, edge["attributes"], dict)))
 
 
 def _check_fields(owner: str, value: Json, fields: tuple[str, ...]) -> None:
     """Check that a dict has exactly the given keys."""
-    value = check_type(owner, value, dict)
+    value = _check_type(owner, value, dict)
     unknown = [key for key in value if key not in fields]
     missing = [key for key in fields if key not in value]
     if unknown:
@@ -146,7 +147,7 @@ def _check_fields(owner: str, value: Json, fields: tuple[str, ...]) -> None:
         raise ValueError(f"{owner}{name} lacks the fields {missing}.")
 
 
-def check_type(owner: str, value: Json, kind: type) -> Json:
+def _check_type(owner: str, value: Json, kind: type) -> Json:
     """Return a value of a file if it has the right type: dict, list or str."""
     if not isinstance(value, kind):
         words: dict[type, str] = {dict: "an object with fields", list: "a list", str: "a string"}
@@ -156,17 +157,12 @@ def check_type(owner: str, value: Json, kind: type) -> Json:
 
 def to_json(graph: nx.DiGraph, tables: Tables) -> str:
     """Write a network as JSON."""
-    return json.dumps(to_document(graph, tables), indent=1, allow_nan=False)
-
-
-def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
-    """Read what `to_json` wrote."""
-    return from_document(parse_json(check_text(text, "from_json")))
+    return json.dumps(_document(graph, tables), indent=1, allow_nan=False)
 
 
 def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
     """Write the graph of a network as GraphML, which has no lists."""
-    document = to_document(graph, tables)
+    document = _document(graph, tables)
     written = nx.DiGraph()
     for node in document["nodes"]:
         states = {} if node["states"] is None else {"states": ", ".join(node["states"])}

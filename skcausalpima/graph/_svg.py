@@ -9,8 +9,7 @@ import networkx as nx
 import numpy as np
 
 from .._structure.digraphs import is_by_chance
-from .._structure.graph_picture import LINE, GraphPicture, printable, width_of_line
-from .._structure.layered_layout import Edge, strokes
+from .._structure.graph_picture import LINE, Edge, GraphPicture, printable, strokes, width_of_line
 
 FONT = 13.0  # pixels
 LONGEST_LINE, MAX_LINES = 16, 4  # letters of names, and lines

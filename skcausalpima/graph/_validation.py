@@ -1,8 +1,9 @@
-"""The one gate for tables, names and outcomes."""
+"""The one gate for tables, names, outcomes and texts, and values in messages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+import reprlib
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TypeAlias
 
 import networkx as nx
@@ -10,18 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._scalar_checks import is_integer
-from .._typing import Unchecked
-from ._texts import shown
+from .._typing import Outcomes, Unchecked
 
 SUM_TOLERANCE = 1e-6
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
+#: Numbers, and one table per node: axes are the parents in the graph's order and, last, the node.
+Floats: TypeAlias = NDArray[np.float64]
+Tables: TypeAlias = dict[Hashable, Floats]
 #: An outcome of a node, by number or name.
 Outcome: TypeAlias = int | str
 
 
-def check_tables(
-    graph: nx.DiGraph, cpts: Mapping[Hashable, ArrayLike]
-) -> dict[Hashable, NDArray[np.float64]]:
+def check_tables(graph: nx.DiGraph, cpts: Mapping[Hashable, ArrayLike]) -> Tables:
     """Return the tables as read-only float64 arrays in node order.
 
     Parameters
@@ -62,7 +66,7 @@ def check_tables(
     return tables
 
 
-def check_numbers(owner: str, values: ArrayLike) -> NDArray[np.float64]:
+def check_numbers(owner: str, values: ArrayLike) -> Floats:
     """Return numbers as a new float64 array.
 
     Parameters
@@ -96,7 +100,7 @@ def check_numbers(owner: str, values: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"{owner} is no rectangular array of numbers: {error}") from error
 
 
-def _numeric(node: Hashable, table: ArrayLike) -> NDArray[np.float64]:
+def _numeric(node: Hashable, table: ArrayLike) -> Floats:
     """Return a float64 copy with at least one axis."""
     array = check_numbers(f"The table of node {node!r}", table)
     if array.ndim == 0 or array.size == 0:
@@ -123,9 +127,7 @@ def _check_shape(
         )
 
 
-def _check_probabilities(
-    graph: nx.DiGraph, node: Hashable, table: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _check_probabilities(graph: nx.DiGraph, node: Hashable, table: Floats) -> Floats:
     """Check that a table holds distributions along its last axis."""
     bad = np.argwhere(~(np.isfinite(table) & (table >= 0)))
     if len(bad):
@@ -189,9 +191,7 @@ def check_states(
     return states
 
 
-def check_names(
-    nodes: Collection[Hashable], names: Iterable[Hashable], what: str = "names"
-) -> list[Hashable]:
+def check_names(nodes: Collection[Hashable], names: Iterable[Hashable]) -> list[Hashable]:
     """Return a list of distinct nodes.
 
     Parameters
@@ -214,42 +214,30 @@ def check_names(
         If they are a bare string, or a name is unknown or occurs twice.
     """
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{what} must be a list of nodes; write [{names!r}].")
+        raise ValueError(f"names must be a list of nodes; write [{names!r}].")
     names = list(names)
     known = nodes if isinstance(nodes, Mapping) else set(nodes)
     seen: set[Hashable] = set()
     for name in names:
-        if not _is_hashable(name) or name not in known:
+        try:
+            is_known = name in known
+        except TypeError:  # a tuple that holds a list
+            is_known = False
+        if not is_known:
             raise ValueError(f"There is no node {shown(name)}; the nodes here are {list(nodes)}.")
         if name in seen:
-            raise ValueError(f"{what} hold the node {name!r} twice.")
+            raise ValueError(f"names hold the node {name!r} twice.")
         seen.add(name)
     return names
 
 
-def _is_hashable(name: Unchecked) -> bool:
-    """Return whether a name can be a node's: a tuple that holds a list cannot."""
-    try:
-        hash(name)
-    except TypeError:
-        return False
-    return True
-
-
-def check_outcomes(
-    sizes: Mapping[Hashable, int],
-    states: Mapping[Hashable, tuple[str, ...]],
-    outcomes: Mapping[Hashable, Outcome],
-    what: str,
-) -> dict[Hashable, int]:
+def check_outcomes(graph: nx.DiGraph, outcomes: Outcomes, what: str) -> dict[Hashable, int]:
     """Return the outcomes of some nodes as numbers.
 
     Parameters
     ----------
-    sizes : mapping
-        Node to number of outcomes.
-    states : mapping
-        Node to names of outcomes, where there are any.
+    graph : networkx.DiGraph
+        The network's graph; nodes have ``size``, and ``states`` where outcomes have names.
     outcomes : mapping
         Node to number or name of an outcome.
     what : str
@@ -267,15 +255,13 @@ def check_outcomes(
     """
     if not isinstance(outcomes, Mapping):
         raise ValueError(f"{what} needs a mapping {{node: outcome}}; got {outcomes!r}.")
-    check_names(list(sizes), outcomes)
-    return {
-        node: _outcome(node, outcome, sizes[node], states.get(node, ()))
-        for node, outcome in outcomes.items()
-    }
+    check_names(list(graph), outcomes)
+    return {node: _outcome(graph, node, outcome) for node, outcome in outcomes.items()}
 
 
-def _outcome(node: Hashable, outcome: Outcome, size: int, states: tuple[str, ...]) -> int:
+def _outcome(graph: nx.DiGraph, node: Hashable, outcome: Outcome) -> int:
     """Return an outcome's number."""
+    size, states = graph.nodes[node]["size"], graph.nodes[node].get("states", ())
     if isinstance(outcome, str) and outcome in states:
         return states.index(outcome)
     if is_integer(outcome) and 0 <= outcome < size:
@@ -287,45 +273,37 @@ def _outcome(node: Hashable, outcome: Outcome, size: int, states: tuple[str, ...
     )
 
 
-def check_samples(
-    nodes: Sequence[Hashable],
-    sizes: Sequence[int],
-    states: Mapping[Hashable, tuple[str, ...]],
-    samples: ArrayLike,
-) -> NDArray[np.intp]:
+def check_samples(graph: nx.DiGraph, samples: ArrayLike) -> NDArray[np.intp]:
     """Return samples of all nodes as integers.
 
     Parameters
     ----------
-    nodes : sequence of hashable
-        The nodes.
-    sizes : sequence of int
-        Their numbers of outcomes.
-    states : mapping
-        Node to names of outcomes, where there are any.
+    graph : networkx.DiGraph
+        The network's graph; nodes have ``size``, and ``states`` where outcomes have names.
     samples : array-like of shape (n_samples, n_nodes)
-        Whole numbers, or names.
+        Numbers or names of outcomes.
 
     Returns
     -------
-    ndarray of int of shape (n_samples, n_nodes)
-        The samples.
+    ndarray of shape (n_samples, n_nodes)
+        Outcomes by number.
 
     Raises
     ------
     ValueError
-        If the shape is wrong or an entry is no outcome of its node.
+        If the shape is wrong, or an outcome does not exist.
     """
-    array = np.asarray(samples)
+    array, nodes = np.asarray(samples), list(graph)
     if array.ndim != 2 or array.shape[1] != len(nodes):
         raise ValueError(
             f"outcomes must have shape (n_samples, {len(nodes)}), one column per node "
-            f"{list(nodes)}; got shape {array.shape}."
+            f"{nodes}; got shape {array.shape}."
         )
-    if array.dtype.kind in "OU" and states:
+    if array.dtype.kind in "OU" and nx.get_node_attributes(graph, "states"):
         columns = np.asarray(samples, dtype=object).T  # NumPy makes texts of numbers beside names
-        named = zip(nodes, sizes, columns, strict=True)
-        return np.array([[_outcome(n, v, k, states.get(n, ())) for v in c] for n, k, c in named]).T
+        named = zip(nodes, columns, strict=True)
+        return np.array([[_outcome(graph, node, value) for value in of] for node, of in named]).T
+    sizes = [graph.nodes[node]["size"] for node in nodes]
     if array.dtype.kind not in "iufb":
         raise ValueError(f"outcomes must be whole numbers; got dtype {array.dtype}.")
     bad = np.argwhere(~((array >= 0) & (array < np.asarray(sizes)) & (array == np.trunc(array))))
@@ -336,3 +314,47 @@ def check_samples(
             f"whole number from 0 to {sizes[column] - 1}."
         )
     return array.astype(np.intp)
+
+
+def check_text(text: Unchecked, method: str) -> str:
+    """Return a text.
+
+    Parameters
+    ----------
+    text : str
+        The text of a file.
+    method : str
+        Who reads it, for messages.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{method} needs the text of a file, a str; got {type(text).__name__}. For a file, "
+            "pass open(path).read()."
+        )
+    return text
+
+
+def shown(value: Unchecked) -> str:
+    """Write a value for a message, however long or deeply nested it is.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    str
+        Its representation, shortened.
+    """
+    return _SHORT.repr(value)

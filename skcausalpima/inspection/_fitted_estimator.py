@@ -57,11 +57,6 @@ def _remedy(est: Unchecked) -> str:
     return ""
 
 
-def node_sizes(est: BaseEstimator) -> tuple[int, ...]:
-    """Return the numbers of outcomes of the nodes."""
-    return tuple(size for _, size in node_graph(est.dag_).nodes(data="size"))
-
-
 def outcome_names(est: BaseEstimator) -> list[list[str]]:
     """Return the names of the outcomes of each node, numbers where they have none."""
     nodes = node_graph(est.dag_).nodes.values()
@@ -70,7 +65,7 @@ def outcome_names(est: BaseEstimator) -> list[list[str]]:
 
 def cell_order(est: BaseEstimator) -> np.ndarray:
     """Return the components in the order of the grid's cells."""
-    return np.argsort(NodeGrid(node_sizes(est)).cells(est.cluster_states_))
+    return np.argsort(NodeGrid(est.joint_.shape).cells(est.cluster_states_))
 
 
 def is_empty(est: BaseEstimator) -> np.ndarray:

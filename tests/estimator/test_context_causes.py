@@ -8,6 +8,7 @@ from scipy.stats import beta
 from sklearn.base import clone
 
 from skcausalpima import CausalPIMA, Context
+from skcausalpima._structure.constraints import EdgeConstraints
 from skcausalpima._structure.search import search_dag
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import InterventionDisplay, edge_confidence, table_intervals
@@ -202,7 +203,8 @@ def test_edges_are_as_sure_as_in_bootstrapped_counts(case):
         np.add.at(counts, (codes, *nodes.T), drawn)
         forbidden = np.zeros((3, 3), dtype=bool)
         forbidden[:, 0] = True
-        expected = search_dag(counts, forbidden=forbidden).adjacency[1:, 1:]
+        constraints = EdgeConstraints(np.zeros_like(forbidden), forbidden)
+        expected = search_dag(counts, constraints).adjacency[1:, 1:]
         np.testing.assert_array_equal(edges, expected)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skcausalpima.graph import CategoricalDAG, _elimination
+from skcausalpima.graph._conditional import family_joints
 from skcausalpima.graph._elimination import Factor, eliminate
-from skcausalpima.graph._families import family_joints
 
 
 def slow_order(factors, sizes, keep):

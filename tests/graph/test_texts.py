@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from skcausalpima.graph import CategoricalDAG, _bif, _bif_words
+from skcausalpima.graph import CategoricalDAG, _bif
 
 READERS = ("bif", "json")
 
@@ -321,8 +321,8 @@ def test_time_is_linear_in_the_length(make):
 
 
 def test_words_have_their_places():
-    words = _bif_words.Words("a /* x\n */ b\n// y\n'c'")
+    words = _bif.Words("a /* x\n */ b\n// y\n'c'")
     assert [words.next(), words.where()] == ["a", "in line 1"]
     assert [words.next(), words.where()] == ["b", "in line 2"]
     assert [words.next(), words.where()] == ["'c'", "in line 4"]
-    assert words.next(optional=True) is None
+    assert not words.is_left()

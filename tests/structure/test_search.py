@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from skcausalpima._structure.constraints import EdgeConstraints, check_constraints, edge_constraints
+from skcausalpima._structure.constraints import EdgeConstraints, edge_constraints
 from skcausalpima._structure.edge_probabilities import (
     _dags_by_edges,
     _density_cost,
@@ -37,8 +37,7 @@ def all_dags(n_nodes):
 def all_scores(counts, score):
     """Scores of all DAGs, from families."""
     scores = FamilyScores(counts, score)
-    none = np.zeros((counts.ndim,) * 2, dtype=bool)
-    families = scores.all_families(EdgeConstraints(none, none))
+    families = scores.all_families(EdgeConstraints.none(counts.ndim))
     masks = (all_dags(counts.ndim) * (1 << np.arange(counts.ndim))[:, None]).sum(axis=1)
     return sum(families[node, masks[:, node]] for node in range(counts.ndim))
 
@@ -59,6 +58,11 @@ def random_constraints(seed, n_nodes):
     required = forward & (rng.random((n_nodes, n_nodes)) < 0.15)
     forbidden = ~required & (rng.random((n_nodes, n_nodes)) < 0.3)
     return required, forbidden
+
+
+def limited(monkeypatch, max_exact_nodes=12, n_restarts=50):
+    monkeypatch.setattr("skcausalpima._structure.search.MAX_EXACT_NODES", max_exact_nodes)
+    monkeypatch.setattr("skcausalpima._structure.search.N_RESTARTS", n_restarts)
 
 
 def meets(dags, required, forbidden):
@@ -109,7 +113,6 @@ def test_exact_search_finds_the_best_of_all_543_dags(seed, score):
     counts = random_counts(seed, (2, 3, 2, 4))
     values = all_scores(counts, score)
     found = search_dag(counts, score=score)
-    assert found.exact
     assert found.score == pytest.approx(values.max(), abs=1e-9)
     best = all_dags(4)[values.argmax()]
     np.testing.assert_array_equal(found.adjacency, canonical_member(best))
@@ -117,18 +120,12 @@ def test_exact_search_finds_the_best_of_all_543_dags(seed, score):
 
 @pytest.mark.parametrize("max_exact_nodes", [10, 0])
 @pytest.mark.parametrize("seed", range(12))
-def test_constrained_search_finds_the_best_that_meets_them(seed, max_exact_nodes):
+def test_constrained_search_finds_the_best_that_meets_them(seed, max_exact_nodes, monkeypatch):
     counts = random_counts(seed, (2, 3, 2, 2))
     constraints = random_constraints(seed, 4)
     fits = meets(all_dags(4), *constraints)
-    required, forbidden = constraints
-    found = search_dag(
-        counts,
-        required=required,
-        forbidden=forbidden,
-        max_exact_nodes=max_exact_nodes,
-        random_state=0,
-    )
+    limited(monkeypatch, max_exact_nodes)
+    found = search_dag(counts, EdgeConstraints(*constraints), random_state=0)
     assert meets(found.adjacency[None], *constraints).all()
     assert found.score == pytest.approx(all_scores(counts, "bic")[fits].max(), abs=1e-9)
 
@@ -140,15 +137,14 @@ def test_tiers_forbid_exactly_the_edges_that_lead_back():
     np.testing.assert_array_equal(forbidden, expected)
 
 
-def test_tiers_hold_in_both_searches():
+def test_tiers_hold_in_both_searches(monkeypatch):
     counts = random_counts(3, (2,) * 6, n_samples=5000, concentration=0.5)
     names = list("abcdef")
-    required, forbidden = edge_constraints(names, tiers=[["e", "f"], ["a", "d"], ["b", "c"]])
+    constraints = edge_constraints(names, tiers=[["e", "f"], ["a", "d"], ["b", "c"]])
     tier = np.array([1, 2, 2, 1, 0, 0])
     for limit in (10, 0):
-        found = search_dag(
-            counts, required=required, forbidden=forbidden, max_exact_nodes=limit, random_state=1
-        )
+        limited(monkeypatch, limit)
+        found = search_dag(counts, constraints, random_state=1)
         parents, children = np.nonzero(found.adjacency)
         assert len(parents) > 3
         assert (tier[parents] <= tier[children]).all()
@@ -171,23 +167,23 @@ def sparse_counts(seed, n_nodes, n_samples=5000):
     )
 
 
-def test_hill_climbing_nearly_always_reaches_the_optimum_of_sparse_networks():
+def test_hill_climbing_nearly_always_reaches_the_optimum_of_sparse_networks(monkeypatch):
     gaps = []
     for seed in range(8):
         counts = sparse_counts(seed, 7)
+        limited(monkeypatch, 7)
         exact = search_dag(counts)
-        climbed = search_dag(counts, max_exact_nodes=6, random_state=seed)
-        assert exact.exact
-        assert not climbed.exact
+        limited(monkeypatch, 6)
+        climbed = search_dag(counts, random_state=seed)
         gaps.append(exact.score - climbed.score)
     assert min(gaps) >= -1e-8
     assert np.mean(np.array(gaps) < 1e-8) >= 0.75
 
 
-def test_hill_climbing_is_reproducible():
+def test_hill_climbing_is_reproducible(monkeypatch):
     counts = sparse_counts(0, 13)
-    first, second = (search_dag(counts, n_restarts=2, random_state=7) for _ in range(2))
-    assert not first.exact
+    limited(monkeypatch, n_restarts=2)
+    first, second = (search_dag(counts, random_state=7) for _ in range(2))
     np.testing.assert_array_equal(first.adjacency, second.adjacency)
     assert first.score == second.score
 
@@ -235,8 +231,8 @@ def test_edge_probabilities_equal_enumeration(sizes, constrained, sample_size):
     options, allowed = {}, True
     if constrained:
         required, forbidden = random_constraints(4, n_nodes)
-        options = {"required": required, "forbidden": forbidden}
-        allowed = meets(all_dags(n_nodes), **options)
+        options = {"constraints": EdgeConstraints(required, forbidden)}
+        allowed = meets(all_dags(n_nodes), required, forbidden)
     prior = None if sample_size == "auto" else [sample_size]
     expected = probable_edges([counts] * n_nodes, 0.0, prior, allowed)
     found = edge_probabilities(counts, equivalent_sample_size=sample_size, **options)
@@ -270,7 +266,8 @@ def test_edge_probabilities_of_ten_nodes_equal_those_of_two_unrelated_halves(n_s
     halves = [half / half.sum() * total for half in halves]
     counts = np.multiply.outer(*halves) / total
     forbidden = ~np.kron(np.eye(2, dtype=bool), np.ones((5, 5), dtype=bool))
-    found = edge_probabilities(counts, equivalent_sample_size=2.0, forbidden=forbidden)
+    constraints = EdgeConstraints(np.zeros_like(forbidden), forbidden)
+    found = edge_probabilities(counts, constraints, equivalent_sample_size=2.0)
     cost = _density_cost(10) - _density_cost(5)  # all ten nodes say how many pairs are joined
     for half, block in zip(halves, (slice(0, 5), slice(5, 10)), strict=True):
         expected = probable_edges([half] * 5, cost, [2.0])
@@ -291,17 +288,12 @@ def test_edge_probabilities_of_equivalent_directions_are_equal():
 
 
 def test_required_edges_are_certain_and_forbidden_ones_impossible():
-    required, forbidden = edge_constraints(
+    constraints = edge_constraints(
         ["a", "b", "c"], required_edges=[("c", "a")], forbidden_edges=[("b", "a")]
     )
-    found = edge_probabilities(random_counts(0, (2, 2, 2)), required=required, forbidden=forbidden)
+    found = edge_probabilities(random_counts(0, (2, 2, 2)), constraints)
     assert found[2, 0] == 1.0
     assert found[1, 0] == found[0, 2] == 0.0
-
-
-def test_edge_probabilities_refuse_eleven_nodes():
-    with pytest.raises(ValueError, match="at most 10 nodes; got 11"):
-        edge_probabilities(np.ones((2,) * 11))
 
 
 @pytest.mark.parametrize(
@@ -323,34 +315,6 @@ def test_edge_probabilities_refuse_eleven_nodes():
 def test_contradictions_name_the_nodes(arguments, message):
     with pytest.raises(ValueError, match=message):
         edge_constraints(["a", "b", "c"], **arguments)
-
-
-def test_constraint_matrices_are_checked():
-    with pytest.raises(ValueError, match=r"shape \(3, 3\).*got shape \(2, 2\)"):
-        check_constraints(np.zeros((2, 2)), None, ["a", "b", "c"])
-    with pytest.raises(ValueError, match="booleans"):
-        check_constraints(np.full((2, 2), 0.5), None, ["a", "b"])
-    both = np.array([[0, 1], [0, 0]], dtype=bool)
-    with pytest.raises(ValueError, match="'N1' -> 'N2' is both required and forbidden"):
-        search_dag(np.ones((2, 2)), required=both, forbidden=both)
-
-
-@pytest.mark.parametrize(
-    ("counts", "options", "message"),
-    [
-        ([[1.0, -2.0], [0.0, 1.0]], {}, r"cell \(0, 1\) holds -2.0"),
-        ([[1.0, np.nan], [0.0, 1.0]], {}, r"cell \(0, 1\) holds nan"),
-        ([[0.0, 0.0], [0.0, 0.0]], {}, "all zero"),
-        (3.0, {}, "one axis per node"),
-        ([1.0, 2.0], {"equivalent_sample_size": 0.0}, "must be positive; got 0.0"),
-    ],
-)
-def test_bad_counts_and_options(counts, options, message):
-    for function in (search_dag, edge_probabilities):
-        with pytest.raises(ValueError, match=message):
-            function(counts, **options)
-    with pytest.raises(ValueError, match="'bic' or 'bdeu'; got 'aic'"):
-        search_dag([1.0, 2.0], score="aic")
 
 
 # Interventions and costs of edges --------------------------------------------------------------
@@ -392,25 +356,18 @@ def textbook_scores(node_counts, score, edge_cost, sample_size=1.0):
 @pytest.mark.parametrize("sizes", [(2, 3, 2), (2, 3, 2, 2)], ids=len)
 @pytest.mark.parametrize("constrained", [False, True])
 def test_search_on_node_counts_equals_enumeration(
-    sizes, constrained, max_exact_nodes, edge_cost, score
+    sizes, constrained, max_exact_nodes, edge_cost, score, monkeypatch
 ):
+    limited(monkeypatch, max_exact_nodes)
     for seed in range(3):
         counts, own, apart = random_regimes(seed, sizes)
         values = textbook_scores(own, score, edge_cost)
         dags = all_dags(len(sizes))
-        required, forbidden = random_constraints(seed, len(sizes)) if constrained else (None, None)
+        known = EdgeConstraints(*random_constraints(seed, len(sizes))) if constrained else None
         if constrained:
-            values = np.where(meets(dags, required, forbidden), values, -np.inf)
-        found = search_dag(
-            counts,
-            node_counts=own,
-            score=score,
-            edge_cost=edge_cost,
-            required=required,
-            forbidden=forbidden,
-            max_exact_nodes=max_exact_nodes,
-            random_state=0,
-        )
+            values = np.where(meets(dags, *known), values, -np.inf)
+        options = {"score": score, "edge_cost": edge_cost}
+        found = search_dag(counts, known, random_state=0, node_counts=own, **options)
         assert found.score == pytest.approx(values.max(), abs=1e-8)
         best = dags[values >= values.max() - 1e-8]
         assert found.adjacency.tolist() in best.tolist()
@@ -437,22 +394,23 @@ def test_graphs_equivalent_under_the_interventions_are_those_that_score_the_same
 def test_edge_probabilities_on_node_counts_equal_enumeration(constrained, edge_cost):
     counts, own, _ = random_regimes(1, (2, 3, 2, 2))
     counts, own = counts / 5, [table / 5 for table in own]  # few samples: many graphs matter
-    required, forbidden = random_constraints(4, 4) if constrained else (None, None)
-    allowed = meets(all_dags(4), required, forbidden) if constrained else True
+    known = EdgeConstraints(*random_constraints(4, 4)) if constrained else None
+    allowed = meets(all_dags(4), *known) if constrained else True
     expected = probable_edges(own, edge_cost, allowed=allowed)
-    found = edge_probabilities(
-        counts, node_counts=own, edge_cost=edge_cost, required=required, forbidden=forbidden
-    )
+    found = edge_probabilities(counts, known, node_counts=own, edge_cost=edge_cost)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
-    assert not constrained or ((found[required] == 1).all() and (found[forbidden] == 0).all())
+    if constrained:
+        assert (found[known.required] == 1).all()
+        assert (found[known.forbidden] == 0).all()
 
 
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("max_exact_nodes", [10, 0])
-def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_nodes):
+def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_nodes, monkeypatch):
     """It has no counts to learn them from; its edges to others are compared as usual."""
     counts, own, _ = random_regimes(2, (2, 3, 2), always_set=(1,))
-    found = search_dag(counts, node_counts=own, score=score, max_exact_nodes=max_exact_nodes)
+    limited(monkeypatch, max_exact_nodes)
+    found = search_dag(counts, node_counts=own, score=score)
     values = textbook_scores(own, score, 0.0)
     assert found.score == pytest.approx(values.max(), abs=1e-8)
     assert not found.adjacency[:, 1].any()
@@ -461,26 +419,27 @@ def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_no
 
 
 @pytest.mark.parametrize("max_exact_nodes", [12, 0])
-def test_an_intervention_orients_an_edge(max_exact_nodes):
+def test_an_intervention_orients_an_edge(max_exact_nodes, monkeypatch):
     """0 -> 1 on observations; where 0 was set 1 still follows it, where 1 was set 0 does not."""
     table = np.array([[40.0, 10.0], [10.0, 40.0]])
+    limited(monkeypatch, max_exact_nodes)
     for node_set, cause in ((0, 0), (0, 1), (1, 0), (1, 1)):
         under = table if node_set == cause else np.full((2, 2), 25.0)
         own = [table + (node != node_set) * under for node in range(2)]
-        found = search_dag(table + under, node_counts=own, max_exact_nodes=max_exact_nodes)
+        found = search_dag(table + under, node_counts=own)
         assert np.argwhere(found.adjacency).tolist() == [[cause, 1 - cause]]
         assert edge_probabilities(table + under, node_counts=own)[cause, 1 - cause] > 0.9
 
 
-def test_told_apart_holds_beyond_the_exact_search():
+def test_told_apart_holds_beyond_the_exact_search(monkeypatch):
     counts, n_nodes = sparse_counts(0, 13).astype(float), 13
     rng = np.random.default_rng(0)
     under = rng.multinomial(2000, np.full(2**13, 2.0**-13)).reshape(counts.shape).astype(float)
     own = [counts + (node % 2) * under for node in range(n_nodes)]  # even nodes were set there
     is_set = np.arange(n_nodes) % 2 == 0
     apart = is_set[:, None] != is_set
-    found = search_dag(counts + under, node_counts=own, n_restarts=1, random_state=0)
-    assert not found.exact
+    limited(monkeypatch, n_restarts=1)
+    found = search_dag(counts + under, node_counts=own, random_state=0)
     assert found.adjacency.any()
     scores = FamilyScores(counts + under, node_counts=own)
     assert found.score == pytest.approx(scores.graph(found.adjacency), abs=1e-9)
@@ -499,10 +458,6 @@ def test_an_edge_cost_is_paid_per_edge(score):
     for dag in all_dags(4)[::20]:
         assert paid.graph(dag) == pytest.approx(free.graph(dag) - 3.5 * dag.sum(), abs=1e-9)
     assert not search_dag(counts, score=score, edge_cost=1e6).adjacency.any()
-    with pytest.raises(ValueError, match=r"edge_cost must be finite and not negative; got -1\.0"):
-        search_dag(counts, edge_cost=-1.0)
-    with pytest.raises(ValueError, match=r"edge_cost must be finite.*got inf"):
-        edge_probabilities(counts, edge_cost=np.inf)
 
 
 @pytest.mark.parametrize("total", [1e-6, 0.3, 1.0])
@@ -529,7 +484,7 @@ def test_scores_of_families_one_by_one_and_all_at_once_are_equal(score, order):
     """In whichever order they are asked for: the terms are kept."""
     total, own, _ = random_regimes(5, (2, 3, 2))
     scores = FamilyScores(total, score, 2.0, 0.5, own)
-    free = check_constraints(None, None, ["a", "b", "c"])
+    free = EdgeConstraints.none(3)
     before = scores.all_families(free) if order else None
     single = [
         [scores.family(node, mask) if not mask >> node & 1 else -np.inf for mask in range(8)]
@@ -556,15 +511,3 @@ def test_few_samples_are_scored_by_the_textbook_too(score, total):
     for node in range(2):
         expected = textbook_family(counts, node, [1 - node], score, 1.0)
         assert scores.family(node, 1 << (1 - node)) == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize("edge_cost", [-0.1, np.inf, np.nan])
-def test_costs_of_edges_are_finite_and_not_negative(edge_cost):
-    with pytest.raises(ValueError, match="edge_cost must be finite and not negative; got"):
-        FamilyScores([[1.0, 2.0], [3.0, 4.0]], edge_cost=edge_cost)
-
-
-@pytest.mark.parametrize("counts", [np.zeros((0, 2)), np.zeros((2, 0))])
-def test_a_grid_without_cells_is_refused(counts):
-    with pytest.raises(ValueError, match=r"one axis per node; got an array of shape"):
-        FamilyScores(counts)

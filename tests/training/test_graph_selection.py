@@ -13,9 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skcausalpima._structure.constraints import EdgeConstraints, edge_constraints
 from skcausalpima._structure.edge_probabilities import edge_probabilities
 from skcausalpima._structure.equivalence import cpdag
-from skcausalpima._structure.naming import name_nodes
 from skcausalpima._structure.scores import FamilyScores
-from skcausalpima._structure.settings import GraphSettings
+from skcausalpima._structure.settings import GraphSettings, name_nodes
 from skcausalpima._training.graph_selection import (
     refit_tables,
     select_graph,
@@ -193,10 +192,9 @@ def test_refined_is_the_best_of_all_graphs(seed, stated, regimes):
     assert scores.graph(graph.adjacency) == pytest.approx(values.max(), abs=1e-8)
     expected = edge_probabilities(
         counts.sum(dim=0).reshape(SIZES),
+        known.constraints,
         edge_cost=known.edge_penalty * counts.sum().item(),
         node_counts=own_counts(counts, regimes),
-        required=required,
-        forbidden=forbidden,
     )
     assert_allclose(graph.probabilities, expected, atol=1e-9)  # compared with enumeration elsewhere
     assert_array_equal(graph.edge_weights, graph.probabilities)
@@ -395,10 +393,10 @@ def test_nothing_stated_or_too_many_ways_keep_the_places(monkeypatch):
     unnamed = np.zeros(3, dtype=bool)
     assert name_nodes(counts, [counts] * 3, settings(), unnamed).tolist() == [0, 1, 2]
     known = settings("fixed", np.eye(3, k=1, dtype=bool))
-    monkeypatch.setattr("skcausalpima._structure.naming.MAX_NAMINGS", 6)
+    monkeypatch.setattr("skcausalpima._structure.settings.MAX_NAMINGS", 6)
     ways = [
         name_nodes(c, [c] * 3, known, unnamed).tolist() for c in (counts, counts.transpose(1, 2, 0))
     ]
     assert ways[0] != ways[1]
-    monkeypatch.setattr("skcausalpima._structure.naming.MAX_NAMINGS", 5)
+    monkeypatch.setattr("skcausalpima._structure.settings.MAX_NAMINGS", 5)
     assert name_nodes(counts, [counts] * 3, known, unnamed).tolist() == [0, 1, 2]

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Axes, Display, Look, is_one_or_none, letters_across
+from .display import Axes, Display, is_axes, letters_across
 from .labels import shortened
-from .styles import UNKNOWN, group_style
+from .styles import UNKNOWN, Look, group_style
 
 PANEL = 3.2  # inches
 MOST_COLUMNS = 4
@@ -233,7 +233,7 @@ class CalibrationDisplay(Display):
             raise ValueError("curves is empty: pass at least one, as calibration_curves returns.")
         panels = list(dict.fromkeys(asked for asked, _ in self.curves))
         observed = list(dict.fromkeys(seen for _, seen in self.curves))
-        n_columns = min(len(panels), MOST_COLUMNS if is_one_or_none(ax) else len(panels))
+        n_columns = min(len(panels), MOST_COLUMNS if ax is None or is_axes(ax) else len(panels))
         shape = -(-len(panels) // n_columns), n_columns
         size = PANEL * shape[1], (PANEL + 0.2 + LINE * len(observed)) * shape[0]
         axes = self._several_axes(ax, shape, size).ravel()
@@ -250,9 +250,7 @@ class CalibrationDisplay(Display):
         return self
 
 
-def _plot_curve(
-    ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: dict[str, Any]
-) -> Any:
+def _plot_curve(ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: Look) -> Any:
     """Draw a curve with its intervals."""
     style = group_style(group)
     n_letters = max(letters_across(ax, FONT) - NUMBERS, NAME_LETTERS)

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, inches, is_axes, letters_across
 from .labels import plain, shortened, told_apart, wrapped
-from .panels import CAPTION_SIZE, HEADER_SIZE, TITLE_SIZE
+from .painter import HEADER_SIZE, TITLE_SIZE
 from .shown_modality import ShownColumn
-from .styles import COLOUR_MAP, COLOURS, UNKNOWN, group_style
+from .styles import COLOUR_MAP, COLOURS, UNKNOWN, Look, group_style
 
+CAPTION_SIZE = 9
 PANEL, LEGEND = (1.9, 0.65), 1.1  # inches, without a title; legends beside them
 LINE = 1.35 * TITLE_SIZE / POINTS_PER_INCH
 LONGEST, THICKEST = 4.0, 0.35  # inches: a panel, and a bar
@@ -36,7 +37,7 @@ class ColumnsDisplay(Display):
         values: np.ndarray,
         groups: Sequence[tuple[str, float]],
         caption: str,
-        kwargs: dict[str, Any],
+        kwargs: Look,
     ) -> None:
         """Draw as many columns as can be read: those in which the groups differ most.
 
@@ -104,7 +105,7 @@ def _room(ax: Any, width: float, height: float) -> tuple[int, int]:
     """Return how many columns of panels there is room for, and how many panels."""
     if ax is None:
         return max(1, int((WIDEST - 1.0) / width)), MOST
-    if not hasattr(ax, "get_subplotspec"):
+    if not is_axes(ax):
         return np.atleast_2d(np.asarray(ax, dtype=object)).shape[-1], np.size(ax)
     across, down = (
         max(1, int(length / (TIGHT * of)))
@@ -124,12 +125,7 @@ def _difference(part: ShownColumn, values: np.ndarray) -> float:
 
 
 def _draw(
-    ax: Axes,
-    part: ShownColumn,
-    values: np.ndarray,
-    places: np.ndarray,
-    reach: float,
-    kwargs: dict[str, Any],
+    ax: Axes, part: ShownColumn, values: np.ndarray, places: np.ndarray, reach: float, kwargs: Look
 ) -> list[Any]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}

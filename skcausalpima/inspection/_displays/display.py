@@ -13,16 +13,14 @@ from .._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 else:
     Axes = Any  # matplotlib is optional, and not imported before something is drawn
 
-#: Keywords of matplotlib.
-Look: TypeAlias = dict[str, Any]
-
 POINTS_PER_INCH = 72
 LETTER_WIDTH = 0.6  # of the height of a font, on average
-SIZE = (6.4, 4.8)  # inches
+#: Width and height in inches.
+Size: TypeAlias = tuple[float, float]
+SIZE = (6.4, 4.8)
 
 
 class Display:
@@ -33,124 +31,126 @@ class Display:
         """Check that it is a fitted estimator, for ``from_estimator``."""
         check_estimator(est, f"{cls.__name__}.from_estimator")
 
-    def _one_axes(self, ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
+    @classmethod
+    def _pyplot(cls) -> ModuleType:
+        """Import ``matplotlib.pyplot``, or name the extra that brings it."""
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                f"{cls.__name__}.plot needs matplotlib, which is not installed: "
+                "pip install 'skcausalpima[plot]' brings it."
+            ) from error
+        return plt
+
+    def _one_axes(self, ax: Axes | None, size: Size = SIZE) -> Axes:
         """Keep and return the axes to draw on, those given or those of a new figure."""
-        caller = f"{type(self).__name__}.plot"
-        plt = plotting(caller)
-        if ax is None:
-            ax = plt.subplots(figsize=size, layout="constrained")[1]
-        _check_axes(ax, caller)
-        self.ax_, self.figure_ = ax, figure_of(ax)
-        return ax
+        plt = self._pyplot()
+        self.ax_: Axes = plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+        self._check_axes(self.ax_)
+        self.figure_ = self.ax_.figure
+        return self.ax_
 
     def _several_axes(
-        self, ax: Any, shape: tuple[int, int], size: tuple[float, float], **ratios: Any
+        self, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any
     ) -> np.ndarray:
-        """Return what :func:`several_axes` does, and keep the figure."""
-        axes = several_axes(ax, f"{type(self).__name__}.plot", shape, size, **ratios)
-        self.figure_ = figure_of(axes[0, 0])
+        """Return what :meth:`_axes_table` does, and keep the figure."""
+        axes = self._axes_table(ax, shape, size, **ratios)
+        self.figure_ = axes[0, 0].figure
         return axes
 
-    def _captioned_axes(
-        self, ax: Any, shape: tuple[int, int], size: tuple[float, float]
-    ) -> Axes | None:
+    @classmethod
+    def _axes_table(cls, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any) -> np.ndarray:
+        """Return a table of axes to draw on.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, array-like of axes or None
+            Axes are divided: they themselves become invisible (as in
+            :class:`sklearn.inspection.PartialDependenceDisplay`). An array of as many axes as are
+            needed, such as ``axes_`` of a display, is drawn on. None makes a figure.
+        shape : (n_rows, n_columns)
+            How many.
+        size : (width, height)
+            Size of a new figure in inches.
+        **ratios : dict
+            ``width_ratios``, ``height_ratios``, ``wspace``, ``hspace``.
+
+        Returns
+        -------
+        ndarray of axes of shape (n_rows, n_columns)
+        """
+        plt = cls._pyplot()
+        if ax is None:
+            figure = plt.figure(figsize=size, layout="constrained")
+            grid = figure.add_gridspec(*shape, **ratios)
+        elif isinstance(ax, plt.Axes):
+            figure, grid = ax.figure, cls._grid_in(ax, shape, ratios)
+        else:
+            return cls._given_axes(ax, shape)
+        places = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
+        return np.array([[figure.add_subplot(place) for place in row] for row in places])
+
+    def _captioned_axes(self, ax: Any, shape: tuple[int, int], size: Size) -> Axes | None:
         """Keep a table of axes; return those of a caption above, if there is room for one."""
         caption, panels = None, ax
-        if is_one_or_none(ax):
+        if ax is None or is_axes(ax):
             above = self._several_axes(ax, (2, 1), size, height_ratios=[1e-3, 1])
             caption, panels = above[:, 0]
             caption.set_axis_off()
-        self.axes_ = self._several_axes(panels, shape, size)
-        self.bounding_ax_ = None if caption is None else ax
+        self._keep(self._several_axes(panels, shape, size), ax)
         return caption
 
+    def _keep(self, axes: np.ndarray, ax: Any) -> None:
+        """Keep a table of axes, and those that were divided for it."""
+        self.axes_, self.bounding_ax_ = axes, ax if is_axes(ax) else None
 
-def plotting(caller: str) -> ModuleType:
-    """Import ``matplotlib.pyplot``.
+    @classmethod
+    def _check_axes(cls, ax: Any) -> None:
+        if not is_axes(ax):
+            raise TypeError(
+                f"ax of {cls.__name__}.plot is to be matplotlib axes (plt.subplots()[1]) or None, "
+                f"got {type(ax).__name__}."
+            )
 
-    Parameters
-    ----------
-    caller : str
-        What needs it, for the error: "LatentDisplay.plot".
+    @classmethod
+    def _grid_in(cls, ax: Axes, shape: tuple[int, int], ratios: dict[str, Any]) -> Any:
+        """Divide axes."""
+        if not ax.axison:
+            raise ValueError(
+                f"{cls.__name__}.plot has already divided this ax, or something else has: pass "
+                "ax=display.axes_ to draw on the same axes again."
+            )
+        ax.set_axis_off()
+        place = ax.get_subplotspec()
+        if place is not None:
+            return place.subgridspec(*shape, **ratios)
+        box = ax.get_position()
+        ratios |= {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+        return ax.figure.add_gridspec(*shape, **ratios)
 
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed; it names the extra that brings it.
-    """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib, which is not installed: "
-            "pip install 'skcausalpima[plot]' brings it."
-        ) from error
-    return plt
-
-
-def several_axes(
-    ax: Any, caller: str, shape: tuple[int, int], size: tuple[float, float], **ratios: Any
-) -> np.ndarray:
-    """Return a table of axes to draw on.
-
-    Parameters
-    ----------
-    ax : matplotlib axes, array-like of axes or None
-        Axes are divided: they themselves become invisible (as in
-        :class:`sklearn.inspection.PartialDependenceDisplay`). An array of as many axes as are
-        needed, such as ``axes_`` of a display, is drawn on. None makes a figure.
-    caller : str
-        Who draws, for the errors.
-    shape : (n_rows, n_columns)
-        How many.
-    size : (width, height)
-        Size of a new figure in inches.
-    **ratios : dict
-        ``width_ratios``, ``height_ratios``, ``wspace``, ``hspace``.
-
-    Returns
-    -------
-    ndarray of axes of shape (n_rows, n_columns)
-    """
-    plt = plotting(caller)
-    if ax is None:
-        figure = plt.figure(figsize=size, layout="constrained")
-        grid = figure.add_gridspec(*shape, **ratios)
-    elif isinstance(ax, plt.Axes):
-        figure, grid = figure_of(ax), _grid_in(ax, caller, shape, ratios)
-    else:
-        return _given_axes(ax, caller, shape)
-    places = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
-    return np.array([[figure.add_subplot(place) for place in row] for row in places])
+    @classmethod
+    def _given_axes(cls, axes: Any, shape: tuple[int, int]) -> np.ndarray:
+        """Return the user's axes in the shape that is needed."""
+        axes = np.asarray(axes, dtype=object)
+        for ax in axes.ravel():
+            cls._check_axes(ax)
+        if axes.size != shape[0] * shape[1]:
+            raise ValueError(
+                f"{cls.__name__}.plot draws on {shape[0]} x {shape[1]} axes, got {axes.size}: pass "
+                "as many, or one ax that is divided."
+            )
+        return axes.reshape(shape)
 
 
-def is_one_or_none(ax: Any) -> bool:
-    """Return True for no axes or single ones, in which there is room for more."""
-    return ax is None or hasattr(ax, "get_subplotspec")
-
-
-def figure_of(ax: Axes) -> Figure | SubFigure:
-    """Return the figure that axes are in."""
-    return ax.figure
-
-
-def ground() -> str:
-    """Return the colour that pictures are drawn on."""
-    import matplotlib as mpl
-
-    return mpl.rcParams["axes.facecolor"]
-
-
-def ink() -> str:
-    """Return black, or white on a dark ground, as ``plt.style.use("dark_background")`` has."""
-    from matplotlib.colors import to_rgb
-
-    return "black" if sum(to_rgb(ground())) > 1.5 else "white"
+def is_axes(ax: Any) -> bool:
+    """Return True for single axes, in which there is room for more."""
+    return hasattr(ax, "get_subplotspec")
 
 
 def inches(ax: Axes) -> tuple[float, float]:
     """Return how wide and how high axes are now."""
-    box, dpi = ax.get_window_extent(), figure_of(ax).dpi
+    box, dpi = ax.get_window_extent(), ax.figure.dpi
     return box.width / dpi, box.height / dpi
 
 
@@ -164,46 +164,14 @@ def letters_across(ax: Axes, font_size: float) -> int:
     return letters_that_fit(inches(ax)[0], font_size)
 
 
+def font_that_fits(width: float, n_letters: int) -> float:
+    """Return the size of a font of which so many letters fit into a width in inches."""
+    return width * POINTS_PER_INCH / (LETTER_WIDTH * n_letters)
+
+
 def check_word(value: Unchecked, name: str, words: Sequence[str]) -> str:
     """Check that a parameter is one of some words."""
     if not isinstance(value, str) or value not in words:
         listed = ", ".join(map(repr, words))
         raise ValueError(f"{name} is one of {listed}, got {value!r:.100}.")
     return value
-
-
-def _check_axes(ax: Any, caller: str) -> None:
-    if not hasattr(ax, "get_subplotspec"):
-        raise TypeError(
-            f"ax of {caller} is to be matplotlib axes (plt.subplots()[1]) or None, "
-            f"got {type(ax).__name__}."
-        )
-
-
-def _grid_in(ax: Axes, caller: str, shape: tuple[int, int], ratios: dict[str, Any]) -> Any:
-    """Divide axes."""
-    if not ax.axison:
-        raise ValueError(
-            f"{caller} has already divided this ax, or something else has: pass ax=display.axes_ "
-            "to draw on the same axes again."
-        )
-    ax.set_axis_off()
-    place = ax.get_subplotspec()
-    if place is not None:
-        return place.subgridspec(*shape, **ratios)
-    box = ax.get_position()
-    ratios |= {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
-    return figure_of(ax).add_gridspec(*shape, **ratios)
-
-
-def _given_axes(axes: Any, caller: str, shape: tuple[int, int]) -> np.ndarray:
-    """Return the user's axes in the shape that is needed."""
-    axes = np.asarray(axes, dtype=object)
-    for ax in axes.ravel():
-        _check_axes(ax, caller)
-    if axes.size != shape[0] * shape[1]:
-        raise ValueError(
-            f"{caller} draws on {shape[0]} x {shape[1]} axes, got {axes.size}: pass as many, or "
-            "one ax that is divided."
-        )
-    return axes.reshape(shape)

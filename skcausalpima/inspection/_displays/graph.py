@@ -11,24 +11,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_graph
-from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
-from ..._structure.layered_layout import Edge, strokes
+from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
-from .._edge_confidence import EdgeConfidence
-from .._matched_refits import arrows
-from .display import (
-    POINTS_PER_INCH,
-    Axes,
-    Display,
-    Look,
-    ground,
-    inches,
-    ink,
-    letters_across,
-    plotting,
-)
+from .._edge_confidence import EdgeConfidence, arrows
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import plain, wrapped
-from .styles import COLOURS
+from .styles import COLOURS, Look, ground, ink
 
 # Lengths are in points as long as the picture need not shrink.
 NAME_SHAPES = ((15, 3), (11, 4))  # letters and lines; on given axes, what fits best
@@ -238,7 +226,7 @@ class GraphDisplay(Display):
         'arrow: compelled, width: weight'
         >>> plt.close()
         """
-        plotting("GraphDisplay.plot")
+        self._pyplot()
         graph = check_graph(self.graph)
         strengths, compelled = self._checked_strengths(graph), self._compelled(graph)
         drawings = [_Drawing.of(graph, FONT, *shape) for shape in NAME_SHAPES]
@@ -335,9 +323,8 @@ class _Drawing(GraphPicture):
         colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
         style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
         look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
-        return ax.add_artist(
-            FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
-        )
+        arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
+        return ax.add_artist(arrow)
 
     def draw_node(self, ax: Axes, node: Hashable) -> Any:
         """Draw a node's box, and return its text."""

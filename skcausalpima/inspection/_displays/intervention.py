@@ -14,15 +14,14 @@ from sklearn.utils import check_random_state
 from ..._grid import NodeGrid
 from ..._inference.fitted_model import model_of
 from ..._scalar_checks import check_count
-from ..._typing import Seed
+from ..._typing import Outcomes, Seed
 from ...graph import CategoricalDAG
-from .._fitted_estimator import node_sizes, outcome_names
-from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
+from .._fitted_estimator import outcome_names
+from .display import Axes, Display, Size, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
-from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE, name_row
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
-from .styles import group_style
+from .styles import Look, group_style
 
 PANELS_IN_A_ROW = 4
 PANEL = (2.3, 2.0)  # inches
@@ -85,7 +84,7 @@ class InterventionDisplay(Display):
     """
 
     distributions: Mapping[str, Marginals]
-    interventions: Mapping[Hashable, int | str] | None = None
+    interventions: Outcomes | None = None
     _: KW_ONLY
     states: Mapping[Hashable, Sequence[str]] | None = None
     samples: Mapping[str, ArrayLike] | None = None
@@ -95,12 +94,7 @@ class InterventionDisplay(Display):
 
     @classmethod
     def from_graph(
-        cls,
-        dag: CategoricalDAG,
-        interventions: Mapping[Hashable, int | str],
-        *,
-        seen: bool = False,
-        ax: Any = None,
+        cls, dag: CategoricalDAG, interventions: Outcomes, *, seen: bool = False, ax: Any = None
     ) -> Self:
         """Draw the distributions of a network.
 
@@ -153,7 +147,7 @@ class InterventionDisplay(Display):
     def from_estimator(
         cls,
         est: BaseEstimator,
-        interventions: Mapping[Hashable, int | str],
+        interventions: Outcomes,
         *,
         seen: bool = False,
         n_draws: int = 0,
@@ -226,9 +220,9 @@ class InterventionDisplay(Display):
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(dag, interventions, seen=seen, ax=ax)
         model, names = model_of(est), outcome_names(est)
-        shown = shown_modality(est, model, modality)
+        shown = shown_modality(est, modality)
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
-        sizes, samples, titles = node_sizes(est), {}, {}
+        sizes, samples, titles = est.joint_.shape, {}, {}
         causes = tuple(range(len(sizes), len(dag.sizes)))  # contexts that come after the nodes
         for word, joint in joints.items():
             cells = _systematic(joint.sum(axis=causes), n_draws, rng)
@@ -337,9 +331,7 @@ class InterventionDisplay(Display):
             title += f"\n{shortened(f'set to {name}', n_letters)}"
         ax.set_title(title, fontsize=HEADER_SIZE)
 
-    def _plot_samples(
-        self, ax: Any, samples: Mapping[str, ArrayLike], size: tuple[float, float]
-    ) -> Axes:
+    def _plot_samples(self, ax: Any, samples: Mapping[str, ArrayLike], size: Size) -> Axes:
         """Draw the data below; return the axes that are left for the nodes."""
         arrays = {word: np.asarray(drawn) for word, drawn in samples.items()}
         painter = SamplePainter.of(list(arrays.values()), x=self.x, columns=self.columns)
@@ -362,9 +354,7 @@ class InterventionDisplay(Display):
         return above
 
 
-def _joints(
-    dag: CategoricalDAG, interventions: Mapping[Hashable, int | str], seen: bool
-) -> dict[str, np.ndarray]:
+def _joints(dag: CategoricalDAG, interventions: Outcomes, seen: bool) -> dict[str, np.ndarray]:
     """Return the joint distribution of all nodes before and after, of shape ``dag.sizes``."""
     row = dag.intervene(interventions, random_state=0)[0]  # checks them, and numbers outcomes
     before, mask = dag.joint(), np.zeros(dag.sizes)

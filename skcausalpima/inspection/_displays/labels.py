@@ -7,19 +7,22 @@ Names are data as they are; what :func:`plain`, :func:`shortened`, :func:`wrappe
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._names import broken, cut, filled
-from .display import POINTS_PER_INCH, Axes, Look, figure_of, ground
+from .display import POINTS_PER_INCH, Axes
+from .styles import Look, ground
 
 if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 N_RINGS, N_ANGLES = 24, 24  # of places around a point
 GAP = 2.0  # pixels between labels
+MAX_HEADER_LINES, OUTCOME_LETTERS = 3, 8
 
 
 def plain(name: object) -> str:
@@ -92,7 +95,7 @@ def _n_shared(names: Sequence[str]) -> int:
 
 
 def cell_names(
-    outcomes: ArrayLike, names: Sequence[Sequence[str]], n_letters: int = 8
+    outcomes: ArrayLike, names: Sequence[Sequence[str]], n_letters: int = OUTCOME_LETTERS
 ) -> list[str]:
     """Write the outcomes of each cell: "010", or with commas where one takes several letters.
 
@@ -119,6 +122,63 @@ def cell_names(
     return [("" if is_short else ",").join(row) for row in parts]
 
 
+@dataclass(frozen=True)
+class NodeNames:
+    """Names of nodes and of their outcomes.
+
+    Parameters
+    ----------
+    nodes : tuple of str
+        Names of the nodes.
+    outcomes : tuple of tuple of str
+        Names of the outcomes of each.
+    """
+
+    nodes: tuple[str, ...]
+    outcomes: tuple[tuple[str, ...], ...]
+
+    def take(self, nodes: slice) -> NodeNames:
+        """Return the names of some of the nodes."""
+        return NodeNames(self.nodes[nodes], self.outcomes[nodes])
+
+    def headers(self, outcomes: np.ndarray, n_letters: int) -> tuple[list[str], bool]:
+        """Return one header per row of outcomes, and whether it names the nodes.
+
+        It is a line "node = outcome" for each node if these fit into ``n_letters``, else the
+        outcomes alone. Headers can be drawn.
+        """
+        named = list(zip(self.nodes, self.outcomes, strict=True))
+        lines = [
+            [f"{node} = {names[k]}" for (node, names), k in zip(named, row, strict=True)]
+            for row in np.asarray(outcomes).tolist()
+        ]
+        longest = max((len(line) for row in lines for line in row), default=0)
+        if longest <= n_letters and len(self.nodes) <= MAX_HEADER_LINES:
+            return [plain("\n".join(row)) for row in lines], True
+        room = max(OUTCOME_LETTERS, (n_letters + 1) // len(self.nodes) - 1)
+        cells = cell_names(outcomes, self.outcomes, room)
+        return [shortened(name, n_letters) for name in cells], False
+
+
+def named_nodes(
+    names: Sequence[str], sizes: Sequence[int], outcomes: Sequence[Sequence[str]] | None = None
+) -> NodeNames:
+    """Return names of nodes; outcomes without names are numbers."""
+    if len(names) != len(sizes) or (outcomes is not None and len(outcomes) != len(sizes)):
+        raise ValueError(
+            f"there are {len(sizes)} nodes: give a name for each in node_names, got {list(names)}, "
+            "and the names of its outcomes in outcome_names, or None."
+        )
+    stated = [range(size) for size in sizes] if outcomes is None else outcomes
+    for name, size, named in zip(names, sizes, stated, strict=True):
+        if len(named) != size:
+            raise ValueError(
+                f"outcome_names has {len(named)} names for the {size} outcomes of node {name!r}: "
+                "give one for each."
+            )
+    return NodeNames(tuple(map(str, names)), tuple(tuple(map(str, named)) for named in stated))
+
+
 def outcomes_of(
     states: Mapping[Hashable, Sequence[str]] | None, node: Hashable, size: int
 ) -> list[str]:
@@ -133,21 +193,14 @@ def label_points(
 
     The figure is laid out first: labels are placed for its present size.
     """
-    figure = figure_of(ax)
+    figure = ax.figure
     frame = {"boxstyle": "round,pad=0.15", "fc": ground(), "alpha": 0.85, "lw": 0}
     arrow = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
     look: Look = {"ha": "center", "va": "center", "fontsize": font_size, "weight": "bold"}
+    look |= {"textcoords": "offset points", "bbox": frame, "arrowprops": arrow}
     written = []
     for point, label in zip(points, labels, strict=True):
-        text = ax.annotate(
-            label,
-            tuple(point),
-            (0, 0),
-            textcoords="offset points",
-            bbox=frame,
-            arrowprops=arrow,
-            **look,
-        )
+        text = ax.annotate(label, tuple(point), (0, 0), **look)
         text.set_in_layout(False)
         written.append(text)
     figure.canvas.figure.draw_without_rendering()

@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._inference.fitted_model import model_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay
-from .display import Axes, check_word, is_one_or_none, letters_across
-from .labels import shortened, wrapped
-from .painter import SamplePainter, as_image
-from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
+from .display import Axes, check_word, is_axes, letters_across
+from .labels import NodeNames, named_nodes, shortened, wrapped
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
-from .styles import group_style
+from .styles import Look, group_style
 
 PANELS_IN_A_ROW = 3
 COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without
@@ -173,9 +171,8 @@ class NodeEffectDisplay(ColumnsDisplay):
         """
         cls._check_estimator(est)
         check_word(kind, "kind", ("difference", "mean"))
-        model = model_of(est)
-        shown = shown_modality(est, model, modality, x)
-        cells = decoded_components(est, model, shown)[cell_order(est)]
+        shown = shown_modality(est, modality, x)
+        cells = decoded_components(est, shown)[cell_order(est)]
         effects = effects_of_nodes(cells, est.joint_, kind)
         if shown.parts is not None and kind == "difference":
             means = effects_of_nodes(cells, est.joint_, "mean")
@@ -237,7 +234,6 @@ class NodeEffectDisplay(ColumnsDisplay):
         centred = self.kind == "difference"
         painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
         nodes = list(zip(names.nodes, names.outcomes, effects, strict=True))
-        self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
         draw = self._draw_images if painter.kind == "image" else self._draw_comparisons
         draw(ax, painter, nodes, kwargs)
         return self
@@ -250,17 +246,17 @@ class NodeEffectDisplay(ColumnsDisplay):
         return f"difference ({unit})" if unit else "difference from the mean"
 
     def _draw_images(
-        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a row of images for each node."""
         shape = len(nodes), max(len(images) for *_, images in nodes)
         width, height = painter.size_of_figure(shape, 1)
         beside, size = ax, (width + COLOUR_BAR, height)
-        has_bar = as_image(nodes[0][2][0]).ndim == 2 and is_one_or_none(ax)
+        has_bar = as_image(nodes[0][2][0]).ndim == 2 and (ax is None or is_axes(ax))
         if has_bar:
             ratios = {"width_ratios": [width, BAR_WIDTH]}
             beside, bar = self._several_axes(ax, (1, 2), size, **ratios)[0]
-        self.axes_ = self._several_axes(beside, shape, size)
+        self._keep(self._several_axes(beside, shape, size), ax)
         n_letters = letters_across(self.axes_[0, 0], TITLE_SIZE)
         self.artists_: list[list[Any]] = []
         for row, (node, outcomes, images) in zip(self.axes_, nodes, strict=True):
@@ -277,14 +273,14 @@ class NodeEffectDisplay(ColumnsDisplay):
             bar.set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
 
     def _draw_comparisons(
-        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a panel for each node, in which its outcomes are compared."""
         n_columns = min(PANELS_IN_A_ROW, len(nodes))
         shape = -(-len(nodes) // n_columns), n_columns
         height = max(PANEL[1], painter.height_of_bars())
         size = PANEL[0] * shape[1] + 0.5, height * shape[0] + 0.3
-        self.axes_ = self._several_axes(ax, shape, size)
+        self._keep(self._several_axes(ax, shape, size), ax)
         n_letters = letters_across(self.axes_[0, 0], HEADER_SIZE)
         draw = painter.draw if painter.kind == "curve" else painter.draw_dots
         self.artists_ = []

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.matching import MIN_STABILITY
-from .display import POINTS_PER_INCH, Axes, Display, ground, inches, ink, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import shortened, wrapped
-from .styles import COLOURS
+from .styles import COLOURS, ground, ink
 
 FONT = 8.0
 NAME_LETTERS = 16

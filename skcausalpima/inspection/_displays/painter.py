@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Axes, Look, inches, ink, letters_that_fit
+from .display import POINTS_PER_INCH, Axes, inches, letters_that_fit
 from .labels import shortened
-from .styles import COLOUR_MAP, COLOURS, GroupStyle
+from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
 MAX_BARS = 16  # more elements in a row are a curve,
 MAX_NAMED_BARS = 40  # and so are more that have names
-TICK_SIZE = 7
+TICK_SIZE = TITLE_SIZE = 7
+HEADER_SIZE = 8
 TICKS_PER_INCH = 2.5
 LINE_HEIGHT = 1.3  # of the height of a font
 FEW_PANELS = 8  # so many may be larger
@@ -159,14 +160,15 @@ class SamplePainter:
         height = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
         return min(max(0.8, 1.7 * height), 4.0)
 
-    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: dict[str, Any]) -> Any:
+    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: Look) -> Any:
         """Draw an image on the common scale."""
         low, high = self.limits
+        usual: Look = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
         if image.ndim == 3:
+            usual = {"aspect": "equal"}
             if self.centred or low < 0 or high > 1:
                 image = (image - low) / (high - low)
-            return ax.imshow(np.clip(image, 0, 1), **({"aspect": "equal"} | kwargs))
-        usual: Look = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
+            image = np.clip(image, 0, 1)
         return ax.imshow(image, **(usual | kwargs))
 
     def _name_bars(self, ax: Axes, is_left: bool) -> None:
@@ -221,3 +223,8 @@ def _limits(arrays: Sequence[np.ndarray], kind: str, centred: bool) -> tuple[flo
     elif kind == "bars":
         low, high = min(low, 0.0), max(high, 0.0)
     return (low - 0.5, high + 0.5) if low == high else (float(low), float(high))
+
+
+def name_row(ax: Axes, name: str, size: float) -> None:
+    """Write a name to the left of a row of panels."""
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=size)

@@ -12,17 +12,21 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._grid import NodeGrid
-from ..._inference.fitted_model import FittedModel, model_of, samples_of
+from ..._inference.fitted_model import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
-from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
-from .column_panels import ColumnsDisplay
-from .display import Axes, check_word
-from .painter import SamplePainter
-from .panels import CellTable, name_cells, named_nodes
+from .._fitted_estimator import cell_order, is_empty, outcome_names
+from .column_panels import CAPTION_SIZE, ColumnsDisplay
+from .display import Axes, check_word, font_that_fits, inches, letters_across, letters_that_fit
+from .labels import NodeNames, cell_names, listed, named_nodes, shortened
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import ShownModality, decoded_components, shown_modality
+from .styles import Look
 
 NO_SAMPLES = "no samples"
+WIDE = 1.3  # columns per row that are aimed at
+MIN_TITLE_SIZE = 5
+ROW_HEADER_INCHES = 1.0
 
 
 @dataclass(eq=False, repr=False)
@@ -166,16 +170,13 @@ class PrototypeDisplay(ColumnsDisplay):
         """
         cls._check_estimator(est)
         check_word(kind, "kind", ("decoded", "nearest"))
-        model, order = model_of(est), cell_order(est)
-        shown = shown_modality(est, model, modality, x)
-        if kind == "nearest":
-            prototypes = _nearest(est, model, X, shown)
-        else:
-            prototypes = decoded_components(est, model, shown)
+        shown, order = shown_modality(est, modality, x), cell_order(est)
+        decoded = kind == "decoded"
+        prototypes = decoded_components(est, shown) if decoded else _nearest(est, X, shown)
         titles = _titles(est, shown)
         display = cls(
             prototypes[order],
-            node_sizes(est),
+            est.joint_.shape,
             list(node_graph(est.dag_)),
             outcome_names=outcome_names(est),
             titles=[titles[component] for component in order],
@@ -228,7 +229,7 @@ class PrototypeDisplay(ColumnsDisplay):
         titles = [""] * len(arrays) if self.titles is None else self.titles
         names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         if self.parts is not None:
-            cells = names.of_cells(NodeGrid(table.sizes).outcomes())
+            cells = cell_names(NodeGrid(table.sizes).outcomes(), names.outcomes)
             lines = [f"{of}  {title}".strip() for of, title in zip(cells, titles, strict=True)]
             bars = [(line, float(place)) for place, line in enumerate(lines)]
             what = f"outcomes of {', '.join(names.nodes)}"
@@ -245,20 +246,42 @@ class PrototypeDisplay(ColumnsDisplay):
             self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
             is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
-        name_cells(self.axes_, table, names, titles, caption)
+        self._name_cells(table, names, titles, caption)
         if self.value_name:
             self.axes_[-1, 0].set_xlabel(self.value_name, fontsize=8)
         return self
 
+    def _name_cells(
+        self, table: CellTable, names: NodeNames, titles: Sequence[str], caption: Axes | None
+    ) -> None:
+        """Write outcomes beside rows and columns, a title over each cell, and what is what."""
+        longest = max((len(line) for title in titles for line in title.splitlines()), default=1)
+        fitting = font_that_fits(inches(self.axes_[0, 0])[0], longest)
+        size = float(np.clip(fitting, MIN_TITLE_SIZE, TITLE_SIZE))
+        n_letters = letters_across(self.axes_[0, 0], size)
+        lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]
+        if table.n_row_nodes == 0:
+            headers, is_named = names.headers(NodeGrid(table.sizes).outcomes(), n_letters)
+            lines = [f"{h}\n{line}".strip() for h, line in zip(headers, lines, strict=True)]
+            unnamed = {} if is_named else {"outcomes of": names.nodes}
+        else:
+            n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
+            unnamed = _write_headers(self.axes_, table, names, n_lines * size * 1.25 + 4)
+        for cell, line in enumerate(lines):
+            self.axes_[table.place(cell)].set_title(line, fontsize=size, pad=2)
+        if caption is not None and unnamed:
+            n_letters, texts = letters_across(caption, CAPTION_SIZE), []
+            for what, nodes in unnamed.items():
+                texts.append(f"{what} {listed(nodes, n_letters - len(what) - 1, 2)}")
+            caption.set_title("\n".join(texts), fontsize=CAPTION_SIZE)
 
-def _nearest(
-    est: BaseEstimator, model: FittedModel, X: Samples | None, shown: ShownModality
-) -> np.ndarray:
+
+def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.ndarray:
     """Return the sample of each component that is nearest to its mean; NaN where none is."""
     if X is None:
         raise ValueError('kind="nearest" shows samples: pass them as X, or take kind="decoded".')
     modalities = samples_of(est, X)
-    found = model.posterior(modalities)
+    found = model_of(est).posterior(modalities)
     labels = found.probabilities.argmax(axis=1)
     distances = np.linalg.norm(found.points - est.cluster_means_[labels], axis=1)
     distances[~modalities.observed[shown.number]] = np.inf
@@ -281,3 +304,78 @@ def _titles(est: BaseEstimator, shown: ShownModality) -> list[str]:
         columns = [[f"{name} {value:.3g}" for value in table[name]] for name in table.parameters]
         titles = ["\n".join(lines) for lines in zip(*columns, strict=True)]
     return [NO_SAMPLES if no else title for no, title in zip(empty, titles, strict=True)]
+
+
+@dataclass(frozen=True)
+class CellTable:
+    """Where the cells of a grid are drawn: the first nodes are rows, the others columns.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Numbers of outcomes of the nodes.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection._displays.prototypes import CellTable
+    >>> CellTable((2, 2, 2, 2, 2, 2)).shape, CellTable((3, 2)).shape, CellTable((10,)).shape
+    ((8, 8), (3, 2), (2, 5))
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def n_row_nodes(self) -> int:
+        """How many nodes are rows; 0 for a single node, whose outcomes fill lines like words."""
+        if len(self.sizes) == 1:
+            return 0
+        return min(range(1, len(self.sizes)), key=self._distance)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and columns."""
+        if len(self.sizes) == 1:
+            return _lines_of(self.sizes[0])
+        return math.prod(self.sizes[: self.n_row_nodes]), math.prod(self.sizes[self.n_row_nodes :])
+
+    def place(self, cell: int) -> tuple[int, int]:
+        """Return row and column of a cell, by its number in C order."""
+        return divmod(cell, self.shape[1])
+
+    def _distance(self, n_row_nodes: int) -> float:
+        """Return how far a table is from the shape that is aimed at."""
+        rows, columns = math.prod(self.sizes[:n_row_nodes]), math.prod(self.sizes[n_row_nodes:])
+        return abs(math.log(columns / rows / WIDE))
+
+
+def _lines_of(n_cells: int) -> tuple[int, int]:
+    """Return rows and columns for the outcomes of one node."""
+    if n_cells <= 5:
+        return 1, n_cells
+    root, wide = math.ceil(math.sqrt(n_cells)), math.sqrt(WIDE * n_cells)
+    fits = [(c * math.ceil(n_cells / c) - n_cells, abs(c - wide), c) for c in range(root, 11)]
+    n_columns = min(fits)[2] if fits else root
+    return math.ceil(n_cells / n_columns), n_columns
+
+
+def _write_headers(
+    axes: np.ndarray, table: CellTable, names: NodeNames, height: float
+) -> dict[str, tuple[str, ...]]:
+    """Write the outcomes of rows and columns; return which nodes these are if they do not say.
+
+    Those of columns stand so many points above the axes.
+    """
+    split, outcomes = table.n_row_nodes, NodeGrid(table.sizes).outcomes()
+    rows, columns = names.take(slice(None, split)), names.take(slice(split, None))
+    row_letters = letters_that_fit(ROW_HEADER_INCHES, HEADER_SIZE)
+    of_rows, rows_named = rows.headers(outcomes[:: table.shape[1], :split], row_letters)
+    column_letters = letters_across(axes[0, 0], HEADER_SIZE)
+    of_columns, columns_named = columns.headers(outcomes[: table.shape[1], split:], column_letters)
+    for ax, header in zip(axes[:, 0], of_rows, strict=True):
+        name_row(ax, header, HEADER_SIZE)
+    place: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    place |= {"ha": "center", "va": "bottom"}
+    for ax, header in zip(axes[0], of_columns, strict=True):
+        ax.annotate(header, (0.5, 1.0), (0, height), fontsize=HEADER_SIZE, **place)
+    parts = {} if rows_named else {"rows:": rows.nodes}
+    return parts if columns_named else parts | {"columns:": columns.nodes}

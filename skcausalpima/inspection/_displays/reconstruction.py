@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,11 +15,11 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.fitted_model import model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .display import Axes, Display, Look, letters_across
+from .display import Axes, Display, letters_across
 from .labels import wrapped
-from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE, name_row
+from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
+from .styles import Look
 
 N_SAMPLES = 5  # by default
 ROW_NAME_LETTERS = 16
@@ -167,7 +167,7 @@ class ReconstructionDisplay(Display):
         modalities = modalities.take(numbers)
         known = _held_back(modalities, seen)
         means, deviations = model.reconstruct(known, chosen, include_noise=True)
-        shown = [shown_modality(est, model, m, abscissae.get(names[m])) for m in chosen]
+        shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
         display = cls(
             [part.shown(part.elements(modalities)) for part in shown],
             [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
@@ -223,8 +223,8 @@ class ReconstructionDisplay(Display):
         sizes = np.array([painter.size_of_figure((1, 1), 1) for painter in rows]) - (1.2, 0.6)
         n_samples, heights = len(self.observed[0]), sizes[:, 1].tolist()
         size = sizes[:, 0].max() * n_samples + 1.4, sum(heights) + 0.6
-        self.axes_ = self._several_axes(ax, (len(rows), n_samples), size, height_ratios=heights)
-        self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
+        axes = self._several_axes(ax, (len(rows), n_samples), size, height_ratios=heights)
+        self._keep(axes, ax)
         parts = np.split(self.axes_, np.cumsum(n_rows)[:-1])
         for k, (part, painter) in enumerate(zip(parts, painters, strict=True)):
             draw = self._draw_images if painter.kind == "image" else self._draw_both
@@ -255,9 +255,7 @@ class ReconstructionDisplay(Display):
         is_hidden = self.held_back is not None and self.held_back[k]
         return "held back" if is_hidden else "observed"
 
-    def _draw_images(
-        self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
-    ) -> None:
+    def _draw_images(self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: Look) -> None:
         """Draw a row of what is observed and one of what is expected."""
         drawn = {self._seen(k): self.observed[k], "expected": self.expected[k]}
         for row, (what, images) in zip(axes, drawn.items(), strict=True):
@@ -270,9 +268,7 @@ class ReconstructionDisplay(Display):
                 painter.finish(panel)
             name_row(row[0], self._label(k, what), HEADER_SIZE)
 
-    def _draw_both(
-        self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
-    ) -> None:
+    def _draw_both(self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: Look) -> None:
         """Draw what is observed and what is expected in the same panels."""
         row = axes[0]
         spreads = [None] * len(row) if self.std is None else self.std[k]

@@ -14,7 +14,7 @@ from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, places_of
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities, fitted_form
-from ..._inference.fitted_model import FittedModel
+from ..._inference.fitted_model import model_of
 from ..._names import cut
 from ..._typing import Unchecked
 from .labels import told_apart
@@ -204,14 +204,14 @@ def _deviations(centre: np.ndarray, factor: np.ndarray, numbers: np.ndarray) -> 
 
 
 def shown_modality(
-    est: BaseEstimator, model: FittedModel, modality: Unchecked, x: ArrayLike | None = None
+    est: BaseEstimator, modality: Unchecked, x: ArrayLike | None = None
 ) -> ShownModality:
     """Return how a modality, by name or number, is drawn; the first one for None.
 
     Curves of an expert have its abscissa. Columns of a table that have a scale each are drawn in
     standard deviations from their means.
     """
-    names = [str(name) for name in est.modality_names_in_]
+    names, model = [str(name) for name in est.modality_names_in_], model_of(est)
     (m,) = [0] if modality is None else asked_modalities(modality, names)
     shape, columns = model.scaler.centre[m].shape, est.modality_feature_names_in_[names[m]]
     abscissa, experts = None if x is None else np.asarray(x), dict(model.model.experts)
@@ -228,10 +228,8 @@ def shown_modality(
     return ShownModality(m, names[m], abscissa, named)
 
 
-def decoded_components(
-    est: BaseEstimator, model: FittedModel, modality: ShownModality
-) -> np.ndarray:
+def decoded_components(est: BaseEstimator, modality: ShownModality) -> np.ndarray:
     """Return what decodes from the mean of each component, of shape (n_components, \\*shape)."""
     components = np.arange(len(est.cluster_means_))
-    decoded = model.decode(est.cluster_means_, components)
+    decoded = model_of(est).decode(est.cluster_means_, components)
     return modality.of_groups(decoded[modality.number])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._typing import Samples
-from .display import Axes, Display, figure_of, several_axes
+from .display import Axes, Display
 from .graph import GraphDisplay
 from .latent import LatentDisplay
 from .prototypes import PrototypeDisplay
@@ -126,12 +125,14 @@ class SummaryDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
-        axes = _quarters(ax)
+        axes = cls._axes_table(ax, (2, 2), SIZE, **RATIOS)
         prototypes = PrototypeDisplay.from_estimator(est, modality=modality, ax=axes[0, 1])
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
         training = TrainingDisplay.from_estimator(est, ax=axes[1, 1])
         latent = LatentDisplay.from_estimator(est, X, ax=axes[0, 0])  # last: labels need the layout
-        return cls(latent, prototypes, graph, training)._drawn_on(axes)
+        display = cls(latent, prototypes, graph, training)
+        display.axes_, display.figure_ = axes, axes[0, 0].figure
+        return display
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
@@ -167,19 +168,9 @@ class SummaryDisplay(Display):
         ['hue = 0', 'hue = 1']
         >>> plt.close()
         """
-        axes = _quarters(ax)
+        self.axes_ = axes = self._several_axes(ax, (2, 2), SIZE, **RATIOS)
         self.prototypes.plot(ax=axes[0, 1])
         self.graph.plot(ax=axes[1, 0])
         self.training.plot(ax=axes[1, 1])
         self.latent.plot(ax=axes[0, 0])
-        return self._drawn_on(axes)
-
-    def _drawn_on(self, axes: np.ndarray) -> Self:
-        """Remember where it was drawn."""
-        self.axes_, self.figure_ = axes, figure_of(axes[0, 0])
         return self
-
-
-def _quarters(ax: Any) -> np.ndarray:
-    """Return the four parts of a page."""
-    return several_axes(ax, "SummaryDisplay.plot", (2, 2), SIZE, **RATIOS)

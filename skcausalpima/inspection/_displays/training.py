@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .display import Axes, Display, Look, ink, letters_across
+from .display import Axes, Display, letters_across
 from .labels import wrapped
-from .styles import UNKNOWN, group_style
+from .styles import UNKNOWN, Look, group_style, ink
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
@@ -174,7 +174,10 @@ class TrainingDisplay(Display):
         n_epochs = len(history["lower_bound"])
         axes = self._several_axes(ax, (2, 1), (7.0, 6.0), height_ratios=[1.2, 1])
         self.axes_ = axes.ravel()
-        all_of_it = _joined(history, polishing)
+        nothing = np.full(len(polishing.get("lower_bound", ())), np.nan)
+        all_of_it = {
+            n: np.concatenate([of, polishing.get(n, nothing)]) for n, of in history.items()
+        }
         self._plot_bound(self.axes_[0], history, all_of_it["lower_bound"])
         _plot_gains(self.axes_[1], all_of_it)
         for panel in self.axes_:
@@ -210,8 +213,11 @@ class TrainingDisplay(Display):
             ax.axvline(n_epochs, color=ink(), linewidth=1, linestyle=":", label=label)
         _limit(ax, bound, pretraining)
         ax.set_ylabel("bound (nats per sample)")
-        if self.convergence is not None:
-            ax.set_title(_ending(self.convergence), fontsize=9)
+        seen = self.convergence
+        if seen is not None and seen.rise is not None and seen.label_changes is not None:
+            rise, changes = seen.rise * seen.spread, seen.label_changes
+            title = f"at last {rise:+.3g} nats and {changes:.1%} of the labels changed per epoch"
+            ax.set_title(title, fontsize=9)
 
     def _shade(self, ax: Axes, n_epochs: int, end: int) -> None:
         """Shade the phases before and after training, and name them."""
@@ -244,14 +250,6 @@ def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _joined(
-    history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return terms over the epochs of training and polishing; NaN where there are none."""
-    nothing = np.full(len(polishing.get("lower_bound", ())), np.nan)
-    return {n: np.concatenate([of, polishing.get(n, nothing)]) for n, of in history.items()}
-
-
 def _line(ax: Axes, values: np.ndarray, group: int, label: str) -> None:
     """Draw a line over the epochs in the style of a group; a single point as such."""
     style, marker = group_style(group), "o" if len(values) == 1 else ""
@@ -278,13 +276,3 @@ def _plot_gains(ax: Axes, terms: dict[str, np.ndarray]) -> None:
         _line(ax, terms[name] - terms[name][0], group, label)
     ax.axhline(0, color=UNKNOWN, linewidth=0.8, zorder=0.5)
     ax.set_ylabel("gain of each term\n(nats per sample)")
-
-
-def _ending(seen: SimpleNamespace) -> str:
-    """Say how training ended."""
-    if seen.rise is None or seen.label_changes is None:
-        return ""
-    return (
-        f"at last {seen.rise * seen.spread:+.3g} nats and {seen.label_changes:.1%} of the labels "
-        "changed per epoch"
-    )

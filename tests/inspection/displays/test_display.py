@@ -7,8 +7,8 @@ import networkx as nx
 import pytest
 from drawn_texts import assert_readable, overlapping_texts
 
-from skcausalpima.inspection import GraphDisplay
-from skcausalpima.inspection._displays.display import plotting, several_axes
+from skcausalpima.inspection import GraphDisplay, LatentDisplay
+from skcausalpima.inspection._displays.display import Display
 from skcausalpima.inspection._displays.labels import cell_names, listed, shortened, wrapped
 from skcausalpima.inspection._displays.styles import group_style
 
@@ -16,7 +16,7 @@ from skcausalpima.inspection._displays.styles import group_style
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"LatentDisplay.plot needs .*skcausalpima\[plot\]"):
-        plotting("LatentDisplay.plot")
+        LatentDisplay._pyplot()
 
 
 def test_one_axes_are_made_or_taken():
@@ -30,20 +30,20 @@ def test_one_axes_are_made_or_taken():
 
 def test_axes_are_divided_once():
     _, ax = plt.subplots()
-    parts = several_axes(ax, "A.plot", (2, 3), (4, 4), height_ratios=[1, 2])
+    parts = Display._axes_table(ax, (2, 3), (4, 4), height_ratios=[1, 2])
     assert parts.shape == (2, 3)
     assert not ax.axison
     assert len(ax.figure.axes) == 7
-    assert several_axes(parts, "A.plot", (2, 3), (4, 4)).tolist() == parts.tolist()
+    assert Display._axes_table(parts, (2, 3), (4, 4)).tolist() == parts.tolist()
     with pytest.raises(ValueError, match="already divided this ax"):
-        several_axes(ax, "A.plot", (2, 3), (4, 4))
+        Display._axes_table(ax, (2, 3), (4, 4))
     with pytest.raises(ValueError, match="2 x 2 axes, got 6"):
-        several_axes(parts, "A.plot", (2, 2), (4, 4))
+        Display._axes_table(parts, (2, 2), (4, 4))
 
 
 def test_axes_placed_by_hand_are_divided_where_they_are():
     ax = plt.figure().add_axes((0.5, 0.5, 0.4, 0.4))
-    (left, right) = several_axes(ax, "A.plot", (1, 2), (4, 4))[0]
+    (left, right) = Display._axes_table(ax, (1, 2), (4, 4))[0]
     assert left.get_position().x0 == pytest.approx(0.5)
     assert right.get_position().x1 == pytest.approx(0.9)
 

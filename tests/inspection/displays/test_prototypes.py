@@ -7,7 +7,7 @@ from drawn_texts import assert_readable
 from some_slow import some_slow
 
 from skcausalpima.inspection import PrototypeDisplay
-from skcausalpima.inspection._displays.panels import CellTable
+from skcausalpima.inspection._displays.prototypes import CellTable
 
 CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((10,), (30,)), ((2, 3, 2), (6, 6)), ((2, 2, 2), (5,))]
 SLOW = [((2,) * 6, (6, 6))]

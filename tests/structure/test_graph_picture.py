@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from skcausalpima._structure.layered_layout import layered_layout, strokes
+from skcausalpima._structure.graph_picture import layered_layout, strokes
 
 WIDTH, HEIGHT = 90.0, 40.0
 
