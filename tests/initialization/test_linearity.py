@@ -10,7 +10,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._fit import whole
-from skcausalpima._initialization.linearity import LEAST_RATIO, noise_share, quadratic_ratio
+from skcausalpima._initialization.latent_space import LEAST_RATIO, noise_share, quadratic_ratio
 from skcausalpima.datasets import make_circles_images, make_lattices
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
-from skcausalpima._clustering.rivals import agreement_with_others
+from skcausalpima._clustering.matching import agreement_with_others
 from skcausalpima._data.samples import NodeKnowledge
 from skcausalpima._initialization import sides as module
 from skcausalpima._initialization.principal_components import noise_variances, principal_scores

@@ -33,7 +33,7 @@ from skcausalpima._state.file import FILE_NAME
 from skcausalpima._state.fitted import ExpertTable
 from skcausalpima._state.plain import BY_FIELDS, pack, unpack
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line, piecewise_linear
-from skcausalpima.modules._experts.parameter_space import ParameterSpace
+from skcausalpima.modules._experts.signature import ParameterSpace
 
 WIDTH = np.linspace(0.0, 1.0, 4)
 

@@ -33,9 +33,9 @@ def spoil(monkeypatch):
         seen = {"model": None, "phase": None, "steps": 0}
         plain, guard = Adam.step, _training.ExpertGuard
 
-        def noted(model, names, of_phase):
+        def noted(model, of_phase):
             seen.update(model=model, phase=of_phase, steps=0)
-            return guard(model, names, of_phase)
+            return guard(model, of_phase)
 
         def step(optimizer, *arguments):
             if seen["phase"] == phase and seen["steps"] == number:
