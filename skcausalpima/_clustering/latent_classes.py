@@ -161,8 +161,7 @@ def latent_classes(
     rows = seen_rows(len(points), rows, rng)
     found = _likeliest(columns, n_classes, n_starts, rng, rows)
     source = f"latent classes of {len(columns.first) + columns.numbers.shape[1]} columns"
-    merged = np.arange(n_classes)
-    return [describe(shares, points, merged, source) for shares, _ in found]
+    return [describe(shares, points, source) for shares, _ in found]
 
 
 def settled(columns: IndependentColumns, n_classes: int, seed: int) -> IndependentColumns:

@@ -27,9 +27,8 @@ from .._model.build import build_model, check_modules, initialize_cluster_decode
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.settings import name_nodes
-from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
-from .._training.divergence import check_finite, told_divergence
-from .._training.early_stopping import held_out_first
+from .._training.block_update import BlockUpdate, block_update
+from .._training.ending import check_finite, held_out_first, told_divergence
 from .._training.filling import check_decoders
 from .._training.holding import StartingCells, starting_cells
 from .._training.loop import Phase, new_phase, pretrain
@@ -62,21 +61,10 @@ from .principal_components import PrincipalScores, initialize_networks
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitialClusters:
-    """Where clusters begin."""
-
-    candidates: CandidateReport | None  # what was seen of the clusterings, if they were arranged
-    responsibilities: Tensor  # (component, sample), of the mixture in the latent space
-    start: StartingCells  # in the chosen clusters themselves, where these were arranged
-    rivals: Sequence[np.ndarray]  # labels from the starts that came next, the best first
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunState:
     """A run when its training begins: the model, and all that training carries along."""
 
     model: MultimodalVAE
-    generator: torch.Generator
     rng: np.random.RandomState
     order: np.ndarray | None  # of the samples, those that are held out first
     update: BlockUpdate
@@ -91,34 +79,32 @@ def initialize_run(
 ) -> RunState:
     """Build and pre-train the model; initialize clusters, tables, experts, networks per cluster."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    settings, names = setup.training, setup.spec.modality_names
+    settings = setup.training
     model = initial_model(setup, initial, generator, rng)
     data.adopt(model)
     own = data.own_draws(generator, seed) or rng
-    update = block_update(setup, data)
-    optimizer = pretrain(model, data, settings, update, generator, observer)
+    update = block_update(setup, data, generator)
+    optimizer = pretrain(model, data, settings, update, observer)
     observer.interruption.check()
     fraction = settings.steps.validation_fraction
     order = held_out_first(data, fraction, own)
-    with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
-        found = initialize_clusters(setup, initial, model, rng)
-        gamma, floors = found.responsibilities, update.variance_floors
+    with told_divergence(model, "the initialization of the clusters", weights=data.weights):
+        report, gamma, start, rivals = initialize_clusters(setup, initial, model, rng)
+        floors = update.variance_floors
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
     data.adopt(model)
     progress = new_phase(settings, model, observer)
     progress.follow(optimizer)
-    update = update_for_given_graph(update, setup)
     return RunState(
         model=model,
-        generator=generator,
         rng=rng,
         order=order,
         update=update,
         progress=progress,
-        candidates=found.candidates,
-        start=found.start,
-        rivals=found.rivals,
+        candidates=report,
+        start=start,
+        rivals=rivals,
     )
 
 
@@ -144,8 +130,13 @@ def initial_model(
 
 def initialize_clusters(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
-) -> InitialClusters:
-    """Find clusters, initialize mixture and tables."""
+) -> tuple[CandidateReport | None, Tensor, StartingCells, Sequence[np.ndarray]]:
+    """Find clusters, initialize mixture and tables.
+
+    Returns what was seen of the clusterings, if they were arranged; the responsibilities of the
+    mixture, (n_components, n_samples); where samples begin; and labels from the starts that came
+    next, the best first.
+    """
     data, scores = initial.data, initial.scores
     settings, mixture = setup.training.initialization, setup.training.mixture
     allowed = None if data.allowed is None else data.allowed.cpu()
@@ -170,12 +161,8 @@ def initialize_clusters(
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
     if not setup.training.schedule.holds_start:
         agreement = 0.0
-    return InitialClusters(
-        candidates=report,
-        responsibilities=gamma,
-        start=starting_cells(first.to(data.device), rows, agreement, initial.places),
-        rivals=fit.rivals,
-    )
+    start = starting_cells(first.to(data.device), rows, agreement, initial.places)
+    return report, gamma, start, fit.rivals
 
 
 def _of_classes(

@@ -13,8 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import check_random_state
 
-from .._clustering.matching import align_nodes, outcome_indicators
-from .._clustering.rivals import adjusted_rand_index
+from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
 from .._compat.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge

@@ -60,6 +60,7 @@ REFERENCE_FILES = {
     "_dag.py",
     "_gaussian.py",
     "_parameter_objects.py",
+    "expert_decoder.py",
     "graph.py",
     "heat_map.py",
     "intervention.py",
