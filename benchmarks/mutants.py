@@ -79,8 +79,8 @@ TABLE = {
     ),
     "_training/sums.py": ("tests/training/test_sums.py",),
     "_training/filling.py": ("tests/training/test_filling.py",),
-    "_initialization/incomplete_scores.py": ("tests/initialization/test_incomplete_scores.py",),
-    "_initialization/linearity.py": ("tests/initialization/test_linearity.py",),
+    "_initialization/principal_components.py": ("tests/initialization/test_incomplete_scores.py",),
+    "_initialization/latent_space.py": ("tests/initialization/test_linearity.py",),
     "_fit/restarts.py": (
         "tests/fit/test_short_runs.py",
         "tests/fit/test_restarts.py",

@@ -187,15 +187,14 @@ class OurLoop:
             verbose=0,
         )
         self.update = BlockUpdate(
-            names=tuple(f"modality{m}" for m in range(len(arrays))),
             mixture=self.settings.mixture,
+            generator=torch.Generator().manual_seed(0),
             variance_floors=torch.full((len(arrays),), 1e-6),
         )
-        self.generator = torch.Generator().manual_seed(0)
 
     def epoch(self) -> None:
         phase = Phase(self.model, self.settings, Observer(), self.settings.temperatures)
-        train(phase, self.data, self.update, self.generator)
+        train(phase, self.data, self.update)
 
 
 def seconds_of(function: Callable[[], object]) -> float:

@@ -26,8 +26,7 @@ from ._data.validation import Modalities, fitted_form
 from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel
-from ._inference.kept_models import model_of, samples_of
+from ._inference.fitted_model import FittedModel, model_of, samples_of
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects

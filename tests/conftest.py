@@ -42,6 +42,9 @@ NO_SHORT_RUNS = {"_fit.restarts.MAX_SAMPLES": 0}
 #: Starts of the mixtures that a fit begins from, or compares itself with, of which fits of the
 #: default suite have fewer than users' fits: little but their time depends on it.
 FEW_STARTS = {
+    "_contexts.alignment.LAID_KEPT": 2,
+    "_contexts.alignment.MAX_LAID": 16,
+    "_contexts.alignment.N_REFERENCES": 1,
     "_fit.stability.N_PLAIN": 3,
     "_initialization.mixture.KMEANS_RUNS": 4,
     "_initialization.column_noise.N_STARTS": 1,

@@ -41,6 +41,7 @@ def make_model(covariance_type="full", **options):
     full = covariance_type in ("full", "tied")
     defaults = {"full_covariances": full, "modality_weights": (1.0, 2.0)}
     model = build_model(small_spec(((3, 2), (4,)), **(defaults | options)), seed(1))
+    model.name_modalities(NAMES)
     with torch.no_grad():
         model.prior.means.normal_(generator=seed(2))
         model.prior.table_logits.normal_(generator=seed(3))
@@ -49,19 +50,24 @@ def make_model(covariance_type="full", **options):
 
 def block_update(floors, adjacency=None, **mixture):
     return BlockUpdate(
-        names=NAMES,
         mixture=small_settings(**mixture).mixture,
+        generator=seed(),
         variance_floors=floors,
         adjacency=adjacency,
     )
 
 
+def swapped(update, model, data):
+    """Make a pass with the same draws each time, and swap."""
+    return replace(update, generator=seed(7))(model, data)
+
+
 def set_decoder_variances(model, data):
-    block_update(variance_floors(data)).decoder_variances(model, data, seed())
+    block_update(variance_floors(data)).decoder_variances(model, data)
 
 
 def objective(model, data, number=7):
-    return data_pass(model, data, seed(number), NAMES).terms["objective"]
+    return data_pass(model, data, seed(number)).terms["objective"]
 
 
 def intervene(data, model, known):

@@ -5,8 +5,6 @@ import pickle
 import networkx as nx
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
-from same_fits import assert_same_fits
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -59,13 +57,6 @@ def test_a_word_is_short_for_an_object(name):
     assert word == same
 
 
-def test_fits_with_words_and_objects_are_equal(pair):
-    brief = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
-    one = CausalPIMA(structure="gradient", init="linear", **brief).fit(pair)
-    objects = {"structure": GradientStructure(), "init": Initialization("linear")}
-    assert_same_fits(CausalPIMA(**objects, **brief).fit(pair), one, pair)
-
-
 def test_the_constructor_has_at_most_26_parameters():
     assert len(CausalPIMA().get_params(deep=False)) <= 26  # of which two say what X holds
 
@@ -110,54 +101,10 @@ def test_repr_and_nested_names():
     assert CausalPIMA(**model.get_params(deep=False)).get_params() == parameters
 
 
-@pytest.mark.slow
-def test_parts_are_searched_over(quick, pair):
-    model = quick(structure=ScoreSearch(polishing_epochs=1), init="paper", max_iter=1)
-    grid = {"structure__score": ["bic", "bdeu"], "init__pretraining_epochs": [0, 1]}
-    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(MultimodalData(pair))
-    best = search.best_estimator_
-    assert best.structure.score == search.best_params_["structure__score"]
-    assert best.init.pretraining_epochs == search.best_params_["init__pretraining_epochs"]
-    assert model.structure == ScoreSearch(polishing_epochs=1)
-    scores = search.cv_results_["mean_test_score"]
-    assert len(set(scores[[0, 2]])) == 2 or len(set(scores[[0, 1]])) == 2
-
-
-@pytest.mark.slow
-def test_objects_are_searched_over(quick, pair):
-    grid = {"structure": ["refined", GradientStructure(0.3), nx.DiGraph([("N1", "N2")])]}
-    search = GridSearchCV(quick(init="paper", max_iter=1), grid, cv=2, error_score="raise")
-    assert np.isfinite(search.fit(MultimodalData(pair)).cv_results_["mean_test_score"]).all()
-
-
 def test_names_in_a_pipeline():
     pipeline = make_pipeline(CausalPIMA(structure=ScoreSearch()))
     pipeline.set_params(causalpima__structure__score="bdeu")
     assert pipeline[-1].structure == ScoreSearch("bdeu")
-
-
-def test_a_file_keeps_the_objects(quick, pair, tmp_path):
-    objects = {
-        "structure": GradientStructure(0.4, temperature=(1.0, np.float32(0.5))),
-        "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")], tiers=[{"N1"}, ("N2",)]),
-        "init": Initialization("linear", pretraining_epochs=np.int64(1)),
-        "missing_values": MissingValues(subset_epochs=np.int64(1)),
-        "device": Device("auto"),
-    }
-    model = quick(**objects).fit(pair)
-    model.save(tmp_path / "model")
-    for loaded in (CausalPIMA.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
-        for name, own in objects.items():
-            assert getattr(loaded, name) == own
-        assert_array_equal(clone(loaded).fit(pair).labels_, model.labels_)
-
-
-def test_a_changed_part_continues_a_fit_as_a_changed_parameter_does(quick, pair):
-    model = quick(warm_start=True, structure=ScoreSearch()).fit(pair)
-    model.set_params(structure__edge_penalty=0.1).fit(pair)
-    assert model.set_params(structure="gradient").fit(pair).n_iter_ == 9
-    with pytest.raises(ValueError, match=r"structure .* is now \[\[.*, not 'learned'"):
-        model.set_params(structure=nx.DiGraph([("N1", "N2")])).fit(pair)
 
 
 # Bad input ---------------------------------------------------------------------------------------

@@ -14,9 +14,16 @@ from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid
 from .clusters import Place
-from .matching import Renumbered, align_nodes, known_counts, tolerated_share
+from .matching import (
+    TIE_TOLERANCE,
+    Renumbered,
+    align_nodes,
+    known_counts,
+    near_ties,
+    node_agreement,
+    tolerated_share,
+)
 from .placements import Problem, least_rise, make_problem, misfits_of, neighbours, search
-from .rivals import TIE_TOLERANCE, near_ties, node_agreement
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
 # (3, 3) has 5040, (2, 5) has 15120.
@@ -135,7 +142,8 @@ def arrange(
     rng = check_random_state(random_state)
     exhaustive = _n_distinct(len(seen), sizes) <= _MAX_EXHAUSTIVE
     if exhaustive:
-        placed, misfits = _enumerate(problem)
+        placed = _distinct(len(problem.means), sizes)
+        misfits = misfits_of(placed, problem)
     else:
         placed, misfits = search(problem, rng)
     if tables is not None:
@@ -182,38 +190,27 @@ def arrange_labels(
     sizes: tuple[int, ...],
     known: np.ndarray | None,
     rng: np.random.RandomState,
+    place: Place | None = None,
 ) -> Arrangement:
     """Arrange clusters by the means of their samples.
 
     ``labels`` are their numbers, from 0, (n_samples,); ``known`` outcomes are -1 where unknown,
-    (n_samples, n_nodes).
+    (n_samples, n_nodes). Clusters that have a ``place`` lie in the cells of their numbers already:
+    their rivals are all swaps of two clusters, with the effects as they are.
     """
-    means, counts = means_of_labels(labels, data, int(labels.max()) + 1)
-    tables = None if known is None else known_counts(known, labels, len(means), sizes)
-    return arrange(means, counts, sizes, known=tables, random_state=rng)
-
-
-def arrangement_of_place(
-    labels: np.ndarray,
-    data: np.ndarray,
-    sizes: tuple[int, ...],
-    known: np.ndarray | None,
-    place: Place,
-) -> Arrangement:
-    """Describe clusters that have their cells already, as :func:`arrange_labels` does.
-
-    Its rivals are all swaps of two clusters, with the effects as they are.
-    """
-    means, counts = means_of_labels(labels, data, math.prod(sizes))
+    n_clusters = int(labels.max()) + 1 if place is None else math.prod(sizes)
+    means, counts = means_of_labels(labels, data, n_clusters)
+    tables = None if known is None else known_counts(known, labels, n_clusters, sizes)
+    if place is None:
+        return arrange(means, counts, sizes, known=tables, random_state=rng)
     seen = np.flatnonzero(counts > 0)
-    tables = None if known is None else known_counts(known, labels, len(means), sizes)
     tables = None if tables is None else [table[seen] for table in tables]
-    problem, cells = make_problem(means[seen], sizes, tables), seen
-    misfit = float(misfits_of(cells[None], problem)[0])
-    second = misfit + least_rise(cells, problem)
-    cells, shares = _canonical(cells, counts[seen], problem)
+    problem = make_problem(means[seen], sizes, tables)
+    misfit = float(misfits_of(seen[None], problem)[0])
+    second = misfit + least_rise(seen, problem)
+    cells, shares = _canonical(seen, counts[seen], problem)
     return Arrangement(
-        cells=_fill(cells, seen, len(means), math.prod(sizes)),
+        cells=_fill(cells, seen, len(means), n_clusters),
         misfit=misfit,
         second_misfit=second,
         gap=_ratio(second, misfit),
@@ -249,12 +246,6 @@ def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
     relabellings = math.prod(math.factorial(size) for size in sizes)
     swaps = math.prod(math.factorial(sizes.count(size)) for size in set(sizes))
     return placings // (relabellings * swaps)
-
-
-def _enumerate(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Return all distinct arrangements (n, n_clusters) as cells, and their misfits."""
-    states = _distinct(len(problem.means), problem.sizes)
-    return states, misfits_of(states, problem)
 
 
 @lru_cache(maxsize=4)

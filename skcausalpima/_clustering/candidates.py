@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
-from .arrangement import Arrangement, arrange_labels, arrangement_of_place
-from .clusters import (
-    COMPONENTS_PER_CLUSTER,
-    Clustering,
-    find_clusters,
-    kmeans_clusterings,
-    max_components,
-    plain_mixture,
-)
+from .arrangement import Arrangement, arrange_labels
+from .clusters import COMPONENTS_PER_CLUSTER, Clustering, Finder, max_components
 from .latent_classes import IndependentColumns, latent_classes
 from .many_cells import has_many_cells, search_grid
-from .matching import align_nodes, outcome_indicators, tolerated_share
-from .merging import ISOLATED_LIFT, smallest_share
-from .rivals import NEAR_TIE
+from .matching import NEAR_TIE, align_nodes, outcome_indicators, tolerated_share
+from .over_fitted import ISOLATED_LIFT, smallest_share
 
 #: Clusterings that are looked at, where a grid has enough samples.
 N_CANDIDATES = 12
@@ -124,35 +116,30 @@ def find_candidates(
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
     if has_many_cells(node_sizes):
-        return [search_grid(scores, node_sizes, known=known, random_state=rng)]
-    numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
+        return [search_grid(scores, node_sizes, known, rng)]
+    least = n_effects(node_sizes)
+    wanted = np.linspace(least, 2 * least, 4).round().astype(int)
+    numbers = sorted({min(int(number), scores.shape[1]) for number in wanted})
     part = scores if rows is None else scores[rows]
     n_distinct = len(np.unique(part, axis=0))  # whole-number weights, for one, repeat rows
-    mixtures = functools.partial(find_clusters, random_state=rng, rows=rows)
-    by_kmeans = functools.partial(kmeans_clusterings, random_state=rng, rows=rows)
-    candidates = []
-    for n_dims, n_starts in zip(numbers, _shared_out(n_candidates, len(numbers)), strict=True):
+    finder, candidates = Finder(rng, rows), list[Clustering]()
+    for k, n_dims in enumerate(numbers):
+        n_starts = n_candidates // len(numbers) + (k < n_candidates % len(numbers))
         if max_components(n_distinct, n_dims) >= 2 * n_clusters:
-            candidates += mixtures(scores[:, :n_dims], n_clusters, n_starts=n_starts)
+            candidates += finder.mixtures(scores[:, :n_dims], n_clusters, n_starts)
     if len(node_sizes) == 1 or not candidates:
         n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
-        candidates += by_kmeans(scores, n_clusters, n_starts=n_starts)
+        candidates += finder.kmeans(scores, n_clusters, n_starts)
     elif has_few_samples(n_distinct, node_sizes, n_effects(node_sizes)):
         for n_dims in numbers:
-            candidates += by_kmeans(scores[:, :n_dims], n_clusters)
+            candidates += finder.kmeans(scores[:, :n_dims], n_clusters)
     elif has_few_samples(n_distinct, node_sizes, numbers[-1]):
-        plain = functools.partial(plain_mixture, random_state=rng, rows=rows)
-        candidates += [plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
+        candidates += [finder.plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
     if columns is not None:
         candidates += latent_classes(
             columns, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
         )
     return candidates
-
-
-def _shared_out(total: int, n_parts: int) -> list[int]:
-    """Return a total in parts that differ by one at most."""
-    return [total // n_parts + (part < total % n_parts) for part in range(n_parts)]
 
 
 def has_few_samples(n_samples: int, node_sizes: Sequence[int], n_dims: int) -> bool:
@@ -209,11 +196,13 @@ def choose_candidate(
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
     grid = NodeGrid(sizes).outcomes()
-    arrangements = [_arranged(candidate, data, sizes, known, rng) for candidate in candidates]
+    arrangements = [arrange_labels(c.labels, data, sizes, known, rng, c.place) for c in candidates]
     nodes = node_labels(candidates, arrangements, sizes)
-    agreement = _mean_agreement(nodes, sizes)
     if len(candidates) == 1:  # starts of the search for nodes were compared, if there was one
-        agreement = _own_agreement(candidates[0])
+        place = candidates[0].place
+        agreement = np.array([1.0 if place is None else place.node_agreement.mean()])
+    else:
+        agreement = _mean_agreement(nodes, sizes)
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
     qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
         share >= smallest_share(len(grid))
@@ -241,24 +230,6 @@ def choose_candidate(
         qualified=qualified,
         known_agreement=right,
     )
-
-
-def _arranged(
-    candidate: Clustering,
-    data: np.ndarray,
-    sizes: tuple[int, ...],
-    known: np.ndarray | None,
-    rng: np.random.RandomState,
-) -> Arrangement:
-    """Lay a candidate's clusters on the grid, if they have no place there yet."""
-    if candidate.place is None:
-        return arrange_labels(candidate.labels, data, sizes, known, rng)
-    return arrangement_of_place(candidate.labels, data, sizes, known, candidate.place)
-
-
-def _own_agreement(candidate: Clustering) -> np.ndarray:
-    """Return how far starts agree that came to a single candidate, as an array of one number."""
-    return np.array([1.0 if candidate.place is None else candidate.place.node_agreement.mean()])
 
 
 def node_labels(
@@ -292,23 +263,13 @@ def _stands_apart(candidate: Clustering) -> bool:
     return is_soft and len(candidate.occupancy) > 1 and candidate.overlap < ISOLATED_LIFT
 
 
-def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[int]:
-    """Return up to four numbers from d to 2 d, d being the number of main effects."""
-    least = n_effects(node_sizes)
-    numbers = np.linspace(least, 2 * least, 4).round().astype(int)
-    return sorted({min(int(number), n_features) for number in numbers})
-
-
 def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:
-    """Return each labelling's mean agreement with the others; 1 for a single one."""
+    """Return each labelling's mean agreement with the others.
+
+    It is the share of equal node labels under the best matching of nodes and outcomes.
+    """
     agreement = np.eye(len(nodes))
-    for i in range(len(nodes)):
-        for j in range(i):
-            agreement[i, j] = agreement[j, i] = _agreement(nodes[i], nodes[j], sizes)
-    return (agreement.sum(axis=1) - 1) / (len(nodes) - 1) if len(nodes) > 1 else np.ones(1)
-
-
-def _agreement(first: np.ndarray, second: np.ndarray, sizes: tuple[int, ...]) -> float:
-    """Return the share of equal node labels under the best matching of nodes and outcomes."""
-    n_equal = align_nodes(second, outcome_indicators(first, sizes))[2]
-    return n_equal / len(sizes) / len(first)
+    for j, i in itertools.combinations(range(len(nodes)), 2):
+        n_equal = align_nodes(nodes[j], outcome_indicators(nodes[i], sizes))[2]
+        agreement[i, j] = agreement[j, i] = n_equal / len(sizes) / len(nodes[i])
+    return (agreement.sum(axis=1) - 1) / (len(nodes) - 1)

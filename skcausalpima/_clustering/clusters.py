@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.utils import check_random_state
 
-from .merging import lift_of, merge_components
-from .over_fitted import fit_mixture, mixture_of_labels
+from .over_fitted import fit_mixture, lift_of, merge_components, mixture_of_labels
 
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
 COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
@@ -49,8 +47,6 @@ class Clustering:
         Probabilities of the clusters; rows sum to 1.
     labels : ndarray of shape (n_samples,)
         The likeliest cluster.
-    means : ndarray of shape (n_clusters, n_features)
-        Means in the space in which the clusters were found.
     occupancy : ndarray of shape (n_clusters,)
         Shares of the samples.
     separation : float
@@ -58,8 +54,7 @@ class Clustering:
         :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`; inf for one cluster.
     overlap : float
         Largest lift of two clusters (see :func:`merge_components`); 0 for one cluster.
-    merged : ndarray of shape (n_components,)
-        The cluster that each component of the over-fitted mixture went to.
+
     source : str
         How it was found.
     place : Place, default=None
@@ -68,150 +63,93 @@ class Clustering:
 
     responsibilities: np.ndarray
     labels: np.ndarray
-    means: np.ndarray
     occupancy: np.ndarray
     separation: float
     overlap: float
-    merged: np.ndarray
     source: str
     place: Place | None = None
 
 
-def find_clusters(
-    latents: np.ndarray,
-    n_clusters: int,
-    *,
-    random_state: int | np.random.RandomState | None = None,
-    n_starts: int = 1,
-    rows: np.ndarray | None = None,
-) -> list[Clustering]:
-    """Fit an over-fitted full-covariance mixture and merge its components.
+@dataclass(frozen=True)
+class Finder:
+    """Clusters of points, found in some of them.
 
     Parameters
     ----------
-    latents : ndarray of shape (n_samples, n_features)
-        Points; each column is scaled to unit variance first.
-    n_clusters : int
-        Number of clusters to merge to; fewer come back where there are fewer distinct points, or
-        where fewer do not overlap at all while so many would split one of them.
-    random_state : int, RandomState or None, default=None
-        Seed of all starts.
-    n_starts : int, default=1
-        Number of mixtures.
+    rng : RandomState
+        For all starts.
     rows : ndarray of int of shape (n_rows,), default=None
         Those that clusters are found in; what they are of all samples is returned.
-
-    Returns
-    -------
-    list of Clustering
-        One per start.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skcausalpima._clustering.clusters import find_clusters
-    >>> rng = np.random.default_rng(0)
+    >>> from skcausalpima._clustering.clusters import Finder
+    >>> rng = np.random.RandomState(0)
     >>> points = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 50, axis=0)
     >>> points += rng.normal(size=points.shape)
-    >>> clustering = find_clusters(points, 3, random_state=0)[0]
+    >>> clustering = Finder(rng).mixtures(points, 3)[0]
     >>> clustering.occupancy.round(2)
     array([0.33, 0.33, 0.33])
-    """
-    rng = check_random_state(random_state)
-    latents = np.asarray(latents, dtype=float)
-    scaled = _standardised(latents)
-    part = scaled[seen_rows(len(scaled), rows, rng)]
-    n_distinct = len(np.unique(part, axis=0))
-    n_clusters = min(n_clusters, n_distinct)
-    room = max_components(n_distinct, part.shape[1])
-    n_components = max(n_clusters, min(COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
-    source = f"mixture of {n_components} in {part.shape[1]} dimensions"
-    clusterings = []
-    for _ in range(n_starts):
-        seed = rng.randint(2**31 - 1)
-        components = _component_responsibilities(part, scaled, n_components, seed)
-        min_isolated = ROWS_OF_ISOLATED * part.shape[1]
-        merged = merge_components(components, n_clusters, min_isolated=min_isolated)
-        responsibilities = components @ np.eye(merged.max() + 1)[merged]
-        clusterings.append(describe(responsibilities, latents, merged, source))
-    return clusterings
-
-
-def kmeans_clusterings(
-    points: np.ndarray,
-    n_clusters: int,
-    *,
-    random_state: int | np.random.RandomState | None = None,
-    n_starts: int = 1,
-    rows: np.ndarray | None = None,
-) -> list[Clustering]:
-    """Return k-means clusterings, each the best of five; fewer clusters where points repeat.
-
-    They are found in ``rows``, those of all points are returned.
-    """
-    rng = check_random_state(random_state)
-    clusterings = []
-    for _ in range(n_starts):
-        seed = rng.randint(2**31 - 1)
-        labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
-        n_found = labels.max() + 1
-        responsibilities = np.eye(n_found)[labels]
-        clusterings.append(describe(responsibilities, points, np.arange(n_found), "k-means"))
-    return clusterings
-
-
-def plain_mixture(
-    points: np.ndarray,
-    n_clusters: int,
-    *,
-    random_state: int | np.random.RandomState | None = None,
-    rows: np.ndarray | None = None,
-) -> Clustering:
-    """Fit a mixture of one Gaussian per cluster, which begins as k-means.
-
-    It asks for fewer samples than an over-fitted one, but has no curved clusters.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_samples, n_features)
-        Principal scores, of their own scale for k-means.
-    n_clusters : int
-        Number of clusters; fewer come back where there are fewer distinct points.
-    random_state : int, RandomState or None, default=None
-        Seed of k-means.
-    rows : ndarray of int of shape (n_rows,), default=None
-        Those that clusters are found in; what they are of all samples is returned.
-
-    Returns
-    -------
-    Clustering
-        Whose clusters are those components.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima._clustering.clusters import plain_mixture
-    >>> rng = np.random.default_rng(0)
-    >>> points = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 50, axis=0)
-    >>> points += rng.normal(size=points.shape)
-    >>> plain_mixture(points, 3, random_state=0).occupancy.round(2)
+    >>> Finder(rng).plain(points, 3).occupancy.round(2)
     array([0.33, 0.33, 0.33])
     """
-    rng = check_random_state(random_state)
-    seen, scaled = seen_rows(len(points), rows, rng), _standardised(points)
-    labels = kmeans_labels(points, n_clusters, rng.randint(2**31 - 1), n_init=5, rows=seen)
-    responsibilities = mixture_of_labels(scaled[seen], labels[seen]).responsibilities(scaled)
-    n_found = responsibilities.shape[1]
-    source = f"mixture of {n_found} in {points.shape[1]} dimensions, from k-means"
-    return describe(responsibilities, points, np.arange(n_found), source)
+
+    rng: np.random.RandomState
+    rows: np.ndarray | None = None
+
+    def mixtures(self, latents: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Clustering]:
+        """Fit over-fitted full-covariance mixtures and merge their components.
+
+        Each column is scaled to unit variance first. Fewer clusters come back where there are fewer
+        distinct points, or where fewer do not overlap at all while so many would split one of them.
+        """
+        latents = np.asarray(latents, dtype=float)
+        scaled = _standardised(latents)
+        part = scaled[seen_rows(len(scaled), self.rows, self.rng)]
+        n_distinct = len(np.unique(part, axis=0))
+        n_clusters = min(n_clusters, n_distinct)
+        room = max_components(n_distinct, part.shape[1])
+        n_components = max(n_clusters, min(COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
+        source = f"mixture of {n_components} in {part.shape[1]} dimensions"
+        clusterings = []
+        for _ in range(n_starts):
+            seed = self.rng.randint(2**31 - 1)
+            components = np.ones((len(scaled), 1))
+            if n_components > 1:
+                components = fit_mixture(part, n_components, seed).responsibilities(scaled)
+            min_isolated = ROWS_OF_ISOLATED * part.shape[1]
+            merged = merge_components(components, n_clusters, min_isolated=min_isolated)
+            responsibilities = components @ np.eye(merged.max() + 1)[merged]
+            clusterings.append(describe(responsibilities, latents, source))
+        return clusterings
+
+    def kmeans(self, points: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Clustering]:
+        """Return k-means clusterings, each the best of five; fewer clusters where points repeat."""
+        clusterings = []
+        for _ in range(n_starts):
+            seed = self.rng.randint(2**31 - 1)
+            labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=self.rows)
+            clusterings.append(describe(np.eye(labels.max() + 1)[labels], points, "k-means"))
+        return clusterings
+
+    def plain(self, points: np.ndarray, n_clusters: int) -> Clustering:
+        """Fit a mixture of one Gaussian per cluster, which begins as k-means.
+
+        It asks for fewer samples than an over-fitted one, but has no curved clusters. Points are of
+        their own scale for k-means; fewer clusters come back where points repeat.
+        """
+        rows, scaled = seen_rows(len(points), self.rows, self.rng), _standardised(points)
+        seed = self.rng.randint(2**31 - 1)
+        labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
+        responsibilities = mixture_of_labels(scaled[rows], labels[rows]).responsibilities(scaled)
+        n_found, n_dims = responsibilities.shape[1], points.shape[1]
+        source = f"mixture of {n_found} in {n_dims} dimensions, from k-means"
+        return describe(responsibilities, points, source)
 
 
 def kmeans_labels(
-    points: np.ndarray,
-    n_clusters: int,
-    seed: int,
-    n_init: int = 1,
-    rows: np.ndarray | None = None,
+    points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1, rows: np.ndarray | None = None
 ) -> np.ndarray:
     """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
     part = points if rows is None else points[rows]
@@ -236,31 +174,17 @@ def _standardised(points: np.ndarray) -> np.ndarray:
     return centred / np.where(is_constant, np.inf, scale)
 
 
-def _component_responsibilities(
-    rows: np.ndarray, points: np.ndarray, n_components: int, seed: int
-) -> np.ndarray:
-    """Fit the mixture to rows; return the responsibilities of all points."""
-    if n_components == 1:
-        return np.ones((len(points), 1))
-    return fit_mixture(rows, n_components, seed).responsibilities(points)
-
-
-def describe(
-    responsibilities: np.ndarray, points: np.ndarray, merged: np.ndarray, source: str
-) -> Clustering:
+def describe(responsibilities: np.ndarray, points: np.ndarray, source: str) -> Clustering:
     """Measure a clustering."""
     counts = responsibilities.sum(axis=0)
     safe = np.maximum(counts, 1e-12)
-    means = responsibilities.T @ points / safe[:, None]
     lift = lift_of(responsibilities.T @ responsibilities, counts, len(points))
     return Clustering(
         responsibilities=responsibilities,
         labels=responsibilities.argmax(axis=1),
-        means=means,
         occupancy=counts / len(points),
         separation=_separation(responsibilities / safe, _standardised(points)),
         overlap=float(lift.max(initial=0.0)),
-        merged=merged,
         source=source,
     )
 

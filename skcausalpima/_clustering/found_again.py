@@ -9,14 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
-from .clusters import (
-    COMPONENTS_PER_CLUSTER,
-    ROWS_OF_ISOLATED,
-    max_components,
-)
-from .merging import merged_to_all
-from .over_fitted import fit_mixture
-from .rivals import adjusted_rand_index
+from .clusters import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED, max_components
+from .matching import adjusted_rand_index
+from .over_fitted import fit_mixture, merged_to_all
 
 #: Parts that clusters are found in, and how much of the samples each of them has.
 N_PARTS, PART = 3, 0.8

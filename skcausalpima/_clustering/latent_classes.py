@@ -125,8 +125,7 @@ def latent_classes(
     found = [_fitted(whole, part, n_classes, rng) for _ in range(n_starts)]
     found.sort(key=lambda fit: -fit[1])
     source = f"latent classes of {len(columns.first) + columns.numbers.shape[1]} columns"
-    merged = np.arange(n_classes)
-    return [describe(shares, points, merged, source) for shares, _ in found]
+    return [describe(shares, points, source) for shares, _ in found]
 
 
 def _standardised(columns: IndependentColumns) -> IndependentColumns:

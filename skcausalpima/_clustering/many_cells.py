@@ -14,18 +14,17 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.random import RandomState
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
 from .arrangement import arrange_labels
 from .clusters import Clustering, Place
 from .factorial import FactorialFit, FactorialMixture, exchanged
-from .matching import align_nodes, known_counts, outcome_indicators
-from .rivals import AGREEING, adjusted_rand_index
+from .matching import AGREEING, adjusted_rand_index, align_nodes, known_counts, outcome_indicators
 
 #: Grids of no more cells have their clusters found first, which are then laid on them.
 FEW_CELLS = 128
@@ -85,16 +84,11 @@ def is_beyond_search(init: str, node_sizes: Sequence[int]) -> bool:
     >>> is_beyond_search("arranged", (4,) * 6), is_beyond_search("linear", (4,) * 6)
     (True, False)
     """
-    many = len(node_sizes) > 1 and math.prod(node_sizes) > MAX_SEARCHED
-    return init == "arranged" and many
+    return init == "arranged" and len(node_sizes) > 1 and not is_arranged(init, node_sizes)
 
 
 def search_grid(
-    points: np.ndarray,
-    node_sizes: Sequence[int],
-    *,
-    known: np.ndarray | None = None,
-    random_state: int | np.random.RandomState | None = None,
+    points: np.ndarray, node_sizes: Sequence[int], known: np.ndarray | None, rng: RandomState
 ) -> Clustering:
     """Find the nodes of a grid of many cells on which their effects add up.
 
@@ -107,10 +101,10 @@ def search_grid(
         Principal scores by falling variance.
     node_sizes : sequence of int
         Number of outcomes of each node.
-    known : ndarray of shape (n_samples, n_nodes), default=None
+    known : ndarray of shape (n_samples, n_nodes) or None
         Known outcomes, -1 where unknown.
-    random_state : int, RandomState or None, default=None
-        Seed of all starts.
+    rng : RandomState
+        For all starts.
 
     Returns
     -------
@@ -121,13 +115,13 @@ def search_grid(
     --------
     >>> import numpy as np
     >>> from skcausalpima._clustering.many_cells import search_grid
-    >>> rng = np.random.default_rng(0)
-    >>> nodes = rng.integers(2, size=(800, 8))
-    >>> found = search_grid(8.0 * nodes + rng.normal(size=(800, 8)), (2,) * 8, random_state=0)
+    >>> rng = np.random.RandomState(0)
+    >>> nodes = rng.randint(2, size=(800, 8))
+    >>> found = search_grid(8.0 * nodes + rng.normal(size=(800, 8)), (2,) * 8, None, rng)
     >>> found.place.found, found.responsibilities.shape
     (True, (800, 256))
     """
-    sizes, rng = tuple(int(size) for size in node_sizes), check_random_state(random_state)
+    sizes = tuple(int(size) for size in node_sizes)
     n_rows = max(1000, _MAX_ELEMENTS // math.prod(sizes))
     rows = np.sort(rng.permutation(len(points))[:n_rows])
     part = FactorialMixture(points[rows], sizes, None if known is None else known[rows])
@@ -142,11 +136,9 @@ def search_grid(
     return Clustering(
         responsibilities=gamma,
         labels=gamma.argmax(axis=1),
-        means=gamma.T @ points / np.maximum(counts, 1e-12)[:, None],
         occupancy=counts / len(points),
         separation=np.nan,
         overlap=np.nan,
-        merged=np.arange(len(counts)),
         source="mixture of added effects",
         place=Place(
             found=bool(agreement.min() >= AGREEING) and certainty >= _LEAST_CERTAIN,
@@ -156,9 +148,7 @@ def search_grid(
     )
 
 
-def _two_best(
-    mixture: FactorialMixture, rng: np.random.RandomState
-) -> tuple[FactorialFit, FactorialFit]:
+def _two_best(mixture: FactorialMixture, rng: RandomState) -> tuple[FactorialFit, FactorialFit]:
     """Return the likeliest end of several starts, and one that has its nodes, or the next best."""
     first = second = _improved(mixture, _chain(mixture, rng), rng)
     for start in range(1, _N_STARTS):
@@ -175,7 +165,7 @@ def _two_best(
     return first, second
 
 
-def _chain(mixture: FactorialMixture, rng: np.random.RandomState) -> FactorialFit:
+def _chain(mixture: FactorialMixture, rng: RandomState) -> FactorialFit:
     """Alternate between components of cluster means and the mixture; return its best state."""
     points, sizes = mixture.points, mixture.sizes
     n_dims = _n_signals(points, sizes)
@@ -201,7 +191,7 @@ def _chain(mixture: FactorialMixture, rng: np.random.RandomState) -> FactorialFi
     return best
 
 
-def _seed(rng: np.random.RandomState) -> int:
+def _seed(rng: RandomState) -> int:
     return int(rng.randint(2**31 - 1))
 
 
@@ -218,11 +208,7 @@ def _n_signals(points: np.ndarray, sizes: Sequence[int]) -> int:
 
 
 def _independent_nodes(
-    points: np.ndarray,
-    means: np.ndarray,
-    sizes: tuple[int, ...],
-    n_dims: int,
-    rng: np.random.RandomState,
+    points: np.ndarray, means: np.ndarray, sizes: tuple[int, ...], n_dims: int, rng: RandomState
 ) -> np.ndarray:
     """Return outcomes of nodes, from groups of independent components of cluster means.
 
@@ -266,7 +252,7 @@ def _dependence(components: np.ndarray) -> np.ndarray:
 
 
 def _groups_of(
-    dependence: np.ndarray, numbers: Sequence[int], rng: np.random.RandomState
+    dependence: np.ndarray, numbers: Sequence[int], rng: RandomState
 ) -> list[np.ndarray]:
     """Return groups of so many components that depend most on each other: swaps from 20 starts."""
     rows, best, largest = np.arange(len(dependence)), None, -1.0
@@ -287,10 +273,7 @@ def _groups_of(
 
 
 def _groups_for(
-    dependence: np.ndarray,
-    components: np.ndarray,
-    sizes: Sequence[int],
-    rng: np.random.RandomState,
+    dependence: np.ndarray, components: np.ndarray, sizes: Sequence[int], rng: RandomState
 ) -> list[np.ndarray]:
     """Return a group of components for each node where nodes may have fewer than their effects.
 
@@ -312,9 +295,7 @@ def _groups_for(
     return [np.array(groups[g]) for g in linear_sum_assignment(scatter)[1]]
 
 
-def _improved(
-    mixture: FactorialMixture, fit: FactorialFit, rng: np.random.RandomState
-) -> FactorialFit:
+def _improved(mixture: FactorialMixture, fit: FactorialFit, rng: RandomState) -> FactorialFit:
     """Seek single nodes and pairs of nodes anew, the most doubtful ones first, while that helps."""
     if mixture.doubts(fit).mean() > _HOPELESS:
         return fit
@@ -339,10 +320,7 @@ def _improved(
 
 
 def _moved(
-    mixture: FactorialMixture,
-    fit: FactorialFit,
-    out: tuple[int, ...],
-    rng: np.random.RandomState,
+    mixture: FactorialMixture, fit: FactorialFit, out: tuple[int, ...], rng: RandomState
 ) -> FactorialFit | None:
     """Return the mixture with some nodes found anew; None where they are what they were."""
     nodes, sizes = mixture.nodes(fit), tuple(mixture.sizes[node] for node in out)

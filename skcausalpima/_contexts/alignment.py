@@ -200,14 +200,6 @@ def rivals(points: Points, found: Alignment) -> list[int]:
     return doubtful
 
 
-def _laid_anew(points: Points, found: Alignment, rng: np.random.RandomState) -> Alignment:
-    """Return the mixture with labels laid elsewhere, one after another, where that is likelier."""
-    for s in range(len(points.labels)) if points.can_be_laid else ():
-        other = _otherwise(points, found, s, rng)
-        found = min(found, other, key=_badness)
-    return found
-
-
 def _otherwise(
     points: Points, found: Alignment, setting: int, rng: np.random.RandomState
 ) -> Alignment:
@@ -264,7 +256,8 @@ def align(points: Points, n_components: int) -> Alignment:
     if not points.is_free.any():
         return without
     found = _likeliest(points, _tried_offsets(points, n_components, rng), n_components, rng)
-    found = _laid_anew(points, found, rng)
+    for s in range(len(points.labels)) if points.can_be_laid else ():  # laid elsewhere, one by one
+        found = min(found, _otherwise(points, found, s, rng), key=_badness)
     n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
     total = points.weights.sum()
     gain = (found.objective - without.objective) * total

@@ -110,10 +110,7 @@ def find_contexts(
 
 
 def _with_offsets(
-    found: FittedContexts,
-    offsets: Mapping[int, np.ndarray],
-    design: Design,
-    modalities: Modalities,
+    found: FittedContexts, offsets: Mapping[int, np.ndarray], design: Design, modalities: Modalities
 ) -> FittedContexts:
     """Return contexts with offsets, of shape (n_labels, width) by modality.
 

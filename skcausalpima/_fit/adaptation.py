@@ -23,9 +23,8 @@ from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
 from .._contexts.points import alone
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._inference.fitted_model import FittedModel
-from .._inference.kept_models import fitted_model
-from .._inference.sampling import drawn_data, drawn_points
+from .._inference.decoding import drawn_data, drawn_points
+from .._inference.fitted_model import FittedModel, fitted_model
 from .._model.parameters import prediction_device
 from .._state.fitted import FittedState
 from .._typing import Samples
@@ -190,7 +189,7 @@ def _known_mixture(
     drawn, new = np.concatenate(parts, axis=1), np.concatenate(tables, axis=1)
     widths = [part.shape[1] for part in parts]
     units = np.repeat(1.0 / np.sqrt(widths), widths)
-    shifted = np.repeat([str(name) in contexts.offsets for name in fitted.model.names], widths)
+    shifted = np.repeat([name in contexts.offsets for name in fitted.model.names], widths)
     n_effects_ = n_effects(fitted.model.prior.node_sizes)
     found, is_free = [], []
     for free in np.unique(shifted)[::-1]:

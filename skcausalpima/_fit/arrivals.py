@@ -7,31 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .._data.known_nodes import Interventions
 from .._data.samples import FitSamples
-from .._inference.kept_models import subset_encoders
+from .._inference.fitted_model import subset_encoders
 from .._model.build import export_state
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._state.fitted import FittedState, HardGraph
+from .._state.fitted import FittedState
 from .._state.training import Arrivals
-from .._training.block_update import (
-    BlockUpdate,
-    PassResult,
-    Past,
-    block_update,
-    data_pass,
-    remembered,
-    with_past,
-)
-from .._training.divergence import check_model, told_divergence
+from .._training.block_update import Past, block_update, data_pass, with_past
+from .._training.ending import check_model, told_divergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import select_graph
 from .._training.loop import Phase, epochs, settle
 from .._training.observer import Observer
 from .._training.subset_encoders import teach
+from ..functional import remembered_statistics
 from ..modules import MultimodalVAE, StructuredVAE
 from .checkpoint import moments_of, resume_moments, terms_by_epoch, trained_model
 from .run import Run, what_was_learned
@@ -66,8 +58,7 @@ def learn(
     The networks see these samples alone. What has a closed form (mixture, tables, variances) and
     the choice of the graph go by the samples of before, too, as the model remembers them.
     """
-    generator, names = torch.Generator().manual_seed(seed), setup.spec.modality_names
-    before = fitted.arrivals
+    generator, before = torch.Generator().manual_seed(seed), fitted.arrivals
     with torch.enable_grad(), setup.seeded(seed), observer:
         model = trained_model(fitted.spec, samples.knowledge, fitted.numbers, setup.device)
         model.prior.requires_grad_(False)
@@ -75,14 +66,28 @@ def learn(
         data = viewed(model, data)
         past = _remembered(model, fitted)
         update = replace(
-            block_update(setup, data), adjacency=torch.tensor(fitted.graph.adjacency), past=past
+            block_update(setup, data, generator),
+            adjacency=torch.tensor(fitted.graph.adjacency),
+            past=past,
         )
-        progress = _trained(setup, model, data, before, update, generator, observer)
+        steps_per_epoch = math.ceil(data.n_samples / setup.training.steps.batch_size)
+        most = len(setup.training.temperatures)
+        plan = np.ones(min(math.ceil(MIN_STEPS / steps_per_epoch), most))
+        progress = Phase(model, setup.training, observer, plan)
+        if before.moments:
+            resume_moments(before.moments, model, progress.optimizer)
+        else:  # the first one of all is preceded by one that only fills the moments
+            still = Phase(model, setup.training, Observer(), plan, rate_factor=0.0)
+            epochs(still, data, update)
+            progress.follow(still.optimizer)
+        epochs(progress, data, update)
+        settle(model, data, update)
         data = filled(model, data)
-        rng = np.random.RandomState(seed)
-        with told_divergence(model, names, "the selection of the graph", weights=data.weights):
-            graph, end, counts = _selected(setup, model, data, past, generator, rng)
-            check_model(model, names)
+        with told_divergence(model, "the selection of the graph", weights=data.weights):
+            counts = with_past(data_pass(model, data, generator), past).counts
+            graph = select_graph(model.prior, counts, setup.graph, np.random.RandomState(seed))
+            end = data_pass(model, data, generator)
+            check_model(model)
         encoders = subset_encoders(model, fitted.subset_numbers)
         if encoders is not None and isinstance(model, StructuredVAE):
             encoders = teach(model, data, setup.training, 1, generator, observer, known=encoders)
@@ -104,15 +109,29 @@ def learn(
     )
 
 
+@torch.no_grad()
 def _remembered(model: MultimodalVAE, fitted: FittedState) -> Past:
-    """Return what is left of the samples of before."""
-    before = fitted.arrivals
-    numbers = torch.tensor(before.counts), torch.tensor(before.n_elements)
-    past = remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
-    if not fitted.spec.mix_sizes:
-        return past
-    counts = fitted.contexts.mix_cells.reshape(-1, before.counts.shape[1])
-    return replace(past, counts=DECAY * torch.from_numpy(counts).to(past.counts))
+    """Return what a model remembers of the samples of before, each of which counts ``DECAY``.
+
+    The mixture and the variances of the decoders are all that is left of them, besides the numbers
+    of samples of each regime and component, and of elements of each modality. The graph is no part
+    of it: what it leaves out is not to be forgotten.
+    """
+    before, prior, device = fitted.arrivals, model.prior, model.prior.means.device
+    counts = torch.tensor(before.counts, device=device)
+    n_elements = DECAY * torch.tensor(before.n_elements, device=device)
+    rule = before.reg_covar, before.shrinkage  # that the mixture was made with
+    components = prior.means, prior.covariances
+    statistics = remembered_statistics(counts.sum(dim=0), *components, *rule)
+    if fitted.spec.mix_sizes:
+        cells = fitted.contexts.mix_cells.reshape(-1, counts.shape[1])
+        counts = torch.from_numpy(cells).to(counts)
+    return Past(
+        statistics=statistics * DECAY,
+        counts=DECAY * counts,
+        squared_errors=n_elements * model.log_variances.double().exp(),
+        n_elements=n_elements,
+    )
 
 
 def _check_has_memory(model: MultimodalVAE) -> None:
@@ -123,43 +142,3 @@ def _check_has_memory(model: MultimodalVAE) -> None:
             "parameters would be those of the last samples alone. Use fit on all samples, or "
             "warm_start=True."
         )
-
-
-def _trained(
-    setup: Setup,
-    model: MultimodalVAE,
-    data: TensorData,
-    before: Arrivals,
-    update: BlockUpdate,
-    generator: torch.Generator,
-    observer: Observer,
-) -> Phase:
-    """Train some epochs; the first one of all is preceded by one that only fills the moments."""
-    steps_per_epoch = math.ceil(data.n_samples / setup.training.steps.batch_size)
-    most = len(setup.training.temperatures)
-    n_epochs = min(math.ceil(MIN_STEPS / steps_per_epoch), most)
-    progress = Phase(model, setup.training, observer, np.ones(n_epochs))
-    if before.moments:
-        resume_moments(before.moments, model, progress.optimizer)
-    else:
-        still = Phase(model, setup.training, Observer(), np.ones(n_epochs), rate_factor=0.0)
-        epochs(still, data, update, generator)
-        progress.follow(still.optimizer)
-    epochs(progress, data, update, generator)
-    settle(model, data, update, generator)
-    return progress
-
-
-def _selected(
-    setup: Setup,
-    model: MultimodalVAE,
-    data: TensorData,
-    past: Past,
-    generator: torch.Generator,
-    rng: np.random.RandomState,
-) -> tuple[HardGraph, PassResult, Tensor]:
-    """Select the graph by all samples; return it, a pass over those of now, and counts of all."""
-    names = setup.spec.modality_names
-    counted = with_past(data_pass(model, data, generator, names), past)
-    graph = select_graph(model.prior, counted.counts, setup.graph, rng)
-    return graph, data_pass(model, data, generator, names), counted.counts

@@ -12,16 +12,13 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from .._contexts.fitted import FittedContexts
-from .._contexts.identification import doubts
+from .._contexts.fitted import FittedContexts, doubts
 from .._data.sample_weight import TrainingRows
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._inference.expert_tables import cluster_tables
-from .._inference.fitted_model import FittedModel
-from .._inference.kept_models import subset_encoders
-from .._inference.outliers import reference_rows
+from .._inference.evidence import reference_rows
+from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.posterior import bounds, sample_posterior
 from .._inference.reports import (
     arrangement_report,
@@ -35,7 +32,7 @@ from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState
 from .._state.training import Arrivals
-from .._training.divergence import check_finite, told_divergence
+from .._training.ending import check_finite, told_divergence
 from .._training.filling import filled
 from .._typing import Values
 from .._warnings import warn_caller
@@ -74,7 +71,7 @@ def fitted_state(
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
     data = filled(model, data)
-    diverges = told_divergence(model, spec.modality_names, "the final model", weights=data.weights)
+    diverges = told_divergence(model, "the final model", weights=data.weights)
     with torch.no_grad(), diverges, model.frozen():
         probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
         if before is not None and arrivals is not None:
@@ -95,9 +92,7 @@ def fitted_state(
         separation = _separation(fitted, probabilities, labels, samples, data)
         named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
         nodes = dict(zip(spec.node_names, named, strict=True))
-        tables = cluster_tables(
-            model, data, probabilities, fitted.outcomes, nodes, spec.modality_names
-        )
+        tables = fitted.cluster_tables(data, probabilities, nodes)
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
         of_scaled = bounds(model, data, encoders)
@@ -160,9 +155,7 @@ def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState 
     warn_of_collapse(seen.labels, len(best.state["prior.means"]))
     return {
         "arrangement": arrangement_report(setup, best.candidates, best.moved),
-        "stability": stability_report(
-            seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
-        ),
+        "stability": stability_report(seen, best.rand_indices),
         "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),
@@ -194,8 +187,10 @@ def _separation(
 ) -> SimpleNamespace:
     """Report how well components are separated and filled, and how sure outcomes are."""
     occupancy = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
-    likeliest = _of_likeliest_outcomes(probabilities, NodeGrid(fitted.model.prior.node_sizes))
-    certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest.T])
+    joint = probabilities.astype(np.float64).reshape(-1, *fitted.model.prior.node_sizes)
+    nodes = range(1, joint.ndim)
+    likeliest = [joint.sum(axis=tuple(set(nodes) - {of})).max(axis=1) for of in nodes]
+    certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest])
     return separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty)
 
 
@@ -231,14 +226,6 @@ def _labels_of_all(
 def _columns(history: list[dict[str, float]]) -> dict[str, np.ndarray]:
     """Return the terms of each epoch as an array of each term; NaN where an epoch lacks it."""
     return {key: np.array([terms.get(key, np.nan) for terms in history]) for key in history[0]}
-
-
-def _of_likeliest_outcomes(probabilities: np.ndarray, grid: NodeGrid) -> np.ndarray:
-    """Return the probability of the likeliest outcome of each node, (n_samples, n_nodes)."""
-    joint = probabilities.astype(np.float64).reshape(-1, *grid.sizes)
-    nodes = range(1, joint.ndim)
-    marginals = [joint.sum(axis=tuple(set(nodes) - {node})) for node in nodes]
-    return np.stack([marginal.max(axis=1) for marginal in marginals], axis=1)
 
 
 def _arrivals(
@@ -281,15 +268,9 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
         ended = "too early"
         _warn_of_end(best, is_stated)
-    return SimpleNamespace(
-        ended=ended,
-        n_steps=seen.n_steps,
-        spread=seen.spread,
-        rise=_known(seen.rise),
-        fall=seen.fall,
-        label_changes=_known(seen.label_changes),
-        moved=_known(best.moved),
-    )
+    found = {"ended": ended} | vars(seen) | {"moved": best.moved}
+    unknown = (key for key, of in found.items() if isinstance(of, float) and math.isnan(of))
+    return SimpleNamespace(**(found | dict.fromkeys(unknown)))
 
 
 def _has_turned(best: Run, n_epochs: int) -> bool:
@@ -297,11 +278,6 @@ def _has_turned(best: Run, n_epochs: int) -> bool:
     objectives = [terms["objective"] for terms in best.history]
     means = np.convolve(objectives, np.full(n_epochs, 1.0 / n_epochs), mode="valid")
     return bool(means.max() - means[-1] > FALLEN * (best.convergence.spread or 1.0))
-
-
-def _known(value: float) -> float | None:
-    """Return a number, and None for NaN."""
-    return None if math.isnan(value) else value
 
 
 def _warn_of_end(best: Run, is_stated: bool) -> None:

@@ -89,7 +89,8 @@ class FitTasks:
     def __init__(
         self, estimator: BaseEstimator, X: Unchecked, y: Unchecked, metadata: Values | None
     ) -> None:
-        self.estimator, self.given = estimator, {"X": X, "y": y, "metadata": metadata}
+        self.estimator = estimator
+        self.told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.root = estimator._init_callback_context(max_subtasks=None)
         self.checkpoints: Checkpoints | None = None
         self.is_complete = False  # nothing has stopped the fit before its end
@@ -109,20 +110,17 @@ class FitTasks:
         self.root.max_subtasks = n_runs if n_runs > 1 else n_epochs
         self.checkpoints = Checkpoints(self.estimator, begun)
         self.root.checkpoint = self.checkpoints.write_first
-        self.root.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+        self.root.call_on_fit_task_begin(**self.told)
         self.root.checkpoint = None  # which goes along to workers
         tasks = [self.root]
         if n_runs > 1:
-            tasks = [
-                self.root.subcontext(task_name="start", max_subtasks=n_epochs)
-                for _ in range(n_runs)
-            ]
+            options = {"task_name": "start", "max_subtasks": n_epochs}
+            tasks = [self.root.subcontext(**options) for _ in range(n_runs)]
         return [
             TaskListener(
-                estimator=self.estimator,
                 task=task,
                 is_own=n_runs > 1,
-                given=self.given,
+                told=self.told,
                 attributes=attributes,
                 checkpoints=self.checkpoints if n_runs == 1 else None,
             )
@@ -133,19 +131,16 @@ class FitTasks:
         """End the fit: the estimator is fitted."""
         if self.is_complete and self.checkpoints is not None:
             self.root.checkpoint = self.checkpoints.write_end
-        self.root.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes={}, **self.given
-        )
+        self.root.call_on_fit_task_end(reconstruction_attributes={}, **self.told)
 
 
 @dataclass(kw_only=True)
 class TaskListener:
     """Tells callbacks of the epochs of a run; it goes along to workers."""
 
-    estimator: BaseEstimator
     task: CallbackContext  # of the run
     is_own: bool  # whether the run is a task below that of the fit
-    given: Values
+    told: Values  # the estimator, and what ``fit`` was given
     attributes: Callable[[Run], Values]
     checkpoints: Checkpoints | None  # None of several runs
     epoch: CallbackContext | None = None
@@ -153,9 +148,9 @@ class TaskListener:
     def epoch_begins(self, phase: str) -> None:
         """Begin the task of the epoch, and of the run before the first one."""
         if self.is_own and self.epoch is None:
-            self.task.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+            self.task.call_on_fit_task_begin(**self.told)
         self.epoch = self.task.subcontext(task_name=f"{phase} epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+        self.epoch.call_on_fit_task_begin(**self.told)
 
     def epoch_ended(
         self, record: EpochRecord, snapshot: Snapshot | None, standing: Standing | None
@@ -167,14 +162,12 @@ class TaskListener:
         if self.checkpoints is not None and standing is not None:
             task.checkpoint = partial(self.checkpoints.write_next, standing)
         fitted = None if snapshot is None else lambda: self.attributes(cast(Run, snapshot()))
-        return task.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=fitted, **self.given
-        )
+        return task.call_on_fit_task_end(reconstruction_attributes=fitted, **self.told)
 
     def close(self, is_complete: bool) -> None:
         """End the task of the run, if it has not failed."""
         if self.is_own and is_complete and self.epoch is not None:
-            self.task.call_on_fit_task_end(estimator=self.estimator, **self.given)
+            self.task.call_on_fit_task_end(**self.told)
 
 
 @dataclass(frozen=True, kw_only=True)

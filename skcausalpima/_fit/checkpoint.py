@@ -33,8 +33,8 @@ from .._state.training import (
     Terms,
     TrainingState,
 )
-from .._training.block_update import block_update, update_for_given_graph
-from .._training.early_stopping import held_out_first
+from .._training.block_update import block_update
+from .._training.ending import held_out_first
 from .._training.filling import check_decoders
 from .._training.gradients import Adam
 from .._training.holding import StartingCells
@@ -68,7 +68,7 @@ def training_state(setup: Setup, state: RunState, data: str) -> TrainingState:
         temperature=model.prior.temperature,
         moments=moments_of(model, progress.optimizer),
         draws=Draws(
-            generator=state.generator.get_state().numpy().copy(),
+            generator=state.update.generator.get_state().numpy().copy(),
             numpy=copy.deepcopy(state.rng),
             modules=module_draws(setup.module_device),
         ),
@@ -143,10 +143,9 @@ def run_state(
         order = held_out_first(data, fraction, rng)
     return RunState(
         model=model,
-        generator=generator,
         rng=rng,
         order=order,
-        update=update_for_given_graph(block_update(setup, data), setup),
+        update=block_update(setup, data, generator),
         progress=progress,
         start=start,
     )

@@ -17,7 +17,6 @@ from sklearn.base import BaseEstimator
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
 from .._model.objects import parameters_of
-from .._model.spec import ModelSpec
 from .._state.fitted import FittedState
 from .._version import __version__
 from ..modules import ExpertDecoder
@@ -50,32 +49,16 @@ def begun_by_all(fit: Callable[P, R], asks: Callable[[bool | str], Ranks]) -> Ca
             with ranks.joined(), ranks.together():
                 signature.bind(*args, **kwargs)
                 estimator._validate_params()
-                check_ranks(ranks, parameters_of(estimator))
+                params = parameters_of(estimator)
+                if params.warm_start:
+                    check_alone(ranks, "warm_start=True")
+                if params.n_init > 1 and params.n_jobs not in (None, 1):
+                    check_alone(ranks, f"n_jobs={params.n_jobs}")
                 if is_further:
                     check_alone(ranks, "partial_fit")
         return fit(*args, **kwargs)
 
     return begun
-
-
-def check_ranks(ranks: Ranks, params: SimpleNamespace) -> None:
-    """Raise where something is asked for that ranks cannot do together.
-
-    Raises
-    ------
-    ValueError
-        Says what, and what to do.
-    """
-    if params.warm_start:
-        check_alone(ranks, "warm_start=True")
-    if params.n_init > 1 and params.n_jobs not in (None, 1):
-        check_alone(ranks, f"n_jobs={params.n_jobs}")
-
-
-def check_experts(ranks: Ranks, spec: ModelSpec) -> None:
-    """Raise where a model function is asked for the samples of one rank, and may fail there."""
-    if any(expert is not None and expert.per == "sample" for expert in spec.experts):
-        check_alone(ranks, "an expert per sample")
 
 
 def check_alone(ranks: Ranks, what: str) -> None:

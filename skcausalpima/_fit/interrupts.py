@@ -131,22 +131,20 @@ def ending_with(
         yield
         return
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process, done, file, stop), daemon=True)
+
+    def watch() -> None:
+        nonlocal stop
+        while not done.wait(INTERVAL):
+            if os.getppid() != process:
+                os._exit(1)  # at once: nobody is left to tell, and other threads would not end
+            if stop is not None and file is not None and not os.path.exists(file):
+                stop()
+                stop = None
+
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield
     finally:
         done.set()
         watcher.join()
-
-
-def _watch(
-    parent: int, done: threading.Event, file: str | None, stop: Callable[[], None] | None
-) -> None:
-    """Look after the parent until all is done."""
-    while not done.wait(INTERVAL):
-        if os.getppid() != parent:
-            os._exit(1)  # at once: nobody is left to tell, and other threads would not end
-        if stop is not None and file is not None and not os.path.exists(file):
-            stop()
-            stop = None

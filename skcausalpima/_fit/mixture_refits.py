@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
-from .._inference.kept_models import subset_encoders
+from .._inference.fitted_model import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.mixture import in_components, smoothed
 from .._model.objects import parameters_of
@@ -37,10 +37,7 @@ from .._training.graph_selection import select_graph
 from .._training.potentials import all_potentials
 from .._training.sums import regime_counts
 from .._typing import KnownNodes, Samples
-from ..functional import (
-    Potential,
-    log_responsibilities,
-)
+from ..functional import Potential, log_responsibilities
 from ..modules import (
     CausalPrior,
     MultimodalVAE,
@@ -199,10 +196,8 @@ class MixtureRefits:
         samples = _asked(model, data, encoders)
         # arrays: joblib maps them into the memory of its workers
         self._arrays = tuple(None if of is None else of.numpy() for of in samples)
-        weights = data.samples.weights
-        self.weights = np.ones(data.n_samples)
-        if weights is not None:
-            self.weights = weights[0].double().cpu().numpy()
+        ones = torch.ones(data.n_samples, dtype=torch.float64, device=data.device)
+        self.weights = data.samples.weighted(ones).cpu().numpy()
         self.gamma = samples.responsibilities(self.prior).numpy()
         self.cells = self.gamma.argmax(axis=0)
         self.rows = rows
@@ -263,8 +258,10 @@ class MixtureRefits:
         prior, gamma = copy.deepcopy(self.prior), found.gamma
         places = np.arange(len(gamma))
         if arranges and self.scores is not None:
-            labels = gamma.argmax(dim=0).numpy()
-            places = self._places(labels, counts.numpy(), self.scores)
+            drawn = np.repeat(np.arange(len(self.scores)), counts.numpy()[self.rows].astype(int))
+            labels = gamma.argmax(dim=0).numpy()[self.rows][drawn]
+            means, totals = means_of_labels(labels, self.scores[drawn], len(gamma))
+            places = arrange_again(means, totals, prior.node_sizes)
         prior.means[places] = found.means.to(prior.means)
         prior.covariances[places] = found.covariances.to(prior.covariances)
         order = np.argsort(places)
@@ -278,13 +275,6 @@ class MixtureRefits:
             change = self.prior.regime_log_weights() - self.prior.log_weights()
             likelihoods *= weights_of_regimes(change.exp(), regime_index)
         return Replicate(gamma.argmax(dim=0).numpy(), graph, likelihoods.T.numpy())
-
-    def _places(self, labels: np.ndarray, counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Return the cell of each component."""
-        drawn = np.repeat(np.arange(len(scores)), counts[self.rows].astype(int))
-        n_cells = len(self.gamma)
-        means, totals = means_of_labels(labels[self.rows][drawn], scores[drawn], n_cells)
-        return arrange_again(means, totals, self.prior.node_sizes)
 
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:

@@ -23,7 +23,7 @@ from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
 from .._repeated_fits import is_one_of_many
 from .._state.training import BegunRun
-from .._training.divergence import divergence
+from .._training.ending import divergence
 from .._training.filling import viewed
 from .._training.loop import epochs, settle
 from .._training.observer import Interruption, Observer
@@ -241,7 +241,7 @@ def _labels_of_short_run(
         state = initialize_run(setup, initial.data, initial, seed, observer)
         model = state.model
         data = viewed(model, initial.data)
-        epochs(state.progress, data, state.update, state.generator)
-        settle(model, data, state.update, state.generator)
+        epochs(state.progress, data, state.update)
+        settle(model, data, state.update)
     interruption.check()
     return present_labels(model, initial)

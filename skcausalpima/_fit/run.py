@@ -7,30 +7,28 @@ import functools
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from torch import Tensor
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.many_cells import has_many_cells
 from .._data.samples import FitSamples
 from .._inference.posterior import sample_posterior
+from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.initialize import RunState, initialize_run
 from .._model.build import export_state
-from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState
-from .._training.block_update import BlockUpdate, PassResult, data_pass
+from .._training.block_update import PassResult, data_pass
 from .._training.decoder_updates import fit_last_layers
-from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
-from .._training.early_stopping import Convergence
+from .._training.ending import ADVICE, Convergence, check_finite, check_model, told_divergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
@@ -48,8 +46,13 @@ from .checkpoint import (
     terms_by_epoch,
     training_state,
 )
-from .rearrangement import present_cells, rearranged, share_moved
-from .stability import StartAgreement, agreement_of_many_cells, start_agreement
+from .stability import (
+    agreement_of_many_cells,
+    present_cells,
+    rearranged,
+    share_moved,
+    start_agreement,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +62,18 @@ class Run:
     state: Numbers  # of the model
     graph: HardGraph
     history: list[dict[str, float]]
-    phase_history: dict[str, list[dict[str, float]]]  # of the phases besides training
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
-    candidates: CandidateReport | None  # what was seen of the clusterings
     convergence: Convergence  # what was seen of training
-    moved: float  # share of the samples that did not end where they started; NaN if unknown
-    checkpoint: TrainingState | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
-    subset_state: Numbers | None  # of the encoders of incomplete samples
-    held_out: np.ndarray | None  # rows of the core that did not train; None if all did
     stopped: str  # the epoch in which it was stopped, in words; empty if it was not
+    # of the phases besides training
+    phase_history: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    candidates: CandidateReport | None = None  # what was seen of the clusterings
+    moved: float = math.nan  # share of the samples that did not end where they started, if known
+    checkpoint: TrainingState | None = None  # where training stood, for warm_start
+    subset_state: Numbers | None = None  # of the encoders of incomplete samples
+    held_out: np.ndarray | None = None  # rows of the core that did not train; None if all did
     seen: StartAgreement | None = None  # None where a run was continued
     rand_indices: np.ndarray | None = None  # (run, run): of the labels of all runs, if several
 
@@ -90,7 +94,7 @@ def run(
     with torch.enable_grad(), setup.seeded(seed):  # if the caller has none
         (core, others), sizes = data.core(), setup.spec.node_sizes
         with observer:
-            with observer.interruption.at_once():
+            with observer.interruption.postponed(False):
                 if begun is None:
                     state = initialize_run(setup, core, initial, seed, observer)
                 else:
@@ -112,7 +116,7 @@ def run_further(
     with torch.enable_grad(), setup.seeded(0):
         core, others = data.core()
         with observer:
-            with observer.interruption.at_once():
+            with observer.interruption.postponed(False):
                 state = run_state(setup, core, stored, before.spec, knowledge, observer)
                 state.progress.history = terms_by_epoch(before.history)
 
@@ -144,7 +148,7 @@ def _train_and_select_graph(
     if not core.is_distributed:  # it would need all processes at once
         observer.snapshot = lambda: end_of_copy(setup, state, samples)
     observer.standing = standing
-    epochs(progress, training, state.update, state.generator, held_out)
+    epochs(progress, training, state.update, held_out)
     observer.standing, checkpoint = None, None
     if progress.diverged:
         lost = (
@@ -175,15 +179,21 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     model, progress, core, others = state.model, state.progress, samples.core, samples.others
     progress.stopper.restore(model)
     progress.stopper.best_state = None
-    with _told_selection(setup, core, state):
-        settle(model, samples.training, state.update, state.generator)
+    with _told_selection(core, state):
+        settle(model, samples.training, state.update)
         state = rearranged(setup, core, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
-    encoders = _teach(
-        setup, state, samples.training, others is not None or core.observed is not None
-    )
-    if others is not None:
-        graph = _with_others(setup, state, graph, end.counts, others, encoders)
+    is_incomplete = others is not None or core.observed is not None
+    encoders = _teach(setup, state, samples.training, is_incomplete)
+    if others is not None:  # they count for the graph and its tables
+        prior, others = model.prior, filled(model, others)
+        gamma = others.samples.weighted(sample_posterior(model, others, encoders).cells.T)
+        of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
+        total = end.counts + others.total_of(of_others)
+        if setup.graph.structure == "refined":
+            graph = select_graph(prior, total, setup.graph, state.rng)
+        else:
+            graph = refit_tables(prior, total, graph)
     fraction = setup.training.steps.validation_fraction
     return replace(
         what_was_learned(setup, model, progress, graph, end),
@@ -203,16 +213,10 @@ def what_was_learned(
         state=export_state(model),
         graph=graph,
         history=progress.history,
-        phase_history={},
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
-        candidates=None,
         convergence=progress.convergence(),
-        moved=math.nan,
-        checkpoint=None,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
-        subset_state=None,
-        held_out=None,
         stopped=progress.observer.place if progress.observer.stopped else "",
     )
 
@@ -225,11 +229,11 @@ def end_of_copy(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     progress.observer.is_told_to_stop = True
     progress.history, progress.stopper = list(progress.history), copy.copy(progress.stopper)
     generator = torch.Generator()
-    generator.set_state(state.generator.get_state())
+    generator.set_state(state.update.generator.get_state())
     copied = replace(
         state,
         model=copy.deepcopy(state.model),
-        generator=generator,
+        update=replace(state.update, generator=generator),
         rng=copy.deepcopy(state.rng),
         progress=progress,
     )
@@ -255,7 +259,7 @@ def _teach(
     trained = len(state.progress.history)  # of all parts of a fit that is continued
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     observer = state.progress.observer
-    encoders = teach(state.model, data, settings, n_epochs, state.generator, observer)
+    encoders = teach(state.model, data, settings, n_epochs, state.update.generator, observer)
     if encoders is None:
         warn_caller(
             "The encoders of samples that lack modalities diverged, and are left out: those of "
@@ -265,62 +269,43 @@ def _teach(
     return encoders
 
 
-def _with_others(
-    setup: Setup,
-    state: RunState,
-    graph: HardGraph,
-    counts: Tensor,
-    others: TensorData,
-    encoders: SubsetEncoders | None,
-) -> HardGraph:
-    """Let the samples that the model was not learned from count for the graph and its tables.
-
-    ``counts`` of shape (n_regimes, n_components) are those of the other ones.
-    """
-    prior, others = state.model.prior, filled(state.model, others)
-    gamma = others.samples.weighted(sample_posterior(state.model, others, encoders).cells.T)
-    of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
-    total = counts + others.total_of(of_others)
-    if setup.graph.structure == "refined":
-        return select_graph(prior, total, setup.graph, state.rng)
-    return refit_tables(prior, total, graph)
-
-
 def _select_graph_and_polish(
     setup: Setup, data: TensorData, state: RunState, training: TensorData
 ) -> tuple[HardGraph, PassResult]:
     """Select and fix the graph, polish; return the graph and a pass with the final model."""
-    model, generator, names = state.model, state.generator, setup.spec.modality_names
+    model, generator = state.model, state.update.generator
     data = filled(model, data)
-    with _told_selection(setup, data, state):
-        check_model(model, names)
-        end = data_pass(model, data, generator, names)
+    with _told_selection(data, state):
+        check_model(model)
+        end = data_pass(model, data, generator)
         graph = select_graph(model.prior, end.counts, setup.graph, state.rng)
-    refines = setup.graph.structure == "refined"
-    if refines and not state.progress.observer.stopped:
+    refines, progress = setup.graph.structure == "refined", state.progress
+    if refines and not progress.observer.stopped:
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
-        _polish(setup.training, state, training, update)
+        phase = Polishing(model, setup.training, progress.observer)
+        phase.follow(None if progress.diverged else progress.optimizer)
+        epochs(phase, training, update)
+        with told_divergence(model, "polishing", weights=training.weights):
+            settle(model, training, update)
         data = filled(model, data)
-    if setup.training.schedule.fits_last_layers and not state.progress.observer.stopped:
+    if setup.training.schedule.fits_last_layers and not progress.observer.stopped:
         fit_last_layers(model, training, generator)
-        settle(model, training, state.update, generator)
-    with told_divergence(model, names, "the final model", weights=data.weights):
+        settle(model, training, state.update)
+    with told_divergence(model, "the final model", weights=data.weights):
         if refines:
-            end = data_pass(model, data, generator, names)
+            end = data_pass(model, data, generator)
             graph = refit_tables(model.prior, end.counts, graph)
-        end = data_pass(model, data, generator, names)
-        check_model(model, names)
+        end = data_pass(model, data, generator)
+        check_model(model)
         ends = [end.terms["objective"], end.terms["lower_bound"]]
         check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
     return graph, end
 
 
-def _told_selection(
-    setup: Setup, data: TensorData, state: RunState
-) -> AbstractContextManager[None]:
+def _told_selection(data: TensorData, state: RunState) -> AbstractContextManager[None]:
     """Tell of numbers that are not finite that they are of the selection of the graph."""
     place = f"the selection of the graph after epoch {len(state.progress.history)}"
-    return told_divergence(state.model, setup.spec.modality_names, place, weights=data.weights)
+    return told_divergence(state.model, place, weights=data.weights)
 
 
 def _parts(
@@ -340,15 +325,3 @@ def _parts(
 def _n_held_out(data: TensorData, fraction: float) -> int:
     """Return how many samples do not train."""
     return int(np.ceil(fraction * data.n_samples))
-
-
-def _polish(
-    settings: TrainingSettings, state: RunState, data: TensorData, update: BlockUpdate
-) -> None:
-    """Train some epochs with the graph fixed, its tables in closed form."""
-    model, observer = state.model, state.progress.observer
-    phase = Polishing(model, settings, observer)
-    phase.follow(None if state.progress.diverged else state.progress.optimizer)
-    epochs(phase, data, update, state.generator)
-    with told_divergence(model, update.names, "polishing", weights=data.weights):
-        settle(model, data, update, state.generator)

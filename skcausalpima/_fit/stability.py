@@ -1,22 +1,32 @@
-"""Stability of cells: other starts, and where they end."""
+"""Clusters after training: laid on the grid once more, and how stable they are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import kmeans_labels
 from .._clustering.gaps import Gaps, find_gaps
+from .._clustering.many_cells import has_many_cells, is_arranged
+from .._clustering.matching import NEAR_TIE, TIE_TOLERANCE
 from .._grid import NodeGrid, n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
+from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
+from .._initialization.initialize import RunState, initialize_graph
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
 from .._model.settings import MixtureSettings
+from .._model.setup import Setup
+from .._model.tensors import TensorData
 from .._training.filling import filled
+from .._training.holding import StartingCells
 from ..functional import DiagonalGaussian
 from ..modules import MultimodalVAE
 
@@ -27,31 +37,8 @@ N_BEST = 3  # of these, those with the best bounds count
 MAX_ITER = 20  # steps of EM from each start; fewer where there are many cells
 SMALLEST = -30.0  # logarithm of a variance that is none
 
-
-@dataclass(frozen=True, kw_only=True)
-class StartAgreement:
-    """What other starts say of the clusters of one run, in adjusted Rand indices.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_rows,)
-        The cells of some samples, the same in all runs.
-    with_fit : float or None
-        Mean agreement of the run with what other starts end in; None where it has one cell only.
-    among_starts : float or None
-        Median agreement of these with each other.
-    short_runs : float or None
-        Median agreement of the run and of short runs from other seeds; None where none was made.
-    gaps : Gaps or None
-        Whether there are gaps between the cells, their numbers those of the grid; None where there
-        is but one cell, or no principal scores to look at.
-    """
-
-    labels: np.ndarray
-    with_fit: float | None = None
-    among_starts: float | None = None
-    short_runs: float | None = None
-    gaps: Gaps | None = None
+#: Where fewer samples than this share left the component they began in, clusters are the same.
+CHANGED = 0.02
 
 
 def start_agreement(
@@ -82,10 +69,15 @@ def start_agreement(
     trained = points / np.where(scale > 0, scale, 1.0)
     kinds = [_ends(trained, [rival[rows] for rival in rivals], settings)]
     if initial.scores is not None:
-        spaces = (points, initial.scores.scaled[rows])
-        whitened = initial.scores.whitened[rows, : n_effects(model.prior.node_sizes)]
-        kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
-    ends = [[_labels(end) for end in kind] for kind in kinds if kind]
+        spaces, rng = (points, initial.scores.scaled[rows]), np.random.RandomState(0)
+        n_clusters, n_dims = int(labels.max()) + 1, n_effects(model.prior.node_sizes)
+        starts = [
+            kmeans_labels(spaces[k % len(spaces)], n_clusters, rng.randint(2**31 - 1))
+            for k in range(N_PLAIN)
+        ]
+        plain = _ends(initial.scores.whitened[rows, :n_dims], starts, settings)
+        kinds.append(sorted(plain, key=lambda end: -end.bound)[:N_BEST])
+    ends = [[end.responsibilities.argmax(dim=0).numpy() for end in kind] for kind in kinds if kind]
     return replace(_compare(cells, ends), gaps=_gaps(model, initial, cells))
 
 
@@ -149,45 +141,22 @@ def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAg
     )
 
 
-def _plain_ends(
-    spaces: Sequence[np.ndarray], points: np.ndarray, n_clusters: int, settings: MixtureSettings
-) -> list[MixtureFit]:
-    """Return the best mixtures of points that begin as k-means in some spaces."""
-    rng = np.random.RandomState(0)
-    starts = [
-        kmeans_labels(spaces[k % len(spaces)], n_clusters, rng.randint(2**31 - 1))
-        for k in range(N_PLAIN)
-    ]
-    return sorted(_ends(points, starts, settings), key=lambda end: -end.bound)[:N_BEST]
-
-
 def _ends(
     points: np.ndarray, starts: Sequence[np.ndarray], settings: MixtureSettings
 ) -> list[MixtureFit]:
     """Return where clusterings of points lead; those that differ in names alone lead to one end."""
-    found: dict[bytes, MixtureFit] = {}
-    ends = []
+    exact, found, ends = torch.as_tensor(points, dtype=torch.float64), dict[bytes, MixtureFit](), []
+    posterior = DiagonalGaussian(exact, torch.full_like(exact, SMALLEST))
     for labels in starts:
         _, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
         clusters = first[numbers].tobytes()  # every cluster has the name of its first sample
         if clusters not in found:
-            found[clusters] = _end(points, labels, settings)
+            n_clusters = int(labels.max()) + 1
+            n_steps = max(3, min(MAX_ITER, MAX_ITER * 64 // n_clusters))
+            gamma = one_hot(labels, n_clusters)
+            found[clusters] = iterate_mixture(posterior, gamma, settings, max_iter=n_steps)
         ends.append(found[clusters])
     return ends
-
-
-def _end(points: np.ndarray, labels: np.ndarray, settings: MixtureSettings) -> MixtureFit:
-    """Return the mixture that a clustering of points leads to."""
-    n_clusters = int(labels.max()) + 1
-    exact = torch.as_tensor(points, dtype=torch.float64)
-    posterior = DiagonalGaussian(exact, torch.full_like(exact, SMALLEST))
-    n_steps = max(3, min(MAX_ITER, MAX_ITER * 64 // n_clusters))
-    return iterate_mixture(posterior, one_hot(labels, n_clusters), settings, max_iter=n_steps)
-
-
-def _labels(end: MixtureFit) -> np.ndarray:
-    """Return the clusters of a mixture."""
-    return end.responsibilities.argmax(dim=0).numpy()
 
 
 def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:
@@ -209,3 +178,77 @@ def _alike(first: np.ndarray, second: np.ndarray) -> int:
     """Return how many ordered pairs of rows have equal labels in both labellings."""
     counts = np.unique(first * (second.max() + 1) + second, return_counts=True)[1]
     return np.square(counts).sum()
+
+
+def rearranged(
+    setup: Setup, core: TensorData, of_start: Callable[[], InitialSample], state: RunState
+) -> RunState:
+    """Lay the trained clusters on the grid anew, if that fits clearly better than where they lie.
+
+    Few samples may start in wrong clusters, which training mends; the places on the grid that were
+    found for these are then wrong ones. Samples that agreed on their clusters from the start are
+    held there, so nothing has changed. Nor may clusters change places where known nodes, stated
+    edges or a network per cluster tie them to their cells. ``of_start`` returns those of the core
+    that clusters were found on; it is asked only where they have changed. What a fit that is
+    continued goes on from stays as it was trained.
+    """
+    start = state.start
+    if start is None or not _is_free(setup, start, state.model):
+        return state
+    gamma = present_cells(state.model, start, core)
+    if share_moved(gamma, start) < CHANGED:
+        return state
+    initial = of_start()
+    known = initial.knowledge
+    is_told = known.known_nodes is not None or known.interventions is not None
+    if initial.scores is None or is_told:
+        return state
+    labels = gamma.argmax(dim=0).cpu().numpy()
+    found = _better(initial.scores.placed, labels, setup.spec.node_sizes)
+    if found is None:
+        return state
+    cells, prior = torch.as_tensor(found.cells, device=gamma.device), state.model.prior
+    for values in (prior.means, prior.covariances, gamma):
+        values[cells] = values.clone()
+    initialize_graph(setup, initial, state.model, gamma)
+    seen = state.candidates
+    if seen is not None:  # a fit that is continued has told already
+        arrangements = list(seen.arrangements)
+        arrangements[seen.chosen] = found
+        seen = replace(seen, arrangements=arrangements)
+    return replace(state, candidates=seen, start=replace(start, cells=cells[start.cells]))
+
+
+def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) -> Tensor:
+    """Return how probable each cell is now for the samples that clusters were found on.
+
+    ``core`` are those that the model is learned from; (n_components, n_samples).
+    """
+    found = sample_posterior(model, filled(model, start.of(core)))
+    return core.rows_of_all(found.cells).T
+
+
+def share_moved(probabilities: Tensor, start: StartingCells) -> float:
+    """Return the share of the samples that are not where they were when training began."""
+    return float((probabilities.argmax(dim=0) != start.cells).double().mean())
+
+
+def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
+    """Return whether clusters were laid on a grid, and nothing else ties them to their cells."""
+    sizes = setup.spec.node_sizes
+    return (
+        is_arranged(setup.training.initialization.method, sizes)
+        and not has_many_cells(sizes)
+        and setup.graph.structure == "refined"
+        and not setup.graph.states_edges
+        and not any(decoder.depends_on_cluster for decoder in model.decoders)
+        and not bool(start.held.any())
+    )
+
+
+def _better(scores: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -> Arrangement | None:
+    """Return an arrangement of cells that fits clearly better than the present one, if any does."""
+    means, counts = means_of_labels(labels, scores, math.prod(sizes))
+    present = misfit_of_cells(means, counts, sizes)
+    found = arrange(means, counts, sizes, random_state=0)
+    return found if present > NEAR_TIE * found.misfit + TIE_TOLERANCE else None

@@ -21,10 +21,8 @@ from .._data.recipes import check_target
 from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
-from .._initialization.initial_sample import settled_sample
-from .._initialization.latent_dimension import needed_dimension
-from .._initialization.linearity import linear_modalities
-from .._initialization.low_rank import filled_by_low_rank
+from .._initialization.initial_sample import filled_by_low_rank, settled_sample
+from .._initialization.latent_space import linear_modalities, needed_dimension
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.settings import LastFit
@@ -44,13 +42,7 @@ from .arrivals import DECAY, beside_those_of_before, learn
 from .attributes import fitted_state
 from .callbacks import FitTasks, Watch, planned_epochs
 from .checkpoint import check_same_fit, check_unchanged, fit_fingerprint
-from .data_parallel import (
-    as_on_all_ranks,
-    begun_by_all,
-    check_alone,
-    check_experts,
-    told_of_fit,
-)
+from .data_parallel import as_on_all_ranks, begun_by_all, check_alone, told_of_fit
 from .interrupts import interruptible
 from .restarts import best_run
 from .run import Run, run_further
@@ -75,15 +67,10 @@ class FitCall:
     known_nodes: KnownNodes = None
     interventions: KnownNodes = None
 
-    def set_up(
-        self,
-        params: SimpleNamespace,
-        given: Modalities,
-        kept: LastFit | None = None,
-    ) -> tuple[Setup, FitSamples]:
-        """Resolve parameters for these data, of which ``given`` is X."""
-        knowledge = (self.known_nodes, self.interventions, self.sample_weight)
-        return set_up(params, given, *knowledge, kept)
+    @property
+    def known(self) -> tuple[KnownNodes, KnownNodes, ArrayLike | None]:
+        """What is known of each sample, as :func:`set_up` takes it."""
+        return self.known_nodes, self.interventions, self.sample_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +158,10 @@ def fit_anew(
         given = read_modalities(estimator, call.X, reset=True)
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
-    setup, samples = call.set_up(params, replace(given, ranks=ranks))
-    check_experts(ranks, setup.spec)
+    setup, samples = set_up(params, replace(given, ranks=ranks), *call.known)
+    # a model function is asked for the samples of one rank, and may fail there
+    if any(expert is not None and expert.per == "sample" for expert in setup.spec.experts):
+        check_alone(ranks, "an expert per sample")
     rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
     with precision_of(setup.device):
         data = filled_by_low_rank(fit_data(samples, setup), rank)
@@ -290,7 +279,7 @@ def set_up_further(
         contexts=before.contexts,
         linear_modalities=before.spec.linear_modalities,
     )
-    setup, samples = call.set_up(params, given, kept)
+    setup, samples = set_up(params, given, *call.known, kept)
     return setup, samples, given
 
 

@@ -107,7 +107,7 @@ class ContextModel(ABC):
 
     def with_offsets(self, arrays: list[np.ndarray], labels: ContextLabels) -> list[np.ndarray]:
         """Return all modalities, decoded, with the offsets of labels."""
-        return self.contexts.added(arrays, [*map(str, self.model.names)], labels.codes)
+        return self.contexts.added(arrays, self.model.names, labels.codes)
 
     def harmonized(
         self, modalities: Modalities, to: Mapping[str, Any]

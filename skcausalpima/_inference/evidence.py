@@ -1,7 +1,17 @@
-"""Evidence of single modalities for the components: influence and conflict."""
+r"""Evidence of single modalities: influence, conflict, and how unlike others samples are.
+
+Of modality m of a sample it is asked how likely it is where it itself points to: the
+log-likelihood :math:`\log p(x_m | z, c)` at the most probable component given :math:`x_m` alone,
+and at the mean of the latent point in it. What the other modalities hold, and whether they are
+there, does not matter, so that one reference serves samples of every pattern. Of complete samples
+the bound is asked, too. Each number is compared with those of reference samples: the share of them
+that is as small is a tail probability, and the smallest of k such shares, times k, is one as well
+(Bonferroni).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -11,7 +21,13 @@ from torch import Tensor
 
 from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE, StructuredVAE, SubsetEncoders
-from .posterior import answer, posterior_draws
+from .posterior import answer, bounds, posterior_draws, sample_posterior
+
+#: Largest number of reference samples.
+MAX_REFERENCE = 500
+
+#: Numbers of one sample differ by so many roundings of the largest, by which others are with it.
+ROUNDINGS = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,26 +64,6 @@ class ModalityEvidence:
     modality_names: tuple[str, ...]
 
 
-class _Answers:
-    """Log-probabilities of the components by what counts as observed, each found once."""
-
-    def __init__(
-        self, model: MultimodalVAE, encoders: SubsetEncoders, block: Batch, draws: Tensor
-    ) -> None:
-        self._asked = (model, encoders, block, draws)
-        self._found: dict[bytes, Tensor] = {}
-
-    def of(self, observed: Tensor) -> Tensor:
-        """Return them, of shape (n_components, n_samples), for a mask of the modalities."""
-        model, encoders, block, draws = self._asked
-        key = observed.cpu().numpy().tobytes()
-        if key not in self._found:
-            parts = replace(block, observed=observed)
-            found = answer(cast(StructuredVAE, model), parts, draws, encoders)
-            self._found[key] = found.log_gamma.double()
-        return self._found[key]
-
-
 @torch.no_grad()
 def influence_and_conflict(
     model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders
@@ -101,19 +97,25 @@ def _of_block(
     model: MultimodalVAE, block: Batch, encoders: SubsetEncoders, draws: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return both of some samples."""
-    shape = (len(block.arrays), len(block.arrays[0]))
-    observed = block.observed
-    if observed is None:
-        observed = torch.ones(shape, dtype=torch.bool, device=block.arrays[0].device)
-    answers, influence, conflict = _Answers(model, encoders, block, draws), [], []
-    for m in range(shape[0]):
+    observed = block.present
+    found: dict[bytes, Tensor] = {}
+
+    def said(mask: Tensor) -> Tensor:
+        """Return log-probabilities of components by what counts as observed, each found once."""
+        key = mask.cpu().numpy().tobytes()
+        if key not in found:
+            parts = replace(block, observed=mask)
+            found[key] = answer(cast(StructuredVAE, model), parts, draws, encoders).log_gamma
+        return found[key].double()
+
+    influence, conflict = [], []
+    for m in range(len(observed)):
         is_m = torch.zeros_like(observed)
         is_m[m] = True
         alone, others = observed & is_m, observed & ~is_m
-        influence.append(divergence(answers.of(observed), answers.of(others)))
-        found = jensen_shannon(answers.of(alone), answers.of(others))
+        influence.append(divergence(said(observed), said(others)))
         both = observed[m] & others.any(dim=0)
-        conflict.append(found.masked_fill(~both, torch.nan))
+        conflict.append(jensen_shannon(said(alone), said(others)).masked_fill(~both, torch.nan))
     return torch.stack(influence, dim=1), torch.stack(conflict, dim=1)
 
 
@@ -128,3 +130,144 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
     """Return the mean divergence of p and q from their average: from 0 to log(2)."""
     middle = torch.logaddexp(log_p, log_q) - torch.log(log_p.new_tensor(2.0))
     return 0.5 * (divergence(log_p, middle) + divergence(log_q, middle))
+
+
+def likelihood_terms(
+    model: MultimodalVAE,
+    data: TensorData,
+    encoders: SubsetEncoders | None,
+    known_bounds: Tensor | None = None,
+) -> np.ndarray:
+    """Return what is compared of samples.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        The model.
+    data : TensorData
+        Scaled samples.
+    encoders : SubsetEncoders or None
+        Of samples that lack modalities.
+    known_bounds : Tensor of shape (n_samples,), default=None
+        What :func:`~skcausalpima._inference.posterior.bounds` returns of them, if it was asked.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_terms), dtype float64
+        In nats: each modality alone, NaN where it is missing, and the bound, NaN where one is
+        missing. The bound alone if there is only one modality. Samples that are so far off that
+        the number is not finite have -inf.
+    """
+    observed = data.samples.present
+    masks = [*(observed if len(observed) > 1 else []), observed.all(dim=0)]
+    terms = np.full((data.n_samples, len(masks)), np.nan)
+    for m, mask in enumerate(masks):
+        rows = mask.nonzero()[:, 0]
+        if not len(rows):
+            continue
+        if m < len(masks) - 1:
+            found = _alone(model, data.subset(rows), encoders, m)
+        elif known_bounds is not None and len(rows) == data.n_samples:
+            found = known_bounds
+        else:
+            found = bounds(model, data.subset(rows), encoders)
+        values = found.cpu().double().numpy()
+        terms[rows.cpu().numpy(), m] = np.where(np.isfinite(values), values, -np.inf)
+    return terms
+
+
+@torch.no_grad()
+def _alone(
+    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None, m: int
+) -> Tensor:
+    """Return the log-likelihood of a modality where it alone says that the sample is."""
+    alone = torch.zeros_like(data.samples.present)
+    alone[m] = True
+    samples = replace(data.samples, observed=alone, allowed=None, regime_index=None)
+    data = replace(data, samples=samples)
+    found, values, start = sample_posterior(model, data, encoders), [], 0
+    for block in data.blocks():
+        rows = slice(start, start := start + len(block.arrays[0]))
+        z, components = found.places[rows], found.cells[rows].argmax(dim=1)
+        own = model.own_likelihoods(block, z, [m])
+        if m in own:
+            value = own[m].of_components(components)
+        else:
+            value = model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
+        # as if it were whole
+        values.append(value if block.shares is None else value / block.shares[m])
+    return torch.cat(values)
+
+
+def reference_rows(
+    n_samples: int, weights: np.ndarray | None = None, share: float = 1.0
+) -> np.ndarray:
+    """Return the samples that further ones are compared with: all, or some that stand for them.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many there are.
+    weights : ndarray of shape (n_samples,), default=None
+        For how many each one counts; None for one.
+    share : float, default=1.0
+        Which part these samples are of all.
+
+    Returns
+    -------
+    ndarray of int of shape (min(n_samples, share * MAX_REFERENCE),)
+        In rising order, evenly spaced, by weight.
+    """
+    size = min(n_samples, round(share * MAX_REFERENCE))
+    counts = np.ones(n_samples) if weights is None else weights.astype(np.float64)
+    total = np.cumsum(counts)
+    sum_of = total[-1] if n_samples else 0.0
+    places = (np.arange(size) + 0.5) * (sum_of / max(size, 1))
+    return np.searchsorted(total, places, side="right")
+
+
+def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
+    """Return the finite numbers of each term, from :func:`likelihood_terms`, in rising order."""
+    return [np.sort(column[np.isfinite(column)]) for column in terms.T]
+
+
+def tail_probabilities(
+    terms: np.ndarray, reference: Sequence[np.ndarray], rounding: float = 0.0
+) -> np.ndarray:
+    """Return how probable terms as small as the smallest are, of shape (n_samples,).
+
+    Parameters
+    ----------
+    terms : ndarray of shape (n_samples, n_terms)
+        From :func:`likelihood_terms`; NaN where there is none.
+    reference : sequence of ndarray
+        From :func:`sorted_terms`.
+    rounding : float, default=0.0
+        The relative precision in which terms are computed.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        In (0, 1]; 1 where nothing can be compared.
+    """
+    shares = np.full(terms.shape, np.nan)
+    for k, values in enumerate(reference):
+        if len(values):
+            rank = _ranks(terms[:, k], values, ROUNDINGS * rounding * np.abs(values).max())
+            shares[:, k] = np.where(np.isnan(terms[:, k]), np.nan, (1 + rank) / (1 + len(values)))
+    n_shares = np.isfinite(shares).sum(axis=1)
+    smallest = np.where(np.isnan(shares), 1.0, shares).min(axis=1)
+    return np.where(n_shares == 0, 1.0, np.minimum(1.0, n_shares * smallest))
+
+
+def _ranks(terms: np.ndarray, values: np.ndarray, slack: float) -> np.ndarray:
+    """Return how many of the values are as small as each term.
+
+    A term that is so close to a value is this value, and values so close to each other are one:
+    then a sample of the reference has one rank, whatever rounding makes of it.
+    """
+    nearest = np.searchsorted(0.5 * values[:-1] + 0.5 * values[1:], terms)
+    ends = np.append(np.flatnonzero(np.diff(values) > slack), len(values) - 1)
+    alike = ends[np.searchsorted(ends, nearest)] + 1
+    is_value = np.abs(terms - values[nearest]) <= slack
+    return np.where(is_value, alike, np.searchsorted(values, terms, side="right"))

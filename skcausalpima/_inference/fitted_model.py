@@ -1,51 +1,52 @@
-"""A fitted model: all that it says about samples, points of the latent space and components."""
+"""Fitted models: all that they say about samples and latent points; kept as long as estimators."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities
+from .._data.validation import Modalities, read_modalities
 from .._grid import NodeGrid
+from .._model.build import build_model, load_state
+from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
 from .._model.tensors import TensorData
-from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
+from .._state.fitted import ExpertTable, FittedState, full_covariances, sklearn_covariances
 from .._training.filling import filled
-from ..modules import SubsetEncoders
+from .._typing import Samples
+from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
-from .evidence import ModalityEvidence, influence_and_conflict
-from .expert_tables import Nodes, sample_tables
-from .outliers import likelihood_terms, sorted_terms, tail_probabilities
+from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
+from .evidence import (
+    ModalityEvidence,
+    influence_and_conflict,
+    likelihood_terms,
+    sorted_terms,
+    tail_probabilities,
+)
+from .expert_tables import Nodes, expert_table, standard_errors, statistics_of
 from .posterior import bounds, check_near, sample_posterior
-from .reconstruction import reconstruction
-from .sampling import decoded, drawn_data, drawn_points, swap_states
 
 
 class FoundOfSamples(NamedTuple):
-    """What is found of samples, as NumPy arrays.
+    """What is found of samples, as NumPy arrays."""
 
-    Parameters
-    ----------
-    points : ndarray of shape (n_samples, latent_dim)
-        Posterior means.
-    probabilities : ndarray of shape (n_samples, n_components)
-        Of the components in their order.
-    places : ndarray of shape (n_samples, latent_dim)
-        Posterior means within the most probable component.
-    """
-
-    points: np.ndarray
-    probabilities: np.ndarray
-    places: np.ndarray
+    points: np.ndarray  # (sample, latent): posterior means
+    probabilities: np.ndarray  # (sample, component), components in their order
+    places: np.ndarray  # (sample, latent): posterior means within the most probable component
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +55,14 @@ class FittedModel(ContextModel):
 
     Parameters
     ----------
-    model : MultimodalVAE
-        With the numbers of the fit.
+    model, cells, contexts
+        As of :class:`ContextModel`.
     encoders : SubsetEncoders or None
         Of samples that lack modalities.
     scaler : ModalityScaler
         Units of the data.
-    cells : ndarray of shape (n_components,)
-        The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
-    contexts : FittedContexts, default=NO_CONTEXTS
-        Whose offsets samples have.
     """
 
     encoders: SubsetEncoders | None
@@ -248,7 +245,7 @@ class FittedModel(ContextModel):
     def tail_probabilities(
         self, modalities: Modalities, reference: Sequence[np.ndarray]
     ) -> np.ndarray:
-        """Return the tail probabilities of samples; see :mod:`outliers`."""
+        """Return the tail probabilities of samples; see :mod:`.evidence`."""
         scaled = self.scaled(self.labelled(modalities))
         return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
 
@@ -284,15 +281,47 @@ class FittedModel(ContextModel):
         """Move points from their components to others, each to the same place within."""
         return swap_states(points, old, new, self.means, self.full_covariances())
 
+    @torch.no_grad()
+    def cluster_tables(
+        self, data: TensorData, probabilities: np.ndarray, nodes: Nodes
+    ) -> dict[str, ExpertTable]:
+        """Return the parameters of every component, by name of the modality.
+
+        ``probabilities`` of shape (n_samples, n_cells) are those of the training data, ``nodes``
+        the names of outcomes by node. Experts per sample show their parameters at the centres of
+        the components, without standard errors.
+        """
+        model, tables = self.model, {}
+        gamma = data.samples.weighted(torch.as_tensor(probabilities.T.copy(), device=data.device))
+        for m, expert in model.experts:
+            values = expert.values(expert.cell_coordinates(model.prior.means))
+            errors = spread = np.full(values.shape, np.nan)
+            if expert.depends_on_cluster:
+                seen = gamma if data.observed is None else gamma * data.observed[m]
+                own = cast(ClusterExpert, expert)
+                statistics = statistics_of(data, m, seen, own.directions)
+                errors, spread = (part.numpy() for part in standard_errors(own, statistics))
+            parts = {"": values.cpu().numpy(), "_se": errors}
+            if expert.expert.scatter:
+                parts["_sd"] = spread
+            parts = {ending: part[self.cells] for ending, part in parts.items()}
+            table = expert_table(expert.expert.names, parts, self.outcomes, nodes)
+            tables[model.names[m]] = table
+        return tables
+
+    @torch.no_grad()
     def expert_tables(
         self, points: np.ndarray, components: np.ndarray, nodes: Nodes
     ) -> dict[str, ExpertTable]:
         """Return the parameters of the experts for samples, by name of the modality."""
-        cells, outcomes = self.cells[components], self.outcomes[components]
-        names = [str(name) for name in self.model.names]
-        tables = sample_tables(self.model, points, cells, outcomes, nodes, names)
-        for table in tables.values():
+        z, tables = torch.tensor(points).to(self.model.prior.means), {}
+        cells = torch.as_tensor(self.cells[components], device=z.device)
+        for m, expert in self.model.experts:
+            values = expert.values(expert.sample_coordinates(z, cells)).cpu().numpy()
+            parts, names = {"": values}, expert.expert.names
+            table = expert_table(names, parts, self.outcomes[components], nodes)
             check_near(np.stack([table[name] for name in table], axis=1), "parameters")
+            tables[self.model.names[m]] = table
         return tables
 
     def _in_units(self, arrays: list[np.ndarray], which: str = "Sample") -> list[np.ndarray]:
@@ -301,3 +330,60 @@ class FittedModel(ContextModel):
         for array in arrays:
             check_near(array, "decoded values", which)
         return arrays
+
+
+def subset_encoders(
+    model: MultimodalVAE, state: dict[str, np.ndarray] | None
+) -> SubsetEncoders | None:
+    """Return the encoders of samples that lack modalities, with the numbers of a fit."""
+    if state is None or not isinstance(model, StructuredVAE):
+        return None
+    encoders = SubsetEncoders(model)
+    load_state(encoders, state)
+    return encoders.to(model.prior.means.device).eval()
+
+
+#: The models of fitted states by device, each with the context in which it does not change.
+Kept: TypeAlias = dict[torch.device, tuple[FittedModel, ExitStack]]
+_KEPT: WeakKeyDictionary[FittedState, Kept] = WeakKeyDictionary()
+_LOCK = Lock()
+
+
+def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
+    """Return the model of a fit on a device; it is built once, and kept as long as the state."""
+    with _LOCK:
+        kept = _KEPT.setdefault(state, {})
+        if device not in kept:
+            model = build_model(state.spec)
+            load_state(model, state.numbers)
+            model, unchanged = model.to(device).eval(), ExitStack()
+            with torch.no_grad():
+                unchanged.enter_context(model.frozen())
+            fitted = FittedModel(
+                model=model,
+                encoders=subset_encoders(model, state.subset_numbers),
+                scaler=state.scaler,
+                cells=state.cells,
+                covariance_type=state.covariance_type,
+                contexts=state.contexts,
+            )
+            kept[device] = fitted, unchanged
+        return kept[device][0]
+
+
+def model_of(est: BaseEstimator) -> FittedModel:
+    """Return the model of a fitted estimator, on the device on which it predicts."""
+    return fitted_model(est._fitted, prediction_device(est.device))
+
+
+def samples_of(est: BaseEstimator, X: Samples) -> Modalities:
+    """Check samples for the model of a fitted estimator."""
+    modalities, spec = read_modalities(est, X, reset=False), est._fitted.spec
+    if spec.sampled_responsibilities and not spec.prior_expert:
+        nothing = np.flatnonzero(~modalities.observed.any(axis=0))
+        if len(nothing):
+            raise ValueError(
+                f"Sample {nothing[0]} has no observed modality, which needs "
+                "posterior__prior_expert=True (without it its posterior has infinite variance)."
+            )
+    return modalities

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
@@ -26,22 +26,15 @@ import torch
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..functional import (
-    OwnPosterior,
-    SharedPosterior,
-    log_responsibilities,
-    weight_columns,
-)
+from ..functional import OwnPosterior, SharedPosterior, log_responsibilities, weight_columns
 from ..modules import (
     Batch,
     MeanFieldVAE,
     MultimodalVAE,
-    PotentialOf,
     StructuredVAE,
     SubsetEncoders,
     beyond_potentials,
 )
-from .mean_field import gaussian_bounds, gaussian_posterior
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -134,41 +127,38 @@ def sample_posterior(
     Without them, these are asked as whole samples are, by what is there.
     """
     draws = posterior_draws(model)
-    parts = [by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()]
-    return SamplePosterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+    def ask(block: Batch, used: SubsetEncoders | None) -> SamplePosterior:
+        if isinstance(model, MeanFieldVAE):
+            posterior, log_gamma = model.answer(block, draws)
+            return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
+        found = answer(cast(StructuredVAE, model), block, draws, used)
+        parts = (found.mean, found.log_gamma.exp().T, found.place)
+        return SamplePosterior(*(part.to(model.prior.means) for part in parts))
+
+    return SamplePosterior(*answers_of(data.blocks(), encoders, ask))
 
 
-def by_completeness(
-    model: MultimodalVAE,
-    block: Batch,
+def answers_of(
+    blocks: Iterable[Batch],
     encoders: SubsetEncoders | None,
-    draws: Tensor,
-    of_samples: Callable[..., Sequence[Tensor]],
+    ask: Callable[[Batch, SubsetEncoders | None], Sequence[Tensor]],
 ) -> list[Tensor]:
-    """Ask the samples that are complete and those that are not, and put the answers in order."""
-    lacking = None if encoders is None else encoders.incomplete(block)
-    if lacking is None or not len(lacking):
-        return list(of_samples(model, block, draws, None))
-    rows = [which.nonzero()[:, 0] for which in (~lacking, lacking)]
-    order = torch.cat(rows).argsort()
-    answers = [
-        of_samples(model, block.take(part), draws, used)
-        for part, used in zip(rows, (None, encoders), strict=True)
-        if len(part)
-    ]
-    return [torch.cat(answer)[order] for answer in zip(*answers, strict=True)]
+    """Ask samples that are complete and those that are not, and put the answers in order.
 
-
-def _posteriors(
-    model: MultimodalVAE, block: Batch, draws: Tensor, encoders: SubsetEncoders | None
-) -> SamplePosterior:
-    """Return the posterior of samples that are alike in being complete, or not."""
-    if isinstance(model, MeanFieldVAE):
-        posterior, log_gamma = gaussian_posterior(model, block, draws)
-        return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
-    found = answer(cast(StructuredVAE, model), block, draws, encoders)
-    parts = (found.mean, found.log_gamma.exp().T, found.place)
-    return SamplePosterior(*(part.to(model.prior.means) for part in parts))
+    ``ask`` returns tables of samples that are alike in this; it gets the encoders of the latter.
+    """
+    answers: list[Sequence[Tensor]] = []
+    for block in blocks:
+        lacking = None if encoders is None else encoders.incomplete(block)
+        if lacking is None:
+            answers.append(ask(block, None))
+            continue
+        rows = [which.nonzero()[:, 0] for which in (~lacking, lacking)]
+        order, pairs = torch.cat(rows).argsort(), zip(rows, (None, encoders), strict=True)
+        parts = [ask(block.take(part), used) for part, used in pairs if len(part)]
+        answers.append([torch.cat(part)[order] for part in zip(*parts, strict=True)])
+    return [torch.cat(part) for part in zip(*answers, strict=True)]
 
 
 def posterior_draws(model: MultimodalVAE) -> Tensor:
@@ -185,24 +175,19 @@ def bounds(
 
     What is known of the nodes does not count; what is known of contexts does.
     """
-    draws, values = posterior_draws(model), []
-    for block in data.blocks():
-        unknown = replace(block, allowed=None)
-        if not model.prior.mix_sizes:
-            unknown = replace(unknown, regime_index=None)
-        values += by_completeness(model, unknown, encoders, draws, _bounds)
-    return torch.cat(values)
+    draws = posterior_draws(model)
 
+    def ask(block: Batch, used: SubsetEncoders | None) -> list[Tensor]:
+        if isinstance(model, MeanFieldVAE):
+            return [model.bounds(block, draws)]
+        structured = cast(StructuredVAE, model)
+        found = answer(structured, block, draws, used)
+        return [structured_bounds(structured, block, found, draws)]
 
-def _bounds(
-    model: MultimodalVAE, block: Batch, draws: Tensor, encoders: SubsetEncoders | None
-) -> tuple[Tensor]:
-    """Return the bounds of samples that are alike in being complete, or not."""
-    if isinstance(model, MeanFieldVAE):
-        return (gaussian_bounds(model, block, draws),)
-    structured = cast(StructuredVAE, model)
-    found = answer(structured, block, draws, encoders)
-    return (structured_bounds(structured, block, found, draws),)
+    unknown = (replace(block, allowed=None) for block in data.blocks())
+    if not model.prior.mix_sizes:
+        unknown = (replace(block, regime_index=None) for block in unknown)
+    return answers_of(unknown, encoders, ask)[0]
 
 
 def likely(log_gamma: Tensor) -> Tensor:
@@ -312,29 +297,17 @@ def answer(
             of.masked_fill(~batch.allowed, -torch.inf) for of in (normalizers, said)
         )
     if model.cluster_dependent:
-        said = said + _component_evidence(model, batch, posterior, draws, potential_of)
+        # in expectation over z in each component; experts say the same everywhere
+        asks_points = any(model.decoders[m].depends_on_latent for m in model.cluster_dependent)
+        noise = [draw.expand(len(posterior), -1) for draw in draws[: None if asks_points else 1]]
+        ask = functools.partial(model.component_evidence, potential_of=potential_of)
+        parts = [cast(Tensor, ask(batch, posterior, of).total) for of in noise]
+        said = said + torch.stack(parts).mean(dim=0)
     return Answer(
         posterior=posterior,
         log_joint=weights + normalizers,
         log_gamma=log_responsibilities(log_weights, said),
     )
-
-
-def _component_evidence(
-    model: StructuredVAE,
-    batch: Batch,
-    posterior: SharedPosterior | OwnPosterior,
-    draws: Tensor,
-    potential_of: PotentialOf,
-) -> Tensor:
-    """Return what decoders that depend on the component say, in expectation over z in it."""
-    asked = model.cluster_dependent
-    if not any(model.decoders[m].depends_on_latent for m in asked):
-        draws = draws[:1]  # experts say the same everywhere
-    noise = [draw.expand(len(posterior), -1) for draw in draws]
-    ask = functools.partial(model.component_evidence, batch, posterior, potential_of=potential_of)
-    parts = [ask(of).total for of in noise]
-    return torch.stack(parts).mean(dim=0)  # type: ignore[arg-type]
 
 
 def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: Tensor) -> Tensor:
@@ -349,25 +322,11 @@ def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: 
         errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
         reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
         if asked:
-            own = sum(_own(model, part, z, components, asked) for z in points) / len(points)
+            parts = [model.own_likelihoods(part, z, asked).values() for z in points]
+            own = sum(sum(one.of_components(components) for one in of) for of in parts)
+            own = own / len(points)
         potentials = inside.posterior.expected_log_potentials(inside.components)
         said = reconstruction + own - potentials
         terms = q * (found.log_joint[components, rows] - q.log() + said)
         total = total.index_add(0, rows, terms)
     return total.to(model.prior.means)
-
-
-def _own(
-    model: StructuredVAE,
-    batch: Batch,
-    z: Tensor,
-    components: Tensor,
-    asked: Collection[int] | None = None,
-) -> Tensor:
-    """Return what decoders with likelihoods of their own say of samples in a component each."""
-    total = torch.zeros_like(z[:, 0])
-    for part in model.own_likelihoods(batch, z, asked).values():
-        said = part.log_likelihoods
-        places = torch.arange(len(z), device=z.device)
-        total = total + (said[components, places] if len(said) > 1 else said[0])
-    return total

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
+from .._clustering.gaps import Gaps
 from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_beyond_search
-from .._clustering.rivals import AGREEING
+from .._clustering.matching import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.setup import Setup, Side
@@ -25,6 +27,32 @@ LEAST_AGREEMENT = 0.8
 LEAST_OF_STARTS = 0.78
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartAgreement:
+    """What other starts say of the clusters of one run, in adjusted Rand indices.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        The cells of some samples, the same in all runs.
+    with_fit : float or None
+        Mean agreement of the run with what other starts end in; None where it has one cell only.
+    among_starts : float or None
+        Median agreement of these with each other.
+    short_runs : float or None
+        Median agreement of the run and of short runs from other seeds; None where none was made.
+    gaps : Gaps or None
+        Whether there are gaps between the cells, their numbers those of the grid; None where there
+        is but one cell, or no principal scores to look at.
+    """
+
+    labels: np.ndarray
+    with_fit: float | None = None
+    among_starts: float | None = None
+    short_runs: float | None = None
+    gaps: Gaps | None = None
+
+
 def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     """Report what parameters left to the data, how it was decided, and which columns are counts."""
     names, scaler = setup.spec.modality_names, setup.scaler
@@ -32,14 +60,11 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     def weights(side: Side) -> str | dict[str, float]:
         if side.weights is None:
             return "balanced"
-        return (
-            "elements"
-            if set(side.weights) == {1.0}
-            else dict(zip(names, side.weights, strict=True))
-        )
+        if set(side.weights) == {1.0}:
+            return "elements"
+        return dict(zip(names, side.weights, strict=True))
 
     spec = setup.spec
-    taken = Side(weights=spec.modality_weights, views=spec.views)
     tried = [
         SimpleNamespace(
             modality_weights=weights(trial.side),
@@ -52,8 +77,8 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     return SimpleNamespace(
         scale=dict(zip(names, scaler.words, strict=True)),
         columns=dict(zip(names, scaler.effective, strict=True)),
-        modality_weights=weights(taken),
-        views=dict(zip(names, taken.views, strict=True)),
+        modality_weights=weights(Side(weights=spec.modality_weights, views=spec.views)),
+        views=dict(zip(names, spec.views, strict=True)),
         linear=[names[m] for m in spec.linear_modalities],
         tried=tried,
         counts={name: columns for name, columns in counts.items() if columns},
@@ -146,28 +171,20 @@ def _of_chance(n_nodes: int) -> SimpleNamespace:
     )
 
 
-def stability_report(
-    with_fit: float | None,
-    among_starts: float | None,
-    short_runs: float | None,
-    rand_indices: np.ndarray | None,
-) -> SimpleNamespace:
+def stability_report(seen: StartAgreement, rand_indices: np.ndarray | None) -> SimpleNamespace:
     """Report whether other seeds find the same cells; warn where they may not.
 
-    ``with_fit`` is the agreement of one fit with what other starts end in, ``among_starts`` that of
-    these with each other, None where all samples are in one cell. The latter is reported, but does
-    not decide: training may leave a start that all agree on, and end elsewhere with each seed.
-    ``short_runs`` is the agreement of short runs from other seeds, which decide where they were
-    made. ``rand_indices``, of shape (n_fits, n_fits), are those of the labels of several fits, if
-    there are any, which then decide.
+    The agreement of other starts with each other is reported, but does not decide: training may
+    leave a start that all agree on, and end elsewhere with each seed. Short runs from other seeds
+    decide where they were made. ``rand_indices``, of shape (n_fits, n_fits), are those of the
+    labels of several fits, if there are any, which then decide.
     """
-    if rand_indices is None:
-        rand_indices = np.ones((1, 1))
+    rand_indices = np.ones((1, 1)) if rand_indices is None else rand_indices
     n_fits = len(rand_indices)
-    agreement, least = with_fit, LEAST_OF_STARTS
+    agreement, least = seen.with_fit, LEAST_OF_STARTS
     told = "other starts on these data end in other ones"
-    if short_runs is not None:
-        agreement, told = short_runs, "short runs from other seeds have found other ones"
+    if seen.short_runs is not None:
+        agreement, told = seen.short_runs, "short runs from other seeds have found other ones"
     if n_fits > 1:
         agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
         least, told = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
@@ -182,9 +199,9 @@ def stability_report(
     return SimpleNamespace(
         agreement=agreement,
         unstable=is_unstable,
-        with_starts=with_fit,
-        among_starts=among_starts,
-        short_runs=short_runs,
+        with_starts=seen.with_fit,
+        among_starts=seen.among_starts,
+        short_runs=seen.short_runs,
         rand_indices=rand_indices,
     )
 

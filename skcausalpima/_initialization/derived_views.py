@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..modules import N_COMPONENTS, DerivedView, log_power_spectrum, spatial_axes
+from ..modules import N_COMPONENTS, log_power_spectrum, spatial_axes
 
 #: Standard deviations of the Gaussians that blur a curve, relative to its length.
 CURVE_SCALES = (1 / 8, 1 / 16, 1 / 32)
@@ -55,12 +55,6 @@ class ViewStart:
         placing = None if self.placing is None else factor * self.placing
         return replace(self, scores=factor * self.scores, placing=placing)
 
-    def copy_to(self, view: DerivedView) -> None:
-        """Set the buffers of a view."""
-        for name in ("slope", "offset", "mean", "components"):
-            buffer = getattr(view, name)
-            buffer.copy_(torch.as_tensor(getattr(self, name)))
-
 
 def fit_views(setup: Setup, data: TensorData, seed: int) -> dict[int, ViewStart]:
     """Return the views of the modalities that have one, by their numbers."""
@@ -74,9 +68,7 @@ def fit_views(setup: Setup, data: TensorData, seed: int) -> dict[int, ViewStart]
 def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> ViewStart:
     """Fit one view to the samples that have its modality."""
     shape, scaled = setup.spec.shapes[m], data.arrays[m].cpu().numpy()
-    present: np.ndarray = np.ones(len(scaled), dtype=bool)
-    if data.observed is not None:
-        present = data.observed[m].cpu().numpy()
+    present = data.samples.present[m].cpu().numpy()
     centre, factor = setup.units[m]
     factor = np.broadcast_to(factor, centre.shape).ravel()
     raw = scaled[present] * factor.astype(scaled.dtype) + centre.ravel().astype(scaled.dtype)

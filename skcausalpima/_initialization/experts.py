@@ -11,12 +11,7 @@ from torch import Tensor
 
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._training.decoder_updates import (
-    MIN_COUNT,
-    curve_problem,
-    set_variances,
-    turn_directions,
-)
+from .._training.decoder_updates import MIN_COUNT, curve_problem, set_variances, turn_directions
 from ..functional import (
     CurveProblem,
     CurveStatistics,
@@ -127,19 +122,14 @@ def _starts(spec: ExpertDecoder, rng: np.random.RandomState) -> list[Tensor]:
 
 
 def initialize_sample_experts(
-    model: MultimodalVAE,
-    data: TensorData,
-    scores: np.ndarray | None,
-    rng: np.random.RandomState,
+    model: MultimodalVAE, data: TensorData, scores: np.ndarray | None, rng: np.random.RandomState
 ) -> None:
     """Start the networks of experts per sample, and their decoder variances.
 
     ``scores`` of shape (n_samples, latent_dim) are whitened, or None for a constant start.
     """
     for m, expert in model.experts:
-        rows = np.arange(data.n_samples)
-        if data.observed is not None:
-            rows = np.flatnonzero(data.observed[m].cpu().numpy())
+        rows = np.flatnonzero(data.samples.present[m].cpu().numpy())
         if len(rows) > MAX_ROWS:
             rows = np.sort(rng.permutation(rows)[:MAX_ROWS])
         part = np.zeros((len(rows), 0)) if scores is None else scores[rows]
@@ -173,7 +163,8 @@ def _start_network(
     coordinates = coordinates.clamp(low, high)
     origin, step = coordinates.mean(dim=0), coordinates.std(dim=0, correction=0)
     step = torch.where(step > 0, step, 1.0)
-    expert.set_units_of_parameters(origin, step)
+    expert.origin.copy_(origin)
+    expert.step.copy_(step)
     design = torch.as_tensor(np.column_stack([scores, np.ones(len(scores))]))
     solution = torch.linalg.lstsq(design, (coordinates - origin) / step, driver="gelsd").solution
     if scores.shape[1]:

@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from sklearn.utils.extmath import randomized_svd
 
 from .._clustering.clusters import Clustering
 from .._data.sample_weight import initial_rows
@@ -18,7 +19,6 @@ from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
 from .column_noise import unlike_spreads, unlike_units, variances
 from .derived_views import ViewStart, fit_views
-from .low_rank import filled_by_low_rank
 from .principal_components import PrincipalScores
 from .sides import BY_WEIGHTS, Sides, decided, try_side
 
@@ -28,6 +28,8 @@ MAX_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
 
 #: Of data on disk no more than have so many elements, but not fewer than ``MIN_ROWS``.
 MAX_ELEMENTS, MIN_ROWS = 2**24, 1000
+#: Rounds of decomposing and filling in what is missing.
+N_ROUNDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,3 +164,48 @@ def _some_rows(
     rows = np.arange(data.n_samples) if rows is None else rows
     n_some = min(n_some, n_rows) * n_here // n_rows
     return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
+
+
+def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
+    """Return data whose missing elements are those of a matrix of low rank.
+
+    All modalities side by side, each centred and divided by the root of its width, are decomposed;
+    what is missing is replaced by the leading components, and so on. What is observed stays.
+
+    Parameters
+    ----------
+    data : TensorData
+        The samples; missing elements hold zeros.
+    rank : int
+        Number of components.
+
+    Returns
+    -------
+    TensorData
+        The data themselves where no element is missing. Modalities that samples lack stay zeros.
+    """
+    if not data.elements:
+        return data
+    widths = [array.shape[1] for array in data.arrays]
+    scale = np.repeat(np.sqrt(widths), widths)
+    seen = np.concatenate([data.seen(m) for m in range(len(widths))], axis=1)
+    observed = np.concatenate([array.cpu().numpy() for array in data.arrays], axis=1) / scale
+    counts = np.maximum(seen.sum(axis=0), 1)
+    found = np.broadcast_to((observed * seen).sum(axis=0) / counts, observed.shape)
+    directions = None  # leading right singular vectors, by one step from those of the last round
+    for _ in range(N_ROUNDS):
+        whole = np.where(seen, observed, found)
+        centre = whole.mean(axis=0)
+        whole -= centre
+        if directions is None:
+            directions = randomized_svd(whole, min(rank, *whole.shape), random_state=0)[2].T
+        else:
+            directions = np.linalg.qr(whole.T @ (whole @ directions))[0]
+        found = (whole @ directions) @ directions.T + centre
+    blocks = np.split(found * scale, np.cumsum(widths)[:-1], axis=1)
+    arrays = list(data.arrays)
+    for m, mask in data.elements.items():
+        values = torch.as_tensor(blocks[m]).to(arrays[m])
+        in_part = mask.any(dim=1, keepdim=True)
+        arrays[m] = torch.where(in_part & ~mask, values, arrays[m])
+    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))

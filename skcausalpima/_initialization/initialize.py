@@ -18,7 +18,7 @@ from .._clustering.candidates import (
     choose_candidate,
     find_candidates,
 )
-from .._clustering.latent_classes import IndependentColumns, latent_classes
+from .._clustering.latent_classes import latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
@@ -26,9 +26,8 @@ from .._model.build import build_model, check_modules, initialize_cluster_decode
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.settings import name_nodes
-from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
-from .._training.divergence import check_finite, told_divergence
-from .._training.early_stopping import held_out_first
+from .._training.block_update import BlockUpdate, block_update
+from .._training.ending import check_finite, held_out_first, told_divergence
 from .._training.filling import check_decoders
 from .._training.holding import StartingCells, starting_cells
 from .._training.loop import Phase, new_phase, pretrain
@@ -60,21 +59,10 @@ from .principal_components import PrincipalScores, initialize_networks
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitialClusters:
-    """Where clusters begin."""
-
-    candidates: CandidateReport | None  # what was seen of the clusterings, if they were arranged
-    responsibilities: Tensor  # (component, sample), of the mixture in the latent space
-    start: StartingCells  # in the chosen clusters themselves, where these were arranged
-    rivals: Sequence[np.ndarray]  # labels from the starts that came next, the best first
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunState:
     """A run when its training begins: the model, and all that training carries along."""
 
     model: MultimodalVAE
-    generator: torch.Generator
     rng: np.random.RandomState
     order: np.ndarray | None  # of the samples, those that are held out first
     update: BlockUpdate
@@ -89,34 +77,32 @@ def initialize_run(
 ) -> RunState:
     """Build and pre-train the model; initialize clusters, tables, experts, networks per cluster."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    settings, names = setup.training, setup.spec.modality_names
+    settings = setup.training
     model = initial_model(setup, initial, generator, rng)
     data.adopt(model)
     own = data.own_draws(generator, seed) or rng
-    update = block_update(setup, data)
-    optimizer = pretrain(model, data, settings, update, generator, observer)
+    update = block_update(setup, data, generator)
+    optimizer = pretrain(model, data, settings, update, observer)
     observer.interruption.check()
     fraction = settings.steps.validation_fraction
     order = held_out_first(data, fraction, own)
-    with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
-        found = initialize_clusters(setup, initial, model, rng)
-        gamma, floors = found.responsibilities, update.variance_floors
+    with told_divergence(model, "the initialization of the clusters", weights=data.weights):
+        report, gamma, start, rivals = initialize_clusters(setup, initial, model, rng)
+        floors = update.variance_floors
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
     data.adopt(model)
     progress = new_phase(settings, model, observer)
     progress.follow(optimizer)
-    update = update_for_given_graph(update, setup)
     return RunState(
         model=model,
-        generator=generator,
         rng=rng,
         order=order,
         update=update,
         progress=progress,
-        candidates=found.candidates,
-        start=found.start,
-        rivals=found.rivals,
+        candidates=report,
+        start=start,
+        rivals=rivals,
     )
 
 
@@ -142,55 +128,44 @@ def initial_model(
 
 def initialize_clusters(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
-) -> InitialClusters:
-    """Find clusters, initialize mixture and tables."""
+) -> tuple[CandidateReport | None, Tensor, StartingCells, Sequence[np.ndarray]]:
+    """Find clusters, initialize mixture and tables.
+
+    Returns what was seen of the clusterings, if they were arranged; the responsibilities of the
+    mixture, (n_components, n_samples); where samples begin; and labels from the starts that came
+    next, the best first.
+    """
     data, scores = initial.data, initial.scores
     settings, mixture = setup.training.initialization, setup.training.mixture
     allowed = None if data.allowed is None else data.allowed.cpu()
     points, iterate = _latent_points(model, data, allowed)
     check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
+    first, report = None, None
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
+    elif scores is not None and scores.columns is not None:
+        # What Gaussian potentials say of words, before any training, does not tell good starts from
+        # bad: the likeliest latent classes are the start.
+        found = latent_classes(
+            scores.columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES
+        )
+        labels = [of.labels for of in found]
+        fit = initialize_mixture(iterate, labels[:1], n_cells, mixture, allowed)
+        fit = replace(fit, rivals=labels[1 : 1 + N_RIVALS])
     else:
-        if scores is not None and scores.columns is not None:
-            fit = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
-        else:
-            spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
-            starts = kmeans_starts(spaces, n_cells, rng)
-            fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
-        first, report = fit.responsibilities, None
+        spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
+        starts = kmeans_starts(spaces, n_cells, rng)
+        fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
+    first = fit.responsibilities if first is None else first
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
     initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
     seen = report if setup.training.schedule.holds_start else None
-    return InitialClusters(
-        candidates=report,
-        responsibilities=gamma,
-        start=starting_cells(first.to(data.device), rows, seen, initial.places),
-        rivals=fit.rivals,
-    )
-
-
-def _of_classes(
-    scores: PrincipalScores,
-    n_cells: int,
-    setup: Setup,
-    iterate: Iterate,
-    allowed: Tensor | None,
-    rng: np.random.RandomState,
-) -> MixtureFit:
-    """Return the mixture that begins as the likeliest latent classes of a table.
-
-    What Gaussian potentials say of words, before any training, does not tell good starts from bad.
-    """
-    columns = cast(IndependentColumns, scores.columns)
-    found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
-    labels = [of.labels for of in found]
-    fit = initialize_mixture(iterate, labels[:1], n_cells, setup.training.mixture, allowed)
-    return replace(fit, rivals=labels[1 : 1 + N_RIVALS])
+    start = starting_cells(first.to(data.device), rows, seen, initial.places)
+    return report, gamma, start, fit.rivals
 
 
 @torch.no_grad()

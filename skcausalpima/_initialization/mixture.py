@@ -78,18 +78,6 @@ def one_hot(labels: np.ndarray, n_components: int) -> Tensor:
     return torch.nn.functional.one_hot(torch.as_tensor(labels).long(), n_components).T.double()
 
 
-def match_components(gamma: Tensor, allowed: Tensor | None) -> Tensor:
-    """Renumber clusters so that most samples are allowed where they are; drop the others' weight.
-
-    Samples that are still not allowed wait for the next responsibilities.
-    """
-    if allowed is None:
-        return gamma
-    agreement = gamma @ allowed.to(gamma).T  # (cluster, component)
-    components = linear_sum_assignment(agreement.numpy(), maximize=True)[1]
-    return gamma[np.argsort(components)] * allowed
-
-
 @torch.no_grad()
 def iterate_mixture(
     posterior: DiagonalGaussian,
@@ -128,7 +116,8 @@ def iterate_mixture(
         previous, bound = bound, torch.cat(evidence).mean().item()
         if bound - previous < tol:
             break
-    gamma = torch.cat([block.normalized() for block in blocks], dim=1)
+    gamma = torch.cat([block.responsibilities for block in blocks], dim=1)
+    gamma /= gamma.sum(dim=0)
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
 
 
@@ -245,10 +234,6 @@ class _Block:
         totals = gamma.sub_(largest).exp_().sum(dim=0)
         return (self.statistics / totals) @ gamma.T, totals.log() + largest
 
-    def normalized(self) -> Tensor:
-        """Return the responsibilities, which add up to 1."""
-        return self.responsibilities / self.responsibilities.sum(dim=0)
-
 
 def _blocks(statistics: Tensor, responsibilities: Tensor, allowed: Tensor | None) -> list[_Block]:
     """Cut samples into blocks, which own their responsibilities."""
@@ -321,7 +306,13 @@ def initialize_mixture(
     few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
     best, ends = None, []
     for labels in clusterings:
-        gamma = match_components(one_hot(labels, n_components), allowed)
+        gamma = one_hot(labels, n_components)
+        if allowed is not None:
+            # Clusters are renumbered so that most samples are allowed where they are; the others
+            # wait for the next responsibilities.
+            agreement = gamma @ allowed.to(gamma).T  # (cluster, component)
+            components = linear_sum_assignment(agreement.numpy(), maximize=True)[1]
+            gamma = gamma[np.argsort(components)] * allowed
         if is_full:
             gamma = iterate(gamma, simple, more).responsibilities
         fit = iterate(gamma, settings, few)

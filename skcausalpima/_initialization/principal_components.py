@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from .._clustering.latent_classes import IndependentColumns
 from .._model.tensors import TensorData
 from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
-from .incomplete_scores import incomplete_scores
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
 MAX_ROWS = 10_000
@@ -26,6 +24,9 @@ FLOOR = 1e-3
 
 #: Rows that tell the noise of a modality, and how often noise and components take turns.
 NOISE_ROWS, NOISE_TURNS = 1000, 3
+
+#: Iterations of EM; more change nothing that clusters would notice.
+N_ITER = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ def principal_scores(
     the log-likelihoods, by the square root of ``noise``, the variance of the modality's noise, over
     its weight. Its derived view, if it has one, stands beside it. The directions come
     from at most ``MAX_ROWS`` samples. Where blocks are missing, they are those of probabilistic
-    PCA (:mod:`.incomplete_scores`), which begins with missing blocks at their means.
+    PCA (:func:`incomplete_scores`), which begins with missing blocks at their means.
     """
     widths = np.array([array.shape[1] for array in data.arrays], dtype=np.float64)
     units = np.sqrt(widths)
@@ -133,9 +134,7 @@ def noise_variances(data: TensorData, n_components: int, seed: int) -> np.ndarra
     rows = np.sort(np.random.default_rng(seed).permutation(data.n_samples)[:NOISE_ROWS])
     part = data.subset(torch.as_tensor(rows, device=data.device))
     blocks = _weighted(part, np.ones(len(part.arrays)))
-    present = np.ones((len(blocks), len(rows)), dtype=bool)
-    if part.observed is not None:
-        present = part.observed.cpu().numpy()
+    present = part.samples.present.cpu().numpy()
     ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
     n_found = min(n_components, len(rows) - 1, sum(block.shape[1] for block in blocks) - 1)
 
@@ -184,18 +183,16 @@ def initialize_networks(
     """
     fits = [_fit_decoder(model, m, data, scores) for m in range(len(data.arrays))]
     weights = model.error_weights().cpu().double()
-    n_experts = len(fits) + len(model.views)
     for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
-        linear = _Linear(slope, offset, weights[m], 1.0 / n_experts)
-        _initialize_encoder(model.encoders[m], linear, model)
+        _initialize_encoder(model, model.encoders[m], slope, offset, weights[m])
     for m, view in model.views.by_modality():
         start = (views or {})[m]
-        start.copy_to(view)
+        for name in ("slope", "offset", "mean", "components"):
+            getattr(view, name).copy_(torch.as_tensor(getattr(start, name)))
         rows = observed_rows(data, m)
         slope, offset, _ = _least_squares(torch.as_tensor(start.scores[rows]), scores[rows])
         view.decoder.initialize_linear(slope.T, offset)
-        linear = _Linear(slope, offset, view.error_weight(weights[m]), 1.0 / n_experts)
-        _initialize_encoder(view.encoder, linear, model)
+        _initialize_encoder(model, view.encoder, slope, offset, view.error_weight(weights[m]))
 
 
 def _fit_decoder(
@@ -215,9 +212,7 @@ def _fit_decoder(
 
 def observed_rows(data: TensorData, m: int) -> np.ndarray:
     """Return the numbers of samples that have a modality, or of enough of them."""
-    rows = np.arange(data.n_samples)
-    if data.observed is not None:
-        rows = np.flatnonzero(data.observed[m].cpu().numpy())
+    rows = np.flatnonzero(data.samples.present[m].cpu().numpy())
     return rows[_some_rows(len(rows))]
 
 
@@ -229,21 +224,17 @@ def _least_squares(x: Tensor, scores: np.ndarray) -> tuple[Tensor, Tensor, Tenso
     return coefficients[:-1], coefficients[-1], (x - design @ coefficients).square()
 
 
-class _Linear(NamedTuple):
-    """A linear decoder, the weight of its errors, and its share in the unit Gaussian."""
+def _initialize_encoder(
+    model: MultimodalVAE, encoder: nn.Module, slope: Tensor, offset: Tensor, weight: Tensor
+) -> None:
+    """Initialize an encoder, if it is one of ours, as the posterior of a linear decoder.
 
-    slope: Tensor  # (latent, width)
-    offset: Tensor  # (width,)
-    weight: Tensor
-    share: float
-
-
-def _initialize_encoder(encoder: nn.Module, decoder: _Linear, model: MultimodalVAE) -> None:
-    """Initialize an encoder, if it is one of ours, as the posterior of a linear decoder."""
+    The decoder has this slope, (latent_dim, width), and offset; ``weight`` is that of its errors.
+    """
     if not isinstance(encoder, MLPEncoder | ConvEncoder):
         return
     prior_expert = not isinstance(model, MeanFieldVAE) or model.prior_expert
-    slope, offset, weight, share = decoder
+    share = 1.0 / (len(model.encoders) + len(model.views))  # in the unit Gaussian
     information = weight * slope @ slope.T
     eye = torch.eye(len(slope), dtype=slope.dtype)
     encoder_map = torch.linalg.solve(information + share * eye, weight * slope)
@@ -254,3 +245,88 @@ def _initialize_encoder(encoder: nn.Module, decoder: _Linear, model: MultimodalV
     else:
         log_var = -(precision + share).log()
     encoder.initialize_linear(encoder_map, -encoder_map @ offset, log_var)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentScores:
+    """What probabilistic PCA says of z.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_samples, n_components)
+        Posterior means.
+    loadings : list of ndarray of shape (width, n_components + 1)
+        Per modality W, and b in the last column.
+    variance : float
+        Of the noise.
+    """
+
+    means: np.ndarray
+    loadings: list[np.ndarray]
+    variance: float
+
+    @property
+    def principal(self) -> np.ndarray:
+        """Scores on the principal axes of the loadings, with their standard deviations."""
+        stacked = np.concatenate([block[:, :-1] for block in self.loadings])
+        _, singular, axes = np.linalg.svd(stacked, full_matrices=False)
+        return self.means @ axes.T * singular
+
+
+def incomplete_scores(
+    blocks: Sequence[np.ndarray], observed: np.ndarray, loadings: Sequence[np.ndarray]
+) -> LatentScores:
+    r"""Fit probabilistic PCA by EM to the observed blocks of samples that lack modalities.
+
+    The model is :math:`x_m = W_m z + b_m + \epsilon` with z from N(0, I) and one noise variance
+    :math:`s^2`. What is missing drops out of both steps [1]_.
+
+    .. [1] S. Roweis, "EM algorithms for PCA and SPCA", NIPS, 1997.
+
+    Parameters
+    ----------
+    blocks : sequence of ndarray of shape (n_samples, width)
+        Balanced modalities; rows that are missing hold zeros.
+    observed : ndarray of bool of shape (n_modalities, n_samples)
+        True where a sample has the modality.
+    loadings : sequence of ndarray of shape (width, n_components)
+        Where W begins, per modality.
+
+    Returns
+    -------
+    LatentScores
+        After the last iteration.
+    """
+    patterns, numbers = np.unique(observed.T, axis=0, return_inverse=True)
+    numbers, least = numbers.ravel(), float(np.finfo(float).tiny)
+    known = [block[seen] for block, seen in zip(blocks, observed, strict=True)]
+    n_elements = float(sum(block.size for block in known))
+    squares = sum(float(np.square(block).sum()) for block in blocks)
+    found = [np.column_stack([loading, np.zeros(len(loading))]) for loading in loadings]
+    means = np.zeros((observed.shape[1], loadings[0].shape[1]))
+    variance = max(0.1 * squares / n_elements, least)
+    for _ in range(N_ITER):
+        # Expectation: posterior means, and a covariance for each set of observed modalities.
+        grams = [loading[:, :-1].T @ loading[:, :-1] for loading in found]
+        pulls = np.zeros_like(means)
+        for seen, block, loading in zip(observed, known, found, strict=True):
+            pulls[seen] += (block - loading[:, -1]) @ loading[:, :-1]
+        covariances = np.empty((len(patterns), means.shape[1], means.shape[1]))
+        for k, members in enumerate(patterns):
+            rows = numbers == k
+            gram = sum((g for g, seen in zip(grams, members, strict=True) if seen), np.zeros(()))
+            covariances[k] = np.linalg.inv(np.eye(means.shape[1]) + gram / variance)
+            means[rows] = pulls[rows] @ covariances[k] / variance
+        # Maximisation: loadings and noise variance.
+        design = np.column_stack([means, np.ones(len(means))])
+        total = 0.0
+        for m, (seen, block) in enumerate(zip(observed, known, strict=True)):
+            counts = np.bincount(numbers[seen], minlength=len(patterns))
+            spread, rows = np.tensordot(counts, covariances, axes=1), design[seen]
+            moments = rows.T @ rows
+            moments[:-1, :-1] += spread
+            found[m] = np.linalg.lstsq(moments, rows.T @ block, rcond=None)[0].T
+            residual, inner = block - rows @ found[m].T, found[m][:, :-1]
+            total += float(np.square(residual).sum() + np.sum((inner @ spread) * inner))
+        variance = max(total / n_elements, least)
+    return LatentScores(means=means, loadings=found, variance=variance)

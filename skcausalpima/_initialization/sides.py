@@ -8,7 +8,7 @@ itself more is chosen, if it does so clearly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,14 +22,13 @@ from .._clustering.candidates import (
 )
 from .._clustering.clusters import Clustering
 from .._clustering.latent_classes import IndependentColumns
-from .._clustering.matching import tolerated_share
-from .._clustering.rivals import NEAR_TIE, agreement_with_others
+from .._clustering.matching import NEAR_TIE, agreement_with_others, tolerated_share
+from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
 from .._model.setup import LeftOpen, Setup, Side, TriedSide
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
-from .independent_columns import independent_columns
 from .principal_components import PrincipalScores, noise_variances, principal_scores
 
 #: A view, and other weights, must agree by so much more, in adjusted Rand indices of the nodes.
@@ -79,33 +78,23 @@ class Trial:
         return bool(self.report.gap[self.report.chosen] >= NEAR_TIE)
 
     @property
-    def is_enough(self) -> bool:
-        """Whether nodes of many cells were found: another side would take as long once more."""
-        place = self.candidates[0].place
-        return place is not None and place.found
-
-    @property
     def known_share(self) -> float:
         """Share of the known outcomes that the best clustering has; 1 where none is known."""
         shares = self.report.known_agreement
         return 1.0 if shares is None else float(shares[self.report.chosen])
 
 
+@dataclass
 class Sides:
     """The sides that a fit may begin with, and trials of them."""
 
-    def __init__(
-        self,
-        setup: Setup,
-        knowledge: NodeKnowledge,
-        data: TensorData,
-        views: dict[int, ViewStart],
-        seed: int,
-    ) -> None:
-        self.setup, self.knowledge, self.data = setup, knowledge, data
-        self.views, self.seed = views, seed
-        self.tried: list[Trial] = []
-        self.n_candidates = LEAST
+    setup: Setup
+    knowledge: NodeKnowledge
+    data: TensorData
+    views: dict[int, ViewStart]
+    seed: int
+    tried: list[Trial] = field(default_factory=list)
+    n_candidates: int = LEAST
 
     @cached_property
     def noise(self) -> np.ndarray:
@@ -136,7 +125,8 @@ class Sides:
             self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
         stated = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
         best = self._try(Side(weights=spec.modality_weights, views=stated))
-        if best.is_enough:
+        place = best.candidates[0].place
+        if place is not None and place.found:  # of many cells: another side would take as long
             return best
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
@@ -205,3 +195,44 @@ def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     spec = replace(setup.spec, modality_weights=best.side.weights, views=best.side.views)
     tried = [TriedSide(side=trial.side, agreement=trial.agreement) for trial in sides.tried]
     return replace(setup, spec=spec, left_open=LeftOpen(), tried=tuple(tried))
+
+
+def independent_columns(
+    layouts: Sequence[Layout | None], units: Sequence[tuple], data: TensorData
+) -> IndependentColumns | None:
+    """Return the columns of all modalities as latent classes see them.
+
+    None unless all modalities are tables of which one has levels.
+
+    Parameters
+    ----------
+    layouts : sequence of (Layout or None)
+        Of which kinds the columns of each modality are.
+    units : sequence of tuple
+        Per modality what was taken from it and what it was divided by.
+    data : TensorData
+        Scaled samples.
+    """
+    tables = [layout for layout in layouts if layout is not None]
+    if len(tables) < len(layouts) or all(
+        word not in LEVELLED for layout in tables for word, _ in layout
+    ):
+        return None
+    levels: list[np.ndarray] = []
+    numbers: list[np.ndarray] = []
+    for m, (layout, (centre, factor)) in enumerate(zip(tables, units, strict=True)):
+        scaled = data.arrays[m].cpu().numpy().astype(np.float64)
+        seen = data.seen(m)
+        elements = np.round(scaled * np.ravel(factor) + np.ravel(centre))
+        for (word, _), own in zip(layout, places_of(layout), strict=True):
+            if word in LEVELLED:
+                of = elements[:, own] if word == "categorical" else between(elements[:, own])
+                levels.append(of * seen[:, own.start, None])
+            elif word != DEPTH:
+                numbers.append(np.where(seen[:, own], scaled[:, own], np.nan))
+    sizes = [of.shape[1] for of in levels]
+    return IndependentColumns(
+        indicators=np.hstack(levels),
+        first=np.cumsum([0, *sizes[:-1]]),
+        numbers=np.hstack([np.empty((data.n_samples, 0)), *numbers]),
+    )

@@ -221,7 +221,8 @@ def build_model(
     parts = (encoders, networks, prior, shapes, weights)
     model: MultimodalVAE
     if spec.sampled_responsibilities:
-        model = MeanFieldVAE(*parts, spec.prior_expert)
+        model = MeanFieldVAE(*parts)
+        model.prior_expert = spec.prior_expert
     else:
         model = StructuredVAE(*parts)
     sizes = (spec.latent_dim, spec.hidden_layer_sizes, generator)

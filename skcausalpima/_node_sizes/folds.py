@@ -18,8 +18,7 @@ from .._clustering.many_cells import has_many_cells
 from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
-from .._initialization.initial_sample import InitialSample, settled_sample
-from .._initialization.low_rank import filled_by_low_rank
+from .._initialization.initial_sample import InitialSample, filled_by_low_rank, settled_sample
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
@@ -85,7 +84,7 @@ def _as_fold(
 ) -> Fold:
     """Describe the cells of all samples, which one training set led to."""
     n_found, n_nodes = states.shape
-    found = describe(probabilities, points, np.arange(n_found), "fit")
+    found = describe(probabilities, points, "fit")
     counts = np.maximum(probabilities.sum(axis=0), 1e-12)
     parts = probabilities.T @ probabilities / counts[:, None]
     np.fill_diagonal(parts, 0.0)

@@ -16,11 +16,10 @@ from sklearn.utils import check_random_state
 from .._arithmetic import working_in
 from .._clustering.arrangement import arrange, means_of_labels
 from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
-from .._clustering.rivals import AGREEING
+from .._clustering.matching import AGREEING
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._initialization.initial_sample import initial_sample, settled_sample
-from .._initialization.low_rank import filled_by_low_rank
+from .._initialization.initial_sample import filled_by_low_rank, initial_sample, settled_sample
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data

@@ -9,8 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.matching import align_nodes, outcome_indicators
-from .._clustering.rivals import AGREEING, MIN_STABILITY
+from .._clustering.matching import AGREEING, MIN_STABILITY, align_nodes, outcome_indicators
 from .._grid import NodeGrid
 from .._typing import Sizes
 from .._warnings import warn_caller

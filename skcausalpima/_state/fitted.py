@@ -24,7 +24,7 @@ import functools
 
 import networkx as nx
 
-from .._contexts.identification import links
+from .._contexts.fitted import links
 from .._structure.digraphs import CONTEXT, KIND, compel_nothing
 from .._typing import Values
 from ..functional import covariance_type_named

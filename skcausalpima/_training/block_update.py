@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,11 +12,10 @@ from torch import Tensor
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..functional import MixtureStatistics, remembered_statistics, update_mixture
+from ..functional import MixtureStatistics, update_mixture
 from ..modules import MultimodalVAE, StructuredVAE, weights_of_regimes
-from .decoder_updates import ExpertSums, update_cluster_decoders, update_experts
-from .dispersions import update_dispersions
-from .divergence import NotFiniteError, check_finite
+from .decoder_updates import ExpertSums, update_cluster_decoders, update_dispersions, update_experts
+from .ending import NotFiniteError, check_finite
 from .potentials import mean_information
 from .sums import PassResult, PassSums, summed
 
@@ -30,20 +30,14 @@ INERTIA = 0.8
 def variance_floors(data: TensorData, relative: float = RELATIVE_FLOOR) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
     totals = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    roots: Iterable[Tensor | float] = itertools.repeat(1.0)
+    if data.weights is not None:
+        roots = data.weights[0].sqrt()[:, None].split(BLOCK_ROWS)
     for m in range(len(data.arrays)):
-        for block in _weighted_blocks(data.observed_values(m), data.weights):
-            totals[m] += block.double().square().sum()
+        for block, root in zip(data.observed_values(m).split(BLOCK_ROWS), roots, strict=False):
+            totals[m] += (block * root).double().square().sum()
     variances = data.total_of(totals) / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
-
-
-def _weighted_blocks(array: Tensor, weights: Tensor | None) -> Iterator[Tensor]:
-    """Return an array block by block, rows times the roots of their weights."""
-    if weights is None:
-        return iter(array.split(BLOCK_ROWS))
-    roots = weights[0].sqrt()[:, None]
-    pairs = zip(array.split(BLOCK_ROWS), roots.split(BLOCK_ROWS), strict=True)
-    return (block * root for block, root in pairs)
 
 
 @torch.no_grad()
@@ -51,7 +45,6 @@ def data_pass(
     model: MultimodalVAE,
     data: TensorData,
     generator: torch.Generator,
-    names: tuple[str, ...],
     squared_errors: Tensor | None = None,
 ) -> PassResult:
     """Collect sufficient statistics and the terms of the bound (Eq. 31) in one pass.
@@ -76,7 +69,7 @@ def data_pass(
             if decode:
                 errors += summed(block, model.squared_errors(block, found.z))
     total = data.total_of(errors) if squared_errors is None else squared_errors
-    return sums.result(total, names)
+    return sums.result(total)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,35 +94,6 @@ class Past:
     n_elements: Tensor
 
 
-@torch.no_grad()
-def remembered(
-    model: MultimodalVAE,
-    counts: Tensor,
-    n_elements: Tensor,
-    shrinkage: float,
-    reg_covar: float,
-    decay: float,
-) -> Past:
-    """Return what a model remembers of samples, each of which counts ``decay``.
-
-    The mixture and the variances of the decoders are all that is left of them, besides the numbers
-    of samples of each regime and component, ``counts``, and of elements of each modality. The graph
-    is no part of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are
-    those that the mixture was made with.
-    """
-    prior = model.prior
-    counts, n_elements = counts.to(prior.means.device), decay * n_elements.to(prior.means.device)
-    statistics = remembered_statistics(
-        counts.sum(dim=0), prior.means, prior.covariances, reg_covar, shrinkage
-    )
-    return Past(
-        statistics=statistics * decay,
-        counts=decay * counts,
-        squared_errors=n_elements * model.log_variances.double().exp(),
-        n_elements=n_elements,
-    )
-
-
 def with_past(result: PassResult, past: Past) -> PassResult:
     """Add what samples of before add to the sums of a pass over the data."""
     return replace(
@@ -146,10 +110,10 @@ class BlockUpdate:
 
     Parameters
     ----------
-    names : tuple of str
-        Names of the modalities, for the terms of the bound.
     mixture : MixtureSettings
         See :func:`~skcausalpima.functional.update_mixture`.
+    generator : torch.Generator
+        Of the points that passes over the data look at.
     variance_floors : Tensor of shape (n_modalities,) or None
         Smallest decoder variances; None where they are not learned.
     adjacency : Tensor of shape (n_nodes, n_nodes), default=None
@@ -162,8 +126,8 @@ class BlockUpdate:
         Part of the potentials' precisions that stays as it was.
     """
 
-    names: tuple[str, ...]
     mixture: MixtureSettings
+    generator: torch.Generator
     variance_floors: Tensor | None
     adjacency: Tensor | None = None
     past: Past | None = None
@@ -171,16 +135,9 @@ class BlockUpdate:
     inertia: float = INERTIA
 
     @torch.no_grad()
-    def __call__(
-        self,
-        model: MultimodalVAE,
-        data: TensorData,
-        generator: torch.Generator,
-        squared_errors: Tensor | None = None,
-    ) -> PassResult:
+    def __call__(self, model: MultimodalVAE, data: TensorData) -> PassResult:
         """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
-        result = data_pass(model, data, generator, self.names, squared_errors)
-        return self.swap(model, data, result)
+        return self.swap(model, data, data_pass(model, data, self.generator))
 
     @torch.no_grad()
     def swap(self, model: MultimodalVAE, data: TensorData, result: PassResult) -> PassResult:
@@ -214,11 +171,7 @@ class BlockUpdate:
 
     @torch.no_grad()
     def set_information(
-        self,
-        model: MultimodalVAE,
-        data: TensorData,
-        has_cells: bool = True,
-        inertia: float = 0.0,
+        self, model: MultimodalVAE, data: TensorData, has_cells: bool = True, inertia: float = 0.0
     ) -> None:
         """Let the potentials of the modalities be as sharp as their decoders are now.
 
@@ -235,11 +188,7 @@ class BlockUpdate:
 
     @torch.no_grad()
     def decoder_variances(
-        self,
-        model: MultimodalVAE,
-        data: TensorData,
-        generator: torch.Generator,
-        squared_errors: Tensor | None = None,
+        self, model: MultimodalVAE, data: TensorData, squared_errors: Tensor | None = None
     ) -> None:
         """Update the decoder variances alone.
 
@@ -250,17 +199,15 @@ class BlockUpdate:
         if self.variance_floors is not None:
             has_own = any(decoder.has_own_variances for decoder in model.decoders)
             if squared_errors is None or has_own:
-                squared_errors = self._unit_errors(model, data, generator)
+                squared_errors = self._unit_errors(model, data)
             self._set_variances(model, data, squared_errors)
         self.set_information(model, data, has_cells=False, inertia=INERTIA)
 
-    def _unit_errors(
-        self, model: MultimodalVAE, data: TensorData, generator: torch.Generator
-    ) -> Tensor:
+    def _unit_errors(self, model: MultimodalVAE, data: TensorData) -> Tensor:
         """Return the squared errors of all modalities with the prior N(0, I), by a pass."""
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         for block in data.blocks():
-            noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
+            noise = data.normal(len(block.arrays[0]), model.n_draws, self.generator)
             z = model.unit_points(block, noise)
             own = model.own_likelihoods(block, z)
             sums = ExpertSums(model)
@@ -273,7 +220,7 @@ class BlockUpdate:
         """Set every decoder variance to its optimum, the mean squared error per element."""
         finite = torch.isfinite(errors).tolist()
         if not all(finite):
-            names = [name for name, fine in zip(self.names, finite, strict=True) if not fine]
+            names = [name for name, fine in zip(model.names, finite, strict=True) if not fine]
             raise NotFiniteError(f"the squared errors of {names} are not finite")
         if self.variance_floors is not None:
             n_elements = data.n_elements
@@ -288,22 +235,15 @@ class BlockUpdate:
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 
-def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
-    """Return the block-coordinate update of an open graph: it leaves the tables to gradients."""
-    update = BlockUpdate(
-        names=setup.spec.modality_names, mixture=setup.training.mixture, variance_floors=None
+def block_update(setup: Setup, data: TensorData, generator: torch.Generator) -> BlockUpdate:
+    """Return the block-coordinate update: tables of an open graph are left to gradients."""
+    floors = variance_floors(data) if setup.training.learns_variances else None
+    is_published = setup.spec.sampled_responsibilities
+    graph, is_given = setup.graph, setup.graph.structure == "fixed"
+    return BlockUpdate(
+        mixture=setup.training.mixture,
+        generator=generator,
+        variance_floors=floors,
+        adjacency=torch.from_numpy(graph.constraints.required) if is_given else None,
+        variance_ceilings=None if floors is None or is_published else floors / RELATIVE_FLOOR,
     )
-    if not setup.training.learns_variances:
-        return update
-    floors = variance_floors(data)
-    update = replace(update, variance_floors=floors)
-    if setup.spec.sampled_responsibilities:  # as published
-        return update
-    return replace(update, variance_ceilings=floors / RELATIVE_FLOOR)
-
-
-def update_for_given_graph(update: BlockUpdate, setup: Setup) -> BlockUpdate:
-    """Let the update fit the tables, if the graph is given."""
-    if setup.graph.structure != "fixed":
-        return update
-    return replace(update, adjacency=torch.from_numpy(setup.graph.constraints.required))

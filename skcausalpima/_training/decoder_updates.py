@@ -1,4 +1,4 @@
-"""Least squares for decoders: experts after each epoch, and last layers in the end.
+"""What decoders are updated by besides gradients: experts, dispersions of counts, last layers.
 
 What a multilayer perceptron decodes is linear in its last hidden layer (and in the latent point,
 where there is a linear path). So the layer that minimises the squared errors is a linear
@@ -8,7 +8,7 @@ regression, which gradient steps come to last of all. Posteriors and components 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -34,27 +34,8 @@ MIN_COUNT = 1e-3
 #: relative to the mean of all inputs.
 PRIOR_SHARE, LEAST_SQUARES = 1e-3, 0.01
 
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorSums:
-    """What the variances of a network with its own likelihood depend on, per component."""
-
-    counts: Tensor  # sums of responsibilities over samples that have the modality
-    squared_errors: Tensor  # weighted sums
-
-    @property
-    def pooled(self) -> ErrorSums:
-        """The sums over all components."""
-        return ErrorSums(
-            counts=self.counts.sum()[None], squared_errors=self.squared_errors.sum()[None]
-        )
-
-    def __add__(self, other: ErrorSums) -> ErrorSums:
-        """Pool the sums over two sets of samples."""
-        return ErrorSums(
-            counts=self.counts + other.counts,
-            squared_errors=self.squared_errors + other.squared_errors,
-        )
+#: Samples that dispersions are learned from.
+DISPERSION_ROWS = 2048
 
 
 class ExpertSums:
@@ -64,7 +45,8 @@ class ExpertSums:
         self.model = model
         self.statistics: dict[int, CurveStatistics] = {}
         self.log_likelihoods: dict[int, float] = {}
-        self.errors: dict[int, ErrorSums] = {}
+        # by component, sums of responsibilities over samples that have the modality, and of errors
+        self.errors: dict[int, Tensor] = {}
 
     def add(self, batch: Batch, likelihoods: Mapping[int, Likelihood], gamma: Tensor) -> None:
         """Add samples with their responsibilities of shape (n_components, n_samples)."""
@@ -73,10 +55,8 @@ class ExpertSums:
             self.log_likelihoods[m] = self.log_likelihoods.get(m, 0.0) + total
             seen = gamma if batch.observed is None else gamma * batch.observed[m]
             if said.squared_errors is not None:
-                part = ErrorSums(
-                    counts=seen.double().sum(dim=1),
-                    squared_errors=(gamma * said.squared_errors).double().sum(dim=1),
-                )
+                errors = (gamma * said.squared_errors).double().sum(dim=1)
+                part = torch.stack([seen.double().sum(dim=1).expand_as(errors), errors])
                 self.errors[m] = self.errors[m] + part if m in self.errors else part
                 continue
             expert = cast(ClusterExpert, self.model.decoders[m])
@@ -100,7 +80,7 @@ class ExpertSums:
 
     def squared_errors(self, others: Tensor) -> Tensor:
         """Return those of all modalities, of shape (n_modalities,), from those of the others."""
-        own = {m: sums.squared_errors.sum() for m, sums in self.errors.items()}
+        own = {m: errors.sum() for m, (_, errors) in self.errors.items()}
         return torch.stack([own.get(m, other) for m, other in enumerate(others)]) if own else others
 
 
@@ -159,7 +139,7 @@ def update_experts(
 
 @torch.no_grad()
 def update_cluster_decoders(
-    model: MultimodalVAE, sums: Mapping[int, ErrorSums], floors: Tensor | None
+    model: MultimodalVAE, sums: Mapping[int, Tensor], floors: Tensor | None
 ) -> None:
     """Set the variances of networks per cluster to the mean squared error; empty cells keep theirs.
 
@@ -167,9 +147,10 @@ def update_cluster_decoders(
     """
     for m, own in sums.items():
         if floors is not None:
-            own = own.pooled if model.decoders[m].keeps_variance else own
-            counts = own.counts
-            variances = own.squared_errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
+            counts, errors = own
+            if model.decoders[m].keeps_variance:
+                counts, errors = counts.sum()[None], errors.sum()[None]
+            variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
             variances = torch.maximum(variances, floors[m])
             model.decoders[m].set_variances(variances, counts >= MIN_COUNT)
 
@@ -267,3 +248,26 @@ def _regression(squares: Tensor, products: Tensor, trained: Tensor) -> Tensor:
     diagonal = squares.diagonal()
     prior = torch.diag(PRIOR_SHARE * torch.maximum(diagonal, LEAST_SQUARES * diagonal.mean()))
     return torch.linalg.solve(squares + prior, products + prior @ trained.double().T).T
+
+
+@torch.no_grad()
+def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
+    """Let the dispersions of counts follow what decoders say of their means now.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        Dispersions of its decoders are changed in place, if they have some.
+    data : TensorData
+        Samples, of which some that lie evenly spaced are asked, always at the same draws.
+    """
+    if not any(decoder.has_dispersions for decoder in model.decoders):
+        return
+    model.eval()
+    rows = data.evenly_spaced(DISPERSION_ROWS)
+    batch = data.subset(rows).loaded().rows(slice(None))
+    noise = data.normal(len(rows), model.n_draws, torch.Generator().manual_seed(0))
+    z = model.assign(batch, noise, model.log_weights(batch.regime_index)).z
+    for m, decoder in enumerate(model.decoders):
+        weights = batch.weighted(batch.present[m].to(z))
+        decoder.update_dispersions(batch.arrays[m], z, weights, batch.elements.get(m))

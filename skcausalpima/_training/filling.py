@@ -96,8 +96,9 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     if len(rows) == 0:
         return viewed(model, data)
     part = data.subset(rows)
-    centres = _decoded_means(model, gaps)
-    part = _with(part, [centre.expand(len(rows), -1) for centre in centres])
+    likely = model.prior.log_weights().exp().to(model.prior.means)
+    decoded = [model.decoders[m](model.prior.means).flatten(1) for m in gaps]
+    part = _with(part, [(likely @ means).expand(len(rows), -1) for means in decoded])
     found: dict[int, Gap] = {}
     for _ in range(N_ROUNDS):
         z, found = _expected_points(model, part, gaps)
@@ -109,7 +110,11 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     arrays = list(data.arrays)
     for m in gaps:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
-    of_all = {m: _of_all(gap, rows, data.n_samples) for m, gap in found.items()}
+    n_samples = data.n_samples
+    of_all = {
+        m: Gap(*(of.new_zeros(n_samples, *of.shape[1:]).index_copy(0, rows, of) for of in gap))
+        for m, gap in found.items()
+    }
     samples = replace(data.samples, arrays=tuple(arrays), views=None, gaps=of_all or None)
     return viewed(model, replace(data, samples=samples))
 
@@ -211,11 +216,6 @@ def _location(linear: Tensor, known: Tensor, lost: Tensor, points: Tensor) -> Te
     return torch.linalg.solve(whole + ridge, said)[:, :, 0]
 
 
-def _of_all(gap: Gap, rows: Tensor, n_samples: int) -> Gap:
-    """Return what is known of some rows among all of them."""
-    return Gap(*(of.new_zeros(n_samples, *of.shape[1:]).index_copy(0, rows, of) for of in gap))
-
-
 @torch.no_grad()
 def viewed(model: MultimodalVAE, data: TensorData) -> TensorData:
     """Return data with their derived views, so that epochs need not compute them.
@@ -239,13 +239,6 @@ def viewed(model: MultimodalVAE, data: TensorData) -> TensorData:
         for m, view in model.views.by_modality()
     }
     return replace(data, samples=replace(data.samples, views=views))
-
-
-def _decoded_means(model: MultimodalVAE, modalities: Sequence[int]) -> list[Tensor]:
-    """Return what is decoded at the components' means, averaged by their probabilities."""
-    prior = model.prior
-    weights = prior.log_weights().exp().to(prior.means)
-    return [weights @ model.decoders[m](prior.means).flatten(1) for m in modalities]
 
 
 def _with(

@@ -41,7 +41,15 @@ def select_graph(
         adjacency = settings.constraints.required
         weights = adjacency.astype(float)
     else:
-        adjacency, probabilities = _search(prior, counts, settings, rng, averages)
+        if n_causes:
+            total = prior.mixes.cause_counts(counts).cpu().numpy()
+            grids = [total] * total.ndim
+        else:
+            total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
+            grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
+        adjacency = search_graph(total, grids, settings, rng).adjacency
+        if averages and total.ndim <= MAX_PROBABILITY_NODES:
+            probabilities = average_graphs(total, grids, settings)
         weights = adjacency.astype(float) if probabilities is None else probabilities
     required, forbidden = settings.constraints
     known = required
@@ -49,6 +57,7 @@ def select_graph(
         known = required | (adjacency & told_apart(prior))
     directed = cpdag(adjacency, known, forbidden)
     compelled = directed & ~directed.T
+    edge_weights = np.ascontiguousarray(weights[n_causes:, n_causes:])
     between_nodes = np.ascontiguousarray(adjacency[n_causes:, n_causes:])
     on_device = torch.as_tensor(between_nodes, device=device)
     tables = prior.family_tables(counts, on_device)
@@ -57,17 +66,16 @@ def select_graph(
         scores = prior.scores.cpu().double().numpy().copy()
     if n_causes:
         prior.cause_adjacency = torch.as_tensor(adjacency, device=device)
-    graph = HardGraph(
+    return HardGraph(
         adjacency=between_nodes,
         compelled=np.ascontiguousarray(compelled[n_causes:, n_causes:]),
-        edge_weights=np.ascontiguousarray(weights[n_causes:, n_causes:]),
-        probabilities=None,
+        edge_weights=edge_weights,
+        probabilities=None if probabilities is None else edge_weights,
         node_scores=scores,
         tables=_over_causes(prior, counts, tables),
         cause_edges=np.ascontiguousarray(adjacency[:n_causes, n_causes:]),
         cause_weights=np.ascontiguousarray(weights[:n_causes, n_causes:]),
     )
-    return graph if probabilities is None else replace(graph, probabilities=graph.edge_weights)
 
 
 @torch.no_grad()
@@ -93,26 +101,6 @@ def _with_causes(settings: GraphSettings, n_causes: int) -> GraphSettings:
     )
     forbidden[:, :n_causes] = True  # labels were set from outside, of each context
     return replace(settings, constraints=EdgeConstraints(required, forbidden))
-
-
-def _search(
-    prior: CausalPrior,
-    counts: Tensor,
-    settings: GraphSettings,
-    rng: np.random.RandomState,
-    averages: bool,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
-    if prior.mixes.causes:
-        total = prior.mixes.cause_counts(counts).cpu().numpy()
-        grids = [total] * total.ndim
-    else:
-        total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
-        grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
-    found = search_graph(total, grids, settings, rng)
-    if total.ndim > MAX_PROBABILITY_NODES or not averages:
-        return found.adjacency, None
-    return found.adjacency, average_graphs(total, grids, settings)
 
 
 def told_apart(prior: CausalPrior) -> np.ndarray:

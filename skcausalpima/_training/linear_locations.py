@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,18 +18,6 @@ MAX_ROWS, N_COMPONENTS = 1000, 20
 
 #: Added to matrices of moments, relative to their diagonals, so that they can be inverted.
 RIDGE = 1e-6
-
-
-class LinearMap(NamedTuple):
-    """Latent points as a linear function of a modality, and the variance that it leaves."""
-
-    weight: np.ndarray  # (latent_dim, width)
-    offset: np.ndarray  # (latent_dim,)
-    errors: np.ndarray  # (latent_dim,)
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Return latent points, (n_samples, latent_dim)."""
-        return x @ self.weight.T + self.offset
 
 
 @torch.no_grad()
@@ -57,17 +45,15 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
         like = encoder.linear.weight
         if not like.requires_grad:
             continue
-        seen = slice(None) if batch.observed is None else batch.observed[m].cpu().numpy()
+        seen = batch.present[m].cpu().numpy()
         parts = batch.arrays[m].double().cpu().numpy()[seen], targets[seen]
         x, z = map(data.rows_of_all, parts)
         if len(x) < 4:
             continue
-        found = linear_map(x, z)
-        log_var = np.log(np.maximum(found.errors, 1e-6))
-        weight, offset, spread = (
-            torch.as_tensor(part).to(like) for part in (found.weight, found.offset, log_var)
-        )
-        encoder.initialize_linear(weight, offset, spread, nonlinear=0.0)
+        *found, errors = linear_map(x, z)
+        parts = (*found, np.log(np.maximum(errors, 1e-6)))
+        weight, offset, log_var = (torch.as_tensor(part).to(like) for part in parts)
+        encoder.initialize_linear(weight, offset, log_var, nonlinear=0.0)
 
 
 @torch.no_grad()
@@ -126,7 +112,7 @@ def _some_rows(data: TensorData) -> Tensor:
     return torch.as_tensor(wanted, device=data.device)
 
 
-def linear_map(x: np.ndarray, z: np.ndarray) -> LinearMap:
+def linear_map(x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the least-squares map from the first principal components of x to z.
 
     Parameters
@@ -138,15 +124,17 @@ def linear_map(x: np.ndarray, z: np.ndarray) -> LinearMap:
 
     Returns
     -------
-    LinearMap
-        With at most a component for every four samples.
+    weight : ndarray of shape (latent_dim, width)
+        Of a map with at most a component for every four samples.
+    offset, errors : ndarray of shape (latent_dim,)
+        At zero; and the variance that the map leaves.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skcausalpima._training.linear_locations import linear_map
     >>> x = np.random.default_rng(0).normal(size=(40, 3))
-    >>> np.allclose(linear_map(x, x[:, :1] + 2.0).weight, [[1.0, 0.0, 0.0]])
+    >>> np.allclose(linear_map(x, x[:, :1] + 2.0)[0], [[1.0, 0.0, 0.0]])
     True
     """
     mean, centre = x.mean(axis=0), z.mean(axis=0)
@@ -156,4 +144,4 @@ def linear_map(x: np.ndarray, z: np.ndarray) -> LinearMap:
     slopes = (left[:, kept] / singular[kept]).T @ (z - centre)  # (component, latent)
     weight = slopes.T @ axes[kept]
     errors = np.square(z - centre - (x - mean) @ weight.T).mean(axis=0)
-    return LinearMap(weight, centre - weight @ mean, errors)
+    return weight, centre - weight @ mean, errors

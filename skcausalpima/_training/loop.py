@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +13,21 @@ from torch.nn import Parameter
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
-from .acceleration import compiled, step_precision
 from .block_update import BlockUpdate, data_pass
-from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
-from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
+from .ending import (
+    Convergence,
+    ExpertGuard,
+    Stopper,
+    broken_parts,
+    divergence,
+    interquartile_range,
+    rise_and_fall,
+    told_divergence,
+)
 from .filling import filled, viewed
-from .gradients import Adam, gradient_step, half_cosine
+from .gradients import Adam, compiled, gradient_step, half_cosine, in_bfloat16
 from .observer import Observer
-from .sharpening import sharpen_potentials
+from .potentials import sharpen_potentials
 from .sums import EpochSums
 
 #: Least rise of the bound where it is left open, relative to its spread between samples, or in nats
@@ -63,6 +69,8 @@ class Phase:
         Terms of the bound of each epoch, in the data's units.
     n_done : int
         Number of planned epochs that were made before the fit was stopped.
+    held_out : TensorData or None
+        By which the stopper judges; None where nothing is held out.
     was_restored : bool
         Whether an expert has diverged, so that the last epoch was taken back.
     diverged : bool
@@ -98,6 +106,7 @@ class Phase:
         self.history: list[dict[str, float]] = []
         self.n_done, self.n_steps, self.spread = 0, 0, 0.0
         self.labels: Tensor | None = None
+        self.held_out: TensorData | None = None
         self.label_changes: list[float] = []
 
     def follow(self, earlier: Adam | None) -> None:
@@ -143,12 +152,7 @@ class Phase:
             self.spread = interquartile_range(data.rows_of_all(torch.cat(seen.bounds)))
 
     def close(
-        self,
-        data: TensorData,
-        held_out: TensorData | None,
-        update: BlockUpdate,
-        generator: torch.Generator,
-        seen: EpochSums | None,
+        self, data: TensorData, update: BlockUpdate, seen: EpochSums | None
     ) -> dict[str, float]:
         """Make the block-coordinate update of an epoch; return the terms of the bound.
 
@@ -159,16 +163,16 @@ class Phase:
             seen = None
         model, errors, result = self.model, None, None
         if seen is not None:
-            errors, result = seen.squared_errors, seen.result(update.names)
+            errors, result = seen.squared_errors, seen.result()
         if result is None:
-            result = data_pass(model, data, generator, update.names, errors)
+            result = data_pass(model, data, update.generator, errors)
         result = update.swap(model, data, result)
         terms = result.terms | {"temperature": model.prior.temperature}
-        if held_out is not None:
-            judged = data_pass(model, self.fill(held_out), generator, update.names).terms
+        if self.held_out is not None:
+            judged = data_pass(model, self.fill(self.held_out), update.generator).terms
             terms["held_out_bound"] = judged["lower_bound"]
             terms["objective"] = judged["objective"]
-        kept = model if held_out is not None else None
+        kept = None if self.held_out is None else model
         self.stopper.stop(terms["objective"], kept, self.spread)
         before, self.labels = self.labels, result.labels
         if before is not None and len(before) == len(self.labels):  # a file may hold others
@@ -176,9 +180,9 @@ class Phase:
             self.label_changes.append(data.mean_of(changed))
         return terms
 
-    def check(self, names: Sequence[str], weights: Tensor | None) -> None:
+    def check(self, weights: Tensor | None) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""
-        parts = broken_parts(self.model, names)
+        parts = broken_parts(self.model)
         self.diverged = bool(parts)
         if parts and self.stopper.best_state is None:
             place = f"epoch {len(self.history)} of {self.name}"
@@ -216,17 +220,12 @@ class Pretraining(Phase):
         return False
 
     def close(
-        self,
-        data: TensorData,
-        held_out: TensorData | None,
-        update: BlockUpdate,
-        generator: torch.Generator,
-        seen: EpochSums | None,
+        self, data: TensorData, update: BlockUpdate, seen: EpochSums | None
     ) -> dict[str, float]:
         """Update the decoder variances; return the mean bound."""
         assert seen is not None, "an epoch has begun"
         if not self.was_restored:
-            update.decoder_variances(self.model, data, generator, seen.squared_errors)
+            update.decoder_variances(self.model, data, seen.squared_errors)
         return {"objective": seen.mean_bound}
 
 
@@ -245,11 +244,7 @@ class Polishing(Phase):
 
 
 def epochs(
-    phase: Phase,
-    data: TensorData,
-    update: BlockUpdate,
-    generator: torch.Generator,
-    held_out: TensorData | None = None,
+    phase: Phase, data: TensorData, update: BlockUpdate, held_out: TensorData | None = None
 ) -> None:
     """Make the epochs of a phase: gradient steps, then the update that they lead to.
 
@@ -259,9 +254,9 @@ def epochs(
     """
     model, observer, device = phase.model, phase.observer, phase.settings.device
     n_before, n_epochs = len(phase.history) - phase.n_done, len(phase.temperatures)
-    observer.begin(phase.name, n_epochs, update.names, data, held_out, n_before, phase.n_done)
-    guard = ExpertGuard(model, update.names, phase.name)
-    held_out = None if held_out is None else viewed(model, held_out)
+    observer.begin(phase.name, n_epochs, model.names, data, held_out, n_before, phase.n_done)
+    guard = ExpertGuard(model, phase.name)
+    phase.held_out = None if held_out is None else viewed(model, held_out)
     for temperature in phase.temperatures[phase.n_done :]:
         if phase.stopper.converged:  # a fit that is continued may have come to its end
             break
@@ -270,21 +265,21 @@ def epochs(
         if phase.graph:
             model.prior.temperature = temperature
         guard.keep(model)
-        precision = step_precision(model.networks, device)
+        precision = in_bfloat16(model.networks, device.autocast)
         with guard.watched(epoch, data.weights), model.frozen(phase.has_cells), precision:
             seen = EpochSums(model, data, phase.has_cells)
-            phase.steps(data, seen, generator)
+            phase.steps(data, seen, update.generator)
         phase.was_restored = guard.restored(epoch)
         if phase.was_restored:
             observer.standing = None  # training ends here
-        with told_divergence(model, update.names, phase.name, epoch, data.weights):
-            terms = phase.close(data, held_out, update, generator, seen)
+        with told_divergence(model, phase.name, epoch, data.weights):
+            terms = phase.close(data, update, seen)
         phase.history.append(observer.in_units(terms))
         observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:
             break
     if phase.history:
-        phase.check(update.names, data.weights)
+        phase.check(data.weights)
 
 
 def pretrain(
@@ -292,7 +287,6 @@ def pretrain(
     data: TensorData,
     settings: TrainingSettings,
     update: BlockUpdate,
-    generator: torch.Generator,
     observer: Observer,
 ) -> Adam | None:
     """Train encoders and decoders before there are clusters.
@@ -305,15 +299,13 @@ def pretrain(
     n_epochs = settings.schedule.pretraining_epochs
     phase = Pretraining(model, settings, observer, np.ones(n_epochs))
     if not phase.networks:
-        update.decoder_variances(model, data, generator)
+        update.decoder_variances(model, data)
         return None
-    epochs(phase, data, update, generator)
+    epochs(phase, data, update)
     return None if phase.was_restored else phase.optimizer
 
 
-def settle(
-    model: MultimodalVAE, data: TensorData, update: BlockUpdate, generator: torch.Generator
-) -> None:
+def settle(model: MultimodalVAE, data: TensorData, update: BlockUpdate) -> None:
     """Let mixture and variances follow from the networks as training has left them.
 
     Those of the last epoch follow from what its steps saw of the samples, networks on their way,
@@ -326,7 +318,7 @@ def settle(
         update.set_information(model, data)
         if update.past is None and sharpen_potentials(model, data, update.mixture):
             update = replace(update, inertia=1.0)  # they stay as they are now
-        update(model, data, generator)
+        update(model, data)
 
 
 def new_phase(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Phase:

@@ -6,10 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Protocol
-
-import numpy as np
 
 from .._data.scaling import ModalityScaler
 from .._model.tensors import TensorData
@@ -212,9 +210,7 @@ def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) 
     A density of scaled data is one of the data times a factor, that of the scales; the terms are
     means over the samples, by weight.
     """
-    observed = np.ones((len(names), data.n_samples), dtype=bool)
-    if data.observed is not None:
-        observed = data.observed.cpu().numpy()
+    observed = data.samples.present.cpu().numpy()
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
     masks = data.element_masks()
     shifts = {}
@@ -253,17 +249,12 @@ class Interruption:
         if self.insists or not self.is_postponed:
             raise KeyboardInterrupt
 
-    def postponed(self) -> AbstractContextManager[None]:
-        """Postpone the first interrupt in a block."""
-        return self._answered(True)
-
-    def at_once(self) -> AbstractContextManager[None]:
-        """Do not postpone the first interrupt in a block, within one that does."""
-        return self._answered(False)
-
     @contextmanager
-    def _answered(self, is_postponed: bool) -> Iterator[None]:
-        """Change nothing in other threads than the main one, which alone gets interrupts."""
+    def postponed(self, is_postponed: bool = True) -> Iterator[None]:
+        """Postpone the first interrupt in a block, or, within such a block, do not.
+
+        Nothing changes in other threads than the main one, which alone gets interrupts.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return

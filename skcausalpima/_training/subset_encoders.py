@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -32,9 +31,8 @@ from torch import Tensor, nn
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
-from ..modules import Batch, StructuredVAE, SubsetEncoders
-from .acceleration import step_precision
-from .gradients import Adam, gradient_step, half_cosine
+from ..modules import Batch, CausalPrior, StructuredVAE, SubsetEncoders
+from .gradients import Adam, gradient_step, half_cosine, in_bfloat16
 from .linear_locations import become_linear, fit_likelihoods
 from .observer import Observer
 
@@ -80,16 +78,23 @@ class Lesson:
         Of the components.
     evidence : dict of int to Tensor of shape (n_components, n_samples)
         What decoders that depend on the component say beyond the potential of their modality.
+    prior : CausalPrior
+        Whose mixture is that of all samples.
+    log_weights : Tensor of shape (n_components,)
+        Logarithms of its components' probabilities.
     """
 
     mean: Tensor
     second: Tensor
     probabilities: Tensor
     evidence: dict[int, Tensor]
+    prior: CausalPrior
+    log_weights: Tensor
 
     def rows(self, rows: Tensor) -> Lesson:
         """Return the lesson of some samples."""
-        return Lesson(
+        return replace(
+            self,
             mean=self.mean[rows],
             second=self.second[rows],
             probabilities=self.probabilities[:, rows],
@@ -101,13 +106,13 @@ class Lesson:
 def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
     """Return what the trained model says of all samples; what is known of nodes is left out."""
     model.eval()
+    log_weights = model.prior.log_weights()
     means, seconds, probabilities, evidence = [], [], [], []
     for block in data.blocks():
         posterior = model.posterior(block)
         zeros = block.arrays[0].new_zeros(len(block.arrays[0]), model.latent_dim)
         said = model.component_evidence(block, posterior, zeros)
-        log_joint = weight_columns(model.prior.log_weights()) + said.total
-        gamma = posterior.evidence(log_joint).log_gamma.exp()
+        gamma = posterior.evidence(weight_columns(log_weights) + said.total).log_gamma.exp()
         means.append(posterior.mean(gamma))
         seconds.append(posterior.second_moments(gamma))
         probabilities.append(gamma)
@@ -117,6 +122,8 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
         second=torch.cat(seconds),
         probabilities=torch.cat(probabilities, dim=1),
         evidence={m: torch.cat([of[m] for of in evidence], dim=1) for m in evidence[0]},
+        prior=model.prior,
+        log_weights=log_weights,
     )
 
 
@@ -139,7 +146,7 @@ def teach(
     parameters = [p for p in networks if p.requires_grad]
     if pupil.widening is None:  # of a single modality
         return pupil.eval().requires_grad_(False)
-    taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
+    taught = lesson(model, data)
     rows, others = _calibration_rows(data, generator)
     part, of_part = data.subset(others), taught.rows(others)
     held = data.subset(rows), taught.rows(rows)
@@ -148,7 +155,7 @@ def teach(
         become_linear(linear, part, of_part.mean)
         for start in (pupil, linear):
             fit_likelihoods(start, part, of_part.mean, of_part.second)
-        _keep_better(model, pupil, linear, *held, log_weights)
+        _keep_better(pupil, linear, *held)
         start = copy.deepcopy(pupil)
     rate, size = settings.steps.learning_rate, settings.steps.batch_size
     rate *= RATE_FACTOR if known is None else 1.0
@@ -156,48 +163,38 @@ def teach(
     optimizer = Adam((parameters, rate)) if parameters else None
     n_steps = n_epochs * math.ceil(part.n_of_all / size)
     pupil.train()
-    with step_precision(pupil.networks, settings.device):
-        for step, (numbers, batch) in enumerate(_batches(part, size, n_epochs, generator)):
+    with in_bfloat16(pupil.networks, settings.device.autocast):
+        batches = (batch for _ in range(n_epochs) for batch in part.numbered(size, generator))
+        for step, (numbers, batch) in enumerate(batches):
             if observer.stopped or optimizer is None:
                 break
             optimizer.rates = [rate * half_cosine(step / n_steps)]
-            parts, of_rows = _some_modalities(batch, generator), of_part.rows(numbers)
-            loss = part.mean(divergences(model, pupil, parts, of_rows, log_weights), batch)
+            seen = replace(batch, observed=random_subsets(batch, generator))
+            loss = part.mean(divergences(pupil, seen, of_part.rows(numbers)), batch)
             gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, part, batch)
     pupil.eval()
     if known is None:
-        _keep_better(model, pupil, start, *held, log_weights)
+        _keep_better(pupil, start, *held)
     if not observer.stopped:
-        _calibrate(model, pupil, *held, log_weights, generator)
+        _calibrate(pupil, *held, generator)
     finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
     return pupil.requires_grad_(False) if finite else None
 
 
 @torch.no_grad()
 def _keep_better(
-    model: StructuredVAE,
-    pupil: SubsetEncoders,
-    other: SubsetEncoders,
-    data: TensorData,
-    taught: Lesson,
-    log_weights: Tensor,
+    pupil: SubsetEncoders, other: SubsetEncoders, data: TensorData, taught: Lesson
 ) -> None:
     """Take the other encoders of each modality that alone is nearer to what is taught with them."""
     batch = data.loaded().rows(slice(None))
     outputs = [of.eval().outputs(batch) for of in (pupil, other)]
     for m in range(len(pupil.encoders)):
-        seen = torch.zeros(len(pupil.encoders), data.n_samples, dtype=torch.bool).to(data.device)
-        seen[m] = True if batch.observed is None else batch.observed[m]
-        alone = replace(batch, observed=seen)
-        distances = torch.stack(
-            [
-                batch.weighted(divergences(model, of, alone, taught, log_weights, said))
-                @ seen[m].double()
-                for of, said in zip((pupil, other), outputs, strict=True)
-            ]
-        )
-        distances = data.total_of(distances)
-        if distances[1] < distances[0]:
+        seen = torch.zeros_like(batch.present)
+        seen[m] = batch.present[m]
+        alone, pairs = replace(batch, observed=seen), zip((pupil, other), outputs, strict=True)
+        distances = [batch.weighted(divergences(of, alone, taught, said)) for of, said in pairs]
+        sums = data.total_of(torch.stack([of @ seen[m].double() for of in distances]))
+        if sums[1] < sums[0]:
             pupil.take(other, m)
 
 
@@ -211,44 +208,22 @@ def _calibration_rows(data: TensorData, generator: torch.Generator) -> tuple[Ten
 
 
 def _calibrate(
-    model: StructuredVAE,
-    pupil: SubsetEncoders,
-    data: TensorData,
-    taught: Lesson,
-    log_weights: Tensor,
-    generator: torch.Generator,
+    pupil: SubsetEncoders, data: TensorData, taught: Lesson, generator: torch.Generator
 ) -> None:
     """Set exponents by what the encoders say of samples that they have not seen."""
     batch = data.loaded().rows(slice(None))
     with torch.no_grad():
         outputs = pupil.outputs(batch)
-    parameters = [cast(nn.Parameter, pupil.log_exponents)]
-    optimizer = Adam((parameters, CALIBRATION_RATE))
+    exponents = cast(nn.Parameter, pupil.log_exponents)
+    optimizer = Adam(([exponents], CALIBRATION_RATE))
     for step in range(CALIBRATION_STEPS):
         optimizer.rates = [CALIBRATION_RATE * half_cosine(step / CALIBRATION_STEPS)]
-        parts = _some_modalities(batch, generator)
-        values = divergences(model, pupil, parts, taught, log_weights, outputs)
-        loss = data.mean(values, batch) + _shrinkage(pupil) / data.n_of_all
-        gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, data, batch)
-
-
-def _shrinkage(pupil: SubsetEncoders) -> Tensor:
-    """Return what exponents other than 1 cost: few samples say little of them."""
-    squares = cast(Tensor, pupil.log_exponents).square().sum()
-    return 0.5 * (1.0 + COMPONENT_WEIGHT) * squares / EXPONENT_SCALE**2
-
-
-def _some_modalities(batch: Batch, generator: torch.Generator) -> Batch:
-    """Return samples of which some modalities count as observed."""
-    return replace(batch, observed=random_subsets(batch, generator))
-
-
-def _batches(
-    data: TensorData, size: int, n_epochs: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Batch]]:
-    """Return batches and their rows, all samples in another order in each epoch."""
-    for _ in range(n_epochs):
-        yield from data.numbered(size, generator)
+        parts = replace(batch, observed=random_subsets(batch, generator))
+        # few samples say little of them: what exponents other than 1 cost
+        shrinkage = 0.5 * (1.0 + COMPONENT_WEIGHT) * exponents.square().sum() / EXPONENT_SCALE**2
+        loss = data.mean(divergences(pupil, parts, taught, outputs), batch)
+        loss = loss + shrinkage / data.n_of_all
+        gradient_step(loss, optimizer, [exponents], MAX_GRAD_NORM, data, batch)
 
 
 def teaching_epochs(
@@ -285,27 +260,21 @@ def teaching_epochs(
 
 
 def divergences(
-    model: StructuredVAE,
     pupil: SubsetEncoders,
     parts: Batch,
     taught: Lesson,
-    log_weights: Tensor,
     outputs: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Return how far parts of samples are from what is taught of them, up to a constant.
 
     Parameters
     ----------
-    model : StructuredVAE
-        Its mixture is the prior.
     pupil : SubsetEncoders
         To be taught.
     parts : Batch
         Samples, of which some modalities count as observed.
     taught : Lesson
         What the whole samples say.
-    log_weights : Tensor of shape (n_components,)
-        Logarithms of the components' probabilities.
     outputs : pair of Tensor, default=None
         Of the encoders; None asks them.
 
@@ -315,9 +284,9 @@ def divergences(
         In nats.
     """
     potential = pupil.potential(parts, outputs)
-    posterior = OwnPosterior(model.prior.means, model.prior.covariances, potential)
+    posterior = OwnPosterior(taught.prior.means, taught.prior.covariances, potential)
     overlap = posterior.log_normalizers()
-    weights = weight_columns(log_weights)
+    weights = weight_columns(taught.log_weights)
     joint = weights + pupil.log_evidence(parts, overlap, weights)
     for m, said in taught.evidence.items():
         joint = joint + (said if parts.observed is None else said * parts.observed[m])

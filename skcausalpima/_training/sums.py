@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..functional import MixtureStatistics, OwnPosterior, SharedPosterior
+from ..functional import MixtureStatistics
 from ..modules import Batch, BoundWithErrors, Likelihood, MultimodalVAE, weights_of_regimes
 from .decoder_updates import ExpertSums
 
@@ -50,9 +51,7 @@ class PassSums:
         self.counts += regime_counts(gamma, block.regime_index, len(self.counts))
         self.labels.append(labels)
 
-    def result(
-        self, squared_errors: Tensor, names: tuple[str, ...], order: Tensor | None = None
-    ) -> PassResult:
+    def result(self, squared_errors: Tensor, order: Tensor | None = None) -> PassResult:
         """Add up what there is of all samples.
 
         Squared errors are those of all. ``order`` has the numbers of the samples as they
@@ -76,10 +75,10 @@ class PassSums:
             squared_errors=self.experts.squared_errors(squared_errors),
             experts=self.experts,
             labels=labels if order is None else torch.empty_like(labels).scatter_(0, order, labels),
-            terms=self._named(squared_errors, total(self.terms), names),
+            terms=self._named(squared_errors, total(self.terms)),
         )
 
-    def _named(self, errors: Tensor, sums: Tensor, names: tuple[str, ...]) -> dict[str, float]:
+    def _named(self, errors: Tensor, sums: Tensor) -> dict[str, float]:
         """Name the terms of the bound; the reconstruction follows from the squared errors."""
         model, n, observed = self.model, self.data.total, self.data.mean_shares
         errors = errors[:, None] / n
@@ -90,7 +89,7 @@ class PassSums:
         trained += self.experts.add_means(reconstruction, n)
         terms = {
             f"reconstruction_{name}": value
-            for name, value in zip(names, reconstruction, strict=True)
+            for name, value in zip(model.names, reconstruction, strict=True)
         }
         terms |= dict(zip(model.terms, (sums / n).tolist(), strict=True))
         terms["lower_bound"] = sum(terms.values())
@@ -135,37 +134,26 @@ class EpochSums:
         self._sum += summed(block, self.bounds[-1][None])
         errors = torch.cat([bound.squared_errors for bound in waiting], dim=1)
         self.squared_errors += summed(block, errors)
-        if self.sums is not None:
-            self._order.append(numbers)
-            gamma = self._assign(self.sums, block, [bound.posterior for bound in waiting])
-            own = [bound.likelihoods for bound in waiting]
-            joined = {m: Likelihood.joined([of[m] for of in own if of]) for m in own[0] or ()}
-            self.sums.experts.add(block, joined, gamma)
-
-    def _assign(
-        self,
-        sums: PassSums,
-        block: Batch,
-        posteriors: Sequence[SharedPosterior | OwnPosterior | None],
-    ) -> Tensor:
-        """Add samples by the responsibilities that their potentials give them (Eq. 16).
-
-        Returns these, times the samples' weights.
-        """
+        if self.sums is None:
+            return
+        self._order.append(numbers)
+        # Responsibilities are those that the potentials of samples give them (Eq. 16).
         start, parts, labels, found = 0, [], [], []
-        for posterior in joined(posteriors):
-            rows = slice(start, start := start + len(posterior))
-            own = block.take(rows)
-            log_weights = weights_of_regimes(sums.log_weights, own.regime_index)
+        for kind, group in itertools.groupby((bound.posterior for bound in waiting), type):
+            posterior = cast(Any, kind).joined(list(group))
+            own = block.take(slice(start, start := start + len(posterior)))
+            log_weights = weights_of_regimes(self.sums.log_weights, own.regime_index)
             said = posterior.evidence(log_weights, own.allowed)
             gamma = own.weighted(said.log_gamma.exp())
-            sums.terms += summed(own, torch.stack([said.value, -said.log_potential]))
+            self.sums.terms += summed(own, torch.stack([said.value, -said.log_potential]))
             parts.append(posterior.statistics(gamma))
             labels.append(said.log_gamma.argmax(dim=0))
             found.append(gamma)
         gamma = torch.cat(found, dim=1)
-        sums.add(block, reduce(add, parts), gamma, torch.cat(labels))
-        return gamma
+        self.sums.add(block, reduce(add, parts), gamma, torch.cat(labels))
+        of = [bound.likelihoods for bound in waiting]
+        likelihoods = {m: Likelihood.joined([one[m] for one in of if one]) for m in of[0] or ()}
+        self.sums.experts.add(block, likelihoods, gamma)
 
     def end(self) -> None:
         """Add what waits still, and the squared errors of all samples."""
@@ -178,24 +166,11 @@ class EpochSums:
         """Mean of the bounds of all samples, by weight."""
         return self.data.total_of(self._sum).item() / self.data.total
 
-    def result(self, names: tuple[str, ...]) -> PassResult | None:
+    def result(self) -> PassResult | None:
         """Return what a pass over the data would; None where only that can tell."""
         if self.sums is None:
             return None
-        return self.sums.result(self.squared_errors, names, torch.cat(self._order))
-
-
-def joined(
-    posteriors: Sequence[SharedPosterior | OwnPosterior | None],
-) -> list[SharedPosterior | OwnPosterior]:
-    """Return the posteriors of batches, in order, as few as possible."""
-    groups: list[list] = []
-    for posterior in posteriors:
-        if groups and type(groups[-1][0]) is type(posterior):
-            groups[-1].append(posterior)
-        else:
-            groups.append([posterior])
-    return [type(group[0]).joined(group) for group in groups]
+        return self.sums.result(self.squared_errors, torch.cat(self._order))
 
 
 def summed(block: Batch, rows: Tensor) -> Tensor:

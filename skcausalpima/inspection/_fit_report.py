@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._clustering.placements import lie_where_effects_put_them
-from .._contexts.identification import cell_shares, doubts, overlaps
+from .._contexts.fitted import cell_shares, doubts, overlaps
 from .._grid import NodeGrid
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws

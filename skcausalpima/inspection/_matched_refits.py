@@ -8,8 +8,7 @@ from typing import NamedTuple, TypeAlias
 import networkx as nx
 import numpy as np
 
-from .._clustering.matching import align_nodes, outcome_indicators
-from .._clustering.rivals import adjusted_rand_index
+from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
 from .._structure.digraphs import is_by_chance
 from .._structure.equivalence import cpdag
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.merging import smallest_share
-from .._clustering.rivals import AGREEING
+from .._clustering.matching import AGREEING
+from .._clustering.over_fitted import smallest_share
 from ._calibration import CalibrationCurve
 
 #: Label and value of the lines of a section.

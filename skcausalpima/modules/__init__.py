@@ -4,35 +4,24 @@ What is in ``__all__`` is what a user builds with; what is imported besides is t
 which serves this package alone.
 """
 
-from ._around import Around
-from ._batch import Batch, BoundWithErrors, Gap, Likelihood
-from ._cluster_decoder import ClusterDecoder
+from ._batch import Batch, BoundWithErrors, Gap, Likelihood, beyond_potentials, whole_modalities
 from ._column_decoder import ColumnDecoder
 from ._convolutions import ConvDecoder, ConvEncoder
+from ._decoder_protocol import Around, fisher_information, masked_potential
 from ._decoders import MLPDecoder
-from ._derived_view import (
-    N_COMPONENTS,
-    DerivedView,
-    DerivedViews,
-    log_power_spectrum,
-    spatial_axes,
-)
+from ._derived_view import N_COMPONENTS, DerivedView, DerivedViews, log_power_spectrum, spatial_axes
 from ._encoders import MLPEncoder, is_same_in_training
-from ._experts.base import ScaledExpert
-from ._experts.checks import ExpertError
 from ._experts.cluster import ClusterExpert, shared_entries
-from ._experts.expert_decoder import ExpertDecoder
+from ._experts.expert_decoder import ExpertDecoder, ExpertError
 from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
-from ._experts.sample import SampleExpert
-from ._gaps import beyond_potentials, whole_modalities
-from ._information import fisher_information, masked_potential
+from ._experts.scaled import SampleExpert, ScaledExpert
 from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge
 from ._regimes import Mixes, node_counts, weights_of_regimes
-from ._structured import PotentialOf, StructuredVAE, upper_roots
+from ._structured import StructuredVAE, upper_roots
 from ._subset_encoders import SubsetEncoders
-from ._variance_decoder import VarianceDecoder
+from ._variance_decoders import ClusterDecoder, VarianceDecoder
 
 __all__ = [
     "ConvDecoder",

@@ -1,4 +1,4 @@
-"""Batches of samples, and the terms of their bound."""
+"""Batches of samples, also of such that lack modalities or elements, and terms of their bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..functional import OwnPosterior, SharedPosterior
+from ..functional import OwnPosterior, Potential, SharedPosterior
 
 
 class Gap(NamedTuple):
@@ -73,6 +73,14 @@ class Batch:
     gaps: dict[int, Gap] | None = None
 
     @property
+    def present(self) -> Tensor:
+        """``observed``, also where nothing is missing."""
+        if self.observed is not None:
+            return self.observed
+        shape = len(self.arrays), len(self.arrays[0])
+        return torch.ones(shape, dtype=torch.bool, device=self.arrays[0].device)
+
+    @property
     def shares(self) -> Tensor | None:
         """Share of the elements that are observed, of shape (n_modalities, n_samples).
 
@@ -80,12 +88,9 @@ class Batch:
         """
         if not self.elements:
             return self.observed
-        like = self.arrays[0]
-        rows = torch.ones(len(self.arrays), len(like), dtype=like.dtype, device=like.device)
-        if self.observed is not None:
-            rows = rows * self.observed
+        rows = self.present.to(self.arrays[0].dtype)
         for m, seen in self.elements.items():
-            rows[m] *= seen.to(like.dtype).mean(dim=1)
+            rows[m] *= seen.to(rows.dtype).mean(dim=1)
         return rows
 
     def take(self, rows: Tensor | slice) -> Batch:
@@ -126,6 +131,7 @@ class Batch:
         def columns(table: Tensor | None) -> Tensor | None:
             return None if table is None else of_columns(table)
 
+        views, gaps = self.views, self.gaps
         return Batch(
             arrays=tuple(map(of_rows, self.arrays)),
             observed=columns(self.observed),
@@ -133,12 +139,8 @@ class Batch:
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
             elements={m: of_rows(seen) for m, seen in self.elements.items()},
-            views=None
-            if self.views is None
-            else {m: of_rows(view) for m, view in self.views.items()},
-            gaps=None
-            if self.gaps is None
-            else {m: Gap(*map(of_rows, gap)) for m, gap in self.gaps.items()},
+            views=None if views is None else {m: of_rows(view) for m, view in views.items()},
+            gaps=None if gaps is None else {m: Gap(*map(of_rows, gap)) for m, gap in gaps.items()},
         )
 
     def weighted(self, values: Tensor) -> Tensor:
@@ -180,14 +182,10 @@ class BoundWithErrors:
 
     def detached(self) -> BoundWithErrors:
         """Return the same numbers, without what gradients need."""
-        return BoundWithErrors(
-            values=self.values.detach(),
-            squared_errors=self.squared_errors.detach(),
-            posterior=self.posterior,
-            likelihoods=None
-            if self.likelihoods is None
-            else {m: own.detached() for m, own in self.likelihoods.items()},
-        )
+        own = self.likelihoods
+        own = None if own is None else {m: said.detached() for m, said in own.items()}
+        errors = self.squared_errors.detach()
+        return BoundWithErrors(self.values.detach(), errors, self.posterior, own)
 
 
 class Likelihood(NamedTuple):
@@ -209,9 +207,73 @@ class Likelihood(NamedTuple):
         errors = None if self.squared_errors is None else self.squared_errors.detach()
         return Likelihood(self.log_likelihoods.detach(), errors)
 
+    def of_components(self, components: Tensor) -> Tensor:
+        """Return what is said of each sample under its own component, (n_samples,)."""
+        said, numbers = self.log_likelihoods, torch.arange(len(components)).to(components)
+        return said[0] if len(said) == 1 else said[components, numbers]
+
     @classmethod
     def joined(cls, parts: Sequence[Likelihood]) -> Likelihood:
         """Return those of the samples of all parts, in order."""
         values = torch.cat([of.log_likelihoods for of in parts], dim=1)
         errors = [of.squared_errors for of in parts if of.squared_errors is not None]
         return cls(values, torch.cat(errors, dim=1) if errors else None)
+
+
+def has_gaps(batch: Batch) -> bool:
+    """Return True if single elements of some samples are missing."""
+    return any(bool(gap.partial.any()) for gap in (batch.gaps or {}).values())
+
+
+def whole_modalities(batch: Batch) -> Tensor:
+    """Return which modalities samples have as a whole, of shape (n_modalities, n_samples)."""
+    whole = batch.present.clone()
+    for m, gap in (batch.gaps or {}).items():
+        whole[m] &= ~gap.partial
+    return whole
+
+
+def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> Potential:
+    r"""Multiply potentials by those of modalities in which single elements are missing.
+
+    What is observed says :math:`h_o = J_o^T R_o^{-1} (x_o - \mu_o + J_o z)`. In training encoders
+    are to learn from such samples, too. They see what was filled in at :math:`z_u`, which has the
+    precision :math:`\Lambda_u`, and should locate the row at
+    :math:`y_f = (\Lambda_o + \Lambda_u)^{-1} (h_o + \Lambda_u z_u)`; where they locate it at
+    :math:`y_m` instead, :math:`h_o + \Lambda_o (y_m - y_f)` is what counts. (Dividing the filled
+    part out of :math:`y_m` would multiply its error by :math:`\Lambda_u`, in directions that
+    nothing observed holds.)
+
+    Parameters
+    ----------
+    batch : Batch
+        Samples.
+    potential : Potential
+        Of the modalities that are whole, with a precision for each sample.
+    locations : Tensor of shape (n_modalities or more, n_samples, latent_dim) or None
+        From the encoders, which are to learn; None if they are not.
+
+    Returns
+    -------
+    Potential
+        Of all that is observed.
+    """
+    linear, precision = potential
+    for m, gap in (batch.gaps or {}).items():
+        counts, here = (gap.partial & batch.present[m]).double()[:, None], gap.linear
+        if locations is not None:
+            off = locations[m].double() - gap.location
+            here = here + (gap.known @ off[:, :, None])[:, :, 0]
+        linear = linear + counts * here
+        precision = precision + counts[..., None] * gap.known
+    return Potential(linear, precision)
+
+
+def beyond_potentials(batch: Batch) -> Tensor | None:
+    """Return what decoders say of components beyond the potentials of :func:`with_gaps`.
+
+    Of shape (n_components or 1, n_samples); None where no element is missing.
+    """
+    gaps, present = (batch.gaps or {}).items(), batch.present
+    parts = [(gap.partial & present[m]) * gap.beyond.T for m, gap in gaps]
+    return sum(parts[1:], start=parts[0]) if parts else None

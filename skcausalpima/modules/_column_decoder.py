@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from .._data.column_kinds import DEPTH, Layout, places_of
-from ._around import Around
 from ._batch import Likelihood
 from ._column_likelihoods import Bernoulli, Categorical, ColumnLikelihood, Gaussian, Ordinal
 from ._count_likelihoods import NegativeBinomial, Poisson
-from ._decoder_protocol import Decoder, as_decoder
+from ._decoder_protocol import Around, Decoder, as_decoder
 
 Kind = TypeVar("Kind", bound=ColumnLikelihood)
 

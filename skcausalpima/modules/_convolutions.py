@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ._decoder_protocol import Decoder
 from ._decoders import repeated
-from ._encoders import drawn, unset
+from ._encoders import drawn, unset, with_linear, zeroed
 
 #: Channels of the encoders' two layers, by number of spatial axes.
 ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
@@ -19,13 +19,10 @@ ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
 #: Channels that the decoders start from, and those of their first two layers.
 DECODER_CHANNELS = {1: (8, 16, 8), 2: (32, 64, 32)}
 
-Convolution = nn.Conv1d | nn.Conv2d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
-Normalization = nn.BatchNorm1d | nn.BatchNorm2d
-
-_CONVOLUTION: dict[int, type[Convolution]] = {1: nn.Conv1d, 2: nn.Conv2d}
+_CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 _TRANSPOSED: dict[int, type[Transposed]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
-_NORMALIZATION: dict[int, type[Normalization]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+_NORMALIZATION = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
 
 def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:
@@ -117,10 +114,8 @@ class ConvEncoder(nn.Module):
         width = channels * math.prod(sizes)
         self.last = unset(nn.Linear, width, 2 * latent_dim)
         drawn(self.last, width, generator)
-        self.linear: nn.Linear | None = None
-        if linear:
-            self.linear = unset(nn.Linear, math.prod(shape), latent_dim, bias=False)
-            nn.init.zeros_(self.linear.weight)
+        path = (math.prod(shape), latent_dim)
+        self.linear = zeroed(unset(nn.Linear, *path, bias=False)) if linear else None
 
     @torch.no_grad()
     def initialize_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
@@ -176,10 +171,7 @@ class ConvEncoder(nn.Module):
         """
         channels_last = x.reshape(len(x), *self.spatial, self.n_channels)
         output = self.last(self.convolutions(channels_last.movedim(-1, 1)).flatten(1))
-        if self.linear is None:
-            return output
-        linear = self.linear(x.flatten(1))
-        return output + nn.functional.pad(linear, (0, linear.shape[1]))
+        return with_linear(output, self.linear, x.flatten(1))
 
 
 def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> Transposed:
@@ -250,11 +242,7 @@ class ConvDecoder(Decoder):
             )
             layers += [drawn(layer, channels[k + 1] * 3**n_axes, generator), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers[:-1])
-        self.linear: nn.Linear | None = None
-        if linear:
-            self.linear = unset(nn.Linear, latent_dim, math.prod(shape))
-            nn.init.zeros_(self.linear.weight)
-            nn.init.zeros_(self.linear.bias)
+        self.linear = zeroed(unset(nn.Linear, latent_dim, math.prod(shape))) if linear else None
         self.log_variance: Transposed | None = None
 
     @torch.no_grad()
@@ -286,9 +274,7 @@ class ConvDecoder(Decoder):
             self.initialize_variances(log_variances)
         if self.linear is None:
             return
-        last = self._last
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(cast(Tensor, last.bias))
+        zeroed(self._last)
         self.linear.weight.copy_(weight)
         self.linear.bias.copy_(bias)
 
@@ -311,9 +297,7 @@ class ConvDecoder(Decoder):
         """
         last = self._last
         layer = _last_layer(last.weight.ndim - 2, last.in_channels, self.n_channels)
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(cast(Tensor, layer.bias))
-        self.log_variance = layer.to(last.weight)
+        self.log_variance = zeroed(layer).to(last.weight)
 
     @torch.no_grad()
     def initialize_variances(self, log_variances: Tensor) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ._decoder_protocol import Decoder
-from ._encoders import last_linear, layer_sizes, multilayer_perceptron, unset
+from ._encoders import last_linear, layer_sizes, multilayer_perceptron, unset, zeroed
 
 
 def repeated(layer: nn.Linear, n_copies: int) -> nn.Linear:
@@ -65,10 +65,7 @@ class MLPDecoder(Decoder):
         narrow = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
         sizes = narrow[::-1]
         self.network = multilayer_perceptron([latent_dim, *sizes, width], generator)
-        self.linear: nn.Linear | None = None
-        if linear:
-            self.linear = unset(nn.Linear, latent_dim, width, bias=False)
-            nn.init.zeros_(self.linear.weight)
+        self.linear = zeroed(unset(nn.Linear, latent_dim, width, bias=False)) if linear else None
         self.log_variance: nn.Linear | None = None
 
     @torch.no_grad()
@@ -118,10 +115,8 @@ class MLPDecoder(Decoder):
         tensor([[0., 0., 0.]])
         """
         last = last_linear(self.network)
-        layer = unset(nn.Linear, last.in_features, last.out_features)
+        layer = zeroed(unset(nn.Linear, last.in_features, last.out_features))
         self.log_variance = layer.to(last.weight)
-        nn.init.zeros_(self.log_variance.weight)
-        nn.init.zeros_(self.log_variance.bias)
 
     @torch.no_grad()
     def initialize_variances(self, log_variances: Tensor) -> None:

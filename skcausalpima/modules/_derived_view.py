@@ -180,23 +180,6 @@ class DerivedView(nn.Module):
         """
         return VIEW_WEIGHT * len(self.slope) * of_modality
 
-    def squared_errors(self, view: Tensor, z: Tensor) -> Tensor:
-        """Return the squared errors of what is decoded, summed over components.
-
-        Parameters
-        ----------
-        view : Tensor of shape (n_samples, n_components)
-            From :meth:`forward`.
-        z : Tensor of shape (n_samples, latent_dim)
-            Latent points.
-
-        Returns
-        -------
-        Tensor of shape (n_samples,)
-            Relative to the variance of one level of the view in all.
-        """
-        return squared_errors(self.decoder(z), view)
-
 
 class DerivedViews(nn.ModuleDict):
     """Derived views of some modalities, by the number of the modality as text.
@@ -206,9 +189,6 @@ class DerivedViews(nn.ModuleDict):
     views : dict of str to DerivedView
         None for models without views.
     """
-
-    def __init__(self, views: dict[str, DerivedView] | None = None) -> None:
-        super().__init__(views)
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -287,6 +267,8 @@ class DerivedViews(nn.ModuleDict):
         total: Tensor | float = 0.0
         for m, view in self.by_modality():
             factor = 0.5 * view.error_weight(error_weights[m])
-            errors = factor * view.squared_errors(cast(dict[int, Tensor], batch.views)[m], z)
+            # relative to the variance of one level of the view in all
+            seen = cast(dict[int, Tensor], batch.views)[m]
+            errors = factor * squared_errors(view.decoder(z), seen)
             total = total + (errors if batch.observed is None else errors * batch.observed[m])
         return total

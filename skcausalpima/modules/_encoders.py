@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar, cast
 
 import torch
@@ -50,6 +50,21 @@ def unset(kind: type[Layer], *sizes: int, **options: int | tuple[int, ...]) -> L
         values = torch.empty(parameter.shape, dtype=torch.float32)
         layer.register_parameter(name, nn.Parameter(values))
     return layer
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Set all values of a layer to zero, and return it."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def with_linear(output: Tensor, path: nn.Linear | None, x: Tensor) -> Tensor:
+    """Add the linear path of an encoder, if it has one, to the means that its network returns."""
+    if path is None:
+        return output
+    linear = path(x)
+    return output + nn.functional.pad(linear, (0, linear.shape[1]))
 
 
 def drawn(layer: Layer, fan_in: int, generator: torch.Generator | None) -> Layer:
@@ -142,10 +157,7 @@ class MLPEncoder(nn.Module):
         width = math.prod(shape)
         sizes = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
         self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
-        self.linear: nn.Linear | None = None
-        if linear:
-            self.linear = unset(nn.Linear, width, latent_dim, bias=False)
-            nn.init.zeros_(self.linear.weight)
+        self.linear = zeroed(unset(nn.Linear, width, latent_dim, bias=False)) if linear else None
 
     @torch.no_grad()
     def initialize_linear(
@@ -204,11 +216,7 @@ class MLPEncoder(nn.Module):
         (torch.Size([5, 1]), torch.Size([5, 1]))
         """
         x = x.flatten(1)
-        output = self.network(x)
-        if self.linear is None:
-            return output
-        linear = self.linear(x)
-        return output + nn.functional.pad(linear, (0, linear.shape[1]))
+        return with_linear(self.network(x), self.linear, x)
 
 
 #: Modules of PyTorch that compute something else in training than after it.
@@ -313,9 +321,8 @@ def encode_each(
     means, log_vars : Tensor of shape (n_modalities, n_samples, latent_dim)
         The log-variances are kept where their exponentials are finite.
     """
-    rows: Iterable[Tensor | None] = (
-        itertools.repeat(None, len(shapes)) if batch.observed is None else batch.observed
-    )
+    nothing: list[Tensor | None] = [None] * len(shapes)
+    rows = nothing if batch.observed is None else batch.observed
     parts = zip(encoders, batch.arrays, shapes, rows, strict=True)
     outputs = [
         encode_observed(encoder, array.unflatten(1, shape), seen, 2 * latent_dim)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..functional import (
     DiagonalGaussian,
     MixtureStatistics,
     PreparedComponents,
     entropy,
+    log_responsibilities,
+    mixture_log_evidence,
     mixture_terms,
     product_of_experts,
     rsample,
     unpacked_statistics,
 )
-from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
 from ._encoders import encode_each
 from ._multimodal_vae import Assignment, MultimodalVAE
-from ._prior import CausalPrior
 
 
 class MeanFieldPosterior(NamedTuple):
@@ -39,10 +41,6 @@ class MeanFieldPosterior(NamedTuple):
     gaussian: DiagonalGaussian
     prepared: PreparedComponents
 
-    def mean(self, gamma: Tensor) -> Tensor:
-        """Return the means of the latent points, whatever the components' probabilities."""
-        return self.gaussian.mean
-
     def statistics(self, gamma: Tensor) -> MixtureStatistics:
         """Return the sums that Eq. 17 needs, given responsibilities times weights."""
         packed = self.prepared.statistics(self.gaussian) @ gamma.double().T
@@ -56,23 +54,15 @@ class MeanFieldVAE(MultimodalVAE):
     ----------
     encoders, decoders, prior, shapes, modality_weights
         As of :class:`MultimodalVAE`.
-    prior_expert : bool, default=True
-        Whether N(0, I) is one of the experts.
+
+    Attributes
+    ----------
+    prior_expert : bool
+        Whether N(0, I) is one of the experts, as it is at first.
     """
 
+    prior_expert = True
     terms = ("density", "weight", "assignment_entropy", "posterior_entropy")
-
-    def __init__(
-        self,
-        encoders: Sequence[nn.Module],
-        decoders: Sequence[nn.Module],
-        prior: CausalPrior,
-        shapes: Sequence[tuple[int, ...]],
-        modality_weights: Tensor | None,
-        prior_expert: bool = True,
-    ) -> None:
-        super().__init__(encoders, decoders, prior, shapes, modality_weights)
-        self.prior_expert = prior_expert
 
     @property
     def steps_suffice(self) -> bool:
@@ -96,41 +86,9 @@ class MeanFieldVAE(MultimodalVAE):
         means, log_vars, observed = self.views.encode(batch, means, log_vars)
         return product_of_experts(means, log_vars, observed, self.prior_expert)
 
-    def posterior(self, batch: Batch) -> MeanFieldPosterior:
-        """Return the posterior of samples."""
-        return MeanFieldPosterior(self.encode(batch), self.prior.prepared)
-
     def unit_points(self, batch: Batch, noise: Tensor) -> Tensor:
         """Return draws of latent points, which depend on no prior but the one among the experts."""
         return rsample(self.encode(batch), noise)
-
-    def log_responsibilities(
-        self,
-        posterior: DiagonalGaussian,
-        allowed: Tensor | None = None,
-        regime_index: Tensor | None = None,
-        evidence: Tensor | float = 0.0,
-    ) -> Tensor:
-        """Return the log-responsibilities in expectation over the posterior.
-
-        Parameters
-        ----------
-        posterior : DiagonalGaussian
-            Posterior of the samples.
-        allowed : Tensor of shape (n_components, n_samples), default=None
-            Cells that a sample may belong to; the others get -inf. None allows all.
-        regime_index : Tensor of shape (1, n_samples), default=None
-            Which nodes were intervened on; None for none.
-        evidence : Tensor of shape (n_components, n_samples), default=0.0
-            What decoders with their own likelihoods say.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_samples)
-            Log-responsibilities.
-        """
-        log_density = self.log_density(posterior, allowed) + evidence
-        return _log_responsibilities(self.log_weights(regime_index), log_density)
 
     def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
         """Return the expected log-densities of the cells (Eq. 34, 35).
@@ -164,7 +122,7 @@ class MeanFieldVAE(MultimodalVAE):
         evidence = self.evidence(self.own_likelihoods(batch, z))
         log_weights = self.log_weights(batch.regime_index)
         log_density = self.log_density(posterior, batch.allowed) + evidence
-        gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
+        gamma = log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
         mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         return BoundWithErrors(reconstruction + mixture + entropy(posterior.log_var), errors)
 
@@ -186,7 +144,7 @@ class MeanFieldVAE(MultimodalVAE):
         z = rsample(posterior, noise)
         log_density = self.log_density(posterior, batch.allowed)
         evidence = self.evidence(likelihoods := self.own_likelihoods(batch, z))
-        log_gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
+        log_gamma = log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
         terms = mixture_terms(log_weights, log_density, log_gamma)
         return Assignment(
             posterior=MeanFieldPosterior(posterior, self.prior.prepared),
@@ -195,3 +153,39 @@ class MeanFieldVAE(MultimodalVAE):
             likelihoods=likelihoods,
             terms=torch.stack([*terms, entropy(posterior.log_var)]),
         )
+
+    def answer(self, batch: Batch, draws: Tensor) -> tuple[DiagonalGaussian, Tensor]:
+        """Return q(z|x), and log-probabilities of components, (n_components, n_samples).
+
+        ``draws`` of shape (n_draws, latent_dim) stand for z where expectations are taken.
+        """
+        posterior = self.encode(batch)
+        # What the others make of a sample is the same in all cells.
+        evidence = self._expected_evidence(batch, posterior, draws, self.cluster_dependent)
+        log_density = self.log_density(posterior, batch.allowed) + evidence
+        return posterior, log_responsibilities(self.log_weights(batch.regime_index), log_density)
+
+    def bounds(self, batch: Batch, draws: Tensor) -> Tensor:
+        """Return the bounds of samples (Eq. 31), of shape (n_samples,), in nats."""
+        posterior = self.encode(batch)
+        parts = (self.squared_errors(batch, rsample(posterior, draw)) for draw in draws)
+        errors: Tensor = functools.reduce(operator.add, parts)
+        reconstruction = self.log_likelihoods(errors / len(draws), batch.shares).sum(dim=0)
+        log_density = self.prior.expected_log_density(posterior)
+        everyone = range(len(self.decoders))
+        evidence = self._expected_evidence(batch, posterior, draws, everyone)
+        mixture = mixture_log_evidence(self.prior.log_weights(), log_density + evidence)
+        return reconstruction + mixture + entropy(posterior.log_var)
+
+    def _expected_evidence(
+        self, batch: Batch, posterior: DiagonalGaussian, draws: Tensor, modalities: Collection[int]
+    ) -> Tensor | float:
+        """Return what decoders with their own likelihoods say, unweighted, in expectation."""
+        asked = [self.decoders[m] for m in modalities]
+        if not any(decoder.has_likelihood and decoder.depends_on_latent for decoder in asked):
+            draws = draws[:1]  # experts say the same everywhere
+        total: Tensor | float = 0.0
+        for draw in draws:
+            own = self.own_likelihoods(batch, rsample(posterior, draw), modalities)
+            total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
+        return total / len(draws)

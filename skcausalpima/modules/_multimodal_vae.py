@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..functional import DiagonalGaussian, MixtureStatistics
-from ..functional import log_responsibilities as _log_responsibilities
+from ..functional import DiagonalGaussian, log_responsibilities
 from ._batch import Batch, BoundWithErrors, Likelihood
 from ._derived_view import DerivedViews
 from ._encoders import is_same_in_training
@@ -20,23 +19,13 @@ from ._prior import CausalPrior
 from ._regimes import weights_of_regimes
 
 
-class LatentPosterior(Protocol):
-    """What is asked of the posteriors of some samples, of either family."""
-
-    def mean(self, gamma: Tensor) -> Tensor:
-        """Return the means of the latent points, given probabilities (n_components, n_samples)."""
-
-    def statistics(self, gamma: Tensor) -> MixtureStatistics:
-        """Return the sums that Eq. 17 needs, given responsibilities times weights."""
-
-
 class Assignment(NamedTuple):
     """What a pass over the data finds of some samples.
 
     Parameters
     ----------
-    posterior : LatentPosterior
-        Of all that is observed.
+    posterior : MeanFieldPosterior, SharedPosterior or OwnPosterior
+        Of all that is observed: means of latent points, and the sums that Eq. 17 needs.
     log_gamma : Tensor of shape (n_components, n_samples)
         Log-responsibilities.
     z : Tensor of shape (n_samples, latent_dim)
@@ -97,6 +86,10 @@ class MultimodalVAE(ObservationModel, ABC):
         self.views = DerivedViews()
         self.linear_modalities: tuple[int, ...] = ()
         self.prior = prior
+        self._begin()
+
+    def _begin(self) -> None:
+        """Add what one family of posteriors has, and the other has not."""
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -140,10 +133,6 @@ class MultimodalVAE(ObservationModel, ABC):
         """
         has_own = any(decoder.has_own_variances for decoder in self.decoders)
         return not has_own and all(map(is_same_in_training, self.encoders))
-
-    @abstractmethod
-    def posterior(self, batch: Batch) -> Any:
-        """Return the posterior of samples, see :class:`LatentPosterior`."""
 
     @abstractmethod
     def unit_points(self, batch: Batch, noise: Tensor) -> Tensor:
@@ -223,24 +212,10 @@ class MultimodalVAE(ObservationModel, ABC):
         if components is None:
             components = z.new_zeros(len(z), dtype=torch.int64)
             if self.cluster_dependent:
-                components = self.log_gamma_at(z).argmax(dim=0)
+                point = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
+                densities = self.prior.expected_log_density(point)
+                components = log_responsibilities(self.log_weights(None), densities).argmax(dim=0)
         return [decoder.decode(z, components) for decoder in self.decoders]
-
-    def log_gamma_at(self, z: Tensor) -> Tensor:
-        """Return the log-responsibilities of the cells at latent points (Eq. 16).
-
-        Parameters
-        ----------
-        z : Tensor of shape (n_samples, latent_dim)
-            Points of the latent space.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_samples)
-            Log-responsibilities.
-        """
-        point = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-        return _log_responsibilities(self.log_weights(None), self.prior.expected_log_density(point))
 
     def _costs_of_draws(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return squared errors at latent points, and the log-likelihood that training sees.
@@ -270,9 +245,12 @@ class MultimodalVAE(ObservationModel, ABC):
         None
             Nothing.
         """
-        mixture = self.prior.frozen_mixture() if has_cells else nullcontext()
-        with mixture, self.frozen_variances():
+        self._frozen_costs = self._training_costs()
+        self.prior.frozen = self.prior.prepared if has_cells else None
+        try:
             yield
+        finally:
+            self._frozen_costs = self.prior.frozen = None
 
     def log_weights(self, regime_index: Tensor | None) -> Tensor:
         """Return the logarithms of the cells' probabilities A.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
 from typing import cast
 
 import torch
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 from ..functional import isotropic_log_likelihood, squared_errors
 from ._batch import Batch, Likelihood
 from ._decoder_protocol import Decoder, as_decoder
-from ._experts.base import ScaledExpert
-from ._variance_decoder import VarianceDecoder
+from ._experts.scaled import ScaledExpert
+from ._variance_decoders import VarianceDecoder
 
 
 class ObservationModel(nn.Module):
@@ -31,8 +30,8 @@ class ObservationModel(nn.Module):
 
     Attributes
     ----------
-    names : tuple
-        Names of the modalities; numbers until they are named.
+    names : tuple of str
+        Names of the modalities; as those of users that state none until they are named.
     """
 
     decoders: MutableSequence[Decoder]
@@ -54,7 +53,7 @@ class ObservationModel(nn.Module):
             decoder.free_width(width)
             for decoder, width in zip(self.decoders, self.widths, strict=True)
         ]
-        self.names: tuple[str | int, ...] = tuple(range(len(self.shapes)))
+        self.names: tuple[str, ...] = tuple(f"modality{m}" for m in range(len(self.shapes)))
         self._frozen_costs: tuple[Tensor, Tensor] | None = None
         self.register_buffer("modality_weights", modality_weights)
         self.register_buffer("log_variances", torch.zeros(len(self.shapes), dtype=torch.float32))
@@ -72,12 +71,12 @@ class ObservationModel(nn.Module):
         """Numbers of the modalities whose decoder says something else under each component."""
         return [m for m, decoder in enumerate(self.decoders) if decoder.depends_on_cluster]
 
-    def name_modalities(self, names: Sequence[str | int]) -> None:
+    def name_modalities(self, names: Sequence[str]) -> None:
         """Say what the modalities are called, for messages.
 
         Parameters
         ----------
-        names : sequence of str or int
+        names : sequence of str
             One for each.
         """
         self.names = tuple(names)
@@ -256,23 +255,6 @@ class ObservationModel(nn.Module):
         constants = no_error.clone()
         constants[rows] = costs[rows]
         return 0.5 * self.error_weights(), constants
-
-    @contextmanager
-    def frozen_variances(self) -> Iterator[None]:
-        """Let :meth:`training_log_likelihood` weigh errors once for all calls in a ``with`` block.
-
-        Variances must not change inside.
-
-        Yields
-        ------
-        None
-            Nothing.
-        """
-        self._frozen_costs = self._training_costs()
-        try:
-            yield
-        finally:
-            self._frozen_costs = None
 
     def likelihood_weight(self, m: int) -> Tensor | float:
         r"""Return the factor in training of the likelihood that a decoder has for its own.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,6 +73,10 @@ class CausalPrior(nn.Module):
     regimes : list of tuple of int
         Sets of nodes that were intervened on in some of the samples, see
         `set_interventions`.
+    outcomes_unknown : bool
+        Whether it is to be learned what nodes were set to.
+    frozen : PreparedComponents or None
+        The components, factorised, while they do not change.
 
     Examples
     --------
@@ -103,8 +106,8 @@ class CausalPrior(nn.Module):
         self.temperature = 1.0
         self.knowledge: EdgeKnowledge | None = None
         self.regimes: list[tuple[int, ...]] = [()] * math.prod(self.mix_sizes)
-        self._learn_outcomes = False
-        self._prepared: PreparedComponents | None = None
+        self.outcomes_unknown = False
+        self.frozen: PreparedComponents | None = None
         n_nodes, n_components = len(self.node_sizes), math.prod(self.node_sizes)
         zeros = partial(torch.zeros, dtype=torch.float32)
         # softplus(0.5413) = 1
@@ -121,16 +124,6 @@ class CausalPrior(nn.Module):
         if self.mix_sizes:
             self.register_buffer("mix_logs", zeros(len(self.regimes), n_components))
 
-    @property
-    def metric(self) -> Tensor:
-        """Edge metric B of shape (n_nodes, n_nodes): symmetric, nonnegative, zero diagonal."""
-        metric = self._metric_and_diagonal()
-        return metric - torch.diag(metric.diagonal())
-
-    def _metric_and_diagonal(self) -> Tensor:
-        """Return B with a diagonal, which edges do not depend on: no score differs from itself."""
-        return nn.functional.softplus(0.5 * (self.metric_logits + self.metric_logits.T))
-
     def edges(self) -> Tensor:
         """Return the edge indicator E (Eq. 7).
 
@@ -141,7 +134,8 @@ class CausalPrior(nn.Module):
         """
         if len(self.node_sizes) == 1:  # a graph of one node has none
             return self.scores.new_zeros(1, 1)
-        metric = self._metric_and_diagonal()
+        # its diagonal does not matter: no score differs from itself
+        metric = nn.functional.softplus(0.5 * (self.metric_logits + self.metric_logits.T))
         edges = edge_indicator(self.node_scores(), metric, self.temperature)
         if self.knowledge is None:
             return edges
@@ -189,11 +183,6 @@ class CausalPrior(nn.Module):
             rows.append(log_joint(*set_nodes(tables, edges, nodes, logs)).flatten())
         return torch.stack(rows)
 
-    @property
-    def outcomes_unknown(self) -> bool:
-        """Whether it is to be learned what nodes were set to."""
-        return self._learn_outcomes
-
     @torch.no_grad()
     def set_interventions(
         self, regimes: Sequence[tuple[int, ...]], counts: Tensor | None = None
@@ -209,7 +198,7 @@ class CausalPrior(nn.Module):
             is known, which rules other cells out and needs no distribution.
         """
         self.regimes = [tuple(nodes) for nodes in regimes]
-        self._learn_outcomes = counts is not None
+        self.outcomes_unknown = counts is not None
         if counts is None:
             self.set_logs.zero_()
             return
@@ -344,23 +333,4 @@ class CausalPrior(nn.Module):
     @property
     def prepared(self) -> PreparedComponents:
         """The components as densities need them."""
-        if self._prepared is not None:
-            return self._prepared
-        return prepare_components(self.means, self.covariances)
-
-    @contextmanager
-    def frozen_mixture(self) -> Iterator[None]:
-        """Factorise the covariances once for all calls in a ``with`` block.
-
-        The mixture must not change inside.
-
-        Yields
-        ------
-        None
-            Nothing.
-        """
-        self._prepared = prepare_components(self.means, self.covariances)
-        try:
-            yield
-        finally:
-            self._prepared = None
+        return self.frozen or prepare_components(self.means, self.covariances)

@@ -7,12 +7,12 @@ Encoders say where the potential of a modality lies; how sharp it is follows fro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..functional import (
     OwnPosterior,
@@ -23,11 +23,17 @@ from ..functional import (
     product_of_experts,
     weight_columns,
 )
-from ._batch import Batch, BoundWithErrors, Likelihood
+from ._batch import (
+    Batch,
+    BoundWithErrors,
+    Likelihood,
+    beyond_potentials,
+    has_gaps,
+    whole_modalities,
+    with_gaps,
+)
 from ._encoders import encode_each
-from ._gaps import beyond_potentials, has_gaps, whole_modalities, with_gaps
 from ._multimodal_vae import Assignment, MultimodalVAE
-from ._prior import CausalPrior
 
 #: From samples and the number of a modality to what it says of their latent points.
 PotentialOf = Callable[[Batch, int], Potential]
@@ -81,15 +87,8 @@ class StructuredVAE(MultimodalVAE):
     terms = ("evidence", "potential")
     information_roots: Tensor
 
-    def __init__(
-        self,
-        encoders: Sequence[nn.Module],
-        decoders: Sequence[nn.Module],
-        prior: CausalPrior,
-        shapes: Sequence[tuple[int, ...]],
-        modality_weights: Tensor | None,
-    ) -> None:
-        super().__init__(encoders, decoders, prior, shapes, modality_weights)
+    def _begin(self) -> None:
+        """Add the precisions of potentials."""
         eye = torch.eye(self.latent_dim, dtype=torch.float32)
         self.register_buffer("information_roots", eye.repeat(len(self.shapes), 1, 1))
         self._frozen: dict[bool, PosteriorComponents] = {}
@@ -236,54 +235,32 @@ class StructuredVAE(MultimodalVAE):
         likelihoods: dict[int, Likelihood] = {}
         beyond: dict[int, Tensor] = {}
         divided: Tensor | float = 0.0
+        components = torch.arange(len(self.prior.means), device=noise.device)
         for m in asked:
             power = self.likelihood_weight(m) if in_training else 1.0
             if not self.decoders[m].depends_on_latent:
                 likelihoods |= self.own_likelihoods(batch, noise, [m])
                 beyond[m] = power * likelihoods[m].log_likelihoods
                 continue
-            potential = (potential_of or self.potential_of)(batch, m)
-            own = self._own_in_components(batch, posterior, noise, m, potential)
-            likelihoods[m], log_potentials = own
+            potential, own = (potential_of or self.potential_of)(batch, m), []
+            points = [posterior.points(of.expand(len(noise)), noise) for of in components]
+            for c, z in enumerate(points):
+                said = self.own_likelihoods(batch, z.to(noise), [m])[m]
+                own.append((said.log_likelihoods[c], cast(Tensor, said.squared_errors)[c]))
+            likelihoods[m] = Likelihood(*map(torch.stack, zip(*own, strict=True)))
+            log_potentials = torch.stack([potential.at(z) for z in points]).to(noise)
             beyond[m] = power * likelihoods[m].log_likelihoods - log_potentials
             divided = divided + log_potentials
         return ComponentEvidence(beyond, divided, likelihoods)
 
-    def _own_in_components(
-        self,
-        batch: Batch,
-        posterior: SharedPosterior | OwnPosterior,
-        noise: Tensor,
-        m: int,
-        potential: Potential,
-    ) -> tuple[Likelihood, Tensor]:
-        """Return what a decoder says in each component at a point of it, and its log-potential."""
-        rows, errors, potentials = [], [], []
-        for c in range(len(self.prior.means)):
-            components = torch.full((len(noise),), c, device=noise.device)
-            z = posterior.points(components, noise)
-            own = self.own_likelihoods(batch, z.to(noise), [m])[m]
-            rows.append(own.log_likelihoods[c])
-            errors.append(cast(Tensor, own.squared_errors)[c])
-            potentials.append(potential.at(z))
-        log_potentials = torch.stack(potentials).to(noise)
-        return Likelihood(torch.stack(rows), torch.stack(errors)), log_potentials
-
-    def _own_terms(
-        self, batch: Batch, z: Tensor, in_training: bool
-    ) -> tuple[Tensor | float, dict[int, Likelihood]]:
+    def _own_alike(self, batch: Batch, z: Tensor) -> dict[int, Likelihood]:
         """Return what decoders say that have likelihoods of their own, alike in all components."""
-        asked: Collection[int] = [
+        asked = [
             m
             for m, decoder in enumerate(self.decoders)
             if decoder.has_likelihood and not decoder.depends_on_cluster
         ]
-        likelihoods = self.own_likelihoods(batch, z, asked) if asked else {}
-        total: Tensor | float = 0.0
-        for m, own in likelihoods.items():
-            weight = self.likelihood_weight(m) if in_training else 1.0
-            total = total + weight * own.log_likelihoods[0]
-        return total, likelihoods
+        return self.own_likelihoods(batch, z, asked) if asked else {}
 
     def elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the (weighted) bound of every sample; see the base class."""
@@ -295,12 +272,12 @@ class StructuredVAE(MultimodalVAE):
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
-        own, likelihoods = self._own_terms(batch, z, in_training=True)
+        own = self._own_alike(batch, z)
         values = found.surplus
         if isinstance(said.log_potentials, Tensor):
             values = values + (found.log_gamma.exp() * said.log_potentials).sum(dim=0)
-        values = reconstruction + own + values.to(noise)
-        return BoundWithErrors(values, errors, posterior.detached(), likelihoods or None)
+        values = (reconstruction + self.evidence(own)).flatten() + values.to(noise)
+        return BoundWithErrors(values, errors, posterior.detached(), own or None)
 
     def unit_elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""
@@ -310,8 +287,8 @@ class StructuredVAE(MultimodalVAE):
         components = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
         z = posterior.points(components, noise[:, :-1]).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
-        own, _ = self._own_terms(batch, z, in_training=True)
-        return BoundWithErrors(reconstruction + own + found.surplus.to(noise), errors)
+        values = (reconstruction + self.evidence(self._own_alike(batch, z))).flatten()
+        return BoundWithErrors(values + found.surplus.to(noise), errors)
 
     def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
         """Return components and latent points of samples; see the base class."""
@@ -320,7 +297,7 @@ class StructuredVAE(MultimodalVAE):
         found = posterior.evidence(weight_columns(log_weights) + said.total, batch.allowed)
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
-        _, likelihoods = self._own_terms(batch, z, in_training=False)
+
         log_potential = found.log_potential
         if isinstance(said.total, Tensor):
             gamma = found.log_gamma.exp()
@@ -332,7 +309,7 @@ class StructuredVAE(MultimodalVAE):
             posterior=posterior,
             log_gamma=found.log_gamma.to(noise),
             z=z,
-            likelihoods=said.likelihoods | likelihoods,
+            likelihoods=said.likelihoods | self._own_alike(batch, z),
             terms=torch.stack([found.value, -log_potential]),
         )
 

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Potential, product_of_experts
-from ._batch import Batch
+from ._batch import Batch, whole_modalities, with_gaps
 from ._derived_view import DerivedViews
 from ._encoders import encode_each
-from ._gaps import whole_modalities, with_gaps
 from ._structured import StructuredVAE
 
 #: Share of the samples that encoders locate where they are not, however sure they seem.
@@ -162,22 +161,17 @@ class SubsetEncoders(nn.Module):
         linear = (moved.mT @ off)[..., 0]
         return with_gaps(batch, Potential(linear.sum(dim=0), precisions.sum(dim=0)), None)
 
-    def potential_of(
-        self, batch: Batch, m: int, outputs: tuple[Tensor, Tensor] | None = None
-    ) -> Potential:
+    def potential_of(self, batch: Batch, m: int) -> Potential:
         """Return what one modality says of the latent points of samples."""
-        seen = torch.zeros(len(self.shapes), len(batch.arrays[0]), dtype=torch.bool)
-        seen = seen.to(batch.arrays[0].device)
-        seen[m] = True if batch.observed is None else batch.observed[m]
-        return self.potential(replace(batch, observed=seen), outputs)
+        seen = torch.zeros_like(batch.present)
+        seen[m] = batch.present[m]
+        return self.potential(replace(batch, observed=seen))
 
     def exponents(self, batch: Batch) -> Tensor:
         """Return :math:`t_S` of every sample, of shape (n_samples,); 1 where nothing is seen."""
         if self.log_exponents is None:
             return batch.arrays[0].new_ones(len(batch.arrays[0]))
-        whole = whole_modalities(batch)
-        seen = torch.ones_like(whole) if batch.observed is None else batch.observed
-        shares = whole / seen.sum(dim=0).clamp_min(1)
+        shares = whole_modalities(batch) / batch.present.sum(dim=0).clamp_min(1)
         # above 1, a part would be surer than its own likelihood
         return (self.log_exponents.clamp_max(0.0) @ shares.to(self.log_exponents)).exp()
 

@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from skcausalpima._clustering import over_fitted
 from skcausalpima._clustering.candidates import (
-    _agreement,
     _fits_as_well,
+    _mean_agreement,
     choose_candidate,
     find_candidates,
 )
-from skcausalpima._clustering.clusters import find_clusters, kmeans_clusterings, plain_mixture
-from skcausalpima._clustering.merging import merge_components, merged_to_all
+from skcausalpima._clustering.clusters import Finder
+from skcausalpima._clustering.over_fitted import merge_components, merged_to_all
 from skcausalpima.metrics import node_recovery
+
+
+def finder(number=0, rows=None):
+    return Finder(np.random.RandomState(number), rows)
 
 
 def _blobs(rng, centres, n=100, scale=1.0):
@@ -41,12 +46,12 @@ def _cube(rng, n=1500, scale=0.12, n_features=6):
 def test_separated_blobs_are_found():
     rng = np.random.default_rng(0)
     points, labels = _blobs(rng, [(0, 0), (12, 0), (0, 12), (12, 12)])
-    for clustering in find_clusters(points, 4, random_state=0, n_starts=3):
+    for clustering in finder().mixtures(points, 4, 3):
         assert adjusted_rand_score(labels, clustering.labels) == 1.0
         np.testing.assert_allclose(clustering.occupancy, 0.25, atol=1e-3)
         np.testing.assert_allclose(clustering.responsibilities.sum(axis=1), 1.0)
         assert clustering.overlap < 1e-3
-        assert len(clustering.merged) == 24
+        assert clustering.source == "mixture of 24 in 2 dimensions"
         # unit variances, centres 12 apart: 12^2 / 2, less sampling error
         assert clustering.separation == pytest.approx(72, rel=0.25)
 
@@ -54,7 +59,7 @@ def test_separated_blobs_are_found():
 # All of 20 starts had an adjusted Rand index of 1.
 def test_curved_clusters_are_chains_of_components():
     points, labels = _moons(np.random.default_rng(0), 600)
-    for clustering in find_clusters(points, 2, random_state=0, n_starts=3):
+    for clustering in finder().mixtures(points, 2, 3):
         assert adjusted_rand_score(labels, clustering.labels) > 0.98
 
 
@@ -76,10 +81,11 @@ def _merge_by_definition(responsibilities, n_clusters, min_share):
 
 @pytest.mark.parametrize("min_share", [0.0, 0.05])
 @pytest.mark.parametrize("seed", range(5))
-def test_merging_equals_its_definition(seed, min_share):
+def test_merging_equals_its_definition(seed, min_share, monkeypatch):
+    monkeypatch.setattr(over_fitted, "smallest_share", lambda n_clusters: min_share)
     rng = np.random.default_rng(seed)
     responsibilities = rng.dirichlet(rng.uniform(0.02, 0.2, size=12), size=200)
-    merged = merge_components(responsibilities, 4, min_share)
+    merged = merge_components(responsibilities, 4)
     groups = {frozenset(np.flatnonzero(merged == k).tolist()) for k in range(4)}
     assert groups == _merge_by_definition(responsibilities, 4, min_share)
     assert merged[0] == 0
@@ -99,16 +105,16 @@ def test_all_numbers_of_clusters_are_on_one_way_down(seed):
         np.testing.assert_array_equal(merged, alone)
 
 
-@pytest.mark.parametrize("find", [find_clusters, kmeans_clusterings])
-def test_clusters_of_a_part_are_those_of_all_samples(find):
+@pytest.mark.parametrize("kind", ["mixtures", "kmeans"])
+def test_clusters_of_a_part_are_those_of_all_samples(kind):
     rng = np.random.default_rng(0)
     kinds = rng.integers(3, size=300)
     points = 9 * np.eye(3)[kinds] + rng.normal(size=(300, 3))
     rows = np.flatnonzero((kinds < 2) | (np.arange(300) % 2 == 0))
-    (found,) = find(points, 3, random_state=0, rows=rows)
+    (found,) = getattr(finder(0, rows), kind)(points, 3)
     assert found.responsibilities.shape == (300, 3)
     assert adjusted_rand_score(kinds, found.labels) > 0.98
-    (lacking,) = find(points, 2, random_state=0, rows=np.flatnonzero(kinds < 2))
+    (lacking,) = getattr(finder(0, np.flatnonzero(kinds < 2)), kind)(points, 2)
     assert adjusted_rand_score(kinds[kinds < 2], lacking.labels[kinds < 2]) > 0.98
     assert lacking.labels.shape == (300,)
 
@@ -122,8 +128,8 @@ def test_small_components_go_first():
 def test_units_of_the_columns_do_not_matter():
     rng = np.random.default_rng(0)
     points, _ = _blobs(rng, [(0, 0), (6, 0), (0, 6)])
-    first = find_clusters(points, 3, random_state=0)[0]
-    again = find_clusters(points * [1e-6, 1e6] + [5, -3], 3, random_state=0)[0]
+    first = finder().mixtures(points, 3)[0]
+    again = finder().mixtures(points * [1e-6, 1e6] + [5, -3], 3)[0]
     np.testing.assert_array_equal(first.labels, again.labels)
     assert again.separation == pytest.approx(first.separation, rel=1e-3)
 
@@ -131,7 +137,7 @@ def test_units_of_the_columns_do_not_matter():
 def test_same_seed_same_clusters_and_global_state_untouched():
     points, _ = _blobs(np.random.default_rng(0), [(0, 0), (4, 0)])
     state = np.random.get_state()[1].copy()  # noqa: NPY002
-    first, second = (find_clusters(points, 2, random_state=3, n_starts=2) for _ in range(2))
+    first, second = (finder(3).mixtures(points, 2, 2) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.responsibilities, b.responsibilities)
     np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
@@ -149,13 +155,12 @@ def test_same_seed_same_clusters_and_global_state_untouched():
 )
 def test_degenerate_points_give_no_nan_and_no_warning(points):
     with warnings.catch_warnings(action="error"):
-        candidates = find_clusters(points, 4, random_state=0)
-        candidates += kmeans_clusterings(points, 4, random_state=0)
+        candidates = finder().mixtures(points, 4)
+        candidates += finder().kmeans(points, 4)
         chosen, report = choose_candidate(candidates, points, (2, 2), random_state=0)
     for clustering in candidates:
-        assert len(clustering.means) <= len(np.unique(points, axis=0))
+        assert len(clustering.occupancy) <= len(np.unique(points, axis=0))
         assert np.isfinite(clustering.responsibilities).all()
-        assert np.isfinite(clustering.means).all()
         assert not np.isnan([clustering.separation, clustering.overlap]).any()
     assert chosen is candidates[report.chosen]
     # Fewer clusters than cells are trusted where they do not overlap.
@@ -171,14 +176,14 @@ def test_start_recovers_the_nodes_of_a_cube(seed):
     chosen, report = choose_candidate(candidates, points, (2, 2, 2), random_state=seed)
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     found = np.column_stack(np.unravel_index(cells, (2, 2, 2)))
-    assert _agreement(found, nodes, (2, 2, 2)) > 0.99
+    assert _mean_agreement([found, nodes], (2, 2, 2))[0] > 0.99
     assert report.qualified[report.chosen]
 
 
 def test_the_majority_wins_whatever_its_gap():
     rng = np.random.default_rng(0)
     points, labels = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
-    good = kmeans_clusterings(points, 4, random_state=0, n_starts=1)[0]
+    good = finder().kmeans(points, 4, 1)[0]
     shuffled = [replace(good, labels=rng.integers(0, 4, size=len(labels))) for _ in range(3)]
     candidates = [shuffled[0], good, *shuffled[1:], good]
     chosen, report = choose_candidate(candidates, points, (2, 2))
@@ -213,7 +218,7 @@ def test_of_those_agreed_with_alike_none_that_is_nearly_tied():
 def test_a_start_without_a_small_cell_is_preferred():
     rng = np.random.default_rng(0)
     points, _ = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
-    good = kmeans_clusterings(points, 4, random_state=0)[0]
+    good = finder().kmeans(points, 4)[0]
     bad = replace(good, occupancy=np.array([0.4, 0.3, 0.299, 0.001]))
     _, report = choose_candidate([bad, bad, good], points, (2, 2))
     assert report.chosen == 2
@@ -226,10 +231,10 @@ def test_agreement_ignores_names_of_outcomes_and_of_equal_sized_nodes():
     rng = np.random.default_rng(0)
     nodes = np.column_stack([rng.integers(0, size, size=500) for size in (2, 3, 2)])
     renamed = np.column_stack([1 - nodes[:, 2], (nodes[:, 1] + 1) % 3, nodes[:, 0]])
-    assert _agreement(nodes, renamed, (2, 3, 2)) == 1.0
+    assert _mean_agreement([nodes, renamed], (2, 3, 2))[0] == 1.0
     flipped = renamed.copy()
     flipped[:50, 0] = 1 - flipped[:50, 0]  # 50 of 500 labels of one of three nodes
-    assert _agreement(nodes, flipped, (2, 3, 2)) == pytest.approx(1 - 50 / 500 / 3)
+    assert _mean_agreement([nodes, flipped], (2, 3, 2))[0] == pytest.approx(1 - 50 / 500 / 3)
 
 
 def test_one_node_gets_kmeans_candidates_too():
@@ -285,15 +290,15 @@ def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_sco
 def test_plain_mixtures_tell_what_all_points_are_from_those_that_are_seen():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9)])
     rows = np.arange(0, 300, 2)
-    found = plain_mixture(points, 3, random_state=0, rows=rows)
+    found = finder(0, rows).plain(points, 3)
     assert adjusted_rand_score(labels, found.labels) == 1.0
-    alone = plain_mixture(points[rows], 3, random_state=0)
+    alone = finder().plain(points[rows], 3)
     np.testing.assert_allclose(found.responsibilities[rows], alone.responsibilities, atol=1e-3)
 
 
 def test_plain_mixtures_have_fewer_clusters_where_points_repeat():
     points = np.repeat([[0.0, 0.0], [1.0, 0.0]], 20, axis=0)
-    assert plain_mixture(points, 3, random_state=0).occupancy.tolist() == [0.5, 0.5]
+    assert finder().plain(points, 3).occupancy.tolist() == [0.5, 0.5]
 
 
 def test_only_over_fitted_mixtures_are_found_where_a_grid_has_enough_samples():
@@ -317,7 +322,7 @@ def test_few_samples_get_kmeans_only():
     assert adjusted_rand_score(labels, chosen.labels) == 1.0
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     nodes = np.column_stack(np.unravel_index(cells, (2, 2)))
-    assert _agreement(nodes, np.column_stack([labels % 2, labels // 2]), (2, 2)) == 1.0
+    assert _mean_agreement([nodes, np.column_stack([labels % 2, labels // 2])], (2, 2))[0] == 1.0
 
 
 # Cells without samples, or with few ------------------------------------------------------------
@@ -330,16 +335,17 @@ def test_separated_clusters_are_neither_split_nor_swallowed(sizes, seed):
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(sizes)), sizes)
     points = 12.0 * np.array([(0, 0), (1, 0), (0, 1), (1, 1)])[labels]
-    clustering = find_clusters(points + rng.normal(size=points.shape), 6, random_state=seed)[0]
+    clustering = finder(seed).mixtures(points + rng.normal(size=points.shape), 6)[0]
     assert adjusted_rand_score(labels, clustering.labels) == 1.0
     assert len(clustering.occupancy) == len(sizes)
 
 
 def test_one_cluster_is_split_into_as_many_as_asked_for():
     points = np.random.default_rng(0).normal(size=(400, 2))
-    assert len(find_clusters(points, 4, random_state=0)[0].occupancy) == 4
+    assert len(finder().mixtures(points, 4)[0].occupancy) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 def test_rare_cells_of_a_grid_keep_their_place(seed):
     """Nine in ten samples lie in two of the eight cells; one cell has none."""

@@ -68,7 +68,7 @@ def test_which_grids_have_many_cells():
 def test_dependent_nodes_are_found(sizes, seed):
     rng = np.random.default_rng(seed)
     nodes = dependent(sizes, 10 * math.prod(sizes), rng)
-    found = search_grid(scores_of(nodes, sizes, rng), sizes, random_state=seed)
+    found = search_grid(scores_of(nodes, sizes, rng), sizes, None, np.random.RandomState(seed))
     accuracies = recovered(nodes, found)
     assert found.place.found
     assert accuracies.mean() > 0.98
@@ -81,7 +81,9 @@ def test_dependent_nodes_are_found(sizes, seed):
 def test_outcomes_of_unlike_shares_and_in_a_row_are_found():
     rng = np.random.default_rng(2)
     nodes = dependent((3,) * 5, 3000, rng, shares=[0.6, 0.3, 0.1])
-    found = search_grid(scores_of(nodes, (3,) * 5, rng, in_a_row=True), (3,) * 5, random_state=0)
+    found = search_grid(
+        scores_of(nodes, (3,) * 5, rng, in_a_row=True), (3,) * 5, None, np.random.RandomState(0)
+    )
     assert found.place.found
     assert recovered(nodes, found).mean() > 0.97
 
@@ -90,7 +92,7 @@ def test_cells_without_samples_stay_empty():
     rng = np.random.default_rng(3)
     nodes = dependent((2,) * 8, 3000, rng)
     nodes = nodes[~((nodes[:, 0] == 1) & (nodes[:, 1] == 0) & (nodes[:, 2] == 1))]
-    found = search_grid(scores_of(nodes, (2,) * 8, rng), (2,) * 8, random_state=0)
+    found = search_grid(scores_of(nodes, (2,) * 8, rng), (2,) * 8, None, np.random.RandomState(0))
     assert found.place.found
     assert recovered(nodes, found).mean() > 0.98
     counts = found.responsibilities.sum(axis=0)
@@ -100,14 +102,16 @@ def test_cells_without_samples_stay_empty():
 @pytest.mark.slow
 def test_samples_without_nodes_are_not_passed_off_as_some():
     blob = np.random.default_rng(0).normal(size=(400, 10))
-    assert not search_grid(blob, (2,) * 8, random_state=0).place.found
+    assert not search_grid(blob, (2,) * 8, None, np.random.RandomState(0)).place.found
 
 
 @pytest.mark.slow
 def test_outcomes_that_overlap_are_uncertain():
     rng = np.random.default_rng(1)
     nodes = dependent((3,) * 5, 2430, rng)
-    found = search_grid(scores_of(nodes, (3,) * 5, rng, distance=4.0), (3,) * 5, random_state=0)
+    found = search_grid(
+        scores_of(nodes, (3,) * 5, rng, distance=4.0), (3,) * 5, None, np.random.RandomState(0)
+    )
     assert found.place.certainty == pytest.approx(recovered(nodes, found).mean(), abs=0.03)
     assert found.place.certainty < 0.97
 

@@ -213,7 +213,7 @@ def test_tolerance_follows_the_size_of_the_bonuses():
 
 
 @pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS)
-def testneighbours_are_all_swaps_and_moves(sizes, n_clusters):
+def test_neighbours_are_all_swaps_and_moves(sizes, n_clusters):
     cells = some_placings(0, sizes, n_clusters, 1)[0]
     found = _placements.neighbours(cells, math.prod(sizes))
     expected = neighbours_of(cells, math.prod(sizes))

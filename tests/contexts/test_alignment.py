@@ -8,6 +8,8 @@ import pytest
 from skcausalpima._contexts.alignment import align, laid_ends, rivals, start
 from skcausalpima._contexts.points import Points, alone, spread_of
 
+pytestmark = pytest.mark.usefixtures("all_repetitions")
+
 
 def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
     """Return points of two clusters, at 0 and (4, 4), and the cluster of each."""

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from skcausalpima._contexts.fitted import FittedContexts
-from skcausalpima._contexts.identification import cell_shares, doubts, links, overlaps
+from skcausalpima._contexts.fitted import FittedContexts, cell_shares, doubts, links, overlaps
 
 
 def contexts(cells, mix=True, **more):

@@ -12,12 +12,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.image import PatchExtractor
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
-from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData
+from skcausalpima import ModalityTransformer, MultimodalData
 
 N = 30
 
@@ -480,20 +479,6 @@ def test_bad_input_to_transform(arrays, change, match):
         prep.transform(change(arrays))
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        (lambda X: X["curve"], "so one array"),
-        (lambda X: [X["image"]], "list of one modality"),
-        (lambda X: MultimodalData(X)[:0], "Found 0 samples"),
-        (lambda X: {}, "no modality"),
-    ],
-)
-def test_bad_input_to_fit(arrays, change, match):
-    with pytest.raises(ValueError, match=match):
-        ModalityTransformer({}).fit(change(arrays))
-
-
 def test_bad_input_to_inverse_transform(arrays):
     prep = ModalityTransformer({"curve": PCA(2)}).fit(arrays)
     with pytest.raises(ValueError, match=r"returns 3 modalities \(image: \(4, 3\), curve: \(2,\)"):
@@ -584,21 +569,6 @@ def test_set_output_reaches_the_estimator(model, arrays, config):
         model["prep"].set_output(transform="numpy")
 
 
-@pytest.mark.long
-def test_grid_search_over_parameters_of_parts(model, arrays):
-    grid = [{"prep__curve__n_components": [1]}, {"prep__image": ["drop"]}]
-    X = MultimodalData(arrays)
-    search = GridSearchCV(model, grid, cv=2, n_jobs=2, error_score="raise").fit(X)
-    scores = search.cv_results_["mean_test_score"]
-    halves = (X[:15], X[15:]), (X[15:], X[:15])
-    for params, score in zip(search.cv_results_["params"], scores, strict=True):
-        by_hand = [
-            clone(model).set_params(**params).fit(train).score(test) for train, test in halves
-        ]
-        assert_allclose(score, np.mean(by_hand), rtol=1e-12)
-    assert search.predict(X).shape == (N,)
-
-
 @pytest.mark.slow
 def test_memory_and_pickles(model, arrays, tmp_path):
     X = MultimodalData(arrays)
@@ -644,11 +614,3 @@ def test_another_estimator_may_follow(arrays):
     model = make_pipeline(ModalityTransformer({}, remainder=StandardScaler()), columns, PCA(2))
     by_hand = PCA(2).fit_transform(StandardScaler().fit_transform(X.to_flat()))
     assert_allclose(model.fit_transform(X, y), by_hand, atol=1e-12)
-
-
-@pytest.mark.slow
-def test_the_estimator_can_be_a_part(arrays, brief):
-    prep = ModalityTransformer({"image": brief((2,))})
-    result = prep.fit_transform(arrays)
-    by_hand = CausalPIMA(**brief((2,)).get_params(deep=False)).fit(flat(arrays["image"]))
-    assert_array_equal(result["image"], by_hand.transform(flat(arrays["image"])))

@@ -7,19 +7,10 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import (
-    GridSearchCV,
-    GroupKFold,
-    KFold,
-    StratifiedKFold,
-    cross_val_predict,
-    cross_val_score,
-    cross_validate,
-    train_test_split,
-)
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import _safe_indexing, check_consistent_length, indexable, resample, shuffle
 from sklearn.utils.validation import _num_samples
 
@@ -35,24 +26,6 @@ def arrays():
 @pytest.fixture
 def data(arrays):
     return MultimodalData(arrays, names=["image", "curve"])
-
-
-class Flatten(TransformerMixin, BaseEstimator):
-    """Turn the container (or a flat array) into columns, so that any estimator can follow."""
-
-    def __init__(self, power=1):
-        self.power = power
-
-    def fit(self, X, y=None):
-        self.width_ = self._flat(X).shape[1]
-        return self
-
-    def transform(self, X):
-        return self._flat(X) ** self.power
-
-    @staticmethod
-    def _flat(X):
-        return X.to_flat() if isinstance(X, MultimodalData) else X
 
 
 def test_is_seen_as_samples_times_modalities(data, arrays):
@@ -197,11 +170,7 @@ def test_default_names(arrays):
         (([np.ones((3, 2))] * 2, "ab"), TypeError, "sequence with one name"),
         (([np.ones((3, 2))], [0]), TypeError, "must be strings, got 0"),
         (({"a": np.ones((3, 2))}, ["a"]), TypeError, "names is given twice"),
-        (
-            ([np.ma.masked_greater(np.ones((3, 2)), 0)],),
-            TypeError,
-            "masked array: fill it",
-        ),
+        (([np.ma.masked_greater(np.ones((3, 2)), 0)],), TypeError, "masked array: fill it"),
     ],
 )
 def test_bad_arguments(arguments, error, match):
@@ -406,36 +375,5 @@ def test_splitters_choose_the_same_samples_as_of_a_flat_array(data):
     assert indexable(data, y)[0] is data
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
-def test_model_selection_scores_are_those_of_the_flat_array(data, n_jobs):
-    flat = data.to_flat()
-    y = flat[:, 0] + flat[:, 7]
-    model = make_pipeline(Flatten(), Ridge())
-    arguments = {"cv": 3, "n_jobs": n_jobs, "error_score": "raise"}
-    assert_array_equal(
-        cross_val_score(model, data, y, **arguments), cross_val_score(model, flat, y, **arguments)
-    )
-    assert_array_equal(
-        cross_validate(model, data, y, scoring=["r2", "neg_max_error"], **arguments)[
-            "test_neg_max_error"
-        ],
-        cross_validate(model, flat, y, scoring=["r2", "neg_max_error"], **arguments)[
-            "test_neg_max_error"
-        ],
-    )
-    assert_array_equal(
-        cross_val_predict(model, data, y, cv=3), cross_val_predict(model, flat, y, cv=3)
-    )
-    grid = GridSearchCV(model, {"flatten__power": [1, 2], "ridge__alpha": [0.1, 1.0]}, **arguments)
-    scores = clone(grid).fit(data, y).cv_results_["mean_test_score"]
-    assert_array_equal(scores, clone(grid).fit(flat, y).cv_results_["mean_test_score"])
-
-
-def test_pipeline_with_memory(data, tmp_path):
-    y = data.to_flat()[:, 0]
-    model = make_pipeline(Flatten(), Ridge(), memory=joblib.Memory(tmp_path, verbose=0))
-    assert_array_equal(model.fit(data, y).predict(data), clone(model).fit(data, y).predict(data))
-
-
 def test_clone_of_an_estimator_that_holds_one(data):
-    assert clone(Flatten(power=data)).power == data
+    assert clone(FunctionTransformer(kw_args={"data": data})).kw_args["data"] == data

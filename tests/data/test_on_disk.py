@@ -82,9 +82,7 @@ def test_pickles_read_the_same_file(make, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "chosen",
-    [np.s_[:], np.s_[4:30], np.s_[3::4], np.s_[10:]],
-    ids=["all", "slice", "step", "rest"],
+    "chosen", [np.s_[:], np.s_[4:30], np.s_[3::4], np.s_[10:]], ids=["all", "slice", "step", "rest"]
 )
 def test_slices_of_memory_maps(chosen, tmp_path):
     values = numbers(">i4")

@@ -6,11 +6,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skcausalpima._data.multimodal_data import MultimodalData
@@ -31,31 +27,6 @@ class Mean(TransformerMixin, BaseEstimator):
     def read(self, X):
         check_is_fitted(self)
         return read_modalities(self, X, reset=False)
-
-    def predict(self, X):
-        return np.zeros(self.read(X).n_samples, dtype=int)
-
-    def transform(self, X):
-        data = self.read(X)
-        total = np.zeros((data.n_samples, 1), dtype=data.dtype)
-        for array, mean in zip(data.arrays, self.means_, strict=True):
-            if array is not None:
-                gaps = (array - mean).reshape(data.n_samples, -1)
-                total[:, 0] += (np.abs(gaps) ** self.power).mean(axis=1)
-        return total
-
-    def score(self, X, y=None):
-        return -float(self.transform(X).mean())
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-@parametrize_with_checks([Mean()])
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 @pytest.fixture
@@ -488,38 +459,6 @@ def test_a_flat_array_at_predict_says_how_it_is_cut():
 
 
 # scikit-learn's tools --------------------------------------------------------------------------
-
-
-def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
-    search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=2, error_score="raise")
-    with pytest.raises(ValueError, match="wrap the modalities in MultimodalData"):
-        search.fit([image, curve])
-    with pytest.raises(ValueError, match=r"list of 3 modalities, but .* wrap .* MultimodalData"):
-        cross_val_score(Mean(), [image, curve, image, curve, image], cv=2, error_score="raise")
-
-
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
-def test_searching_a_container_is_searching_the_flat_array(image, curve, n_jobs):
-    """Which is cut into modalities by a step of a pipeline."""
-    data = MultimodalData([image, curve.astype(float)])
-    search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=3, n_jobs=n_jobs, error_score="raise")
-    cut = FunctionTransformer(MultimodalData.from_flat, kw_args={"shapes": data.modality_shapes})
-    flat_search = clone(search).set_params(
-        estimator=make_pipeline(cut, Mean()), param_grid={"mean__power": [1, 2]}
-    )
-    results = search.fit(data).cv_results_
-    flat_results = flat_search.fit(data.to_flat()).cv_results_
-    assert_array_equal(results["mean_test_score"], flat_results["mean_test_score"])
-    assert search.best_estimator_._input_form == "container"
-
-
-def test_train_test_split_then_fit(image, curve):
-    train, test = train_test_split(MultimodalData([image, curve]), random_state=0)
-    rows, test_rows = train_test_split(np.arange(12), random_state=0)
-    expected = (
-        Mean().fit([image[rows], curve[rows]]).transform([image[test_rows], curve[test_rows]])
-    )
-    assert_array_equal(Mean().fit(train).transform(test), expected)
 
 
 def test_other_mappings_of_data_arrays_are_checked_as_dicts_are():

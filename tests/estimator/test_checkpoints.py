@@ -75,7 +75,7 @@ def checkpoint(quick, pair, tmp_path_factory):
         ("pre-training", 1, 1),
         pytest.param("training", 1, 1, marks=pytest.mark.slow),
         ("training", 2, 2),
-        ("training", 3, 2),
+        pytest.param("training", 3, 2, marks=pytest.mark.slow),
         ("polishing", 1, 5),
     ],
 )

@@ -130,6 +130,7 @@ def test_what_a_cause_cannot_be_is_told(case):
         CausalPIMA({"a": 2, "b": 2}, contexts=CAUSE, structure=est.to_graph().graph).fit(X)
 
 
+@pytest.mark.slow
 def test_a_cause_of_nothing_has_no_edges(quick):
     X, _, _ = dosed(n=300)
     other = np.random.default_rng(5).integers(2, size=300)

@@ -94,11 +94,6 @@ def test_thresholds_give_empty_and_complete_graphs(several):
     assert several["complete"][0].dag_.number_of_edges() == 3
 
 
-def test_node_names(brief, pair):
-    model = brief({"shape": 2, "colour": 2}).fit(pair)
-    assert list(model.dag_) == list(model.cpts_) == ["shape", "colour"]
-
-
 def test_labels_predictions_and_states_agree(model_and_data):
     model, X = model_and_data
     probabilities = model.predict_proba(X)
@@ -110,11 +105,6 @@ def test_labels_predictions_and_states_agree(model_and_data):
     assert_array_equal(model.node_labels_, model.predict_nodes(X))
     assert_array_equal(np.unique(model.labels_), np.arange(model.labels_.max() + 1))
     assert model.labels_.dtype.kind == "i"
-
-
-def test_fit_predict_and_fit_transform(quick, pair, fitted):
-    assert_array_equal(quick().fit_predict(pair), fitted.labels_)
-    assert_array_equal(quick().fit_transform(pair), fitted.transform(pair))
 
 
 def test_number_of_things(fitted):

@@ -6,34 +6,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from quick_fits import quick
 from some_slow import each_once, some_slow
 
-from skcausalpima import CausalPIMA, MissingValues, Mixture, ScoreSearch
+from skcausalpima import CausalPIMA, Mixture
 from skcausalpima._state.fitted import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
 #: As scikit-learn has them.
 SHAPES = {"full": (4, 3, 3), "tied": (3, 3), "diag": (4, 3), "spherical": (4,)}
-by_type = pytest.mark.parametrize("word", COVARIANCE_TYPES)
 
 
 def fitted(word, **parameters):
     rng = np.random.default_rng(0)
     centres = np.repeat(np.eye(4, 5) * 6.0, 15, axis=0)
     X = rng.normal(size=(60, 5)) + centres
-    model = CausalPIMA(
-        SIZES,
-        latent_dim=LATENT_DIM,
-        mixture=word,
-        hidden_layer_sizes=(4,),
-        structure=ScoreSearch(polishing_epochs=1),
-        missing_values=MissingValues(subset_epochs=0),
-        max_iter=2,
-        random_state=0,
-        views=None,
-        **parameters,
-    )
+    model = quick(SIZES, latent_dim=LATENT_DIM, mixture=word, max_iter=2, **parameters)
     return model.fit(X), X
 
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from torch import nn
 
-from skcausalpima import BackgroundKnowledge, GradientStructure, Initialization, ScoreSearch
+from skcausalpima import ScoreSearch
 
 METHODS = ["transform", "predict", "predict_proba", "predict_nodes", "score_samples"]
 
@@ -35,11 +35,7 @@ def assert_same_predictions(one, other, X):
         {},
         {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
         pytest.param(
-            {
-                "n_init": 2,
-                "training__validation_fraction": 0.2,
-                "structure": ScoreSearch("bdeu"),
-            },
+            {"n_init": 2, "training__validation_fraction": 0.2, "structure": ScoreSearch("bdeu")},
             marks=pytest.mark.slow,
         ),
     ],
@@ -159,30 +155,6 @@ def test_clone_and_refit(quick, pair, fitted):
     copy.fit(pair[1])
     assert copy.n_modalities_in_ == 1
     assert_same_predictions(copy.fit(pair), fitted, pair)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of unscaled data
-def test_parameters_are_stored_untouched(quick, pair):
-    parameters = {
-        "node_sizes": {"a": 2, "b": 2},
-        "structure": GradientStructure(temperature=[1.0, 0.5]),
-        "knowledge": BackgroundKnowledge(tiers=["a", "b"]),
-        "init": Initialization(pretraining_epochs=1),
-        "hidden_layer_sizes": [4],
-        "modality_weights": [1, 2],
-        "scale": ["feature", None],
-        "encoders": [None, None],
-    }
-    parts = {name: dict(vars(parameters[name])) for name in ("structure", "knowledge", "init")}
-    model = quick(**parameters).fit(pair)
-    for name, value in parameters.items():
-        assert getattr(model, name) is value
-    for name, before in parts.items():
-        assert vars(parameters[name]) == before
-        assert all(vars(parameters[name])[part] is value for part, value in before.items())
-    assert parameters["node_sizes"] == {"a": 2, "b": 2}
-    assert model.set_params(latent_dim=3).fit(pair).latent_dim_ == 3
 
 
 @pytest.mark.gpu

@@ -45,11 +45,7 @@ CASES = {
     "layers per cluster": {"encoders": "conv", "decoders": ["conv", "cluster_mlp"]},
     "experts": {"experts": [None, line], "decoder_variance": "predicted"},
     "experts per sample": {"experts": [None, PER_SAMPLE], "decoders": ["cluster_mlp", None]},
-    "gradient": {
-        "structure": GradientStructure(),
-        "init": LINEAR,
-        "mixture": "tied",
-    },
+    "gradient": {"structure": GradientStructure(), "init": LINEAR, "mixture": "tied"},
     "paper": {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
     "modules": {"encoders": [Encoder, Encoder], "n_init": 2},
     "plan of many": {"max_iter": "auto"},

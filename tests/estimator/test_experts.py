@@ -1,6 +1,5 @@
 """Expert decoders through the estimator: parameters, gamma, units, missing data and bad input."""
 
-import pickle
 import warnings
 
 import numpy as np
@@ -14,11 +13,7 @@ from scipy.optimize import curve_fit
 from sklearn.base import clone
 from some_slow import some_slow
 
-from skcausalpima import (
-    CausalPIMA,
-    MissingValues,
-    MultimodalData,
-)
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData
 from skcausalpima._inference.posterior import score_draws
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional._potentials import LEAST_PRECISION
@@ -253,6 +248,7 @@ def test_other_scales_give_the_same_parameters(scale):
     )
 
 
+@pytest.mark.slow
 def test_float32_data_give_float32_and_the_same_parameters(lines):
     est = estimator(ExpertDecoder(line, X)).fit([a.astype(np.float32) for a in lines])
     assert est.inverse_transform(est.cluster_means_)[1].dtype == np.float32
@@ -317,18 +313,6 @@ def test_experts_per_sample(lines):
     centres = est.expert_params_["modality0"]
     assert centres["rate"].shape == (2,)
     assert np.isnan(centres["rate_se"]).all()
-
-
-@pytest.mark.slow
-def test_clones_pickles_and_seeds(lines):
-    est = estimator(ExpertDecoder(piecewise_linear(2), X)).fit(lines)
-    again = clone(est).fit(lines)
-    copied = pickle.loads(pickle.dumps(est))
-    for other in (again, copied):
-        assert_array_equal(other.predict_proba(lines), est.predict_proba(lines))
-        assert_array_equal(other.score_samples(lines), est.score_samples(lines))
-        table, own = other.expert_params_["modality1"], est.expert_params_["modality1"]
-        assert all(np.array_equal(table[name], own[name], equal_nan=True) for name in own)
 
 
 def test_known_nodes_interventions_and_containers(lines):

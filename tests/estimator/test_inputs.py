@@ -61,14 +61,6 @@ def test_one_modality_comes_back_as_one_array(brief, pair, shape):
     assert model.sample(2)[0].shape == (2, *shape[1:])
 
 
-def test_mappings_are_matched_by_name(brief, pair):
-    model = brief().fit({"image": pair[0], "curve": pair[1]})
-    assert model.modality_names_in_.tolist() == ["image", "curve"]
-    assert "reconstruction_curve" in model.history_
-    reordered = {"curve": pair[1], "image": pair[0]}
-    assert_array_equal(model.predict(reordered), model.labels_)
-
-
 # Dtypes ----------------------------------------------------------------------------------------
 
 
@@ -163,15 +155,6 @@ def test_missing_modalities_do_not_count(fitted_and_taught, pair):
     )
 
 
-def test_nothing_observed_gives_the_prior(brief, pair, fitted):
-    nothing = [np.full_like(array[:2], np.nan) for array in pair]
-    mean = fitted.weights_ @ fitted.cluster_means_  # of the mixture
-    assert_allclose(fitted.transform(nothing), np.tile(mean, (2, 1)), atol=1e-5)
-    strict = brief(posterior__prior_expert=False, posterior="mean_field").fit(pair)
-    with pytest.raises(ValueError, match=r"Sample 0 has no observed modality.*prior_expert=True"):
-        strict.predict(nothing)
-
-
 @pytest.mark.parametrize("seed", some_slow(range(4), [0]))
 def test_modality_that_training_samples_lack(taught, pair, seed):
     """All samples that have the images may be held out."""
@@ -202,11 +185,7 @@ TINY, HUGE, BOTH = (1e-20, 1e-20), (1e20, 1e20), (1e-20, 1e20)
     ("scale", "factors", "dtype"),
     some_slow(
         itertools.product(["modality", "feature"], [TINY, HUGE, BOTH], DTYPES),
-        [
-            ("modality", TINY, np.float64),
-            ("modality", HUGE, np.float32),
-            ("feature", BOTH, np.float64),
-        ],
+        [("modality", HUGE, np.float32), ("feature", BOTH, np.float64)],
     ),
 )
 def test_any_unit(quick, pair, fitted, dtype, factors, scale):
@@ -230,10 +209,7 @@ def test_constant_elements(quick, pair, scale):
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize(
     ("scale", "dtype"),
-    some_slow(
-        itertools.product(["modality", "feature", None], DTYPES),
-        [("feature", np.float64), (None, np.float32)],
-    ),
+    some_slow(itertools.product(["modality", "feature", None], DTYPES), [(None, np.float32)]),
 )
 def test_constant_modalities(quick, pair, dtype, scale):
     X = [pair[0].astype(dtype), np.full((72, 3), 0.1, dtype=dtype)]
@@ -250,7 +226,7 @@ ROWS = [[0] * 30 + [40] * 30, [0, 71] * 4, [0, 20, 71] * 4, [5] * 10]
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize(
     ("rows", "covariance_type"),
-    some_slow(itertools.product(ROWS, COVARIANCES), [*zip(ROWS, COVARIANCES, strict=True)]),
+    some_slow(itertools.product(ROWS, COVARIANCES), [*zip(ROWS, COVARIANCES, strict=True)][1:3]),
 )
 def test_few_distinct_samples(quick, pair, rows, covariance_type):
     X = [array[rows] for array in pair]
@@ -280,9 +256,9 @@ def test_sizes_may_be_numpys(brief, pair, node_sizes):
     assert brief(node_sizes).fit(pair).joint_.shape == tuple(node_sizes)
 
 
-def test_more_rows_than_one_block(quick, pair):
+def test_more_rows_than_one_block(brief, pair):
     X = [np.tile(array, (40, *[1] * (array.ndim - 1))) for array in pair]
-    model = quick(training__batch_size=600).fit(X)
+    model = brief(training__batch_size=600).fit(X)
     assert_finite_everywhere(model, X)
 
 
@@ -297,8 +273,3 @@ def test_pipeline_on_flat_data(brief, pair):
     assert pipeline[-1].modality_shapes_in_ == SHAPES
     assert_allclose(pipeline.score(flat), pipeline[-1].lower_bound_)
     assert pipeline[-1].get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
-
-
-def test_pandas_output(brief, pair):
-    frame = brief().set_output(transform="pandas").fit(pair).transform(pair)
-    assert frame.columns.tolist() == ["causalpima0", "causalpima1"]

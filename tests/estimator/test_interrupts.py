@@ -73,7 +73,7 @@ KINDS = ["first", "again", "continued", "continued, weights"]
 
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("continued", 17), *(pytest.param(kind, 1, marks=pytest.mark.long) for kind in KINDS)],
+    [("continued", 37), *(pytest.param(kind, 1, marks=pytest.mark.long) for kind in KINDS)],
 )
 def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind, step):
     weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 24)} if "weights" in kind else {}

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from skcausalpima._inference.decoding import drawn_points, swap_states
 from skcausalpima._inference.reports import separation_report
-from skcausalpima._inference.sampling import drawn_points, swap_states
 from skcausalpima._initialization import initial_sample, initialize
 from skcausalpima.functional import DiagonalGaussian, prepare_components
 

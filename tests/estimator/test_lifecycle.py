@@ -12,8 +12,7 @@ import torch
 from numpy.testing import assert_array_equal
 from same_fits import assert_same_fits
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from some_slow import some_slow
@@ -24,7 +23,6 @@ from skcausalpima import (
     CausalPIMA,
     GradientStructure,
     Initialization,
-    MultimodalData,
     ScoreSearch,
 )
 from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
@@ -145,24 +143,6 @@ def test_every_parameter_is_documented_constrained_and_set():
     section = CausalPIMA.__doc__.split("Attributes\n")[0]
     headings = re.findall(r"(?m)^    ([a-z_, ]+) : ", section)
     assert [name for heading in headings for name in heading.split(", ")] == names
-
-
-@pytest.mark.slow
-def test_parameters_through_nesting(brief, pair):
-    pipeline = Pipeline([("same", FunctionTransformer()), ("pima", brief())])
-    search = GridSearchCV(
-        pipeline, {"pima__latent_dim": [3], "pima__node_sizes": [(2, 2)]}, cv=2, n_jobs=1
-    )
-    assert search.get_params()["estimator__pima__node_sizes"] == (2, 2)
-    search.set_params(estimator__pima__max_iter=2, estimator__pima__hidden_layer_sizes=(4,))
-    assert pipeline.named_steps["pima"].max_iter == 2
-    with pytest.raises(ValueError, match="Invalid parameter 'nonsense' for estimator CausalPIMA"):
-        pipeline.set_params(pima__nonsense=1)
-    X = MultimodalData([pair[0][::2], pair[1][::2]])
-    best = search.fit(X).best_estimator_.named_steps["pima"]
-    assert best.hidden_layer_sizes == (4,)
-    assert best.latent_dim_ == search.best_params_["pima__latent_dim"]
-    assert_same_fits(clone(best).fit(X), best, X)
 
 
 def test_tags(brief):

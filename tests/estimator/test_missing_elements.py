@@ -3,7 +3,6 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,8 +16,7 @@ from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
-from skcausalpima.datasets import load_digits_with_curves, make_lattices
-from skcausalpima.metrics import matched_accuracy
+from skcausalpima.datasets import make_lattices
 from skcausalpima.modules import line
 
 ERROR = {"missing_values": "error"}
@@ -67,6 +65,7 @@ def test_complete_data_do_not_ask_what_is_done_about_gaps(quick, pair, fitted, p
     assert_same_fits(quick(**parameters).fit(pair), fitted, pair)
 
 
+@pytest.mark.slow
 def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
     other = [array.copy() for array in gappy]
     for array in other:
@@ -97,21 +96,6 @@ def test_gaps_in_new_samples_alone(fitted, pair):
     gone[0][:, 1:] = np.nan
     assert np.isfinite(fitted.score_samples(gone)).all()
     assert_array_equal(fitted.predict([gone[0], None]).shape, (72,))
-
-
-@pytest.mark.slow
-def test_one_flat_array_and_a_table(quick, pair):
-    flat = np.concatenate([array.reshape(72, -1) for array in pair], axis=1)
-    flat[::4, 3] = flat[1::4, 8] = np.nan
-    single = quick((2,)).fit(flat)
-    assert_array_equal(single.predict(flat), single.labels_)
-    table = quick((2,)).fit(pd.DataFrame(flat, columns=list("abcdefghij")))
-    assert_array_equal(table.labels_, single.labels_)
-    shapes = quick().fit(MultimodalData.from_flat(flat, [(3, 2), 4]))
-    listed = quick().fit([flat[:, :6].reshape(72, 3, 2), flat[:, 6:]])
-    assert_array_equal(shapes.labels_, listed.labels_)
-    images = quick((2,)).fit(flat[:, :6].reshape(72, 3, 2))
-    assert images.labels_.shape == (72,)
 
 
 @pytest.mark.parametrize(
@@ -168,15 +152,6 @@ def test_a_fit_is_continued_bit_by_bit(taught, gappy):
 
 
 @pytest.mark.slow
-def test_a_file_keeps_a_fit_that_may_be_continued(taught, gappy, tmp_path):
-    one = taught(warm_start=True).fit(gappy)
-    one.save(tmp_path / "model")
-    loaded = CausalPIMA.load(tmp_path / "model")
-    assert_array_equal(loaded.predict_proba(gappy), one.predict_proba(gappy))
-    assert_same_fits(loaded.fit(gappy), one.fit(gappy), gappy)
-
-
-@pytest.mark.slow
 def test_weights_are_repeated_rows(quick, gappy):
     weights = np.tile([1, 2, 3], 24)
     repeated = [np.repeat(array, weights, axis=0) for array in gappy]
@@ -189,6 +164,7 @@ def test_weights_are_repeated_rows(quick, gappy):
     assert quick().fit(both, sample_weight=np.ones(144)).labels_.shape == (144,)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     """Of a linear model with Gaussian noise that has a closed form, in the user's units."""
@@ -226,19 +202,6 @@ def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     gap = evidence - one.score_samples(gappy)
     assert (gap > -1e-9).all()
     assert np.median(gap) < 3.0  # nats; counting missing elements would make it far more
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [100])
-def test_a_tenth_of_the_elements_is_hardly_missed(seed):
-    digits = load_digits_with_curves(noise_variance=0.5, random_state=seed)
-    complete = [digits.images, digits.curves]
-    gappy = with_gaps(complete, 0.1, seed + 1000)
-    model = CausalPIMA((10,), missing_values=MissingValues(subset_epochs=0), random_state=seed)
-    accuracy = [
-        matched_accuracy(digits.target, model.fit(arrays).labels_) for arrays in (complete, gappy)
-    ]
-    assert accuracy[1] > accuracy[0] - 0.01
 
 
 # Bad input ---------------------------------------------------------------------------------------

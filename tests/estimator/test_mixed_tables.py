@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -233,9 +233,9 @@ def test_new_categories_are_missing_if_that_is_asked(brief, frame):
 
 
 def test_refits_to_some_samples_take_categories_that_others_have_for_missing(brief, frame):
-    for estimator in (brief(), brief(missing_values="marginalize")):
-        refit = for_a_part(estimator).fit(frame[frame["kind"] != "a"])
-        assert refit.predict(frame).shape == (N,)
+    refit = for_a_part(brief(missing_values="marginalize")).fit(frame[frame["kind"] != "a"])
+    assert refit.predict(frame).shape == (N,)
+    assert for_a_part(brief()).get_params()["missing_values__unknown"] == "missing"
     assert for_a_part(StandardScaler()).get_params() == StandardScaler().get_params()
 
 
@@ -257,7 +257,6 @@ def test_tools_that_split_samples(brief, frame):
     X = MultimodalData({"t": frame, "y": np.random.default_rng(1).normal(size=(N, 2))})
     train, test = train_test_split(X, random_state=0)
     assert brief().fit(train).predict(test).shape == (len(test),)
-    assert np.isfinite(cross_val_score(brief(), frame, cv=2)).all()
     prep = ModalityTransformer({"y": StandardScaler()})
     search = GridSearchCV(make_pipeline(prep, brief()), {"causalpima__latent_dim": [2]}, cv=2)
     words = search.fit(X).best_estimator_[-1].likelihoods_
@@ -265,6 +264,7 @@ def test_tools_that_split_samples(brief, frame):
     assert words["y"] == "gaussian"
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_a_fold_has_one_category(brief, frame):
     sorted_frame = frame.assign(word=np.where(np.arange(N) < N // 2, "rare", "usual"))
     model = brief(missing_values=MissingValues(subset_epochs=0, unknown="missing"))

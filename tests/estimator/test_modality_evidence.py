@@ -5,9 +5,6 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import NotFittedError
-
-from skcausalpima import CausalPIMA
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +73,3 @@ def test_it_needs_encoders_of_single_modalities(fitted, pair):
     assert fitted.missing_values.subset_epochs == 0
     with pytest.raises(ValueError, match=r"no encoders.*MissingValues\(subset_epochs=10\)"):
         fitted.modality_evidence(pair)
-
-
-def test_it_needs_a_fit(pair):
-    with pytest.raises(NotFittedError):
-        CausalPIMA().modality_evidence(pair)

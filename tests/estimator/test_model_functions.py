@@ -203,6 +203,7 @@ def test_decoders_with_a_wrong_output(lines, wrong, error, match):
         est.fit(lines)
 
 
+@pytest.mark.slow
 def test_batch_normalization_sees_observed_rows_alone(lines):
     """Only three in twenty samples have the first modality, whose entries are far from zero."""
     images = lines[0] + 100.0

@@ -1,18 +1,14 @@
 """Fits and predictions of samples that stay on disk."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from quick_fits import quick
 
-from skcausalpima import (
-    CausalPIMA,
-    Initialization,
-    MissingValues,
-    MultimodalData,
-    ScoreSearch,
-)
+from skcausalpima import MissingValues, MultimodalData
 from skcausalpima._data import on_disk
 from skcausalpima._model import tensors
 from skcausalpima.callback import OnEpoch
@@ -57,19 +53,7 @@ def on_file(tmp_path_factory):
     return stored(tmp_path_factory.mktemp("files"), images())
 
 
-def estimator(**params):
-    defaults = {
-        "max_iter": 3,
-        "init": Initialization(pretraining_epochs=1),
-        "structure": ScoreSearch(polishing_epochs=1),
-        "modality_weights": "balanced",
-        "views": None,
-        "missing_values": MissingValues(subset_epochs=0),
-        "hidden_layer_sizes": (8,),
-        "training__batch_size": 32,
-        "random_state": 0,
-    }
-    return CausalPIMA((2, 2)).set_params(**(defaults | params))
+estimator = partial(quick, training__batch_size=32)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +136,7 @@ def test_numbers_that_are_not_finite(tmp_path):
         estimator().fit({"curve": stored(tmp_path, values, "more")})
 
 
+@pytest.mark.slow
 def test_several_starts(on_file):
     est = estimator(n_init=2, max_iter=1).fit(on_file)
     assert est.stability_.rand_indices.shape == (2, 2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit.arrivals import DECAY
@@ -97,7 +98,7 @@ def test_an_edge_is_found_once_there_is_enough_to_show_it(quick):
     assert len(est.dag_.edges) == 1
 
 
-@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@pytest.mark.parametrize("covariance_type", some_slow(["full", "diag"], ["diag"]))
 def test_a_small_batch_before_a_large_one(quick, covariance_type):
     """The pooled covariance counts for a cluster of average size, of all samples seen."""
     rng = np.random.default_rng(0)

@@ -78,17 +78,6 @@ def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of
     assert_allclose(model.score(taken(gaps, rows)), part["score_samples"].mean(), rtol=1e-12)
 
 
-@given(kind=KIND, rows=SOME_ROWS)
-@examples(3)
-@pytest.mark.slow
-def test_modalities_are_found_by_name_in_any_order(model_of, gaps, kind, rows):
-    model, X = model_of(kind), taken(gaps, rows)
-    in_order = all_of(model, X)
-    for other in (dict(reversed(X.items())), list(X.values())):
-        for method, values in all_of(model, other).items():
-            assert_array_equal(values, in_order[method])
-
-
 @pytest.mark.slow
 @given(kind=KIND, factor=st.floats(-3.0, 3.0), rows=SOME_ROWS)
 @examples(8)
@@ -108,6 +97,7 @@ def test_memberships_are_probabilities(model_of, gaps, kind, factor, rows):
     offsets=st.lists(st.floats(-5.0, 5.0), min_size=2, max_size=2),
 )
 @examples(3)
+@pytest.mark.slow
 def test_units_move_the_bound_and_nothing_else(quick, pair, fitted, factors, offsets):
     scales = [10.0**factor for factor in factors]
     X = [a * (x + b) for a, b, x in zip(scales, offsets, pair, strict=True)]
@@ -146,57 +136,6 @@ def test_elements_may_come_in_any_order_and_sign(quick, pair, order, sign):
     assert_array_equal(other.labels_, one.labels_)
     assert_allclose(other.joint_, one.joint_, rtol=1e-6)
     assert_allclose(other.lower_bound_, one.lower_bound_, rtol=1e-6)
-
-
-@pytest.mark.slow
-@given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
-@examples(3)
-def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
-    weights[::15] += 2  # of each group; in data without copies the order matters
-    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(N_SAMPLES), weights))
-    weighted = quick().fit(pair, sample_weight=weights)
-    repeated = quick().fit([x[order] for x in pair])
-    assert weighted.lower_bound_ == repeated.lower_bound_
-    assert_array_equal(weighted.labels_[order], repeated.labels_)
-    assert_array_equal(weighted.joint_, repeated.joint_)
-    for method, values in all_of(weighted, pair).items():
-        assert_array_equal(values, getattr(repeated, method)(pair))
-
-
-@st.composite
-def graphs(draw):
-    """Sizes of two or three nodes, and a graph over them."""
-    sizes = draw(st.lists(st.integers(2, 3), min_size=2, max_size=3))
-    order = draw(st.permutations([f"N{k + 1}" for k in range(len(sizes))]))
-    edges = [edge for edge in itertools.combinations(order, 2) if draw(st.booleans())]
-    graph = nx.DiGraph(edges)
-    graph.add_nodes_from(order)
-    return tuple(sizes), graph
-
-
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@given(drawn=graphs())
-@examples(5)
-def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
-    sizes, graph = drawn
-    model = quick(
-        sizes,
-        structure=graph,
-        max_iter=1,
-        init=Initialization("paper", pretraining_epochs=0),
-    ).fit(pair)
-    assert set(model.dag_.edges) == set(graph.edges)
-    names = list(model.dag_)
-    product = np.ones(sizes)
-    for cell in np.ndindex(sizes):
-        outcome = dict(zip(names, cell, strict=True))
-        for node in names:
-            key = (*(outcome[p] for p in model.dag_.predecessors(node)), outcome[node])
-            product[cell] *= model.cpts_[node][key]
-    assert_allclose(model.joint_, product, rtol=1e-12)
-    assert_allclose(model.joint_.sum(), 1.0, rtol=1e-12)
-    assert_array_equal(model.weights_, model.joint_[tuple(model.cluster_states_.T)])
-    assert_allclose(CategoricalDAG(model.dag_, model.cpts_).joint(), product, rtol=1e-12)
 
 
 @st.composite
@@ -250,3 +189,54 @@ def test_parts_of_a_container_are_the_whole_again(data, cuts):
     assert backwards[:, list(data.names)] == data
     flat = MultimodalData.from_flat(data.to_flat(), data.modality_shapes, data.names)
     assert flat == data
+
+
+@st.composite
+def graphs(draw):
+    """Sizes of two or three nodes, and a graph over them."""
+    sizes = draw(st.lists(st.integers(2, 3), min_size=2, max_size=3))
+    order = draw(st.permutations([f"N{k + 1}" for k in range(len(sizes))]))
+    edges = [edge for edge in itertools.combinations(order, 2) if draw(st.booleans())]
+    graph = nx.DiGraph(edges)
+    graph.add_nodes_from(order)
+    return tuple(sizes), graph
+
+
+@pytest.mark.slow
+@given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
+@examples(3)
+def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
+    weights[::15] += 2  # of each group; in data without copies the order matters
+    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(N_SAMPLES), weights))
+    weighted = quick().fit(pair, sample_weight=weights)
+    repeated = quick().fit([x[order] for x in pair])
+    assert weighted.lower_bound_ == repeated.lower_bound_
+    assert_array_equal(weighted.labels_[order], repeated.labels_)
+    assert_array_equal(weighted.joint_, repeated.joint_)
+    for method, values in all_of(weighted, pair).items():
+        assert_array_equal(values, getattr(repeated, method)(pair))
+
+
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
+@given(drawn=graphs())
+@examples(5)
+def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
+    sizes, graph = drawn
+    model = quick(
+        sizes,
+        structure=graph,
+        max_iter=1,
+        init=Initialization("paper", pretraining_epochs=0),
+    ).fit(pair)
+    assert set(model.dag_.edges) == set(graph.edges)
+    names = list(model.dag_)
+    product = np.ones(sizes)
+    for cell in np.ndindex(sizes):
+        outcome = dict(zip(names, cell, strict=True))
+        for node in names:
+            key = (*(outcome[p] for p in model.dag_.predecessors(node)), outcome[node])
+            product[cell] *= model.cpts_[node][key]
+    assert_allclose(model.joint_, product, rtol=1e-12)
+    assert_allclose(model.joint_.sum(), 1.0, rtol=1e-12)
+    assert_array_equal(model.weights_, model.joint_[tuple(model.cluster_states_.T)])
+    assert_allclose(CategoricalDAG(model.dag_, model.cpts_).joint(), product, rtol=1e-12)

@@ -100,8 +100,7 @@ def test_six_views_of_digits_standardised_in_a_pipeline():
 
 
 @pytest.mark.parametrize(
-    "seed",
-    [pytest.param(700, marks=pytest.mark.slow), pytest.param(701, marks=pytest.mark.long)],
+    "seed", [pytest.param(700, marks=pytest.mark.slow), pytest.param(701, marks=pytest.mark.long)]
 )
 def test_few_images_whose_views_mislead_kmeans(seed):
     """With derived views alone, k-means led to nodes of which one was .89 and .83 right."""

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA, MissingValues, MultimodalData
+from skcausalpima import MissingValues
 from skcausalpima.modules import ExpertDecoder, line
 
 
@@ -58,16 +57,6 @@ def test_impute_fills_only_what_is_missing(named, pair):
     assert filled[0].flags.writeable
 
 
-def test_impute_takes_every_form(named, pair):
-    given = holes(pair)
-    expected = named.impute(given)
-    for X in ({"curve": given[1], "image": given[0]}, MultimodalData(given, ["image", "curve"])):
-        found = named.impute(X)
-        assert type(found) is type(X)
-        assert_array_equal(found["image"], expected[0])
-        assert_array_equal(found["curve"], expected[1])
-
-
 def test_impute_makes_an_array_of_none(named, pair):
     images, curves = named.impute([None, pair[1][:3]])
     assert images.shape == (3, 3, 2)
@@ -109,14 +98,6 @@ def test_nothing_observed_is_the_mean_of_the_model(named, pair):
     drawn = list(named.sample(4000)[0].values())
     for array, draws, given in zip(filled, drawn, pair, strict=True):
         assert_allclose(array[0], draws.mean(axis=0), atol=0.15 * given.std())
-
-
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
-def test_nothing_observed_without_a_prior_expert(quick, pair):
-    model = quick(posterior__prior_expert=False, posterior="mean_field").fit(pair)
-    nothing = [np.full((2, 3, 2), np.nan), np.full((2, 4), np.nan)]
-    with pytest.raises(ValueError, match="Sample 0 has no observed modality"):
-        model.impute(nothing)
 
 
 def test_without_encoders_of_subsets_those_of_all_samples_answer(fitted, pair):
@@ -163,9 +144,3 @@ def test_values_far_off_name_their_sample(named, pair):
     images[7] = 1e306
     with pytest.raises(ValueError, match="Sample 7 is so far from the training data"):
         named.impute([images, curves])
-
-
-@pytest.mark.parametrize("method", ["reconstruct", "impute"])
-def test_they_need_a_fit(pair, method):
-    with pytest.raises(NotFittedError):
-        getattr(CausalPIMA(), method)(pair)

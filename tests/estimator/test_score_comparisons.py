@@ -74,6 +74,7 @@ PARAMETERS = [
 FAST = [{}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", some_slow(PARAMETERS, FAST), ids=str)
 def test_no_score_exceeds_the_true_density_and_none_is_far_below(shortfalls, parameters):
     """On average no density exceeds the true one: by four standard errors once in 30 000 data sets.

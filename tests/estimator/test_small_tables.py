@@ -39,22 +39,6 @@ def test_as_many_samples_as_cells(quick, node_sizes):
     assert np.isfinite(model.lower_bound_)
 
 
-@pytest.mark.parametrize("node_sizes", [(1,), (3, 1)])
-def test_nodes_of_one_outcome(quick, node_sizes):
-    with pytest.raises(ValueError, match="is 1, but a node needs at least 2 outcomes"):
-        quick(node_sizes).fit(TABLE)
-
-
-@pytest.mark.parametrize("node_sizes", [(2,), (2, 2)])
-def test_a_column_of_nan_is_named(quick, node_sizes):
-    X = TABLE.copy()
-    X[:, 2] = np.nan
-    with pytest.raises(
-        ValueError, match=r"element \[2\] of modality 'modality0' is missing in all"
-    ):
-        quick(node_sizes).fit(X)
-
-
 @pytest.mark.parametrize("node_sizes", [(3,), (2, 2)])
 def test_all_samples_alike_share_one_cell(quick, node_sizes):
     with pytest.warns(InstabilityWarning, match="All samples lie in one of [34] cells"):
@@ -95,6 +79,7 @@ def test_known_outcomes_number_the_clusters(quick):
     assert_array_equal(model.node_labels_[:, 0], 1 - np.arange(40) // 20)
 
 
+@pytest.mark.slow
 def test_iris():
     """K-means has 0.62, a mixture 0.90; two latent dimensions had 0.75."""
     data = load_iris()

@@ -188,8 +188,8 @@ def draws_during(fit):
     "options",
     [{"warm_start": True}, pytest.param({"experts": [None, line]}, marks=pytest.mark.slow)],
 )
-def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, options):
-    model = quick(**options)
+def test_the_callers_draws_are_left_alone_while_a_thread_fits(brief, pair, options):
+    model = brief(**options)
 
     def fit_twice():
         model.fit(pair)
@@ -201,9 +201,9 @@ def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, optio
     assert drawn == expected
 
 
-def test_fits_in_threads_leave_the_filters_of_warnings_alone(quick, pair):
+def test_fits_in_threads_leave_the_filters_of_warnings_alone(brief, pair):
     before = list(warnings.filters)
-    threads = [threading.Thread(target=quick().fit, args=(pair,)) for _ in range(2)]
+    threads = [threading.Thread(target=brief().fit, args=(pair,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MissingValues
@@ -132,8 +131,3 @@ def test_a_loaded_model_has_its_reference(three_groups, fresh, tmp_path):
 def test_a_reference_of_other_shapes(three_groups, fresh):
     with pytest.raises(ValueError, match="'modality1' has samples of shape"):
         three_groups.tail_probability(fresh, [fresh[0], fresh[0]])
-
-
-def test_it_needs_a_fit(pair):
-    with pytest.raises(NotFittedError):
-        CausalPIMA().tail_probability(pair)

@@ -58,7 +58,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
 FORMS = ["float32", "missing", "mapping", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["one"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, []))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
@@ -78,10 +78,7 @@ def test_forms_of_data(quick, pair, form):
 KNOWN = itertools.product(["known", "set", "set to"], ["refined", "gradient"])
 
 
-@pytest.mark.parametrize(
-    ("kind", "structure"),
-    some_slow(KNOWN, [("known", "refined"), ("set", "gradient")]),
-)
+@pytest.mark.parametrize(("kind", "structure"), some_slow(KNOWN, [("set", "refined")]))
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
@@ -110,6 +107,7 @@ def test_three_parts_and_random_state_instances(quick, pair):
     assert_same_fits(parts, whole, pair, OF_FIRST)
 
 
+@pytest.mark.slow
 def test_several_starts_the_best_is_continued(quick, pair):
     whole = quick(n_init=2, max_iter=3, warm_start=True).fit(pair)
     before = whole.history_
@@ -169,7 +167,7 @@ def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
     assert not model.converged_
 
 
-@pytest.mark.parametrize("validation_fraction", [0.0, 0.25])
+@pytest.mark.parametrize("validation_fraction", some_slow([0.0, 0.25], [0.25]))
 def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     """It is scaled as the first was, and early stopping forgets the bounds of the first."""
     rows = np.r_[0:12, 18:30, 36:48, 54:66]

@@ -7,12 +7,9 @@ import networkx as nx
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import NotFittedError
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, Initialization, MultimodalData
-
-SHAPES = [(3, 2), (4,)]
+from skcausalpima import Initialization, MultimodalData
 
 
 @pytest.fixture(scope="module")
@@ -274,18 +271,7 @@ def test_bad_interventions(linked, pair, method, interventions, message):
         CALLS[method](linked, pair, interventions)
 
 
-@pytest.mark.parametrize("method", [*CALLS, "to_graph"])
-def test_unfitted(pair, method):
-    call = CALLS.get(method, lambda model, *_: model.to_graph())
-    with pytest.raises(NotFittedError, match="not fitted yet"):
-        call(CausalPIMA(), pair, {"N1": 1})
-
-
-def test_numbers_of_samples(linked, pair):
-    with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
-        linked.intervene({"N1": 1}, 0)
-    with pytest.raises(TypeError, match="n_samples must be an instance of int"):
-        linked.intervene({"N1": 1}, 2.5)
+def test_samples_of_other_shapes(linked, pair):
     with pytest.raises(ValueError, match="Found 0 samples"):
         linked.counterfactual([array[:0] for array in pair], {"N1": 1})
     with pytest.raises(ValueError, match="expected an array of shape"):

@@ -282,7 +282,7 @@ def test_a_worker_hears_of_an_interrupt(tmp_path, monkeypatch):
                 break
             threading.Event().wait(0.01)
         assert interruption.requested
-        with interruption.at_once():
+        with interruption.postponed(False):
             signal.raise_signal(signal.SIGINT)  # its parent ends it
     assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.SIG_IGN
     with interrupts.working_for(os.getppid(), str(file)) as interruption:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit import several_mixtures
@@ -17,7 +18,6 @@ from skcausalpima.inspection import edge_confidence
 from skcausalpima.modules import ExpertDecoder, exponential_decay
 
 SIZES = (2, 2)
-EXPERT = ExpertDecoder(exponential_decay, np.arange(6.0), per="cluster")
 
 
 def curves(distance, n=300, seed=0):
@@ -141,6 +141,7 @@ def test_of_clear_clusters_graphs_are_those_of_bootstrapped_counts(clear):
         assert_array_equal(graph.adjacency, search_dag(joint).adjacency)
 
 
+@pytest.mark.slow
 def test_shares_are_between_those_of_independent_and_of_dependent_nodes(quick, clear):
     est, X = clear
     options = {"refit": "mixture", "n_bootstraps": 30, "random_state": 0}
@@ -165,7 +166,10 @@ def test_workers_and_seeds(overlapping):
     assert not np.array_equal(one.rand_indices, other.rand_indices)
 
 
-@pytest.mark.parametrize("case", ["incomplete", "gaps", "weights", "known", "interventions"])
+CASES = ["incomplete", "gaps", "weights", "known", "interventions"]
+
+
+@pytest.mark.parametrize("case", some_slow(CASES, ["incomplete", "weights"]))
 def test_cells_of_a_fit_are_its_own(quick, taught, case):
     X, params = curves(8.0, n=200), {}
     rng = np.random.default_rng(1)

@@ -209,10 +209,7 @@ def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, brief, p
             lambda rank: {"device": Device(autocast=rank == 1)},
             "device__autocast: rank 0 has False, and rank 1 has True.",
         ),
-        (
-            lambda rank: {"structure": ScoreSearch(["bic", "bdeu"][rank])},
-            "structure: rank 0 has",
-        ),
+        (lambda rank: {"structure": ScoreSearch(["bic", "bdeu"][rank])}, "structure: rank 0 has"),
         (
             lambda rank: {"structure": nx.DiGraph([("N1", "N2")[:: 1 - 2 * rank]])},
             "structure: rank 0 has a graph with the nodes ['N1', 'N2'] and",

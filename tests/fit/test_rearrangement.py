@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from skcausalpima._clustering import candidates
 from skcausalpima._clustering.arrangement import arrange_labels, means_of_labels, misfit_of_cells
-from skcausalpima._fit.rearrangement import _better
+from skcausalpima._fit.stability import _better
 from skcausalpima._initialization import initialize
 from skcausalpima.metrics import node_recovery
 

@@ -3,7 +3,6 @@
 import io
 import pickle
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -86,12 +85,6 @@ def test_workers_find_the_same_bits_and_print(restarts, capfd):
     assert sum(line.startswith("[CausalPIMA] continued, ") for line in lines) == 1 + 1
 
 
-def test_the_best_start_is_kept(restarts):
-    fit, _, expected = restarts
-    first = fit(n_init=1)
-    assert (expected.history_["objective"] != first.history_["objective"]).all()
-
-
 @pytest.mark.slow
 def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, brief, pair):
     """Comparisons with NaN are false: the largest of some numbers is the first one, if that is."""
@@ -163,23 +156,6 @@ class Drawing(nn.Module):
         order = torch.randperm(len(x))
         noise = torch.randn(x.shape) + torch.randint(3, x.shape) + torch.empty(x.shape).normal_()
         return x[order] + noise + torch.rand_like(x) + torch.randn_like(x)
-
-
-@pytest.mark.slow
-def test_draws_of_the_caller_stay_while_a_thread_fits(quick, pair):
-    """Dropout draws from what is PyTorch's own generator elsewhere."""
-    drawn, est = [], quick(encoders=[dropout(), None], latent_dim=2)
-    torch.manual_seed(7)
-    expected = torch.rand(1000)
-    torch.manual_seed(7)
-    thread = threading.Thread(target=est.fit, args=(pair,))
-    thread.start()
-    while thread.is_alive() and len(drawn) < 1000:
-        drawn.append(torch.rand(1))
-        time.sleep(0.005)
-    thread.join(60)
-    assert len(drawn) > 10
-    assert_array_equal(torch.cat(drawn), expected[: len(drawn)])
 
 
 @pytest.mark.slow

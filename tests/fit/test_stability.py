@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from skcausalpima import CausalPIMA
 from skcausalpima._fit import restarts, stability
 from skcausalpima._fit.stability import rand_indices
-from skcausalpima._inference.reports import stability_report
+from skcausalpima._inference.reports import StartAgreement, stability_report
 from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
@@ -159,7 +159,11 @@ def test_rows_beyond_a_thousand_are_not_looked_at(quick):
 
 def test_starts_that_differ_in_names_alone_are_followed_once(monkeypatch):
     followed = []
-    monkeypatch.setattr(stability, "_end", lambda _, start, settings: followed.append(start))
+
+    def iterate(posterior, gamma, settings, max_iter):
+        followed.append(gamma.argmax(dim=0).numpy())
+
+    monkeypatch.setattr(stability, "iterate_mixture", iterate)
     labels = np.array([0, 1, 2, 2, 0, 1])
     stability._ends(np.zeros((6, 1)), [labels, (labels + 1) % 3, labels % 2, 2 - labels], None)
     assert_array_equal(followed, [labels, labels % 2])
@@ -194,7 +198,8 @@ def test_several_fits_decide_where_there_are_some(with_fit, among, short, indice
     indices = None if indices is None else np.array(indices)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report = stability_report(with_fit, among, short, indices)
+        parts = {"with_fit": with_fit, "among_starts": among, "short_runs": short}
+        report = stability_report(StartAgreement(labels=np.zeros(1), **parts), indices)
     assert report.unstable is unstable
     assert [warning.category for warning in caught] == [InstabilityWarning] * unstable
     if indices is not None and unstable:
@@ -208,6 +213,7 @@ def test_gaps_are_asked_of_the_data(random_start, pair, fitted):
     assert random_start().fit(pair).gaps_ is None
 
 
+@pytest.mark.slow
 def test_what_was_cut_has_no_gap_and_is_not_called_fine(quick):
     rng = np.random.default_rng(0)
     table = rng.normal(size=(200, 4))

@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.linalg import sqrtm
 from some_slow import some_slow
 
-from skcausalpima._inference.sampling import swap_states, transport_maps
+from skcausalpima._inference.decoding import swap_states, transport_maps
 from skcausalpima.graph import CategoricalDAG
 
 FALSE_ALARMS = 1e-6  # of every single chi-square test

@@ -61,7 +61,7 @@ def test_all_543_dags_of_four_nodes(dags_by_class):
 
 def test_markov_equivalent_on_all_pairs_of_some_dags(dags_by_class):
     members = [(key, dag) for key, group in dags_by_class.items() for dag in group[:1] + group[-1:]]
-    for (first_key, first), (second_key, second) in product(members[::9], members):
+    for (first_key, first), (second_key, second) in product(members[::36], members):
         assert first.markov_equivalent(second) == (first_key == second_key)
 
 

@@ -11,7 +11,6 @@ from skcausalpima.graph._svg import to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 COIN = [0.5, 0.5]
-COPY = [[0.9, 0.1], [0.1, 0.9]]
 
 
 def network(edges, names, **attributes):

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, own_model
 from scipy.stats import norm
 
-from skcausalpima._inference import outliers
-from skcausalpima._inference.outliers import (
+from skcausalpima._inference import evidence
+from skcausalpima._inference.evidence import (
     likelihood_terms,
     reference_rows,
     sorted_terms,
@@ -156,14 +156,14 @@ def test_noise_in_place_of_a_modality_is_seen_and_others_are_left_alone():
 
 def test_reference_rows_are_all_of_few_and_evenly_spaced_of_many(monkeypatch):
     assert_array_equal(reference_rows(7), np.arange(7))
-    monkeypatch.setattr(outliers, "MAX_REFERENCE", 10)
+    monkeypatch.setattr(evidence, "MAX_REFERENCE", 10)
     assert_array_equal(reference_rows(10), np.arange(10))
     assert_array_equal(reference_rows(40), np.arange(2, 40, 4))
 
 
 def test_reference_rows_go_by_weight(monkeypatch):
     """A row of weight 3 is three rows."""
-    monkeypatch.setattr(outliers, "MAX_REFERENCE", 6)
+    monkeypatch.setattr(evidence, "MAX_REFERENCE", 6)
     weights = np.array([1, 3, 1, 1, 5, 1])
     copies = np.repeat(np.arange(6), weights)
     assert_array_equal(reference_rows(6, weights), copies[reference_rows(12)])

@@ -8,9 +8,8 @@ from numpy.testing import assert_allclose
 from random_models import make_data, own_model
 
 from skcausalpima._inference import posterior
-from skcausalpima._inference.mean_field import gaussian_posterior
+from skcausalpima._inference.decoding import latent_draws, reconstruction
 from skcausalpima._inference.posterior import answer, score_draws
-from skcausalpima._inference.reconstruction import latent_draws, reconstruction
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.functional import rsample
 from skcausalpima.modules import Batch, SubsetEncoders
@@ -71,7 +70,7 @@ def test_decoders_of_every_kind_count_with_their_weights(missing, sampled):
     means, variances = reconstruction(model, data, encoders, [0, 1], include_noise=True)
     batch, draws = data.rows(slice(None)), torch.tensor(score_draws(2))
     if sampled:
-        posterior, log_gamma = gaussian_posterior(model, batch, draws)
+        posterior, log_gamma = model.answer(batch, draws)
         gamma, points = log_gamma.exp(), [[rsample(posterior, d) for d in draws]] * 4
     else:
         lacking = torch.zeros(90, dtype=torch.bool) if not missing else ~batch.observed.all(dim=0)

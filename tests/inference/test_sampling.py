@@ -2,11 +2,9 @@
 
 import numpy as np
 import torch
-from random_models import (
-    own_model,
-)
+from random_models import own_model
 
-from skcausalpima._inference.sampling import drawn_data
+from skcausalpima._inference.decoding import drawn_data
 
 
 @torch.no_grad()

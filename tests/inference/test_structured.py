@@ -32,10 +32,7 @@ KINDS = {
     "expert per sample": {"experts": [None, ExpertDecoder(line, POINTS, per="sample")]},
     "networks per cluster": {"decoders": ["cluster_mlp", "cluster_mlp"]},
     "predicted variances": {"predict_variances": (True, True)},
-    "of each": {
-        "experts": [None, ExpertDecoder(line, POINTS)],
-        "decoders": ["cluster_mlp", None],
-    },
+    "of each": {"experts": [None, ExpertDecoder(line, POINTS)], "decoders": ["cluster_mlp", None]},
 }
 
 
@@ -221,8 +218,7 @@ def test_the_smallest_models():
     assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("which", ["parts", "whole"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["whole", "parts"]))
 @torch.no_grad()
 def test_the_bound_is_below_the_log_likelihood(kind, which):
     """log p(x_S) on a fine grid of latent points."""

@@ -1,5 +1,7 @@
 """Tables whose columns have unlike noise: each in units of its own, where one would merge cells."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -25,10 +27,11 @@ def table(rng, n_samples=400, n_columns=8, distance=6.0):
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_columns_without_news_do_not_hide_the_others(quick, seed):
     X, cells = table(np.random.RandomState(seed))
-    est = quick(random_state=seed, max_iter=10).fit(X)
+    soon = partial(quick, random_state=seed, max_iter=2, structure="gradient")
+    est = soon().fit(X)
     assert est.choices_.scale == {"modality0": "noise"}
     assert adjusted_rand_score(cells, est.labels_) > 0.95
-    one = quick(random_state=seed, max_iter=10, scale="modality").fit(X)
+    one = soon(scale="modality").fit(X)
     assert adjusted_rand_score(cells, one.labels_) < 0.8
 
 
@@ -42,6 +45,7 @@ def test_spreads_are_those_within_true_clusters():
     assert_allclose(found, expected / np.sqrt(np.mean(expected**2)), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_tables_are_seen_together(quick):
     rng = np.random.RandomState(10)
     X, cells = table(rng, n_samples=500, n_columns=14, distance=7.0)
@@ -104,7 +108,7 @@ def test_scores_and_outputs_stay_in_the_units_of_the_data():
     "params",
     some_slow(
         [{"scale": "modality"}, {"scale": "feature"}, {"decoder_variance": 0.1}, {"init": "paper"}],
-        [{"scale": "feature"}, {"decoder_variance": 0.1}],
+        [{"decoder_variance": 0.1}],
     ),
 )
 def test_what_is_stated_stays(quick, params):
@@ -143,11 +147,12 @@ def test_columns_that_vary_unlike_are_standardised_where_clusterings_agree(
     quick, monkeypatch, seed
 ):
     X, cells = skewed_table(seed)
-    est = quick(max_iter=10, random_state=seed).fit(X)
+    soon = partial(quick, random_state=seed, max_iter=2, structure="gradient")
+    est = soon().fit(X)
     assert est.choices_.scale == {"modality0": "feature"}
     assert adjusted_rand_score(cells, est.labels_) > 0.85
     monkeypatch.setattr(initial_sample, "unlike_units", lambda *of: None)
-    one = quick(max_iter=10, random_state=seed).fit(X)
+    one = soon().fit(X)
     assert one.choices_.scale == {"modality0": "modality"}
     assert adjusted_rand_score(cells, one.labels_) < 0.5
 

@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.decomposition import PCA
 
-from skcausalpima._initialization import incomplete_scores as module
-from skcausalpima._initialization.incomplete_scores import LatentScores, incomplete_scores
+from skcausalpima._initialization import principal_components as module
+from skcausalpima._initialization.principal_components import LatentScores, incomplete_scores
 
 N, WIDTHS, K = 40, (3, 2, 4), 2
 PARTS = np.split(np.arange(sum(WIDTHS)), np.cumsum(WIDTHS)[:-1])

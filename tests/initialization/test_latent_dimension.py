@@ -10,7 +10,9 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._initialization.latent_dimension import evidence_of_clusters, needed_dimension
+from skcausalpima._initialization.latent_space import evidence_of_clusters, needed_dimension
+from skcausalpima._model.tensors import TensorData
+from skcausalpima.modules import Batch
 
 N_SAMPLES, N_COLUMNS = 300, 10
 
@@ -33,7 +35,7 @@ def asked(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
     shape = arrays[0].shape[1:] if shape is None else shape
     of_two = {"shapes": (shape, arrays[1].shape[1:]), "layouts": (None, None)}
     of_two |= {"views": (None, None), "experts": [None, None], "node_sizes": (3,), "latent_dim": 3}
-    data = SimpleNamespace(arrays=list(map(torch.as_tensor, arrays)), observed=observed)
+    data = TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
     modalities = SimpleNamespace(
         shapes=of_two["shapes"],
         arrays=arrays,

@@ -10,7 +10,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._fit import whole
-from skcausalpima._initialization.linearity import LEAST_RATIO, noise_share, quadratic_ratio
+from skcausalpima._initialization.latent_space import LEAST_RATIO, noise_share, quadratic_ratio
 from skcausalpima.datasets import make_circles_images, make_lattices
 
 
@@ -83,7 +83,7 @@ def test_images_are_not_noise_where_the_ratio_is_small(quick):
     """What these images leave has so few directions that the ratio is .94 by chance."""
     lattices = make_lattices(200, random_state=0)
     X = {"image": lattices.images, "stress": lattices.curves}
-    est = quick((2, 2), latent_dim=None, max_iter=1, views="auto").fit(X)
+    est = quick(max_iter=1, views="auto", structure="gradient").fit(X)
     assert est.choices_.linear == []
 
 
@@ -109,18 +109,22 @@ def test_training_keeps_what_the_start_has():
     assert abs(said.mean() - right.mean()) < 0.03
 
 
-def test_which_modalities_are_linear(quick):
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, ["table"]),
+        ({"init": "paper"}, []),
+        ({"decoder_variance": "predicted"}, []),
+        pytest.param({"encoders": {"table": "conv"}}, [], marks=pytest.mark.slow),
+    ],
+)
+def test_which_modalities_are_linear(quick, parameters, expected):
     [table, narrow], _ = wide_tables(1, n_samples=100, widths=(100, 10))
     images = make_circles_images(100, random_state=0).images
     X = MultimodalData({"table": table, "narrow": narrow, "images": images})
 
-    def linear(**parameters):
-        return quick(max_iter=1, structure="gradient", **parameters).fit(X).choices_.linear
-
-    assert linear() == ["table"]
-    assert linear(encoders={"table": "conv"}) == []
-    assert linear(decoder_variance="predicted") == []
-    assert linear(init="paper") == []
+    est = quick(max_iter=1, structure="gradient", **parameters).fit(X)
+    assert est.choices_.linear == expected
 
 
 def test_missing_elements_do_not_matter(quick):
@@ -128,9 +132,11 @@ def test_missing_elements_do_not_matter(quick):
     table[np.random.RandomState(0).uniform(size=table.shape) < 0.2] = np.nan
     few = table[:, :3].copy()
     table[::7], few[::7] = np.nan, 0.0
-    assert quick(max_iter=1).fit([table, few]).choices_.linear == ["modality0"]
+    est = quick(max_iter=1, structure="gradient").fit([table, few])
+    assert est.choices_.linear == ["modality0"]
 
 
+@pytest.mark.slow
 def test_steps_are_a_tenth_as_long(quick, monkeypatch):
     [table], _ = wide_tables(3)
 
@@ -147,7 +153,7 @@ def test_steps_are_a_tenth_as_long(quick, monkeypatch):
 
 def test_continued_fits_and_files_remember(quick, tmp_path):
     [table], cells = wide_tables(4)
-    est = quick(max_iter=2, warm_start=True).fit(table)
+    est = quick(max_iter=1, structure="gradient", warm_start=True).fit(table)
     est.save(tmp_path / "fit.model")
     loaded = CausalPIMA.load(tmp_path / "fit.model")
     for of in (est, loaded):

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
-from skcausalpima._clustering.rivals import agreement_with_others
+from skcausalpima._clustering.matching import agreement_with_others
 from skcausalpima._data.samples import NodeKnowledge
 from skcausalpima._initialization import sides as module
 from skcausalpima._initialization.principal_components import noise_variances, principal_scores
@@ -78,12 +78,9 @@ def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
     assert node_recovery(kinds, balanced.node_labels_).accuracies.min() < 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "seed",
-    [
-        0,
-        *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)),
-    ],
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
 )
 def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
     arrays, kinds = unlike(seed, distances=(20.0, 5.0), factors=(2, 0))
@@ -178,11 +175,7 @@ STATED = [
 ]
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    some_slow(STATED, STATED[2:4]),
-    ids=str,
-)
+@pytest.mark.parametrize("parameters", some_slow(STATED, STATED[2:4]), ids=str)
 def test_what_is_stated_is_not_tried(parameters):
     arrays, _ = unlike(0, widths=(30, 5), n=200)
     est = fitted(arrays, **parameters)
@@ -244,10 +237,7 @@ def test_what_was_decided_can_be_stated():
     arrays, kinds, est = chosen(0)
     choices = est.choices_
     stated = fitted(
-        arrays,
-        scale=choices.scale,
-        modality_weights=choices.modality_weights,
-        views=choices.views,
+        arrays, scale=choices.scale, modality_weights=choices.modality_weights, views=choices.views
     )
     assert stated.choices_.tried == []
     assert node_recovery(kinds, stated.node_labels_).accuracies.min() > 0.95

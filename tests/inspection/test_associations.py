@@ -86,6 +86,7 @@ def test_p_values_are_those_of_all_permutations(measure, seed):
     assert abs(expected - values.mean()) < 5 * values.std() / np.sqrt(20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["cramers_v", "nmi"])
 def test_p_values_are_uniform_without_association(measure):
     """A false alarm with probability 1 in 1000, had the seeds not been fixed."""
@@ -96,6 +97,7 @@ def test_p_values_are_uniform_without_association(measure):
     assert stats.kstest(spread, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["cramers_v", "nmi"])
 def test_power(measure):
     """Half of the entries are those of the node: seen in each of 20 data sets of 100 samples."""
@@ -144,11 +146,7 @@ def test_p_values_of_numbers_do_not_depend_on_scale_order_and_names():
     nodes = random_nodes(rng, 90, (2, 3))
     column, rows = numbers_of(nodes, rng), rng.permutation(90)
     found = associate(nodes, {"age": column})
-    for others, numbers in [
-        (nodes[rows], column[rows]),
-        (2 - nodes, column),
-        (nodes, column**3),
-    ]:
+    for others, numbers in [(nodes[rows], column[rows]), (2 - nodes, column), (nodes, column**3)]:
         other = associate(others, {"age": numbers})
         assert_allclose(other.statistic, found.statistic)
         assert_array_equal(other.p_value, found.p_value)

@@ -7,7 +7,6 @@ from copy import deepcopy
 import joblib
 import networkx as nx
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from nodes_by_hand import SIZES, as_dag, global_state, random_nodes
@@ -377,27 +376,6 @@ def test_parameters_by_position_meet_their_modality(brief, pair):
     swapped = {"curve": data["curve"], "image": data["image"]}
     found = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for X in (data, swapped)]
     assert_same(*found)
-
-
-@pytest.mark.slow
-def test_one_modality_in_other_containers(brief, pair):
-    images, curves = pair
-    for X in (images, torch.tensor(images), pd.DataFrame(curves, columns=list("abcd"))):
-        found = edge_confidence(brief().fit(X), X, n_bootstraps=2, random_state=0)
-        assert found.edge.shape == (2, 2)
-
-
-@pytest.mark.slow
-def test_a_sample_that_a_fit_cannot_do_without(quick, pair):
-    """There is one curve only; a bootstrap sample lacks it with probability 1 / e."""
-    curves = np.full((72, 4), np.nan)
-    curves[0] = 1.0
-    X = [pair[0], curves]
-    est = quick((2,)).fit(X)
-    with pytest.warns(FitFailedWarning, match="is missing in all samples"):
-        found = edge_confidence(est, X, n_bootstraps=10, random_state=0)
-    assert 0 < len(found.failures) < 10
-    assert len(found.edges) == 10 - len(found.failures)
 
 
 @pytest.mark.slow

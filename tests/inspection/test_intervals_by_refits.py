@@ -211,6 +211,7 @@ def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
         assert_allclose(ways[1].high[node], ways[0].high[node], atol=0.08)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 @pytest.mark.parametrize("n", some_slow([5, 12], [5]))
 def test_a_handful_of_samples(quick, n):

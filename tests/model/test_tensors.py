@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from random_models import (
-    make_data,
-    seed,
-)
+from random_models import make_data, seed
 
 from skcausalpima._data import on_disk
 from skcausalpima._data.on_disk import OnDisk, PlainFile

@@ -110,9 +110,7 @@ def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
     assert_array_equal(again.transform(data), whole)
 
 
-def test_words_are_the_defaults_by_another_name(data):
-    init = Initialization(pretraining_epochs=1)
-    options = {"max_iter": 2, "init": init, "random_state": 0}
-    one = CausalPIMA((2,), **options).fit(data)
-    other = CausalPIMA((2,), encoders="mlp", decoders=["mlp", None], **options).fit(data)
+def test_words_are_the_defaults_by_another_name(brief, data):
+    one = brief((2,)).fit(data)
+    other = brief((2,), encoders="mlp", decoders=["mlp", None]).fit(data)
     assert_array_equal(one.transform(data), other.transform(data))

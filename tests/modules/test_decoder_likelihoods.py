@@ -7,12 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from torch import nn
 
-from skcausalpima.functional import (
-    entropy,
-    expected_log_density,
-    gaussian_log_likelihood,
-    rsample,
-)
+from skcausalpima.functional import entropy, expected_log_density, gaussian_log_likelihood, rsample
 from skcausalpima.modules import (
     Batch,
     CausalPrior,

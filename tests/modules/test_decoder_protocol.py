@@ -151,9 +151,9 @@ def test_a_network_can_be_taken_for_one_of_pairs():
     assert model.decoders[0].network is network
 
 
-def test_names_are_numbers_until_they_are_given():
+def test_names_are_those_of_users_that_state_none_until_they_are_given():
     model = model_of(MAKERS["cluster expert"]())
-    assert model.names == (0,)
+    assert model.names == ("modality0",)
     model.name_modalities(["curves"])
     [(m, expert)] = model.experts
     assert (m, expert.modality, model.names) == (0, "curves", ("curves",))

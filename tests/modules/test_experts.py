@@ -24,7 +24,7 @@ from skcausalpima.modules import (
     piecewise_linear,
     shared_entries,
 )
-from skcausalpima.modules._experts.parameter_space import ParameterSpace
+from skcausalpima.modules._experts.signature import ParameterSpace
 
 X = np.linspace(0.0, 1.0, 12)
 INF = np.inf
@@ -319,8 +319,8 @@ def test_scatter_needs_more_points_than_parameters():
 
 def test_a_kind_of_expert_must_say_where_its_parameters_come_from():
     class Kind(ScaledExpert):
-        def cell_values(self, centres):
+        def cell_coordinates(self, centres):
             return centres
 
-    with pytest.raises(TypeError, match=r"abstract .*cell_coordinates.*sample_values"):
+    with pytest.raises(TypeError, match=r"abstract .*sample_coordinates"):
         Kind(ExpertDecoder(line, X), (12,))

@@ -16,7 +16,7 @@ from skcausalpima.modules import (
     line,
     piecewise_linear,
 )
-from skcausalpima.modules._experts.parameter_space import ParameterSpace
+from skcausalpima.modules._experts.signature import ParameterSpace
 
 X = np.linspace(0.0, 1.0, 12)
 INF = np.inf

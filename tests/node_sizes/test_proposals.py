@@ -41,6 +41,7 @@ def test_kinds_without_structure_and_grids():
     assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 
+@pytest.mark.slow
 def test_columns_are_in_units_of_their_noise_where_fits_have_them_so():
     """One noise for all of ten columns, two of which show a node each, hides these."""
     rng = np.random.default_rng(0)
@@ -76,6 +77,7 @@ def test_what_nothing_can_be_proposed_for_is_told():
         proposed(CausalPIMA(max_iter=-1), X, 48)
 
 
+@pytest.mark.slow
 def test_the_same_seed_proposes_the_same_and_the_estimator_stays_as_it_was():
     X, _ = cube(100, np.random.default_rng(2))
     model = CausalPIMA(random_state=np.random.RandomState(0))

@@ -212,10 +212,7 @@ def in_tuple(*items):
         (setting("dtype", "float32"), "but this model has"),
         (setting("dtype", "object"), "no attribute 'object'"),
         (setting("linear", False), "was|nothing"),
-        (
-            setting("encoders", [None, "os.system"]),
-            "loaded: 'os.system'",
-        ),
+        (setting("encoders", [None, "os.system"]), "loaded: 'os.system'"),
         (setting("encoders", [None]), "longer than"),
         (setting("encoders", ["conv", None]), "but this model has"),
         (setting("experts", [None, None]), "belong nowhere"),
@@ -311,8 +308,7 @@ def test_tensors_of_other_names_shapes_and_types(forge, name):
 )
 def test_numbers_that_are_not_finite(forge, name, value):
     forge(
-        array_edit(name, lambda array: np.full_like(array, value)),
-        "NaN or infinity|tables is not",
+        array_edit(name, lambda array: np.full_like(array, value)), "NaN or infinity|tables is not"
     )
 
 

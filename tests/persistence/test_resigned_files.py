@@ -258,10 +258,7 @@ DRAWS = "training.draws"
         (settings_with_more, "its FixedSettings has the fields"),
         (within("spec", "latent_dim", 10**30), "larger than the"),
         (within("spec", "linear_modalities", {"$": "tuple", "items": [7]}), "not of its own"),
-        (
-            within("spec", "modality_names", {"$": "tuple", "items": ["m"]}),
-            "longer than",
-        ),
+        (within("spec", "modality_names", {"$": "tuple", "items": ["m"]}), "longer than"),
         (within("covariance_type", "none"), "covariance_type is not"),
     ],
 )

@@ -11,8 +11,6 @@ from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues
 
-WEIGHT = "subset_numbers.encoders.0.network.0.weight"
-
 
 class Normed(nn.Module):
     """An encoder of images with batch normalization."""

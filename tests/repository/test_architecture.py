@@ -55,6 +55,7 @@ REFERENCE_FILES = {
     "_causal_pima.py",
     "_convolutions.py",
     "_parameter_objects.py",
+    "expert_decoder.py",
     "graph.py",
     "intervention.py",
     "modality_transformer.py",

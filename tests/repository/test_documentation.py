@@ -36,11 +36,7 @@ def last_digit(number):
     return 10.0 ** -len(number.partition(".")[2]) if "." in number else 0.0
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*PAGES, DOC / "identification.rst"],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.parametrize("path", [*PAGES, DOC / "identification.rst"], ids=lambda path: path.stem)
 @pytest.mark.slow
 @pytest.mark.usefixtures("all_repetitions")
 def test_the_guide(path):

@@ -6,6 +6,7 @@ from itertools import product
 import networkx as nx
 import numpy as np
 import pytest
+from nodes_by_hand import all_dags
 
 from skcausalpima._structure.equivalence import (
     canonical_member,
@@ -14,16 +15,6 @@ from skcausalpima._structure.equivalence import (
     meek_closure,
     v_structures,
 )
-
-
-def all_dags(n_nodes):
-    pairs = [(i, j) for i in range(n_nodes) for j in range(i)]
-    for choice in product(range(3), repeat=len(pairs)):
-        adjacency = np.zeros((n_nodes, n_nodes), dtype=bool)
-        for (i, j), kind in zip(pairs, choice, strict=True):
-            adjacency[i, j], adjacency[j, i] = kind == 1, kind == 2
-        if nx.is_directed_acyclic_graph(nx.from_numpy_array(adjacency, create_using=nx.DiGraph)):
-            yield adjacency
 
 
 def independences(adjacency):

@@ -1,11 +1,11 @@
 """Structure by score against textbook formulas and enumeration of all DAGs."""
 
-from functools import cache
-from itertools import combinations, permutations
+from itertools import permutations
 from math import lgamma, log, prod
 
 import numpy as np
 import pytest
+from nodes_by_hand import all_dags
 from scipy.optimize import brentq
 
 from skcausalpima._structure.constraints import EdgeConstraints, edge_constraints
@@ -19,19 +19,6 @@ from skcausalpima._structure.scores import FamilyScores
 from skcausalpima._structure.search import search_dag
 
 SCORES = ["bic", "bdeu"]
-
-
-@cache
-def all_dags(n_nodes):
-    """All DAGs as one array (n_dags, n_nodes, n_nodes): 25, 543, 29 281 of 3, 4, 5 nodes."""
-    pairs = list(combinations(range(n_nodes), 2))
-    chosen = np.arange(2 ** len(pairs))[:, None] >> np.arange(len(pairs)) & 1
-    upper = np.zeros((len(chosen), n_nodes, n_nodes), dtype=bool)
-    upper[:, [i for i, _ in pairs], [j for _, j in pairs]] = chosen
-    dags = [upper[:, order][:, :, order] for order in map(list, permutations(range(n_nodes)))]
-    return np.unique(np.concatenate(dags).reshape(-1, n_nodes**2), axis=0).reshape(
-        -1, n_nodes, n_nodes
-    )
 
 
 def all_scores(counts, score):
@@ -167,6 +154,7 @@ def sparse_counts(seed, n_nodes, n_samples=5000):
     )
 
 
+@pytest.mark.slow
 def test_hill_climbing_nearly_always_reaches_the_optimum_of_sparse_networks(monkeypatch):
     gaps = []
     for seed in range(8):

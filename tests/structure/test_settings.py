@@ -47,11 +47,7 @@ def test_nothing_stated(structure):
 
 @pytest.mark.parametrize(
     "stated",
-    [
-        {"required_edges": [("a", "b")]},
-        {"forbidden_edges": [("a", "b")]},
-        {"tiers": ["a", "b"]},
-    ],
+    [{"required_edges": [("a", "b")]}, {"forbidden_edges": [("a", "b")]}, {"tiers": ["a", "b"]}],
 )
 def test_something_stated(stated):
     assert settings(**stated).states_edges

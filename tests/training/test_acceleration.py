@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from skcausalpima import CausalPIMA, Device, Initialization, MissingValues, ScoreSearch
-from skcausalpima._training.acceleration import in_bfloat16
+from skcausalpima._training.gradients import in_bfloat16
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.metrics import node_recovery
 from skcausalpima.modules import line

@@ -15,6 +15,7 @@ from random_models import (
     own_model,
     seed,
     set_decoder_variances,
+    swapped,
 )
 from torch import nn
 
@@ -58,7 +59,7 @@ def test_block_update_is_expectation_maximization(covariance_type, missing, same
     values = [evidence(model, data)]
     for _ in range(15):
         before = objective(model, data)
-        result = update(model, data, seed(7))
+        result = swapped(update, model, data)
         assert_allclose(result.terms["objective"], before, rtol=1e-12)
         values.append(evidence(model, data))
     assert (np.diff(values) > -1e-10).all()
@@ -71,7 +72,7 @@ def test_decoder_variances_are_optimal(missing, same_potentials):
     model, data = make_model(modality_weights=[1.0, 1.0]), make_data(missing)
     batch, noise = data.rows(slice(None)), data.normal(90, model.n_draws, seed(7))
     means, covariances = model.prior.means.clone(), model.prior.covariances.clone()
-    block_update(variance_floors(data))(model, data, seed(7))
+    swapped(block_update(variance_floors(data)), model, data)
     model.prior.means.copy_(means)
     model.prior.covariances.copy_(covariances)
     best = model.log_variances.clone()
@@ -122,9 +123,9 @@ def test_terms_of_a_pass_are_the_bound(missing, sampled):
 
 def test_statistics_do_not_depend_on_the_blocks(monkeypatch):
     model, data = make_model(), make_data(missing=True)
-    whole = data_pass(model, data, seed(), NAMES)
+    whole = data_pass(model, data, seed())
     monkeypatch.setattr("skcausalpima._model.tensors.BLOCK_ROWS", 13)
-    blocks = data_pass(model, data, seed(), NAMES)
+    blocks = data_pass(model, data, seed())
     for name in ("counts", "first", "second", "origin"):
         one, other = (getattr(pass_.statistics, name) for pass_ in (whole, blocks))
         assert_allclose(one, other, atol=1e-10)
@@ -146,9 +147,9 @@ def test_passes_are_batch_independent_and_in_eval_mode():
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Dropout(0.5), nn.BatchNorm1d(4))
     data = make_data()
     model = make_model(encoders=[encoder, None]).train()
-    whole = data_pass(model, data, seed(), NAMES).statistics
+    whole = data_pass(model, data, seed()).statistics
     parts = [
-        data_pass(model.train(), data.subset(rows), seed(), NAMES).statistics
+        data_pass(model.train(), data.subset(rows), seed()).statistics
         for rows in (slice(3), slice(3, 90))
     ]
     for name in ("counts", "first", "second"):
@@ -198,7 +199,7 @@ def test_bound_responsibilities_and_counts_know_what_was_set(known, missing):
     each = [posterior.expected_log_potentials(torch.full_like(cells, c)) for c in range(4)]
     mixture = evidence - (gamma * torch.stack(each, dim=1)).sum(dim=1)
     assert_allclose(model.elbo(batch, noise).values.detach(), (rest + mixture).detach())
-    result = data_pass(model, data, seed(), NAMES)
+    result = data_pass(model, data, seed())
     counts = torch.stack([gamma[data.regime_index[0] == number].sum(dim=0) for number in range(3)])
     assert_allclose(result.counts, counts, rtol=1e-12)
     assert_allclose(result.counts.sum(dim=0), result.statistics.counts, rtol=1e-12)
@@ -216,7 +217,7 @@ def test_terms_add_up_where_nodes_were_set(known, sampled_responsibilities):
     options = {"sampled_responsibilities": sampled_responsibilities}
     model = make_model(modality_weights=[1.0, 1.0], **options).eval()
     data = intervene(make_data(), model, known)
-    terms = data_pass(model, data, seed(7), NAMES).terms
+    terms = data_pass(model, data, seed(7)).terms
     noise = data.normal(data.n_samples, model.n_draws, seed(7))
     bound = model.elbo(data.rows(slice(None)), noise).values.mean().item()
     assert terms["lower_bound"] == pytest.approx(bound, rel=1e-12)
@@ -232,13 +233,13 @@ def test_block_update_with_a_given_graph_is_expectation_maximization(
     model = make_model()
     data = intervene(make_data(), model, known)
     adjacency = torch.tensor([[False, True], [False, False]])
-    counts = data_pass(model, data, seed(7), NAMES).counts
+    counts = data_pass(model, data, seed(7)).counts
     model.prior.fix_graph(adjacency, model.prior.family_tables(counts, adjacency))
     update = block_update(variance_floors(data), adjacency)
     bounds = []
     for _ in range(15):
         bounds.append(evidence(model, data))
-        counts = update(model, data, seed(7)).counts.reshape(3, 2, 2)
+        counts = swapped(update, model, data).counts.reshape(3, 2, 2)
         first, second = counts[:2].sum(dim=(0, 2)), counts[0]  # where the node was not set
         tables = (first / first.sum())[:, None] * (second / second.sum(dim=1, keepdim=True))
         assert_allclose(model.prior.log_weights().exp(), tables.flatten(), atol=1e-9)
@@ -259,7 +260,7 @@ def test_terms_with_own_likelihoods_are_those_of_the_published_bound(missing, we
     model = own_model(modality_weights=weights, sampled_responsibilities=True)
     data = make_data(missing)
     batch, noise = data.rows(slice(None)), data.normal(data.n_samples, 2, seed(7))
-    terms = data_pass(model, data, seed(7), NAMES).terms
+    terms = data_pass(model, data, seed(7)).terms
     assert terms["objective"] == pytest.approx(model.elbo(batch, noise).values.mean().item())
     if weights == [1.0, 1.0]:
         assert terms["lower_bound"] == pytest.approx(terms["objective"])
@@ -273,7 +274,7 @@ def test_terms_with_own_likelihoods_are_those_of_the_bound(missing, weights):
     model, plain = own_model(modality_weights=weights), own_model(modality_weights=[1.0, 1.0])
     data = make_data(missing)
     batch, noise = data.rows(slice(None)), data.normal(data.n_samples, plain.n_draws, seed(7))
-    terms = data_pass(model, data, seed(7), NAMES).terms
+    terms = data_pass(model, data, seed(7)).terms
     assert terms["lower_bound"] == pytest.approx(plain.elbo(batch, noise).values.mean().item())
     weighted = terms["lower_bound"]
     for m, name in enumerate(NAMES):
@@ -294,7 +295,7 @@ def test_variances_per_cluster_are_optimal():
         errors[c] = (batch.arrays[0] - mean).square().sum(dim=1)
     other = (model.decoders[1](found.z) - batch.arrays[1]).square().sum(dim=1)
     update = block_update(torch.full((2,), 1e-9))
-    update(model, data, seed(7))
+    swapped(update, model, data)
     seen, found = gamma * data.observed[0], model.decoders[0].log_variances
     grid = found + torch.linspace(-1.0, 1.0, 2001)[:, None]
     losses = 6 * seen.sum(dim=1) * grid + (seen * errors).sum(dim=1) * torch.exp(-grid)

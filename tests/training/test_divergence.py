@@ -33,9 +33,9 @@ def spoil(monkeypatch):
         seen = {"model": None, "phase": None, "steps": 0}
         plain, guard = Adam.step, _training.ExpertGuard
 
-        def noted(model, names, of_phase):
+        def noted(model, of_phase):
             seen.update(model=model, phase=of_phase, steps=0)
-            return guard(model, names, of_phase)
+            return guard(model, of_phase)
 
         def step(optimizer, *arguments):
             if seen["phase"] == phase and seen["steps"] == number:
@@ -286,6 +286,7 @@ OPTIONS = {
 FAST = ["default"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some_slow(OPTIONS, FAST))
 @pytest.mark.filterwarnings("ignore:The model function", "ignore:Training diverged")
 @pytest.mark.filterwarnings("ignore:The encoders of samples that lack modalities diverged")

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from random_models import (
-    REGIMES,
-    intervene,
-    make_data,
-    make_model,
-)
+from random_models import REGIMES, intervene, make_data, make_model
 
-from skcausalpima._training.early_stopping import Stopper, interquartile_range
+from skcausalpima._training.ending import Stopper, interquartile_range
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from random_models import NAMES, make_data, make_model, seed
+from random_models import make_data, make_model, seed
 from rank_threads import on_ranks
 
 from skcausalpima._model.tensors import TensorData
@@ -42,7 +42,7 @@ def test_sums_over_the_data_are_those_of_all_rows(data):
     """What depends on no draws is equal to the last digits."""
 
     def found(data):
-        result = data_pass(make_model(), data, seed(), NAMES)
+        result = data_pass(make_model(), data, seed())
         kinds = ("evidence", "potential")
         statistics = [result.statistics.counts, result.statistics.first, result.statistics.second]
         terms = [result.terms[kind] for kind in kinds]

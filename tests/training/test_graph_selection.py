@@ -2,12 +2,12 @@
 
 import itertools
 from dataclasses import replace
-from functools import cache
 
 import networkx as nx
 import numpy as np
 import pytest
 import torch
+from nodes_by_hand import all_dags
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima._structure.constraints import EdgeConstraints, edge_constraints
@@ -15,30 +15,13 @@ from skcausalpima._structure.edge_probabilities import edge_probabilities
 from skcausalpima._structure.equivalence import cpdag
 from skcausalpima._structure.scores import FamilyScores
 from skcausalpima._structure.settings import GraphSettings, name_nodes
-from skcausalpima._training.graph_selection import (
-    refit_tables,
-    select_graph,
-    told_apart,
-)
+from skcausalpima._training.graph_selection import refit_tables, select_graph, told_apart
 from skcausalpima.functional import topological_ranks
 from skcausalpima.modules import CausalPrior, EdgeKnowledge
 
 SIZES = (2, 3, 2)
 REGIMES = [(), (1,), (0, 2)]
 NAMES = ["a", "b", "c"]
-
-
-@cache
-def all_dags(n_nodes=3):
-    pairs = list(itertools.permutations(range(n_nodes), 2))
-    dags = []
-    for chosen in itertools.product([False, True], repeat=len(pairs)):
-        adjacency = np.zeros((n_nodes, n_nodes), dtype=bool)
-        for edge, keep in zip(pairs, chosen, strict=True):
-            adjacency[edge] = keep
-        if nx.is_directed_acyclic_graph(nx.DiGraph(adjacency)):
-            dags.append(adjacency)
-    return dags
 
 
 def settings(structure="refined", graph=None, score="bic", penalty=0.0, threshold=0.5, **stated):
@@ -113,7 +96,7 @@ def test_family_tables_of_all_graphs(regimes):
     """Where a node was set in every sample, nothing is known of its table: it is uniform."""
     counts, prior = random_counts(len(regimes)), random_prior(regimes)
     own = own_counts(counts, regimes)
-    for dag in all_dags():
+    for dag in all_dags(3):
         tables = prior.family_tables(counts, torch.as_tensor(dag))
         for table, expected in zip(tables, families_of(dag, own), strict=True):
             assert_allclose(table.expand(SIZES), expected, rtol=1e-12)
@@ -185,7 +168,7 @@ def test_refined_is_the_best_of_all_graphs(seed, stated, regimes):
         node_counts=own_counts(counts, regimes),
     )
     required, forbidden = known.constraints
-    fits = [d for d in all_dags() if (d >= required).all() and not (d & forbidden).any()]
+    fits = [d for d in all_dags(3) if (d >= required).all() and not (d & forbidden).any()]
     values = np.array([scores.graph(dag) for dag in fits])
     prior = random_prior(regimes)
     graph = select_graph(prior, counts, known, np.random.RandomState(0))
@@ -208,7 +191,7 @@ def test_refined_is_the_best_of_all_graphs(seed, stated, regimes):
 @pytest.mark.parametrize("regimes", [[()], REGIMES], ids=str)
 def test_a_given_graph_is_kept(regimes):
     counts = random_counts(len(regimes))
-    for dag in all_dags():
+    for dag in all_dags(3):
         prior = random_prior(regimes)
         graph = select_graph(prior, counts, settings("fixed", dag), np.random.RandomState(0))
         assert_array_equal(graph.adjacency, dag)
@@ -297,7 +280,7 @@ def best_naming(counts, own, known, is_named):
             counts.transpose(order), known.score, node_counts=[g.transpose(order) for g in own]
         )
         required, forbidden = known.constraints
-        fits = [d for d in all_dags() if (d >= required).all() and not (d & forbidden).any()]
+        fits = [d for d in all_dags(3) if (d >= required).all() and not (d & forbidden).any()]
         best = max(scores.graph(dag) for dag in fits)
         for place, grid in enumerate(own):  # how the node was set, where it was
             others = tuple(k for k in range(n_nodes) if k != place)

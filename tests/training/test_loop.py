@@ -6,19 +6,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from random_models import (
-    NAMES,
-    block_update,
-    make_data,
-    make_model,
-    objective,
-    own_model,
-    seed,
-)
+from random_models import block_update, make_data, make_model, objective, own_model, seed
 from small_models import small_settings
 
 from skcausalpima._training.block_update import data_pass, variance_floors
-from skcausalpima._training.early_stopping import Stopper
+from skcausalpima._training.ending import Stopper
 from skcausalpima._training.gradients import Adam
 from skcausalpima._training.loop import Phase, Polishing, epochs, pretrain
 from skcausalpima._training.observer import Observer
@@ -34,14 +26,8 @@ def test_pretraining_raises_the_bound():
 
     before, prior = bound(), {k: v.clone() for k, v in model.prior.state_dict().items()}
     seen = []
-    optimizer = pretrain(
-        model,
-        data,
-        small_settings(),
-        block_update(None),
-        generator=seed(),
-        observer=calling(seen.append),
-    )
+    observer = calling(seen.append)
+    optimizer = pretrain(model, data, small_settings(), block_update(None), observer)
     assert bound() > before + 0.5
     assert [record.epoch for record in seen] == [1, 2, 3, 4, 5]
     assert set(optimizer.moments) == {*model.encoders.parameters(), *model.decoders.parameters()}
@@ -63,7 +49,7 @@ def run_training(model, data, held_out=None, observer=None, **options):
     update = block_update(variance_floors(data), reg_covar=1e-6, shrinkage=10.0)
     stopper = Stopper(0.0, n_iter_no_change=2)
     phase = Phase(model, settings, observer or Observer(), settings.temperatures, stopper=stopper)
-    epochs(phase, data, update, seed(), held_out)
+    epochs(phase, data, update, held_out)
     phase.stopper.restore(model)
     return phase
 
@@ -116,7 +102,7 @@ def test_steps_fit_the_tables_to_the_counts():
     model.prior.scores.data = torch.tensor([0.0, 50.0], dtype=torch.float64)
     options = {"temperatures": np.ones(50), "graph_learning_rate": 0.2}
     run_training(model, data, learning_rate=1e-12, **options)
-    counts = data_pass(model, data, seed(), NAMES).statistics.counts
+    counts = data_pass(model, data, seed()).statistics.counts
     assert_allclose(model.prior.log_weights().exp().detach(), counts / counts.sum(), atol=0.05)
 
 
@@ -152,9 +138,8 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
         assert torch.equal(tensor, best[name])
 
 
-@pytest.mark.parametrize(
-    "word", ["cluster_mlp", pytest.param("cluster_conv", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["cluster_mlp", "cluster_conv"])
 def test_steps_and_updates_raise_the_bound_of_own_likelihoods(word):
     model, data = own_model(decoders=[word, None]), make_data()
     before = objective(model, data)

@@ -23,8 +23,7 @@ def gaps(pair):
 
 
 @pytest.mark.parametrize(
-    ("which", "scale"),
-    each_once(["whole", "gaps", "weights"], ["modality", "feature", None]),
+    ("which", "scale"), each_once(["whole", "gaps", "weights"], ["modality", "feature", None])
 )
 def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""

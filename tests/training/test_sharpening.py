@@ -16,8 +16,8 @@ from small_models import small_spec
 from skcausalpima._model.build import build_model
 from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training import sharpening
-from skcausalpima._training.sharpening import sharpen_potentials
+from skcausalpima._training import potentials
+from skcausalpima._training.potentials import sharpen_potentials
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
 SETTINGS = MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=0.0)
@@ -48,7 +48,7 @@ def test_potentials_are_no_wider_than_locations_scatter(blind):
     assert sharpen_potentials(model, data, SETTINGS)
     found = model.information
     assert_allclose(found, SHARES * found.sum(dim=0), rtol=1e-4, atol=1e-5)
-    precisions[blind] = 1.0 / (1.0 - sharpening.LEAST_SPREAD) / values[blind]
+    precisions[blind] = 1.0 / (1.0 - potentials.LEAST_SPREAD) / values[blind]
     assert_allclose(found.sum(dim=0), (axes * precisions) @ axes.T, rtol=0.02, atol=1e-3)
 
 
@@ -99,12 +99,12 @@ def test_a_component_that_is_flat_has_covariances_of_single_precision():
     assert sharpen_potentials(model, data, SETTINGS)
     covariances = model.prior.covariances.float()
     assert (torch.linalg.cholesky_ex(covariances).info == 0).all()
-    assert torch.linalg.cond(covariances.double()).max() < 1.2 / sharpening.LEAST_VARIANCE
+    assert torch.linalg.cond(covariances.double()).max() < 1.2 / potentials.LEAST_VARIANCE
 
 
 def test_few_samples_say_nothing_of_how_wide_potentials_are():
     model, _, _ = one_cluster()
-    least = (sharpening.LEAST_ROWS + 1) * len(model.prior.means) + 1
+    least = (potentials.LEAST_ROWS + 1) * len(model.prior.means) + 1
     for n_samples in (least - 2, least):
         model, data, _ = one_cluster(n_samples)
         model.set_information(model.information / 100.0)

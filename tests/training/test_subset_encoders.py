@@ -104,7 +104,7 @@ def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
         alone = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
         both = alone + overlap.gather(0, components) - of_points
         terms.append(both + COMPONENT_WEIGHT * alone)
-        differences.append(divergences(model, pupil, parts, taught, logs))
+        differences.append(divergences(pupil, parts, taught))
     drawn = terms[0] - terms[1]
     error = drawn.std(dim=0) / np.sqrt(n_draws)
     found = differences[0] - differences[1]
@@ -150,13 +150,13 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
         model.decoders[1].log_variances.fill_(model.log_variances[1])
     _, x = mixture.sample(10_000)
     data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
-    taught, parts, logs = lesson(model, data), parts_of(data), model.prior.log_weights()
-    best = divergences(model, exact, parts, taught, logs)
+    taught, parts = lesson(model, data), parts_of(data)
+    best = divergences(exact, parts, taught)
     for name in ("widening", "log_exponents"):
         for change in (-0.4, 0.4):
             other = copy.deepcopy(exact)
             getattr(other, name).add_(change)
-            gap = divergences(model, other, parts, taught, logs) - best
+            gap = divergences(other, parts, taught) - best
             if name == "log_exponents" and change > 0:  # none is above 1
                 assert not gap.any()
                 continue
@@ -179,8 +179,7 @@ def test_pupils_of_decoders_per_cluster_are_as_sure_as_their_answers():
     for c in range(4):  # what it costs if the teacher is sure of one component
         sure = torch.zeros(4, 30).double()
         sure[c] = 1.0
-        logs = model.prior.log_weights()
-        cost = divergences(model, exact, parts, replace(taught, probabilities=sure), logs)
+        cost = divergences(exact, parts, replace(taught, probabilities=sure))
         rows.append((overlap[c] - cost) / (1.0 + COMPONENT_WEIGHT))
     assert_allclose(torch.stack(rows).softmax(dim=0), mixture.probabilities(x, [1]), atol=1e-9)
 
@@ -217,7 +216,7 @@ def data_of(x):
 def mean_loss(model, data, pupil):
     taught, parts = lesson(model, data), parts_of(data, 9)
     with torch.no_grad():
-        return divergences(model, pupil, parts, taught, model.prior.log_weights()).mean().item()
+        return divergences(pupil, parts, taught).mean().item()
 
 
 @pytest.mark.slow
@@ -334,8 +333,7 @@ def test_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
     def loss(pupil):
         alone = torch.eye(2, dtype=torch.bool)
         parts = [replace(batch, observed=alone[:, m : m + 1].expand(2, 18)) for m in range(2)]
-        logs = model.prior.log_weights()
-        return sum(divergences(model, pupil, of, taught, logs).mean().item() for of in parts)
+        return sum(divergences(pupil, of, taught).mean().item() for of in parts)
 
     with torch.no_grad():
         found = loss(encoders)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ..._grid import NodeGrid
 from ...functional import cluster_squared_errors, isotropic_log_likelihood, scattered_log_likelihood
 from .._batch import Likelihood
-from .base import ScaledExpert
 from .expert_decoder import ExpertDecoder
+from .scaled import ScaledExpert
 
 
 def shared_entries(
@@ -155,38 +155,8 @@ class ClusterExpert(ScaledExpert):
         """
         return (self.free * self.step)[self.index]
 
-    def cell_coordinates(self, centres: Tensor) -> Tensor:
-        """Return :meth:`coordinates`, wherever the centres are.
-
-        Parameters
-        ----------
-        centres : Tensor of shape (n_components, latent_dim)
-            Centres of the components.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_free)
-            Coordinates.
-        """
-        return self.coordinates()
-
-    def cell_values(self, centres: Tensor) -> Tensor:
-        """Return the parameters of every cell, in double precision.
-
-        Parameters
-        ----------
-        centres : Tensor of shape (n_components, latent_dim)
-            Centres of the components, which do not matter.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_parameters)
-            In the units of the data.
-        """
-        return self.values(self.coordinates().double())
-
-    def sample_values(self, z: Tensor, components: Tensor) -> Tensor:
-        """Return the parameters of samples, which are those of their components.
+    def sample_coordinates(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the coordinates of samples, those of their components, in double precision.
 
         Parameters
         ----------
@@ -197,10 +167,10 @@ class ClusterExpert(ScaledExpert):
 
         Returns
         -------
-        Tensor of shape (n_samples, n_parameters)
-            In the units of the data.
+        Tensor of shape (n_samples, n_free)
+            Coordinates.
         """
-        return self.cell_values(z)[components]
+        return self.coordinates().double()[components]
 
     @torch.no_grad()
     def set_coordinates(self, coordinates: Tensor, step: Tensor | None = None) -> None:
@@ -329,29 +299,9 @@ class ClusterExpert(ScaledExpert):
         Tensor of shape (n_samples, width)
             Scaled.
         """
-        means = self.decode(z, components)
-        noise = normal(*means.shape)
-        return means + self.residuals(components, noise, normal(len(z), self.directions.shape[2]))
-
-    def residuals(self, components: Tensor, noise: Tensor, scatter_noise: Tensor) -> Tensor:
-        """Turn standard normal draws into residuals around the curves of components.
-
-        Parameters
-        ----------
-        components : Tensor of int of shape (n_samples,)
-            Components.
-        noise : Tensor of shape (n_samples, width)
-            Draws of the points.
-        scatter_noise : Tensor of shape (n_samples, n_directions)
-            Draws of the parameters; without scatter of shape (n_samples, 0).
-
-        Returns
-        -------
-        Tensor of shape (n_samples, width)
-            Scaled.
-        """
-        noise = noise * (0.5 * self.log_variances[components, None]).exp()
-        directions = self.directions[components]
-        inside = torch.linalg.cholesky(self.scatter)[components] @ scatter_noise[:, :, None]
+        means, directions = self.decode(z, components), self.directions[components]
+        noise = normal(*means.shape) * (0.5 * self.log_variances[components, None]).exp()
+        scattered = normal(len(z), directions.shape[2])[:, :, None]
+        inside = torch.linalg.cholesky(self.scatter)[components] @ scattered
         across = noise[:, :, None] - directions @ (directions.mT @ noise[:, :, None])
-        return (across + directions @ inside)[:, :, 0]
+        return means + (across + directions @ inside)[:, :, 0]

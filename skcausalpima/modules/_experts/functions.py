@@ -103,6 +103,7 @@ def _decay_start(x: np.ndarray) -> FunctionStart:
 exponential_decay.start = _decay_start  # type: ignore[attr-defined]
 
 
+@dataclass(repr=False, unsafe_hash=True)  # one from a file is another object, and the same
 class PiecewiseLinear:
     """The function that :func:`piecewise_linear` returns.
 
@@ -114,12 +115,15 @@ class PiecewiseLinear:
         Whether the value at 0 is a parameter, or 0.
     """
 
-    def __init__(self, n_pieces: int, intercept: bool) -> None:
-        self.n_pieces, self.intercept = n_pieces, intercept
+    n_pieces: int
+    intercept: bool
+
+    def __post_init__(self) -> None:
+        n_pieces = self.n_pieces
         names = [
             *(f"slope{k + 1}" for k in range(n_pieces)),
             *(f"knot{k + 1}" for k in range(n_pieces - 1)),
-            *["intercept"] * intercept,
+            *["intercept"] * self.intercept,
         ]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         self.__name__ = f"piecewise_linear({n_pieces})"
@@ -130,14 +134,6 @@ class PiecewiseLinear:
 
     def __setstate__(self, state: dict) -> None:
         PiecewiseLinear.__init__(self, **state)
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether it is the same function: one from a file is another object."""
-        return type(other) is type(self) and self.__getstate__() == other.__getstate__()
-
-    def __hash__(self) -> int:
-        """Return equal numbers for equal functions."""
-        return hash((self.n_pieces, self.intercept))
 
     def __call__(self, x: Tensor, *parameters: Tensor) -> Tensor:
         """Return the values at x."""

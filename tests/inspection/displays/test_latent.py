@@ -23,14 +23,7 @@ def by_hand(n_clusters, n_axes=2, **changes):
 
 @pytest.mark.parametrize(
     ("n_clusters", "n_axes"),
-    [
-        (1, 1),
-        (1, 2),
-        (2, 2),
-        (20, 1),
-        (64, 2),
-        pytest.param(100, 1, marks=pytest.mark.slow),
-    ],
+    [(1, 1), (2, 2), (64, 2), pytest.param(100, 1, marks=pytest.mark.slow)],
 )
 def test_clusters_have_points_ellipses_and_names(n_clusters, n_axes, long_names):
     names = [f"{k:06b}" for k in range(n_clusters)]
@@ -84,7 +77,7 @@ def test_many_integers_are_numbers():
     assert len(by_hand(30, c=np.arange(90) % 64).plot().points_) == 64
 
 
-@pytest.mark.parametrize("projection", ["lda", "pca", (0, 1), [1, 0]], ids=str)
+@pytest.mark.parametrize("projection", ["lda", "pca", [1, 0]], ids=str)
 def test_a_fit(shown_fit, shown_data, projection):
     display = LatentDisplay.from_estimator(shown_fit, shown_data, projection=projection)
     assert [label.get_text() for label in display.labels_] == [

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_texts import assert_readable, drawn_texts
+from some_slow import some_slow
 
 from skcausalpima.inspection import (
     InterventionDisplay,
@@ -109,7 +110,7 @@ def test_samples_are_drawn_level_by_level(model, samples):
     assert_readable(display.figure_)
 
 
-@pytest.mark.parametrize("modality", ["table", "counts"])
+@pytest.mark.parametrize("modality", some_slow(["table", "counts"], ["table"]))
 def test_other_pictures_can_be_read(model, samples, modality):
     drawn = InterventionDisplay.from_estimator(model, {"N1": 0}, n_draws=2, modality=modality)
     nearest = PrototypeDisplay.from_estimator(model, samples, kind="nearest", modality=modality)

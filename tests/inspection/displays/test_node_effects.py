@@ -12,14 +12,11 @@ from skcausalpima.inspection._displays.node_effects import effects_of_nodes
 @pytest.mark.parametrize(
     ("sizes", "shape", "kind"),
     [
-        ((2,), (6, 6), "mean"),
         ((2,), (5,), "mean"),
-        ((2, 3, 4), (6, 6), "difference"),
         ((2, 3, 4), (6, 6, 3), "difference"),
         ((2, 20), (30,), "mean"),
         ((2,) * 5, (6, 6), "difference"),
         pytest.param((2,) * 5, (30,), "difference", marks=pytest.mark.slow),
-        ((2,) * 5, (5,), "difference"),
     ],
     ids=str,
 )
@@ -43,7 +40,7 @@ def test_other_nodes_are_held_at_their_distribution():
     np.testing.assert_allclose(differences[0], a - joint.sum(axis=1) @ a)
 
 
-@pytest.mark.parametrize("modality", ["image", "curve", "table", "line"])
+@pytest.mark.parametrize("modality", ["image", "table"])
 def test_a_fit(shown_fit, modality):
     display = NodeEffectDisplay.from_estimator(shown_fit, modality=modality)
     assert display.axes_.shape == ((2, 2) if modality == "image" else (1, 2))

@@ -2,7 +2,6 @@
 
 import copy
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable, drawn_texts
@@ -69,7 +68,6 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("name", SHOWN)
-@pytest.mark.usefixtures("closed_figures")
 def test_pictures_have_the_names(named, data, name):
     figure = SHOWN[name](named, data[0]).figure_
     assert_readable(figure)
@@ -170,9 +168,3 @@ def test_a_class_and_a_fitted_search_are_refused(named, data):
         GraphDisplay.from_estimator(CausalPIMA)
     with pytest.raises(TypeError, match="got the class KMeans"):
         GraphDisplay.from_estimator(KMeans)
-
-
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")

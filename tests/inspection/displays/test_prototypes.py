@@ -18,11 +18,7 @@ def samples(sizes, shape):
     return np.random.default_rng(0).normal(size=(int(np.prod(sizes)), *shape))
 
 
-@pytest.mark.parametrize(
-    ("sizes", "shape"),
-    some_slow([*CASES, *SLOW], CASES),
-    ids=str,
-)
+@pytest.mark.parametrize(("sizes", "shape"), some_slow([*CASES, *SLOW], CASES), ids=str)
 def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
     titles = ["before 12.3\nafter 4.56"] * int(np.prod(sizes))
     display = PrototypeDisplay(
@@ -70,8 +66,7 @@ def test_given_axes_are_divided_and_drawn_on_again():
 
 
 @pytest.mark.parametrize(
-    ("modality", "kind"),
-    [("image", "nearest"), ("curve", "decoded"), ("table", "nearest"), ("line", "decoded")],
+    ("modality", "kind"), [("image", "nearest"), ("table", "nearest"), ("line", "decoded")]
 )
 def test_a_fit(shown_fit, shown_data, modality, kind):
     display = PrototypeDisplay.from_estimator(shown_fit, shown_data, kind=kind, modality=modality)

@@ -1,4 +1,6 @@
-"""The base of both kinds of experts: a model function in the units of the scaled modality."""
+"""Experts inside a model, in the units of the scaled modality: what both kinds share, and the kind
+per sample.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from .._decoder_protocol import Decoder
-from .checks import ExpertError, ranges
-from .expert_decoder import ExpertDecoder
+from .._decoders import MLPDecoder
+from .expert_decoder import ExpertDecoder, ExpertError, ranges
+
+#: Hidden layers of the network from the latent point to the parameters of an expert.
+HEAD_LAYERS = (32, 32)
 
 
 class ScaledExpert(Decoder, ABC):
     """What both kinds of experts share: the model function, and the units of the modality.
 
-    A kind says by three abstract methods where its parameters come from.
+    A kind says by one abstract method where its parameters come from.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ class ScaledExpert(Decoder, ABC):
     def __init__(self, expert: ExpertDecoder, shape: Sequence[int]) -> None:
         super().__init__()
         self.expert, self.shape = expert, tuple(shape)
-        self.modality: str | int | None = None  # its name, for messages
+        self.modality: str | None = None  # its name, for messages
         self.register_buffer("x", torch.as_tensor(expert.x))
         self.register_buffer("centre", torch.zeros(math.prod(shape), dtype=torch.float32))
         self.register_buffer("factor", torch.ones(math.prod(shape), dtype=torch.float32))
@@ -144,28 +149,8 @@ class ScaledExpert(Decoder, ABC):
         return self.expert.all_values(self.expert.space.values(free))
 
     @abstractmethod
-    def cell_coordinates(self, centres: Tensor) -> Tensor:
-        """Return the coordinates of every cell's parameters, of shape (n_components, n_free).
-
-        Parameters
-        ----------
-        centres : Tensor of shape (n_components, latent_dim)
-            Where those of single samples are shown for a cell.
-        """
-
-    @abstractmethod
-    def cell_values(self, centres: Tensor) -> Tensor:
-        """Return the parameters of every cell, of shape (n_components, n_parameters).
-
-        Parameters
-        ----------
-        centres : Tensor of shape (n_components, latent_dim)
-            Where those of single samples are shown for a cell.
-        """
-
-    @abstractmethod
-    def sample_values(self, z: Tensor, components: Tensor) -> Tensor:
-        """Return the parameters of single samples, of shape (n_samples, n_parameters).
+    def sample_coordinates(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the coordinates of samples' parameters, of shape (n_samples, n_free).
 
         Parameters
         ----------
@@ -174,3 +159,102 @@ class ScaledExpert(Decoder, ABC):
         components : Tensor of int of shape (n_samples,)
             Their components.
         """
+
+    def cell_coordinates(self, centres: Tensor) -> Tensor:
+        """Return the coordinates of every cell's parameters, of shape (n_components, n_free).
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Where those of single samples are shown for a cell.
+        """
+        return self.sample_coordinates(centres, torch.arange(len(centres), device=centres.device))
+
+
+class SampleExpert(ScaledExpert):
+    """A model function whose parameters a small network takes from the latent point.
+
+    Parameters
+    ----------
+    expert : ExpertDecoder
+        The model function, and what is stated about it.
+    shape : sequence of int
+        Shape of one sample of the modality.
+    latent_dim : int
+        Dimension of the latent space.
+    generator : torch.Generator or None
+        Source of the network's start values; with None they are not set, to be loaded.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ExpertDecoder, SampleExpert, line
+    >>> expert = ExpertDecoder(line, [0.0, 1.0], per="sample")
+    >>> decoder = SampleExpert(expert, (2,), 3, torch.Generator())
+    >>> decoder(torch.zeros(5, 3)).shape
+    torch.Size([5, 2])
+    """
+
+    origin: Tensor
+    step: Tensor
+
+    def __init__(
+        self,
+        expert: ExpertDecoder,
+        shape: Sequence[int],
+        latent_dim: int,
+        generator: torch.Generator | None,
+    ) -> None:
+        super().__init__(expert, shape)
+        n_free = len(expert.free_names)
+        self.head = MLPDecoder((n_free,), latent_dim, HEAD_LAYERS, generator)
+        self.head.initialize_linear(torch.zeros(n_free, latent_dim), torch.zeros(n_free))
+        self.register_buffer("origin", expert.start_coordinates().float())
+        self.register_buffer("step", torch.ones(n_free, dtype=torch.float32))
+
+    def coordinates(self, z: Tensor) -> Tensor:
+        """Return the unbounded coordinates of the parameters at latent points.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_free)
+            Coordinates.
+        """
+        return self.origin + self.step * self.head(z)
+
+    def sample_coordinates(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return :meth:`coordinates`, whatever the components.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+        components : Tensor of int of shape (n_samples,)
+            Components, which do not matter.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_free)
+            Coordinates.
+        """
+        return self.coordinates(z)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the decoded means.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, *shape)
+            Scaled.
+        """
+        return self.scaled_curves(self.coordinates(z)).unflatten(1, self.shape)

@@ -1,8 +1,9 @@
-"""One network for each cell, behind a shared trunk."""
+"""Decoders whose variances are their own: of every element, or of one network for each cell."""
 
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +11,139 @@ from torch import Tensor, nn
 from ..functional import isotropic_log_likelihood
 from ._batch import Likelihood
 from ._convolutions import ConvDecoder
-from ._decoder_protocol import Decoder
+from ._decoder_protocol import Decoder, as_decoder
 from ._decoders import MLPDecoder
+from ._encoders import MAX_ABS_LOG_VAR
+
+#: Smallest log-variance that a decoder predicts: a hundredth of the deviation of scaled data. With
+#: less, an element that hardly varies in training rules out every new sample in which it does.
+MIN_LOG_VARIANCE = math.log(1e-4)
 
 #: Samples whose means under all components are in memory at once where no gradient is needed.
 BLOCK_ROWS = 512
+
+
+class VarianceDecoder(Decoder):
+    r"""Decode means and log-variances: :math:`p(x_m | z) = N(\mu(z), \mathrm{diag}(s^2(z)))`.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From (n_samples, latent_dim) to a pair of tensors of shape (n_samples, \*shape), means and
+        log-variances of scaled data. An :class:`MLPDecoder` or :class:`ConvDecoder` is given that
+        second output. Log-variances are kept within [log(1e-4), 15].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import MLPDecoder, VarianceDecoder
+    >>> decoder = VarianceDecoder(MLPDecoder((5,), 2, (8,), torch.Generator()))
+    >>> z = torch.zeros(3, 2)
+    >>> mean, log_variance = decoder.moments(z)
+    >>> mean.shape, log_variance[0].tolist()
+    (torch.Size([3, 5]), [0.0, 0.0, 0.0, 0.0, 0.0])
+    """
+
+    has_likelihood = predicts_variances = True
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        as_decoder(network).add_variances()
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The network, whose outputs are asked for by several methods."""
+        return [self.network]
+
+    def initialize_linear(
+        self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
+    ) -> None:
+        """Become a linear decoder with its residual variances, where the network can.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (width, latent_dim)
+            The linear map.
+        bias : Tensor of shape (width,)
+            Offset.
+        log_variances : Tensor of shape (width,)
+            One per element.
+        """
+        as_decoder(self.network).initialize_linear(weight, bias, log_variances)
+
+    def forward(self, z: Tensor) -> Tensor:
+        r"""Return the decoded means.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, \*shape)
+            Means of the modality.
+        """
+        return self.network(z)[0]
+
+    def moments(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means and log-variances, flattened.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        mean, log_variance : Tensor of shape (n_samples, width)
+            Of scaled data; log-variances are cut to their range.
+        """
+        mean, log_variance = self.network(z)
+        log_variance = log_variance.clamp(MIN_LOG_VARIANCE, MAX_ABS_LOG_VAR)
+        return mean.flatten(1), log_variance.flatten(1)
+
+    def likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Likelihood:
+        """Return the log-likelihood of every sample, the same under all components.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, width)
+            Scaled samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Their latent points.
+        seen : Tensor, default=None
+            Not asked: no elements are missing.
+
+        Returns
+        -------
+        Likelihood
+            Of shape (1, n_samples).
+        """
+        mean, log_variance = self.moments(z)
+        squares = nn.functional.mse_loss(mean, x, reduction="none")
+        values = isotropic_log_likelihood(squares, 1, log_variance)
+        return Likelihood(values.sum(dim=1)[None], squares.sum(dim=1)[None])
+
+    def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:
+        """Return the standard deviation of every element.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+        components : Tensor of int of shape (n_samples,)
+            Components, which do not matter.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Of scaled data.
+        """
+        return self.moments(z)[1].mul(0.5).exp()
 
 
 class ClusterDecoder(Decoder):

@@ -1,18 +1,21 @@
-"""Divergence: how it is noticed and told, and the last good state that returns."""
+"""How training ends: early stopping, divergence, and the states that it then goes back to."""
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._model.tensors import TensorData
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError, ExpertWarning
 from ..modules import ExpertError, MultimodalVAE, ScaledExpert
-from .early_stopping import KeptState
 
 ADVICE = (
     "Use a smaller training__learning_rate, clip gradients with training__max_grad_norm, or bring "
@@ -21,6 +24,146 @@ ADVICE = (
 
 #: What matrices that are not positive definite, or not finite, raise.
 MATRIX_ERRORS = (torch.linalg.LinAlgError, np.linalg.LinAlgError)
+
+
+class KeptState:
+    """A state of a model to go back to: the last good one, or the best so far."""
+
+    def __init__(self) -> None:
+        self.best_state: dict[str, Tensor] | None = None
+        self.best_temperature: float | None = None
+
+    def keep(self, model: MultimodalVAE) -> None:
+        """Keep the state of now."""
+        self.best_state = copy.deepcopy(model.state_dict())
+        self.best_temperature = model.prior.temperature
+
+    def restore(self, model: MultimodalVAE) -> None:
+        """Go back to the kept state, if there is one."""
+        if self.best_state is not None and self.best_temperature is not None:
+            model.load_state_dict(self.best_state)
+            model.prior.temperature = self.best_temperature
+
+
+class Stopper(KeptState):
+    """Early stopping: has the objective stopped rising?
+
+    Parameters
+    ----------
+    tol : float
+        Least rise of an epoch; 0 never stops.
+    n_iter_no_change : int
+        Epochs without such a rise after which training ends.
+    is_relative : bool, default=False
+        Whether ``tol`` is relative to the spread of the objective between samples: more elements
+        raise both alike.
+    """
+
+    def __init__(self, tol: float, n_iter_no_change: int, is_relative: bool = False) -> None:
+        super().__init__()
+        self.tol, self.n_iter_no_change, self.is_relative = tol, n_iter_no_change, is_relative
+        self.best, self.waited = -math.inf, 0
+
+    @property
+    def converged(self) -> bool:
+        """Whether training is to end."""
+        return self.tol > 0 and self.waited >= self.n_iter_no_change
+
+    def stop(self, objective: float, model: MultimodalVAE | None, spread: float = 1.0) -> bool:
+        """Take note of one epoch; with a model, keep its state where it is the best so far."""
+        least = self.tol * spread if self.is_relative else self.tol
+        self.waited = 0 if objective > self.best + least else self.waited + 1
+        if model is not None and objective > self.best:
+            self.keep(model)
+        self.best = max(self.best, objective)
+        return self.converged
+
+
+def interquartile_range(values: Tensor) -> float:
+    """Return by how much the third quartile lies above the first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima._training.ending import interquartile_range
+    >>> interquartile_range(torch.tensor([0.0, 1.0, 2.0, 3.0, 1e9]))
+    2.0
+    """
+    ordered, last = values.sort().values, len(values) - 1
+    return float(ordered[round(0.75 * last)] - ordered[round(0.25 * last)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convergence:
+    """What was seen of training.
+
+    Parameters
+    ----------
+    n_steps : int
+        Gradient steps.
+    spread : float
+        Interquartile range of the objective over the samples in the last epoch, in nats.
+    rise : float
+        By how much the objective rose per epoch at last, relative to the spread; NaN in a fit of
+        too few epochs to tell.
+    fall : float
+        How far the objective ended below its best epoch, relative to the spread.
+    label_changes : float
+        Share of the samples whose component changed per epoch, at last; NaN as above.
+    """
+
+    n_steps: int
+    spread: float
+    rise: float
+    fall: float
+    label_changes: float
+
+
+def rise_and_fall(objectives: Sequence[float], n_epochs: int) -> tuple[float, float]:
+    """Return by how much the objective rose per epoch at last, and how far it is below its best.
+
+    Parameters
+    ----------
+    objectives : sequence of float
+        After every epoch.
+    n_epochs : int
+        The means of the last so many epochs, and of as many before, are compared.
+
+    Returns
+    -------
+    rise, fall : float
+        The first is NaN where there are too few epochs.
+
+    Examples
+    --------
+    >>> from skcausalpima._training.ending import rise_and_fall
+    >>> rise_and_fall([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], 2)
+    (1.0, 0.0)
+    >>> rise_and_fall([0.0, 9.0, 2.0], 2)
+    (nan, 7.0)
+    """
+    seen: np.ndarray = np.asarray(objectives, dtype=np.float64)
+    rise = math.nan
+    if len(seen) >= 2 * n_epochs:
+        before, after = seen[-2 * n_epochs : -n_epochs], seen[-n_epochs:]
+        rise = float(after.mean() - before.mean()) / n_epochs
+    finite = seen[np.isfinite(seen)]
+    return rise, float(finite.max() - finite[-1]) if len(finite) else 0.0
+
+
+def held_out_first(
+    data: TensorData, fraction: float, rng: np.random.RandomState
+) -> np.ndarray | None:
+    """Return a random order of the samples, the first of which are set aside; None if none are."""
+    if fraction == 0:
+        return None
+    n_samples = data.n_samples
+    if not data.anywhere(int(np.ceil(fraction * n_samples)) < n_samples):
+        raise ValueError(
+            f"training__validation_fraction={fraction} of {n_samples} samples leaves none to "
+            "train on."
+        )
+    return rng.permutation(n_samples)
 
 
 class NotFiniteError(ValueError):
@@ -33,14 +176,14 @@ def check_finite(values: Tensor, what: str) -> None:
         raise NotFiniteError(f"the {what} are not finite")
 
 
-def check_model(model: MultimodalVAE, names: Sequence[str]) -> None:
+def check_model(model: MultimodalVAE) -> None:
     """Raise where a number of the model that a fit has made is not finite."""
-    parts = broken_parts(model, names)
+    parts = broken_parts(model)
     if parts:
         raise NotFiniteError(f"numbers in {', '.join(parts)} are not finite")
 
 
-def broken_parts(model: MultimodalVAE, names: Sequence[str]) -> list[str]:
+def broken_parts(model: MultimodalVAE) -> list[str]:
     """Return the parts of the model with trained numbers that are not finite, as users know them.
 
     Buffers and frozen parameters of the user's own modules may hold what they like, such as masks.
@@ -50,7 +193,7 @@ def broken_parts(model: MultimodalVAE, names: Sequence[str]) -> list[str]:
     if torch.stack(flags).all():  # the device is waited for once
         return []
     broken = [name for name, fine in zip(tensors, flags, strict=True) if not fine]
-    return list(dict.fromkeys(_readable(name, names) for name in broken))
+    return list(dict.fromkeys(_readable(name, model.names) for name in broken))
 
 
 def _made_by_fits(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -75,11 +218,7 @@ def _readable(name: str, names: Sequence[str]) -> str:
 
 @contextmanager
 def told_divergence(
-    model: MultimodalVAE,
-    names: Sequence[str],
-    phase: str,
-    epoch: int | None = None,
-    weights: Tensor | None = None,
+    model: MultimodalVAE, phase: str, epoch: int | None = None, weights: Tensor | None = None
 ) -> Iterator[None]:
     """Say where a fit has diverged, or a model function has raised.
 
@@ -93,10 +232,13 @@ def told_divergence(
         raise  # and has said where
     except ExpertError as error:
         raise ExpertError(f"{error} This was in {place}.", error.modality) from error.__cause__
-    except (NotFiniteError, *MATRIX_ERRORS) as error:
-        raise divergence(_reason(error), place, weights) from error
+    except NotFiniteError as error:
+        raise divergence(str(error), place, weights) from error
+    except MATRIX_ERRORS as error:
+        reason = f"a matrix cannot be factorised ({str(error).rstrip('.')})"
+        raise divergence(reason, place, weights) from error
     except Exception as error:
-        parts = broken_parts(model, names)
+        parts = broken_parts(model)
         if not parts:
             raise
         reason = f"numbers in {', '.join(parts)} are not finite ({type(error).__name__}: {error})"
@@ -114,19 +256,12 @@ def divergence(reason: str, place: str, weights: Tensor | None = None) -> Diverg
     return DivergenceError(told)
 
 
-def _reason(error: Exception) -> str:
-    """Return in words what a caught error says."""
-    if isinstance(error, MATRIX_ERRORS):
-        return f"a matrix cannot be factorised ({str(error).rstrip('.')})"
-    return str(error)
-
-
 class ExpertGuard(KeptState):
     """Keeps the last state in which all experts that gradients train were finite."""
 
-    def __init__(self, model: MultimodalVAE, names: Sequence[str], phase: str) -> None:
+    def __init__(self, model: MultimodalVAE, phase: str) -> None:
         super().__init__()
-        self.model, self.names, self.phase = model, names, phase
+        self.model, self.phase = model, phase
         self.error: ExpertError | None = None
         self.experts = [
             (m, expert)
@@ -144,7 +279,7 @@ class ExpertGuard(KeptState):
         """Watch gradient steps: an expert that raises there has diverged; see `restored`."""
         self.error = None
         try:
-            with told_divergence(self.model, self.names, self.phase, epoch, weights):
+            with told_divergence(self.model, self.phase, epoch, weights):
                 yield
         except ExpertError as error:
             self.error = error
@@ -160,8 +295,9 @@ class ExpertGuard(KeptState):
             self.restore(self.model)
             values = expert.values(self._coordinates(expert)).detach().cpu().numpy()
             table = {n: values[:, k].tolist() for k, n in enumerate(expert.expert.names)}
+            name = self.model.names[m]
             warn_caller(
-                f"The model function {expert.expert.function_name} of modality {self.names[m]!r} "
+                f"The model function {expert.expert.function_name} of modality {name!r} "
                 f"diverged in epoch {epoch + 1} of {self.phase}, which ends here. The state "
                 f"before that epoch is kept; its parameters, by component of the grid, are "
                 f"{table}. Use a smaller training__learning_rate, training__max_grad_norm, or "
@@ -174,7 +310,8 @@ class ExpertGuard(KeptState):
     @torch.no_grad()
     def _coordinates(self, expert: ScaledExpert) -> Tensor:
         """Return the unbounded coordinates of all cells, or at their centres."""
-        return expert.cell_coordinates(self.model.prior.means)
+        means = self.model.prior.means
+        return expert.cell_coordinates(means).to(means)
 
     def _failure(self, expert: ScaledExpert) -> str | None:
         """Return what a model function raised, nothing if it is not finite, None if all is well."""
