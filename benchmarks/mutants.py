@@ -56,6 +56,8 @@ TABLE = {
     "functional/_curve_fit.py": (f"{FUNCTIONAL}/test_cluster_likelihood.py",),
     "functional/_mixture.py": (f"{FUNCTIONAL}/test_mixture.py",),
     "functional/_potentials.py": (f"{FUNCTIONAL}/test_potentials.py",),
+    "functional/_quadratic.py": (f"{FUNCTIONAL}/test_gaussian.py",),
+    "functional/_tables.py": (f"{FUNCTIONAL}/test_dag.py",),
     "_structure/scores.py": ("tests/structure/test_search.py",),
     "graph/_elimination.py": (
         "tests/graph/test_graph_elimination.py",

@@ -44,7 +44,7 @@ from skcausalpima._grid import NodeGrid
 from skcausalpima._structure.equivalence import canonical_member
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.inspection import edge_confidence, table_intervals
-from skcausalpima.inspection._edge_confidence import match_refit
+from skcausalpima.inspection._matched_refits import match_refit
 
 DISTANCES = (3.5, 4.0, 5.0, 6.0)
 CLEAR = 5.0

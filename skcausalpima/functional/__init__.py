@@ -16,19 +16,7 @@ from ._cluster_likelihood import (
 )
 from ._covariance_types import COVARIANCE_TYPES, covariance_type_named, less_potentials
 from ._curve_fit import CurveProblem, assemble, curve_jacobian, curve_losses, fit_curves
-from ._dag import (
-    constrain_edges,
-    edge_indicator,
-    joint_from_tables,
-    log_joint,
-    mask_non_parents,
-    precede,
-    set_nodes,
-    table_logits_to_probabilities,
-    tables_from_counts,
-    topological_order,
-    topological_ranks,
-)
+from ._dag import constrain_edges, edge_indicator, precede, topological_order, topological_ranks
 from ._elbo import (
     MixtureTerms,
     gaussian_log_likelihood,
@@ -66,6 +54,14 @@ from ._potentials import (
     prepare_posterior,
     prepare_precision,
     whole_matrices,
+)
+from ._tables import (
+    joint_from_tables,
+    log_joint,
+    mask_non_parents,
+    set_nodes,
+    table_logits_to_probabilities,
+    tables_from_counts,
 )
 
 __all__ = [

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ._covariance_types import covariance_type_named
-from ._gaussian import DiagonalGaussian, expected_statistics, pairs_above
+from ._gaussian import DiagonalGaussian, expected_statistics
+from ._quadratic import pairs_above
 
 
 def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ._gaussian import LOG_2PI, location_statistics, pairs_above, quadratic_coefficients
+from ._gaussian import LOG_2PI
 from ._mixture import MixtureStatistics, unpacked_statistics, weight_columns
+from ._quadratic import location_statistics, pairs_above, quadratic_coefficients
 
 #: Smallest precision of a potential whose location is asked for: no information, but a number.
 LEAST_PRECISION = 1e-8

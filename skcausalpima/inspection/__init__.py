@@ -3,9 +3,11 @@
 from .._inference.evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
+from ._displays.associations import AssociationDisplay
 from ._displays.calibration import CalibrationDisplay
+from ._displays.confidence import EdgeConfidenceDisplay
 from ._displays.graph import GraphDisplay
-from ._displays.heat_map import AssociationDisplay, EdgeConfidenceDisplay, TableDisplay
+from ._displays.heat_map import TableDisplay
 from ._displays.intervention import InterventionDisplay
 from ._displays.latent import LatentDisplay
 from ._displays.node_effects import NodeEffectDisplay

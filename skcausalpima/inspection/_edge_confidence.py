@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import check_random_state
 
-from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
 from .._compat.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
@@ -24,14 +22,12 @@ from .._grid import NodeGrid
 from .._repeated_fits import completed_in_parts, for_a_part
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
-from .._structure.equivalence import canonical_member, cpdag
+from .._structure.equivalence import canonical_member
 from .._typing import Samples, Seed, Unchecked, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
-
-#: Which arrows a graph has, and which of these are compelled.
-Arrows: TypeAlias = tuple[np.ndarray, np.ndarray]
+from ._matched_refits import MatchedRefit, arrows, match_refit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,70 +373,3 @@ def _summarize(
         node_orders=orders,
         failures=failures,
     )
-
-
-class MatchedRefit(NamedTuple):
-    """A refit in the terms of the reference.
-
-    Parameters
-    ----------
-    edges, compelled : ndarray of bool of shape (n_nodes, n_nodes)
-        Its arrows, and those of them that are compelled.
-    rand_indices : ndarray of shape (n_nodes,)
-        How far its nodes agree with those of the reference.
-    order : ndarray of int of shape (n_nodes,)
-        The refit's node that comes to each place.
-    """
-
-    edges: np.ndarray
-    compelled: np.ndarray
-    rand_indices: np.ndarray
-    order: np.ndarray
-
-
-def arrows(dag: nx.DiGraph) -> Arrows:
-    """Return which arrows a graph has, and which of these are compelled."""
-    nodes = list(dag)
-    edges = nx.to_numpy_array(dag, nodelist=nodes, weight=None) > 0
-    if is_by_chance(dag):
-        return edges, np.zeros_like(edges)
-    known = np.zeros_like(edges)
-    for parent, child, attribute in dag.edges(data="compelled", default=False):
-        known[nodes.index(parent), nodes.index(child)] = bool(attribute)
-    return edges, edges & (known | ~cpdag(edges).T)
-
-
-def match_refit(
-    graph: Arrows, nodes: np.ndarray, reference: np.ndarray, sizes: Sequence[int]
-) -> MatchedRefit:
-    """Write the graph of a refit in the nodes of the reference.
-
-    Parameters
-    ----------
-    graph : pair of ndarray of bool of shape (n_nodes, n_nodes)
-        The edges of the refit, whose nodes are the columns of ``nodes``, and the compelled ones.
-    nodes : ndarray of shape (n_samples, n_nodes)
-        Outcomes of the refit's nodes.
-    reference : ndarray of shape (n_samples, n_nodes)
-        Outcomes of the same samples.
-    sizes : sequence of int
-        Number of outcomes of each node; only nodes of one size are matched.
-
-    Returns
-    -------
-    MatchedRefit
-        Graph and agreement, in the order of the reference's nodes.
-    """
-    aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
-    edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
-    indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
-    return MatchedRefit(edges, compelled, np.array(indices), order)
-
-
-def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the adjusted Rand index, 0 where one of the two is constant."""
-    if np.ptp(first) == 0:  # 0 / 0 if both are: a 1 would praise nodes that collapsed
-        return 0.0
-    table = np.zeros((first.max() + 1, second.max() + 1))
-    np.add.at(table, (first, second), 1)
-    return adjusted_rand_index(table)

@@ -17,7 +17,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from skcausalpima.inspection import associate_nodes
-from skcausalpima.inspection._associations import numbers_test, table_test
+from skcausalpima.inspection._permutation_tests import numbers_test, table_test
 
 DAYS = [
     np.arange(72).astype("datetime64[ns]"),
@@ -189,7 +189,7 @@ def test_large_tables_are_drawn_in_parts(monkeypatch):
     nodes, metadata = planted(4)
     table = contingency_matrix(nodes[:, 0], metadata[:, 1])
     whole = table_test(table, "cramers_v", 50, 0)
-    monkeypatch.setattr("skcausalpima.inspection._associations.MAX_DRAWN", 20)
+    monkeypatch.setattr("skcausalpima.inspection._permutation_tests.MAX_DRAWN", 20)
     assert_allclose(table_test(table, "cramers_v", 50, 0), whole)
 
 

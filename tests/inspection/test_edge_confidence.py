@@ -20,7 +20,8 @@ from skcausalpima.datasets import make_circles_images
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import edge_confidence
-from skcausalpima.inspection._edge_confidence import MatchedRefit, _summarize, arrows, match_refit
+from skcausalpima.inspection._edge_confidence import _summarize
+from skcausalpima.inspection._matched_refits import MatchedRefit, arrows, match_refit
 
 COLLIDER = [(0, 2), (1, 2), (2, 4)]  # its three arrows are compelled
 REVERSED = [(2, 0), (1, 2), (2, 4)]  # the same neighbours without a collider: all reversible

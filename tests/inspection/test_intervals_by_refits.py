@@ -49,7 +49,7 @@ def clear(quick):
 @pytest.fixture
 def few_refits(monkeypatch):
     """Let 24 refits share the draws of tables, of which eight are iterated together."""
-    monkeypatch.setattr("skcausalpima.inspection._table_intervals.N_REFITS", 24)
+    monkeypatch.setattr("skcausalpima.inspection._table_draws.N_REFITS", 24)
     monkeypatch.setattr("skcausalpima._fit.mixture_refits.MAX_AT_ONCE", 8)
 
 
@@ -185,7 +185,7 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     ],
 )
 def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):
-    monkeypatch.setattr("skcausalpima.inspection._table_intervals.N_REFITS", 8)
+    monkeypatch.setattr("skcausalpima.inspection._table_draws.N_REFITS", 8)
     X, params = factors(8.0), {}
     rng = np.random.default_rng(1)
     a, b = X[:, :3].copy(), X[:, 3:]

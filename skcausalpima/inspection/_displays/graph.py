@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator
 from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_graph
 from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
-from .._edge_confidence import EdgeConfidence, arrows
+from .._edge_confidence import EdgeConfidence
+from .._matched_refits import arrows
 from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import plain, wrapped
 from .styles import COLOURS, Look, ground, ink

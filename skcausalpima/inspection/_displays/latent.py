@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,26 +12,19 @@ from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 
 from ..._inference.fitted_model import model_of, samples_of
-from ..._scalar_checks import is_integer, is_missing
+from ..._scalar_checks import is_integer
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
-from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import is_empty, outcome_names
+from .colouring import Colouring, asked_values
 from .display import Axes, Display, inches, letters_across
-from .labels import cell_names, label_points, listed, named_nodes, plain, shortened
-from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .labels import cell_names, label_points, listed, named_nodes, plain
 
 N_DEVIATIONS = 2.0  # of the ellipses
 LABEL_SIZE, SMALL_LABEL_SIZE, MANY = 8.0, 6.0, 20
 STRIP_INCHES = 0.16
 SIZE, LARGE_SIZE = (6.4, 5.2), (8.0, 7.0)
 RIDGE = 1e-9  # of the mean variance, so that clusters of no width have a scale
-ROWS_OF_LEGEND = 16
-LEGEND_LETTERS = 18
-MARKER_AREA = 14  # square points, in legends at least
 
 
 @dataclass(eq=False, repr=False)
@@ -373,103 +366,3 @@ def _discriminants(weights: np.ndarray, means: np.ndarray, covariances: np.ndarr
     first, others = directions[:, :1], directions[:, 1:]
     lengths = np.linalg.norm(others, axis=0)  # of variance 1: short where the variance is large
     return np.hstack([first, others[:, [lengths.argmin()]]])
-
-
-@dataclass(frozen=True)
-class Colouring:
-    """Which points look alike.
-
-    Parameters
-    ----------
-    categories : tuple or None
-        The categories; None where points have numbers.
-    values : ndarray of shape (n_samples,)
-        Places of the categories, -1 where unknown, or numbers, NaN where unknown.
-    """
-
-    categories: tuple[Any, ...] | None
-    values: np.ndarray
-
-    @classmethod
-    def of(cls, values: ArrayLike, are_clusters: bool = False) -> Colouring:
-        """Tell categories from numbers."""
-        array = np.asarray(values)
-        if are_clusters:
-            return cls(tuple(range(int(array.max()) + 1)), array)
-        if array.dtype.kind == "f":
-            return cls(None, array)
-        known = np.array([not is_missing(value) for value in array.tolist()], dtype=bool)
-        found = sorted(set(array[known].tolist()), key=_sort_key)
-        if array.dtype.kind in "iu" and len(found) > MAX_CATEGORIES:
-            return cls(None, array.astype(float))
-        places = {category: place for place, category in enumerate(found)}
-        return cls(tuple(found), np.array([places.get(v, -1) for v in array.tolist()]))
-
-    def scatter(self, ax: Axes, points: np.ndarray, kwargs: Look) -> list[Any]:
-        """Draw points of shape (n_samples, 2)."""
-        usual: Look = {"s": MARKER_AREA, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
-        unknown = self.values < 0 if self.categories is not None else ~np.isfinite(self.values)
-        looks: list[Look] = [{"c": UNKNOWN, "marker": ".", "label": "unknown"}]
-        groups = [unknown]
-        for place, category in enumerate(self.categories or ()):
-            style = group_style(place)
-            looks.append({"c": style.colour, "marker": style.marker, "label": str(category)})
-            groups.append(self.values == place)
-        pairs = zip(groups, looks, strict=True)
-        drawn = [ax.scatter(*points[of].T, **(look | usual)) for of, look in pairs if of.any()]
-        if self.categories is None:
-            numbers: Look = {"c": self.values[~unknown], "cmap": COLOUR_MAP} | usual
-            drawn.append(ax.scatter(*points[~unknown].T, **(numbers | {"linewidths": 0})))
-        return drawn
-
-    def explain(self, ax: Axes, drawn: Sequence[Any], name: str) -> None:
-        """Add a legend or a colour bar."""
-        title = shortened(name, 2 * LEGEND_LETTERS)
-        if self.categories is None:
-            ax.figure.colorbar(drawn[-1], ax=ax).set_label(title)
-            return
-        texts = [shortened(points.get_label(), LEGEND_LETTERS) for points in drawn]
-        larger = max(1.0, float(np.sqrt(MARKER_AREA / drawn[0].get_sizes()[0])))
-        look: Look = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "markerscale": larger}
-        look |= {"fontsize": 7 if len(texts) > ROWS_OF_LEGEND else 8}
-        look |= {"ncols": -(-len(texts) // ROWS_OF_LEGEND)}
-        ax.legend(drawn, texts, title=title, columnspacing=1.0, handletextpad=0.3, **look)
-
-
-def asked_values(
-    est: BaseEstimator, X: Samples, c: ArrayLike | str | None, labels: np.ndarray
-) -> tuple[np.ndarray | None, str]:
-    """Return what samples are coloured by, and its name; ``labels`` are their components.
-
-    That are values, the outcomes of a node, or a column of X.
-    """
-    nodes, columns = list(node_graph(est.dag_)), list(getattr(X, "columns", []))
-    if c is None:
-        return None, ""
-    if not isinstance(c, str):
-        values = np.asarray(c)
-        if values.shape != (len(labels),):
-            raise ValueError(
-                f"c must have shape ({len(labels)},), one value per sample of X, got "
-                f"{values.shape}."
-            )
-        return values, str(getattr(c, "name", None) or "")
-    if c in nodes:
-        outcomes = est.cluster_states_[labels, nodes.index(c)]
-        names = np.array(outcome_names(est)[nodes.index(c)])
-        numbered = names.tolist() == [*map(str, range(len(names)))]
-        return outcomes if numbered else names[outcomes], c
-    if c in columns:
-        return np.asarray(cast("pd.DataFrame", X)[c]), c
-    known = f"nodes {nodes}" + (f" and columns {columns}" if columns else "")
-    raise ValueError(
-        f"c={c!r} is neither a node nor a column of X (there are the {known:.300}): pass one of "
-        "these names, or an array with one value per sample."
-    )
-
-
-def _sort_key(category: Any) -> tuple[str, Any]:
-    """Sort categories of different types beside each other."""
-    if isinstance(category, (bool, int, float)):
-        return "", category
-    return type(category).__name__, str(category) if not isinstance(category, str) else category

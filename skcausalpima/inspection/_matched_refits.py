@@ -1,0 +1,83 @@
+"""Refits in the terms of the fit: which of their nodes stand for its nodes, and how they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import networkx as nx
+import numpy as np
+
+from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
+from .._structure.digraphs import is_by_chance
+from .._structure.equivalence import cpdag
+
+#: Which arrows a graph has, and which of these are compelled.
+Arrows: TypeAlias = tuple[np.ndarray, np.ndarray]
+
+
+class MatchedRefit(NamedTuple):
+    """A refit in the terms of the reference.
+
+    Parameters
+    ----------
+    edges, compelled : ndarray of bool of shape (n_nodes, n_nodes)
+        Its arrows, and those of them that are compelled.
+    rand_indices : ndarray of shape (n_nodes,)
+        How far its nodes agree with those of the reference.
+    order : ndarray of int of shape (n_nodes,)
+        The refit's node that comes to each place.
+    """
+
+    edges: np.ndarray
+    compelled: np.ndarray
+    rand_indices: np.ndarray
+    order: np.ndarray
+
+
+def arrows(dag: nx.DiGraph) -> Arrows:
+    """Return which arrows a graph has, and which of these are compelled."""
+    nodes = list(dag)
+    edges = nx.to_numpy_array(dag, nodelist=nodes, weight=None) > 0
+    if is_by_chance(dag):
+        return edges, np.zeros_like(edges)
+    known = np.zeros_like(edges)
+    for parent, child, attribute in dag.edges(data="compelled", default=False):
+        known[nodes.index(parent), nodes.index(child)] = bool(attribute)
+    return edges, edges & (known | ~cpdag(edges).T)
+
+
+def match_refit(
+    graph: Arrows, nodes: np.ndarray, reference: np.ndarray, sizes: Sequence[int]
+) -> MatchedRefit:
+    """Write the graph of a refit in the nodes of the reference.
+
+    Parameters
+    ----------
+    graph : pair of ndarray of bool of shape (n_nodes, n_nodes)
+        The edges of the refit, whose nodes are the columns of ``nodes``, and the compelled ones.
+    nodes : ndarray of shape (n_samples, n_nodes)
+        Outcomes of the refit's nodes.
+    reference : ndarray of shape (n_samples, n_nodes)
+        Outcomes of the same samples.
+    sizes : sequence of int
+        Number of outcomes of each node; only nodes of one size are matched.
+
+    Returns
+    -------
+    MatchedRefit
+        Graph and agreement, in the order of the reference's nodes.
+    """
+    aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
+    edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
+    indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
+    return MatchedRefit(edges, compelled, np.array(indices), order)
+
+
+def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the adjusted Rand index, 0 where one of the two is constant."""
+    if np.ptp(first) == 0:  # 0 / 0 if both are: a 1 would praise nodes that collapsed
+        return 0.0
+    table = np.zeros((first.max() + 1, second.max() + 1))
+    np.add.at(table, (first, second), 1)
+    return adjusted_rand_index(table)

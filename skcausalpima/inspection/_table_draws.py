@@ -1,0 +1,262 @@
+"""Draws of a graph's tables from their posterior, of a fit and of refits of its mixture (Gibbs)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from typing import TypeAlias
+
+import networkx as nx
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._data.known_nodes import allowed_cells, outcome_names
+from .._data.sample_weight import check_weights
+from .._data.samples import read_knowledge
+from .._data.several import check_rows_with
+from .._fit.mixture_refits import MixtureRefits, mixture_refits
+from .._grid import NodeGrid
+from .._inference.fitted_model import model_of, samples_of
+from .._repeated_fits import completed_in_parts
+from .._structure.digraphs import node_graph
+from .._typing import Samples, Values
+from .._warnings import warn_caller
+from ..exceptions import InterruptionWarning
+from ..graph import CategoricalDAG
+
+#: The tables of all nodes, draw by draw.
+Draws: TypeAlias = list[Sequence[np.ndarray]]
+
+#: Counts that each entry of a table has beforehand (Jeffreys).
+PRIOR = 0.5
+
+#: Draws that are thrown away, before the labels have forgotten where they began.
+N_WARM_UP = 50
+
+#: Those of a refit, which begins at its own best tables.
+N_WARM_UP_OF_REFIT = 10
+
+#: Refits at most, among which the draws are divided.
+N_REFITS = 200
+
+#: A sample whose likeliest cell has less than this to fear keeps that cell.
+CERTAIN = 1e-6
+
+
+def parents_of(dag: nx.DiGraph) -> list[list[int]]:
+    """Return the numbers of each node's parents, in the order of the axes of its table."""
+    names = list(dag)
+    return [[names.index(parent) for parent in dag.predecessors(node)] for node in names]
+
+
+def joints(
+    tables: Sequence[np.ndarray],
+    parents: Sequence[Sequence[int]],
+    sizes: tuple[int, ...],
+    left_out: Sequence[int] = (),
+) -> np.ndarray:
+    """Multiply tables along the graph, (draw, \\*sizes); each has an axis of draws in front."""
+    found = np.ones((max(len(table) for table in tables), *sizes))
+    for node, (table, axes) in enumerate(zip(tables, parents, strict=True)):
+        family = [*axes, node]
+        shape = [size if n in family else 1 for n, size in enumerate(sizes)]
+        in_order = np.transpose(table, [0, *(1 + np.argsort(family))])
+        if node not in left_out:
+            found *= in_order.reshape(len(table), *shape)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Nodes, their parents, and which of them were set together."""
+
+    sizes: tuple[int, ...]
+    parents: list[list[int]]
+    regimes: list[tuple[int, ...]]
+
+    def cell_priors(self, tables: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the probability of each cell in each regime, up to a factor, (regime, cell).
+
+        The table of a node that was set is left out.
+        """
+        single = [table[None] for table in tables]
+        priors = [joints(single, self.parents, self.sizes, was_set) for was_set in self.regimes]
+        return np.concatenate(priors).reshape(len(self.regimes), -1)
+
+    def family_counts(self, counts: np.ndarray, node: int) -> np.ndarray:
+        """Return the counts of a node's table from those of the cells, (regime, cell).
+
+        Samples in which the node was set say nothing of its table.
+        """
+        free = [k for k, was_set in enumerate(self.regimes) if node not in was_set]
+        grid = counts[free].sum(axis=0).reshape(self.sizes)
+        axes = [*self.parents[node], node]
+        others = tuple(n for n in range(grid.ndim) if n not in axes)
+        return np.transpose(grid.sum(axis=others), np.argsort(np.argsort(axes)))
+
+    def drawn(self, counts: np.ndarray, rng: np.random.RandomState) -> list[np.ndarray]:
+        """Draw the tables given the counts of the cells, (regime, cell): Dirichlet."""
+        tables = []
+        for node in range(len(self.sizes)):
+            drawn = rng.standard_gamma(self.family_counts(counts, node) + PRIOR)
+            tables.append(drawn / drawn.sum(axis=-1, keepdims=True))
+        return tables
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the samples say of their cells, whatever the tables are.
+
+    Parameters
+    ----------
+    likelihoods : ndarray of shape (n_uncertain, n_cells)
+        Of samples whose cell is not certain, up to a factor of each.
+    weights : ndarray of shape (n_uncertain,)
+        For how many samples each of them counts.
+    numbers : ndarray of int of shape (n_uncertain,)
+        Their regimes.
+    certain : ndarray of shape (n_regimes, n_cells)
+        Weights of the other samples.
+    grid : Grid
+        The graph by which they are put into cells.
+    """
+
+    likelihoods: np.ndarray
+    weights: np.ndarray
+    numbers: np.ndarray
+    certain: np.ndarray
+    grid: Grid
+
+    @classmethod
+    def of(
+        cls,
+        likelihoods: np.ndarray,
+        weights: np.ndarray,
+        numbers: np.ndarray,
+        grid: Grid,
+        tables: Sequence[np.ndarray],
+    ) -> Evidence:
+        """Set samples whose cell is certain, by tables near those to be drawn, apart."""
+        found = likelihoods * grid.cell_priors(tables)[numbers]
+        is_open = found.max(axis=1) < (1 - CERTAIN) * found.sum(axis=1)
+        certain = np.zeros((len(grid.regimes), likelihoods.shape[1]))
+        np.add.at(certain, (numbers[~is_open], found[~is_open].argmax(axis=1)), weights[~is_open])
+        kept = likelihoods[is_open], weights[is_open], numbers[is_open]
+        return cls(*kept, certain, grid)
+
+    def draws(
+        self,
+        tables: Sequence[np.ndarray],
+        n_draws: int,
+        rng: np.random.RandomState,
+        n_warm_up: int = N_WARM_UP,
+        asked: Grid | None = None,
+    ) -> Draws:
+        """Draw cells and tables by turns; return the tables of all nodes, draw by draw.
+
+        ``tables`` are where it begins. ``asked`` is the graph whose tables are returned, by
+        default that by which cells are drawn.
+        """
+        found: Draws = []
+        n_open = len(self.numbers)
+        for turn in range(-n_warm_up if n_open else 0, n_draws):
+            counts = self.certain.copy()
+            if n_open:
+                joint = self.likelihoods * self.grid.cell_priors(tables)[self.numbers]
+                sums = np.cumsum(joint, axis=1)
+                levels = rng.uniform(size=(n_open, 1)) * sums[:, -1:]
+                np.add.at(counts, (self.numbers, (sums <= levels).sum(axis=1)), self.weights)
+            tables = self.grid.drawn(counts, rng)
+            if turn >= 0:
+                found.append(tables if asked is None else asked.drawn(counts, rng))
+        return found
+
+
+def draws_of_fit(
+    est: BaseEstimator, X: Samples, params: Values, n_draws: int, rng: np.random.RandomState
+) -> Draws:
+    """Draw tables given samples, out of whose probabilities of cells the fit's tables are taken."""
+    dag = node_graph(est.dag_)
+    sizes = est.joint_.shape
+    graph = CategoricalDAG(node_graph(est.dag_, with_causes=True), est.cpts_)
+    probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
+    n_samples = len(probabilities)
+    told = params.get("known_nodes"), params.get("interventions")
+    check_rows_with(X, known_nodes=told[0], interventions=told[1])
+    nodes = dict(zip(dag, sizes, strict=True))
+    knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
+    likelihoods = np.zeros_like(probabilities)
+    cells = NodeGrid(sizes).cells(est.cluster_states_)
+    labels = np.ones((n_samples, 1))
+    if causes := graph.sizes[len(sizes) :]:
+        model, modalities = model_of(est), samples_of(est, X)
+        codes = model.labelled(modalities).codes[model.contexts.is_cause]
+        labels = np.eye(math.prod(causes))[np.ravel_multi_index(tuple(codes), causes)]
+    joint = graph.joint().reshape(-1, labels.shape[1])[cells] @ labels.T
+    likelihoods[:, cells] = probabilities / np.maximum(joint.T, np.finfo(float).tiny)
+    if knowledge.known_nodes is not None:
+        allowed = allowed_cells(knowledge.known_nodes, sizes).T
+        fits = (likelihoods * allowed).any(axis=1, keepdims=True)
+        likelihoods = np.where(fits, likelihoods, 1.0) * allowed
+    given = params.get("sample_weight")
+    weights = np.ones(n_samples) if given is None else check_weights(given, n_samples)
+    likelihoods = (likelihoods[:, :, None] * labels[:, None]).reshape(n_samples, -1)
+    numbers = knowledge.regime_index
+    if numbers is None:
+        numbers = np.zeros(n_samples, dtype=np.int64)
+    grid = Grid(sizes=graph.sizes, parents=parents_of(graph.graph), regimes=knowledge.regimes)
+    tables = [est.cpts_[name] for name in graph.nodes]
+    evidence = Evidence.of(likelihoods, weights, numbers, grid, tables)
+    return evidence.draws(tables, n_draws, rng)
+
+
+def draws_of_refits(
+    est: BaseEstimator,
+    X: Samples,
+    params: Values,
+    n_draws: int,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+    verbose: int,
+) -> Draws:
+    """Draw tables from each of many refits of the mixture, in parts of these."""
+    if est._fitted.spec.causes:
+        raise ValueError(
+            "refit='mixture' does not know tables that depend on contexts with role='cause': leave "
+            "refit at None, or use edge_confidence(refit='mixture') for the graph."
+        )
+    kept = mixture_refits(est, X, **params)
+    parents = parents_of(node_graph(est.dag_))
+    grid = Grid(sizes=est.joint_.shape, parents=parents, regimes=kept.regimes)
+    n_refits = min(N_REFITS, n_draws)
+    seeds = rng.randint(2**31 - 1, size=n_refits).tolist()
+    n_each = -(-n_draws // n_refits)
+    call = partial(_draw_of_refits, kept, grid, n_each)
+    told = n_jobs, verbose, "table_intervals"
+    refits, interrupted = completed_in_parts(call, seeds, kept.at_once, *told)
+    if interrupted:
+        warn_caller(
+            f"Interrupted: the intervals are from {len(refits)} of {n_refits} refits.",
+            InterruptionWarning,
+        )
+    return [tables for drawn in refits.values() for tables in drawn][:n_draws]
+
+
+def _draw_of_refits(
+    kept: MixtureRefits, asked: Grid, n_draws: int, seeds: Sequence[int]
+) -> list[Draws]:
+    """Draw tables from some refits: cells by the graph of each, then the tables that are asked."""
+    found = []
+    replicates = kept.replicates(seeds, arranges=False)
+    for seed, (_, graph, likelihoods) in zip(seeds, replicates, strict=True):
+        parents = [np.flatnonzero(column).tolist() for column in graph.adjacency.T]
+        grid = replace(asked, parents=parents)
+        joint = reduce(np.multiply, graph.tables).reshape(1, -1).repeat(len(asked.regimes), axis=0)
+        families = [grid.family_counts(joint, node) for node in range(len(parents))]
+        tables = [family / family.sum(axis=-1, keepdims=True) for family in families]
+        evidence = Evidence.of(likelihoods, kept.weights, kept.regime_index, grid, tables)
+        rng = np.random.RandomState([seed, 1])
+        found.append(evidence.draws(tables, n_draws, rng, N_WARM_UP_OF_REFIT, asked))
+    return found
