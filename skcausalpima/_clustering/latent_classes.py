@@ -1,8 +1,12 @@
-r"""Latent classes of columns, by EM: in a class, columns are independent of each other.
+r"""Latent classes of columns, by EM: in a class, columns are independent, or numbers vary together.
 
 :math:`p(x) = \sum_c w_c \prod_j p_{jc}(x_j)`: of a discrete column j each class c has a table of
 probabilities, of a number a Gaussian, whose variance all classes share. What is missing of a sample
-drops out of its product.
+drops out of its product. Numbers none of which is missing may have one Gaussian together, whose
+covariance matrix all classes share: that is the location model [1]_.
+
+.. [1] W. J. Krzanowski, "The location model for mixtures of categorical and continuous variables",
+   Journal of Classification 10, 1993.
 """
 
 from __future__ import annotations
@@ -20,6 +24,10 @@ _MAX_ITER = 200
 _TOL = 1e-5  # rise of the mean log-likelihood, in nats, below which EM ends
 _START = 0.7  # share of one sample in what a class begins with, beside all samples
 _SAME = 1e-6  # numbers that differ by less, in their standard deviations, are the same
+_ROWS_PER_NUMBER = 10  # samples for each number, at least, where numbers may vary together
+_MAX_NUMBERS, _MAX_CLASSES = 20, 64  # of these, at most
+_MAX_MISSING = 0.1  # share of the numbers that may be filled in
+_N_STARTS = 10  # that tell whether they do
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,16 +42,22 @@ class IndependentColumns:
         The first outcome of each discrete column.
     numbers : ndarray of shape (n_samples, n_numbers)
         NaN where they are missing.
+    filled : ndarray of shape (n_samples, n_numbers), default=None
+        Numbers with something likely in the place of what is missing.
+    together : bool, default=False
+        Whether numbers, none of which is missing, vary together in a class.
     """
 
     indicators: np.ndarray
     first: np.ndarray
     numbers: np.ndarray
+    filled: np.ndarray | None = None
+    together: bool = False
 
     def take(self, rows: np.ndarray) -> IndependentColumns:
-        """Return some of the samples."""
-        taken, numbers = self.indicators[rows], self.numbers[rows]
-        return IndependentColumns(indicators=taken, first=self.first, numbers=numbers)
+        """Return some of the samples, without what was filled in."""
+        indicators, numbers = self.indicators[rows], self.numbers[rows]
+        return replace(self, indicators=indicators, numbers=numbers, filled=None)
 
     def tables(self, sums: np.ndarray) -> np.ndarray:
         """Return sums of indicators, (n_outcomes, n_classes), as probabilities in columns."""
@@ -56,27 +70,51 @@ class IndependentColumns:
         """What log-densities are linear in: indicators, numbers, and which of these are there."""
         return np.hstack([self.indicators, np.nan_to_num(self.numbers), ~np.isnan(self.numbers)])
 
-    def coefficients(self, sums: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    def coefficients(self, sums: np.ndarray, covariance: np.ndarray) -> np.ndarray:
         """Return those of the statistics, (n_statistics, n_classes), but for what no class changes.
 
-        ``sums``, of this shape, are those of the classes, ``variances`` (n_numbers,) of numbers.
+        ``sums``, of this shape, are those of the classes, ``covariance`` that of numbers in them.
         """
         of_outcomes, totals, counts = self._parts(sums)
         means = totals / counts
-        slopes = means / variances[:, None]
+        slopes = np.linalg.solve(covariance, means)
         return np.concatenate([np.log(self.tables(of_outcomes)), slopes, -0.5 * slopes * means])
 
-    def variances(self, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """Return variances of numbers in classes; ``squares`` (n_numbers,) are sums of theirs."""
+    def covariance(self, sums: np.ndarray, products: np.ndarray) -> np.ndarray:
+        """Return that of numbers in classes.
+
+        ``products``, (n_numbers, n_numbers), are sums of those of two numbers.
+        """
         _, totals, counts = self._parts(sums)
-        within = squares - (np.square(totals) / counts).sum(axis=1)
-        return np.maximum(within / counts.sum(axis=1), self.least_variances)
+        within = (products - (totals / counts) @ totals.T) / counts.sum(axis=1)[:, None]
+        variances = np.maximum(within.diagonal(), self.least_variances)
+        if not self.together:
+            return np.diag(variances)
+        np.fill_diagonal(within, variances)
+        return within
+
+    def in_all_classes(self, covariance: np.ndarray) -> np.ndarray:
+        """Return the part of the log-densities that is the same in all classes."""
+        seen, numbers = ~np.isnan(self.numbers), np.nan_to_num(self.numbers)
+        squares = (numbers @ np.linalg.inv(covariance) * numbers).sum(axis=1)
+        if self.together:
+            scales = np.linalg.slogdet(2.0 * np.pi * covariance)[1]
+        else:
+            scales = seen @ np.log(2.0 * np.pi * covariance.diagonal())
+        return -0.5 * (squares + scales)
 
     def _parts(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return sums of indicators, sums of numbers, and how many numbers there are."""
         n_outcomes = self.indicators.shape[1]
         totals, counts = np.split(sums[n_outcomes:], 2)
         return sums[:n_outcomes], totals, counts
+
+    @property
+    def may_vary_together(self) -> bool:
+        """Whether there are some numbers, few are missing, and samples are many for them."""
+        n_samples, n_numbers = self.numbers.shape
+        are_some = 1 < n_numbers <= min(_MAX_NUMBERS, n_samples // _ROWS_PER_NUMBER)
+        return are_some and bool(np.isnan(self.numbers).mean() <= _MAX_MISSING)
 
     @cached_property
     def least_variances(self) -> np.ndarray:
@@ -120,12 +158,41 @@ def latent_classes(
         One per start.
     """
     rng = check_random_state(random_state)
-    whole, rows = _standardised(columns), seen_rows(len(points), rows, rng)
-    part = whole if len(rows) == len(points) else whole.take(rows)
-    found = [_fitted(whole, part, n_classes, rng) for _ in range(n_starts)]
-    found.sort(key=lambda fit: -fit[1])
+    rows = seen_rows(len(points), rows, rng)
+    found = _likeliest(columns, n_classes, n_starts, rng, rows)
     source = f"latent classes of {len(columns.first) + columns.numbers.shape[1]} columns"
     return [describe(shares, points, source) for shares, _ in found]
+
+
+def settled(columns: IndependentColumns, n_classes: int, seed: int) -> IndependentColumns:
+    """Return columns whose numbers vary together if classes are more probable so, by BIC."""
+    if not columns.may_vary_together or n_classes > _MAX_CLASSES:
+        return columns
+    rows = seen_rows(len(columns.numbers), None, np.random.RandomState(seed))
+    if columns.filled is not None:
+        complete = replace(columns, numbers=columns.filled, filled=None)
+    else:
+        complete = columns
+    joint = replace(complete, together=True)
+    apart, together = (
+        _likeliest(of, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0][1]
+        for of in (complete, joint)
+    )
+    return joint if together > apart else columns
+
+
+def _likeliest(
+    columns: IndependentColumns,
+    n_classes: int,
+    n_starts: int,
+    rng: np.random.RandomState,
+    rows: np.ndarray,
+) -> list[tuple[np.ndarray, float]]:
+    """Return responsibilities and evidence from several starts, the likeliest first."""
+    whole = _standardised(columns)
+    part = whole if len(rows) == len(whole.numbers) else whole.take(rows)
+    found = [_fitted(whole, part, n_classes, rng) for _ in range(n_starts)]
+    return sorted(found, key=lambda fit: -fit[1])
 
 
 def _standardised(columns: IndependentColumns) -> IndependentColumns:
@@ -140,29 +207,35 @@ def _standardised(columns: IndependentColumns) -> IndependentColumns:
 def _fitted(
     whole: IndependentColumns, part: IndependentColumns, n_classes: int, rng: np.random.RandomState
 ) -> tuple[np.ndarray, float]:
-    """Fit classes to some samples; return all samples' responsibilities, and the likelihood."""
+    """Fit classes to some samples; return all samples' responsibilities, and the evidence.
+
+    Each class begins at a sample. The evidence is the mean log-likelihood; covariances of numbers
+    that vary together cost half the logarithm of the number of samples each (BIC).
+    """
     seen = ~np.isnan(part.numbers)
-    squares = np.where(seen, np.square(part.numbers), 0.0)
+    numbers, (n_samples, n_numbers) = np.nan_to_num(part.numbers), seen.shape
     margins = part.tables(part.indicators.sum(axis=0)[:, None] + 1.0)
-    mean = np.zeros((seen.shape[1], 1))
+    mean = np.zeros((n_numbers, 1))
     another = np.concatenate([margins, mean, mean + 1.0])  # one sample more, which is like all
-    rows = rng.choice(len(seen), min(n_classes, len(seen)), replace=False)
+    rows = rng.choice(n_samples, min(n_classes, n_samples), replace=False)
     sums = _START * part.statistics[rows].T + (1.0 - _START) * another
-    weights, variances = np.full(len(rows), 1.0 / len(rows)), np.ones(seen.shape[1])
+    weights, covariance = np.full(len(rows), 1.0 / len(rows)), np.eye(n_numbers)
+    products = numbers.T @ numbers
+    products += len(rows) * (products / n_samples if part.together else covariance)
+    n_more = part.together * n_numbers * (n_numbers - 1) / 2
     before = -np.inf
     for _ in range(_MAX_ITER):
-        coefficients = part.coefficients(sums, variances)
-        in_all = 0.5 * (squares @ (1.0 / variances) + seen @ np.log(2.0 * np.pi * variances))
+        coefficients = part.coefficients(sums, covariance)
         logs = part.statistics @ coefficients + np.log(weights)
         evidence = logsumexp(logs, axis=1)
         shares = np.exp(logs - evidence[:, None])
-        likelihood = float((evidence - in_all).mean())
+        likelihood = float((evidence + part.in_all_classes(covariance)).mean())
         if likelihood - before < _TOL:
             break
         before = likelihood
         weights = np.maximum(shares.mean(axis=0), np.finfo(float).tiny)
         sums = part.statistics.T @ shares + another
-        variances = part.variances(sums, squares.sum(axis=0) + len(rows))
+        covariance = part.covariance(sums, products)
     if part is not whole:
         shares = softmax(whole.statistics @ coefficients + np.log(weights), axis=1)
-    return shares, likelihood
+    return shares, likelihood - 0.5 * n_more * np.log(n_samples) / n_samples

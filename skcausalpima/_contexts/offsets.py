@@ -27,8 +27,9 @@ from .points import Design, Points, spread_of
 #: Rows that the mixture is fitted to, of each label at least so many, and its components at most.
 MAX_ROWS, LEAST_ROWS, MAX_COMPONENTS = 4000, 100, 64
 
-#: Principal scores for each effect of the nodes, and at most.
-SCORES_PER_EFFECT, MAX_SCORES = 2, 20
+#: Principal scores for each effect of the nodes, and at most. Of so few columns there are more: noise
+#: is a large part of these, which first scores may hold in the place of a node.
+SCORES_PER_EFFECT, SCORES_OF_FEW, MAX_SCORES = 2, 4, 20
 
 #: Variance of offsets, in that of the noise, below which there are none.
 LEAST_SPREAD = 1e-9
@@ -221,7 +222,9 @@ def _points(
     They are of modalities that are ``shown`` by samples of all settings: a site may lack some.
     Those that are shifted, those of ``means``, and those that are not have scores of their own.
     """
-    n_scores = min(MAX_SCORES, SCORES_PER_EFFECT * n_effects(node_sizes))
+    n_columns = sum(centred.widths[m] for m in shown)
+    per_effect = SCORES_OF_FEW if n_columns <= MAX_SCORES else SCORES_PER_EFFECT
+    n_scores = min(MAX_SCORES, per_effect * n_effects(node_sizes))
     scores, moves, is_free = [], [], []
     for group in ([m for m in shown if m in means], [m for m in shown if m not in means]):
         if not group:

@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from .._clustering.candidates import (
@@ -18,7 +19,7 @@ from .._clustering.candidates import (
     choose_candidate,
     find_candidates,
 )
-from .._clustering.latent_classes import latent_classes
+from .._clustering.latent_classes import IndependentColumns, latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
@@ -53,6 +54,7 @@ from .mixture import (
     iterate_mixture,
     iterate_posteriors,
     kmeans_starts,
+    match_components,
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
@@ -141,31 +143,54 @@ def initialize_clusters(
     points, iterate = _latent_points(model, data, allowed)
     check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
-    first, report = None, None
+    report, agreement = None, 0.0
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
+        agreement = report.agreement[report.chosen]
     elif scores is not None and scores.columns is not None:
-        # What Gaussian potentials say of words, before any training, does not tell good starts from
-        # bad: the likeliest latent classes are the start.
-        found = latent_classes(
-            scores.columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES
-        )
-        labels = [of.labels for of in found]
-        fit = initialize_mixture(iterate, labels[:1], n_cells, mixture, allowed)
-        fit = replace(fit, rivals=labels[1 : 1 + N_RIVALS])
+        fit, first, agreement = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
     else:
         spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
         starts = kmeans_starts(spaces, n_cells, rng)
         fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
-    first = fit.responsibilities if first is None else first
+        first = fit.responsibilities
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
     initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
-    seen = report if setup.training.schedule.holds_start else None
-    start = starting_cells(first.to(data.device), rows, seen, initial.places)
+    if not setup.training.schedule.holds_start:
+        agreement = 0.0
+    start = starting_cells(first.to(data.device), rows, agreement, initial.places)
     return report, gamma, start, fit.rivals
+
+
+def _of_classes(
+    scores: PrincipalScores,
+    n_cells: int,
+    setup: Setup,
+    iterate: Iterate,
+    allowed: Tensor | None,
+    rng: np.random.RandomState,
+) -> tuple[MixtureFit, Tensor, float]:
+    """Return the mixture that begins as the likeliest latent classes of a table.
+
+    What Gaussian potentials say of words, before any training, does not tell good starts from bad.
+    Where numbers vary together they tell less than the classes, which are returned, too, and how
+    far the two likeliest agree.
+    """
+    columns = cast(IndependentColumns, scores.columns)
+    found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
+    labels = [of.labels for of in found]
+    gamma = torch.as_tensor(found[0].responsibilities.T, dtype=torch.float64)
+    gamma = match_components(gamma, allowed)
+    if columns.together:
+        fit = iterate(gamma, setup.training.mixture, 1)
+        agreement = adjusted_rand_score(*labels[:2])
+    else:
+        fit = initialize_mixture(iterate, labels[:1], n_cells, setup.training.mixture, allowed)
+        gamma, agreement = fit.responsibilities, 0.0
+    return replace(fit, rivals=labels[1 : 1 + N_RIVALS]), gamma, agreement
 
 
 @torch.no_grad()

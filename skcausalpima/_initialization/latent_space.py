@@ -11,16 +11,18 @@ import math
 import warnings
 
 import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
+from .._clustering.latent_classes import IndependentColumns, latent_classes
 from .._data.units import is_table
 from .._data.validation import Modalities
 from .._model.build import named_network
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
-from .principal_components import observed_rows
+from .principal_components import PrincipalScores, observed_rows
 
 #: Columns at most; samples for each score, at least; and clusters at most.
 MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 20, 10, 64
@@ -34,6 +36,9 @@ MAX_ROWS, N_STARTS = 1000, 10
 
 #: All scores must speak so many times more for clusters than the first ones do, and so many nats.
 TIMES, CLEARLY = 1.1, 5.0
+
+#: Share of the samples whose class all scores tell, and the planned ones do not.
+BETTER_TOLD = 0.01
 
 #: Density between clusters, relative to that around their means: that of Gaussians four standard
 #: deviations apart.
@@ -76,6 +81,8 @@ def needed_dimension(
         numbers, and clusters are clearly more probable in all scores than in the first ones.
     """
     n_clusters, scores = math.prod(spec.node_sizes), initial.scores
+    if scores is not None and scores.columns is not None and scores.columns.together:
+        return _dimension_of_classes(spec.latent_dim, scores, scores.columns, n_clusters, seed)
     is_few = sum(map(math.prod, spec.shapes)) <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
     has_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
     if scores is None or has_more or not is_few:
@@ -99,6 +106,27 @@ def needed_dimension(
     if speaks_for_all and find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0] < GAP:
         return n_scores
     return spec.latent_dim
+
+
+def _dimension_of_classes(
+    planned: int, scores: PrincipalScores, columns: IndependentColumns, n_classes: int, seed: int
+) -> int:
+    """Return how many dimensions tell latent classes apart whose numbers vary together.
+
+    That is one more for each number, if classes are told by the planned ones clearly less well than
+    by all scores.
+    """
+    points = scores.scaled[:, scores.whitened.any(axis=0)]
+    found = latent_classes(columns, points, n_classes, random_state=seed, n_starts=N_STARTS)
+    labels = found[0].labels
+    if len(np.unique(labels)) == 1:
+        return planned
+    rule = LinearDiscriminantAnalysis()
+    by_all, by_planned = (
+        rule.fit(part, labels).score(part, labels) for part in (points, points[:, :planned])
+    )
+    more = planned + columns.numbers.shape[1]
+    return min(points.shape[1], more) if by_all > by_planned + BETTER_TOLD else planned
 
 
 def _has_levels(table: np.ndarray) -> bool:

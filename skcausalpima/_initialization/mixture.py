@@ -287,6 +287,18 @@ def kmeans_starts(
             yield kmeans_labels(points, n_components, rng.randint(2**31 - 1), n)
 
 
+def match_components(gamma: Tensor, allowed: Tensor | None) -> Tensor:
+    """Renumber clusters so that most samples are allowed where they are; drop the others' weight.
+
+    Samples that are still not allowed wait for the next responsibilities.
+    """
+    if allowed is None:
+        return gamma
+    agreement = gamma @ allowed.to(gamma).T  # (cluster, component)
+    components = linear_sum_assignment(agreement.numpy(), maximize=True)[1]
+    return gamma[np.argsort(components)] * allowed
+
+
 def initialize_mixture(
     iterate: Iterate,
     clusterings: Iterable[np.ndarray],
@@ -306,13 +318,7 @@ def initialize_mixture(
     few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
     best, ends = None, []
     for labels in clusterings:
-        gamma = one_hot(labels, n_components)
-        if allowed is not None:
-            # Clusters are renumbered so that most samples are allowed where they are; the others
-            # wait for the next responsibilities.
-            agreement = gamma @ allowed.to(gamma).T  # (cluster, component)
-            components = linear_sum_assignment(agreement.numpy(), maximize=True)[1]
-            gamma = gamma[np.argsort(components)] * allowed
+        gamma = match_components(one_hot(labels, n_components), allowed)
         if is_full:
             gamma = iterate(gamma, simple, more).responsibilities
         fit = iterate(gamma, settings, few)

@@ -7,6 +7,7 @@ itself more is chosen, if it does so clearly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from .._clustering.candidates import (
     node_labels,
 )
 from .._clustering.clusters import Clustering
-from .._clustering.latent_classes import IndependentColumns
+from .._clustering.latent_classes import IndependentColumns, settled
 from .._clustering.matching import NEAR_TIE, agreement_with_others, tolerated_share
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
@@ -105,7 +106,9 @@ class Sides:
     @cached_property
     def columns(self) -> IndependentColumns | None:
         """Columns as latent classes see them; None where these are of no use."""
-        return independent_columns(self.setup.spec.layouts, self.setup.units, self.data)
+        spec = self.setup.spec
+        columns = independent_columns(spec.layouts, self.setup.units, self.data)
+        return columns and settled(columns, math.prod(spec.node_sizes), self.seed)
 
     def scores(self, side: Side) -> PrincipalScores:
         """Return the principal scores of the samples as a side sees them."""
@@ -220,6 +223,7 @@ def independent_columns(
         return None
     levels: list[np.ndarray] = []
     numbers: list[np.ndarray] = []
+    filled: list[np.ndarray] = []
     for m, (layout, (centre, factor)) in enumerate(zip(tables, units, strict=True)):
         scaled = data.arrays[m].cpu().numpy().astype(np.float64)
         seen = data.seen(m)
@@ -229,10 +233,12 @@ def independent_columns(
                 of = elements[:, own] if word == "categorical" else between(elements[:, own])
                 levels.append(of * seen[:, own.start, None])
             elif word != DEPTH:
+                filled.append(scaled[:, own])
                 numbers.append(np.where(seen[:, own], scaled[:, own], np.nan))
     sizes = [of.shape[1] for of in levels]
     return IndependentColumns(
         indicators=np.hstack(levels),
         first=np.cumsum([0, *sizes[:-1]]),
         numbers=np.hstack([np.empty((data.n_samples, 0)), *numbers]),
+        filled=np.hstack([np.empty((data.n_samples, 0)), *filled]),
     )

@@ -21,7 +21,7 @@ MIN_EPOCHS, MAX_EPOCHS = 10, 300
 #: Samples beyond which so few steps do, and the last layers of decoders are fitted at the end.
 MANY, STEPS_OF_MANY = 2000, 320
 
-#: Epochs where no start is held, whatever the data.
+#: Epochs where clusters are free, whatever the data.
 FREE_EPOCHS = 50
 
 
@@ -57,8 +57,8 @@ class Schedule:
     is_stated: bool = False
 
 
-#: What the user states; where no start may be held; a plan, and one for many samples.
-STATED, FREE = Schedule(is_stated=True), Schedule()
+#: What the user states; one for nodes whose clusters are free; a plan, and one for many samples.
+STATED, FREE = Schedule(is_stated=True), Schedule(holds_start=True)
 PLANNED = Schedule(rate_factor=2.0, polishing_decays=True, holds_start=True)
 SHORT = replace(PLANNED, pretraining_epochs=3, fits_last_layers=True)
 
@@ -82,8 +82,8 @@ def schedule(
     batch_size : int
         Rows of one step.
     is_free : bool, default=False
-        Whether no start may be held, as with one node: components that are free drift the longer
-        they are trained, and need the updates of so many epochs.
+        Whether clusters are free as a rule, as with one node: components that are free drift the
+        longer they are trained, and need the updates of so many epochs.
 
     Returns
     -------

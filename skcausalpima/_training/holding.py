@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._clustering.candidates import CandidateReport
 from .._model.tensors import TensorData
 
 #: A sample whose most probable cell has more than this is a clear one.
@@ -52,7 +51,7 @@ class StartingCells:
 def starting_cells(
     responsibilities: Tensor,
     rows: Tensor | None,
-    seen: CandidateReport | None,
+    agreement: float,
     places: np.ndarray | None = None,
 ) -> StartingCells:
     """Return where samples lie when training begins, and which of them are held.
@@ -63,32 +62,29 @@ def starting_cells(
         Of the clusters that were chosen.
     rows : Tensor of int of shape (n_samples,) or None
         See :class:`StartingCells`.
-    seen : CandidateReport or None
-        Of the candidates that these were chosen from; None holds no sample.
+    agreement : float
+        How far other clusterings agree with these, from 0 to 1.
     places : ndarray or None, default=None
         See :class:`StartingCells`.
 
     Returns
     -------
     StartingCells
-        None is held unless the candidates agree.
+        None is held unless clusterings agree.
 
     Examples
     --------
-    >>> from types import SimpleNamespace
     >>> import torch
     >>> from skcausalpima._training.holding import starting_cells
     >>> gamma = torch.tensor([[1.0, 0.2, 0.4], [0.0, 0.8, 0.6]])
-    >>> found = starting_cells(gamma, None, SimpleNamespace(chosen=1, agreement=[0.9, 0.99]))
+    >>> found = starting_cells(gamma, None, 0.99)
     >>> found.cells.tolist(), found.held.tolist()
     ([0, 1, 1], [True, False, False])
-    >>> starting_cells(gamma, None, None).held.any().item()
+    >>> starting_cells(gamma, None, 0.9).held.any().item()
     False
     """
     largest = responsibilities.max(dim=0)
-    held = largest.values > CLEAR
-    if seen is None or seen.agreement[seen.chosen] < AGREED:
-        held = torch.zeros_like(held)
+    held = (largest.values > CLEAR) & bool(agreement >= AGREED)
     return StartingCells(cells=largest.indices, held=held, rows=rows, places=places)
 
 

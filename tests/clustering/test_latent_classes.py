@@ -1,13 +1,16 @@
 """Latent classes: a fixed point of EM, classes that are there, numbers, and what is missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 
 from skcausalpima._clustering.candidates import find_candidates
-from skcausalpima._clustering.latent_classes import IndependentColumns, latent_classes
+from skcausalpima._clustering.latent_classes import IndependentColumns, latent_classes, settled
 
 
 def drawn(seed=0, n=400, n_columns=10, n_outcomes=3, n_numbers=0):
@@ -106,3 +109,70 @@ def test_they_are_among_the_candidates(sizes):
     own = [of for of in found if of.source == "latent classes of 10 columns"]
     assert own
     assert all(of.responsibilities.shape == (400, np.prod(sizes)) for of in own)
+
+
+# --- numbers that vary together ----------------------------------------------------------------
+
+
+def correlated(seed=0, n=400, n_numbers=5, strength=2.0):
+    """Return two classes whose numbers vary together, beside a word without news."""
+    rng = np.random.default_rng(seed)
+    classes, word = rng.integers(2, size=n), rng.integers(2, size=n)
+    mixing = np.eye(n_numbers) + strength * rng.normal(size=(n_numbers, n_numbers))
+    effect = rng.normal(size=n_numbers)
+    numbers = rng.normal(size=(n, n_numbers)) @ mixing
+    numbers += 8.0 * effect / np.linalg.norm(np.linalg.solve(mixing.T, effect)) * classes[:, None]
+    return IndependentColumns(
+        indicators=np.eye(2)[word], first=np.array([0]), numbers=numbers
+    ), classes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_that_vary_together_are_a_mixture_with_one_covariance_matrix(seed):
+    columns, classes = correlated(seed)
+    found = settled(columns, 2, seed=0)
+    assert found.together
+    best = latent_classes(found, columns.numbers, 2, random_state=0, n_starts=10)[0]
+    x = columns.numbers / columns.numbers.std(axis=0)
+    gamma = best.responsibilities
+    begun = {"means_init": gamma.T @ x / gamma.sum(axis=0)[:, None], "weights_init": gamma.mean(0)}
+    expected = GaussianMixture(2, covariance_type="tied", **begun).fit_predict(x)
+    assert adjusted_rand_score(expected, best.labels) == 1.0
+    assert adjusted_rand_score(classes, best.labels) > 0.98
+
+
+def test_responsibilities_are_those_of_a_gaussian_of_all_numbers():
+    columns = replace(correlated(n=150)[0], together=True)
+    (found,) = latent_classes(columns, columns.numbers, 2, random_state=0)
+    gamma, x = found.responsibilities, columns.numbers
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    counts = gamma.sum(axis=0) + 1.0  # each class has one sample more, at 0
+    means = gamma.T @ x / counts[:, None]
+    products = x.T @ x * (1.0 + 2.0 / 150)
+    covariance = (products - means.T @ (counts[:, None] * means)) / counts.sum()
+    margins = columns.tables(columns.indicators.sum(axis=0)[:, None] + 1.0)
+    tables = columns.tables(columns.indicators.T @ gamma + margins)
+    logs = columns.indicators @ np.log(tables) + np.log(gamma.mean(axis=0))
+    logs += np.stack([multivariate_normal(mean, covariance).logpdf(x) for mean in means], axis=1)
+    shares = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+    np.testing.assert_allclose(shares, gamma, atol=0.01)  # EM has ended
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_are_independent_unless_classes_are_more_probable_otherwise(seed):
+    columns, _ = drawn(seed, n_numbers=4)
+    assert settled(columns, 3, seed=0) is columns
+
+
+def test_numbers_do_not_vary_together_where_samples_are_few_or_much_is_missing():
+    columns, _ = correlated()
+    assert settled(columns.take(np.arange(49)), 2, seed=0).together is False
+    assert settled(columns.take(np.arange(50)), 2, seed=0).together is True
+    for rate, together in ((0.05, True), (0.2, False)):
+        gaps = np.random.default_rng(1).random(columns.numbers.shape) < rate
+        part = replace(
+            columns, numbers=np.where(gaps, np.nan, columns.numbers), filled=columns.numbers
+        )
+        found = settled(part, 2, seed=0)
+        assert found.together is together
+        np.testing.assert_array_equal(found.numbers, (columns if together else part).numbers)

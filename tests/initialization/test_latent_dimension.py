@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -10,6 +11,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
+from skcausalpima._clustering.latent_classes import IndependentColumns
 from skcausalpima._initialization.latent_space import evidence_of_clusters, needed_dimension
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
@@ -30,7 +32,7 @@ def correlated(seed, strength=1.5, distance=6.0):
 def asked(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
     """Return the dimension of two tables, the first of this width, for which three are planned."""
     left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5)
+    scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5, columns=None)
     arrays = np.split(x, [width], axis=1)
     shape = arrays[0].shape[1:] if shape is None else shape
     of_two = {"shapes": (shape, arrays[1].shape[1:]), "layouts": (None, None)}
@@ -129,6 +131,42 @@ def test_evidence_is_that_of_densities_less_parameters():
     found, clusters = evidence_of_clusters(x, 2, seed=0)
     assert_allclose(found, expected, atol=0.5)
     assert adjusted_rand_score(labels, clusters) == 1.0
+
+
+def of_classes(x, together=True):
+    """Return the dimension of a table of these numbers and a word, for which three are planned."""
+    left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    word = np.eye(2)[np.arange(len(x)) % 2]
+    columns = IndependentColumns(indicators=word, first=np.array([0]), numbers=x, together=together)
+    scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5, columns=columns)
+    spec = SimpleNamespace(
+        shapes=((x.shape[1] + 1,),),
+        layouts=((("bernoulli", 1), ("gaussian", x.shape[1])),),
+        views=(None,),
+        experts=[None],
+        node_sizes=(3,),
+        latent_dim=3,
+    )
+    return needed_dimension(spec, None, SimpleNamespace(scores=scores), seed=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hide_classes(seed):
+    hidden, _ = correlated(seed)
+    assert of_classes(hidden) == N_COLUMNS  # and no more than there are scores
+    assert of_classes(hidden, together=False) == 3
+    shown, _ = correlated(seed, strength=0.0, distance=12.0)
+    assert of_classes(shown) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_fits_find_classes_beside_words(seed):
+    x, labels = correlated(seed)
+    word = np.random.RandomState(seed).choice(["yes", "no"], size=len(x))
+    frame = pd.DataFrame(x).rename(columns=str).assign(word=word)
+    est = CausalPIMA(3, random_state=seed).fit(frame)
+    assert adjusted_rand_score(labels, est.labels_) > 0.9
 
 
 @pytest.mark.slow

@@ -1,8 +1,5 @@
 """Samples that keep their component while the model is trained."""
 
-from types import SimpleNamespace
-
-import numpy as np
 import torch
 from random_models import make_data
 
@@ -12,8 +9,7 @@ from skcausalpima._training.holding import hold, starting_cells
 def start_of(cells, confidence=0.95, agreement=0.99, rows=None):
     gamma = torch.full((4, len(cells)), (1 - confidence) / 3, dtype=torch.float64)
     gamma[cells, torch.arange(len(cells))] = confidence
-    seen = SimpleNamespace(chosen=0, agreement=np.array([agreement]))
-    return starting_cells(gamma, rows, seen)
+    return starting_cells(gamma, rows, agreement)
 
 
 def test_clear_samples_may_only_lie_in_their_cell():
