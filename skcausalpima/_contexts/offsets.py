@@ -27,8 +27,8 @@ from .points import Design, Points, spread_of
 #: Rows that the mixture is fitted to, of each label at least so many, and its components at most.
 MAX_ROWS, LEAST_ROWS, MAX_COMPONENTS = 4000, 100, 64
 
-#: Principal scores for each effect of the nodes, and at most. Of so few columns there are more: noise
-#: is a large part of these, which first scores may hold in the place of a node.
+#: Principal scores for each effect of the nodes, and at most. Of so few columns there are more:
+#: noise is a large part of these, which first scores may hold in the place of a node.
 SCORES_PER_EFFECT, SCORES_OF_FEW, MAX_SCORES = 2, 4, 20
 
 #: Variance of offsets, in that of the noise, below which there are none.

@@ -98,6 +98,10 @@ class _Samples(NamedTuple):
         return log_responsibilities(log_weights.to(normalizers), self.exponents * normalizers).exp()
 
 
+class WholeRefitsNeededError(ValueError):
+    """Potentials do not say all that mixture and graph follow from."""
+
+
 def mixture_refits(
     estimator: BaseEstimator,
     X: Samples,
@@ -124,7 +128,7 @@ def mixture_refits(
 
     Raises
     ------
-    ValueError
+    WholeRefitsNeededError
         Potentials do not say all that mixture and graph follow from.
     """
     estimator, state = copy.copy(estimator), estimator._fitted
@@ -136,7 +140,7 @@ def mixture_refits(
         reason = _reason_against(setup, model)
         if reason:
             told = f"refit='mixture' keeps networks, {reason}"
-            raise ValueError(f"{told}: use refit='all' of edge_confidence.")
+            raise WholeRefitsNeededError(f"{told}: use refit='all' of edge_confidence.")
         data = fit_data(samples, setup)
         setup, initial = initial_sample(setup, samples, data, 0)
         encoders = subset_encoders(model, state.subset_numbers)

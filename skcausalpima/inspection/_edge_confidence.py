@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import networkx as nx
@@ -17,7 +17,7 @@ from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._data.validation import as_container
-from .._fit.mixture_refits import MixtureRefits, mixture_refits
+from .._fit.mixture_refits import MixtureRefits, WholeRefitsNeededError, mixture_refits
 from .._grid import NodeGrid
 from .._repeated_fits import completed_in_parts, for_a_part
 from .._scalar_checks import JOBS, count
@@ -28,6 +28,9 @@ from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
 from ._matched_refits import MatchedRefit, arrows, match_refit
+
+#: Where starts of a fit agree so far, refits of the mixture say what whole ones do.
+AGREED = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class EdgeConfidence:
         Number, in the refit, of the node that stands for each node.
     failures : dict of int to str
         What went wrong in the refits that failed, by their number (from 0) among all.
+    refit : {"all", "mixture"}
+        What was learned anew.
 
     Examples
     --------
@@ -95,11 +100,12 @@ class EdgeConfidence:
     rand_indices: np.ndarray
     node_orders: np.ndarray
     failures: dict[int, str]
+    refit: str = "all"
 
 
 @validate_params(
     {
-        "refit": [StrOptions({"all", "mixture"})],
+        "refit": [StrOptions({"auto", "all", "mixture"})],
         "n_bootstraps": [count(1), None],
         "resample": ["boolean"],
         "params": [dict, None],
@@ -113,7 +119,7 @@ def edge_confidence(
     est: BaseEstimator,
     X: Samples,
     *,
-    refit: str = "all",
+    refit: str = "auto",
     n_bootstraps: int | None = None,
     resample: bool = True,
     params: dict[str, Unchecked] | None = None,
@@ -137,12 +143,14 @@ def edge_confidence(
         A fitted estimator; it stays as it is.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         The data that it was fitted to, in any form that it accepts.
-    refit : {"all", "mixture"}, default="all"
+    refit : {"auto", "all", "mixture"}, default="auto"
         What is learned anew. With "mixture" the networks stay, and clusters, their places on the
         grid, tables and graph are learned from bootstrap samples of what the encoders say, by
         expectation maximization that begins at the fit's own clusters: 200 refits in a third of a
         fit (1000 images) to one and a half (small tables with much overlap). It is surer than
-        whole refits, see the notes.
+        whole refits where the starts of the fit disagree, see the notes. ``"auto"`` is "mixture"
+        where ``arrangement_.agreement`` is 0.95 or more and the mixture can be refitted, else
+        "all"; ``refit`` of the result says which it was.
     n_bootstraps : int, default=None
         Number of refits, 20, or 200 of the mixture. A share p has the standard error
         sqrt(p (1 - p) / n_bootstraps), at most 0.11 for 20 and 0.04 for 200.
@@ -203,11 +211,11 @@ def edge_confidence(
     and counts, and nothing of what other starts and networks would find. Some whole refits find
     other clusters than the fit, also where outcomes are clear, and it does not know of them. How
     far the starts of the fit agree tells where. On the same bootstrap samples, where
-    ``arrangement_.agreement`` was .95 or more, shares of adjacencies differed by chance alone, and
-    nodes seemed more stable by .01 (shares of arrows, of which many may point either way, by .16).
-    Below, shares of adjacencies differed by .20 (root mean square, chance subtracted), ``|2 p -
-    1|`` was .11 larger in the mean, and nodes seemed more stable by .08 (``benchmarks/refits.py``,
-    five and ten networks). There take it for a first look, and an edge that it doubts for doubtful.
+    ``arrangement_.agreement`` was .95 or more, shares of adjacencies and arrows differed by chance
+    alone, and nodes seemed more stable by .01. From .9 to .95 shares of adjacencies differed by .13
+    (root mean square, chance subtracted), below .9 by .26, ``|2 p - 1|`` was .08 and .23 larger in
+    the mean, and nodes seemed more stable by .06 and .15 (``benchmarks/refits.py``, 14, 12 and 18
+    networks). There take it for a first look, and an edge that it doubts for doubtful.
 
     Drawing with replacement makes dependence where there is none [2]_, so that bootstrap samples
     have more edges. Between two independent binary nodes, a BIC search finds one in 1 % of the
@@ -256,12 +264,18 @@ def edge_confidence(
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
     known = _numbered(params or {}, X, len(reference), dag)
-    n_bootstraps = n_bootstraps or (20 if refit == "all" else 200)
+    if refit == "mixture" and not resample:
+        raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
+    kept = None
+    if refit == "mixture" or (refit == "auto" and resample and _agreement(est) >= AGREED):
+        try:
+            kept = mixture_refits(est, X, **known)
+        except WholeRefitsNeededError:
+            if refit == "mixture":
+                raise
+    n_bootstraps = n_bootstraps or (20 if kept is None else 200)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
-    if refit == "mixture":
-        if not resample:
-            raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
-        kept = mixture_refits(est, X, **known)
+    if kept is not None:
         size, call = kept.at_once, partial(_of_mixture, kept, is_by_chance(dag), tuple(sizes))
     else:
         given = as_container(X, est), known, resample, reference, sizes
@@ -284,7 +298,14 @@ def edge_confidence(
             FitFailedWarning,
         )
     dag = node_graph(est.dag_, with_causes=True)  # as tables have them for axes
-    return _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
+    found = _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
+    return replace(found, refit="all" if kept is None else "mixture")
+
+
+def _agreement(est: BaseEstimator) -> float:
+    """Return how far the starts of a fit agree with each other; 0 where there is one."""
+    arrangement = getattr(est, "arrangement_", None)
+    return 0.0 if arrangement is None else arrangement.agreement
 
 
 def _numbered(params: Values, X: Samples, n_samples: int, dag: nx.DiGraph) -> Values:

@@ -14,7 +14,7 @@ from skcausalpima._fit import several_mixtures
 from skcausalpima._fit.mixture_refits import mixture_refits
 from skcausalpima._fit.several_mixtures import Components, SeveralMixtures, leap
 from skcausalpima._structure.search import search_dag
-from skcausalpima.inspection import edge_confidence
+from skcausalpima.inspection import _edge_confidence, edge_confidence
 from skcausalpima.modules import ExpertDecoder, exponential_decay
 
 SIZES = (2, 2)
@@ -154,6 +154,23 @@ def test_shares_are_between_those_of_independent_and_of_dependent_nodes(quick, c
     X = 6 * np.repeat(factors, 3, axis=1) + rng.normal(size=X.shape)
     found = edge_confidence(quick(max_iter=8).fit(X), X, **options)
     assert found.adjacency[0, 1] < 0.5
+
+
+def test_they_are_the_default_where_starts_agree(quick, clear, monkeypatch):
+    est, X = clear
+    assert est.arrangement_.agreement > 0.95
+    found = edge_confidence(est, X, n_bootstraps=2, random_state=0)
+    asked = edge_confidence(est, X, refit="mixture", n_bootstraps=2, random_state=0)
+    assert found.refit == asked.refit == "mixture"
+    assert_array_equal(found.rand_indices, asked.rand_indices)
+    est = quick(max_iter=1).fit(X)
+    same = edge_confidence(est, X, n_bootstraps=1, resample=False, random_state=0)
+    assert same.refit == "all"
+    monkeypatch.setattr(_edge_confidence, "AGREED", 1.1)
+    assert edge_confidence(est, X, n_bootstraps=1, random_state=0).refit == "all"
+    monkeypatch.setattr(_edge_confidence, "AGREED", 0.0)
+    gradient = quick(structure="gradient", max_iter=1).fit(X)  # its graph has no refits
+    assert edge_confidence(gradient, X, n_bootstraps=1, random_state=0).refit == "all"
 
 
 def test_workers_and_seeds(overlapping):
