@@ -11,8 +11,9 @@ from ._decoder_protocol import Around, fisher_information, masked_potential
 from ._decoders import MLPDecoder
 from ._derived_view import N_COMPONENTS, DerivedView, DerivedViews, log_power_spectrum, spatial_axes
 from ._encoders import MLPEncoder, is_same_in_training
+from ._experts.checks import ExpertError
 from ._experts.cluster import ClusterExpert, shared_entries
-from ._experts.expert_decoder import ExpertDecoder, ExpertError
+from ._experts.expert_decoder import ExpertDecoder
 from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
 from ._experts.scaled import SampleExpert, ScaledExpert
 from ._mean_field import MeanFieldVAE

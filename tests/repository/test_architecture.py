@@ -53,9 +53,7 @@ PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_
 REFERENCE_FILES = {
     "_categorical_dag.py",
     "_causal_pima.py",
-    "_convolutions.py",
     "_parameter_objects.py",
-    "expert_decoder.py",
     "graph.py",
     "intervention.py",
     "modality_transformer.py",

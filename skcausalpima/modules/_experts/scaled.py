@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from .._decoder_protocol import Decoder
 from .._decoders import MLPDecoder
-from .expert_decoder import ExpertDecoder, ExpertError, ranges
+from .checks import ExpertError, ranges
+from .expert_decoder import ExpertDecoder
 
 #: Hidden layers of the network from the latent point to the parameters of an expert.
 HEAD_LAYERS = (32, 32)
