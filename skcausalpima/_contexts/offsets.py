@@ -31,6 +31,9 @@ MAX_ROWS, LEAST_ROWS, MAX_COMPONENTS = 4000, 100, 64
 #: noise is a large part of these, which first scores may hold in the place of a node.
 SCORES_PER_EFFECT, SCORES_OF_FEW, MAX_SCORES = 2, 4, 20
 
+#: Samples for each of these, at least: of fewer, offsets would do as well by chance.
+SAMPLES_PER_SCORE = 50
+
 #: Variance of offsets, in that of the noise, below which there are none.
 LEAST_SPREAD = 1e-9
 
@@ -222,9 +225,11 @@ def _points(
     They are of modalities that are ``shown`` by samples of all settings: a site may lack some.
     Those that are shifted, those of ``means``, and those that are not have scores of their own.
     """
-    n_columns = sum(centred.widths[m] for m in shown)
-    per_effect = SCORES_OF_FEW if n_columns <= MAX_SCORES else SCORES_PER_EFFECT
-    n_scores = min(MAX_SCORES, per_effect * n_effects(node_sizes))
+    per_effect, effects = SCORES_PER_EFFECT, n_effects(node_sizes)
+    is_narrow = sum(centred.widths[m] for m in shown) <= MAX_SCORES
+    if is_narrow and centred.n_samples >= SAMPLES_PER_SCORE * SCORES_OF_FEW * effects:
+        per_effect = SCORES_OF_FEW
+    n_scores = min(MAX_SCORES, per_effect * effects)
     scores, moves, is_free = [], [], []
     for group in ([m for m in shown if m in means], [m for m in shown if m not in means]):
         if not group:

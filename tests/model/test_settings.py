@@ -9,7 +9,7 @@ from skcausalpima._model.settings import Schedule, schedule
     ("given", "expected"),
     [
         ((7, 3000, 128, True), Schedule(n_epochs=7, is_stated=True)),
-        (("auto", 3000, 128, True), Schedule(n_epochs=50)),
+        (("auto", 3000, 128, True), Schedule(n_epochs=50, holds_start=True)),
         (
             ("auto", 2000, 128),
             Schedule(n_epochs=38, rate_factor=2.0, polishing_decays=True, holds_start=True),
