@@ -26,8 +26,9 @@ _START = 0.7  # share of one sample in what a class begins with, beside all samp
 _SAME = 1e-6  # numbers that differ by less, in their standard deviations, are the same
 _ROWS_PER_NUMBER = 10  # samples for each number, at least, where numbers may vary together
 _MAX_NUMBERS, _MAX_CLASSES = 20, 64  # of these, at most
+_LEAST_EIGENVALUE = 1e-4  # of correlations: a column is no sum of others
 _MAX_MISSING = 0.1  # share of the numbers that may be filled in
-_N_STARTS = 10  # that tell whether they do
+_N_STARTS, _MAX_ROWS = 5, 1000  # starts and rows that tell whether they do
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -168,11 +169,14 @@ def settled(columns: IndependentColumns, n_classes: int, seed: int) -> Independe
     """Return columns whose numbers vary together if classes are more probable so, by BIC."""
     if not columns.may_vary_together or n_classes > _MAX_CLASSES:
         return columns
-    rows = seen_rows(len(columns.numbers), None, np.random.RandomState(seed))
-    if columns.filled is not None:
-        complete = replace(columns, numbers=columns.filled, filled=None)
-    else:
-        complete = columns
+    filled = columns.numbers if columns.filled is None else columns.filled
+    complete = replace(columns, numbers=filled, filled=None)
+    numbers = _standardised(complete).numbers
+    correlations = numbers.T @ numbers / len(numbers)
+    correlations += np.diag(correlations.diagonal() == 0)
+    if np.linalg.eigvalsh(correlations)[0] < _LEAST_EIGENVALUE:
+        return columns  # together they have no density
+    rows = np.sort(np.random.RandomState(seed).permutation(len(numbers))[:_MAX_ROWS])
     joint = replace(complete, together=True)
     apart, together = (
         _likeliest(of, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0][1]

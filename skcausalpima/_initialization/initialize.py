@@ -182,9 +182,11 @@ def _of_classes(
     columns = cast(IndependentColumns, scores.columns)
     found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
     labels = [of.labels for of in found]
-    gamma = torch.as_tensor(found[0].responsibilities.T, dtype=torch.float64)
-    gamma = match_components(gamma, allowed)
     if columns.together:
+        gamma = torch.zeros(n_cells, len(labels[0]), dtype=torch.float64)
+        responsibilities = torch.as_tensor(found[0].responsibilities.T)
+        gamma[: len(responsibilities)] = responsibilities
+        gamma = match_components(gamma, allowed)
         fit = iterate(gamma, setup.training.mixture, 1)
         agreement = adjusted_rand_score(*labels[:2])
     else:

@@ -164,6 +164,14 @@ def test_numbers_are_independent_unless_classes_are_more_probable_otherwise(seed
     assert settled(columns, 3, seed=0) is columns
 
 
+def test_sums_of_other_columns_have_no_density():
+    columns, _ = correlated()
+    summed = columns.numbers[:, :2].sum(axis=1, keepdims=True)
+    for more, together in ((np.ones((400, 1)), True), (summed, False)):
+        wider = replace(columns, numbers=np.hstack([columns.numbers, more]))
+        assert settled(wider, 2, seed=0).together is together
+
+
 def test_numbers_do_not_vary_together_where_samples_are_few_or_much_is_missing():
     columns, _ = correlated()
     assert settled(columns.take(np.arange(49)), 2, seed=0).together is False

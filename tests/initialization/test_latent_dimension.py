@@ -159,6 +159,19 @@ def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hid
     assert of_classes(shown) == 3
 
 
+def test_fewer_rows_than_classes():
+    z = np.random.RandomState(0).normal(size=(25, 1))
+    frame = pd.DataFrame(
+        {
+            "a": z[:, 0],
+            "b": 0.1 * np.arange(25) % 0.7 + z[:, 0],
+            "word": ["x", "y", "z", "x", "y"] * 5,
+        }
+    )
+    est = CausalPIMA(30, max_iter=1, random_state=0).fit(frame, sample_weight=np.full(25, 2.0))
+    assert est.labels_.max() < 30
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_fits_find_classes_beside_words(seed):
