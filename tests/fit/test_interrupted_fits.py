@@ -241,12 +241,12 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
     per_fit = 2 + 3 + 1
     interrupt(2 * per_fit + 4)
     with pytest.warns(InterruptionWarning, match="2 of 5 refits"):
-        found = edge_confidence(est, pair, n_bootstraps=5, random_state=0)
-    whole = edge_confidence(est, pair, n_bootstraps=2, random_state=0)
+        found = edge_confidence(est, pair, n_bootstraps=5, refit="all", random_state=0)
+    whole = edge_confidence(est, pair, n_bootstraps=2, refit="all", random_state=0)
     assert_array_equal(found.rand_indices, whole.rand_indices)
     interrupt(4)
     with pytest.raises(KeyboardInterrupt):
-        edge_confidence(est, pair, n_bootstraps=5, random_state=0)
+        edge_confidence(est, pair, n_bootstraps=5, refit="all", random_state=0)
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
