@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -339,10 +340,16 @@ def as_numbers(cells: np.ndarray) -> np.ndarray:
     """Return cells (n,) as floats, NaN where they are missing."""
     if cells.dtype.kind in "buif":
         return cells.astype(np.float64)
+    values = [np.nan if is_missing(of) else of for of in cells.tolist()]
     try:
-        return np.array([np.nan if is_missing(of) else of for of in cells.tolist()], np.float64)
+        return np.array(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError("holds what is no number") from error
+        kinds = ", ".join(sorted({type(of).__name__ for of in values if not isinstance(of, Real)}))
+        told = f"holds what is no number ({kinds})" if kinds else "holds what is no number"
+        raise ValueError(
+            f"{told}: make numbers of it, in columns of their own where each value has several, or "
+            "words by .astype(str), or leave it out"
+        ) from error
 
 
 def are_counts(values: np.ndarray) -> bool:

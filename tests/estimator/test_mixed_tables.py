@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -220,8 +221,13 @@ def test_columns_must_be_those_of_fit(model, frame):
         model.predict(frame.assign(word="new"))
     with pytest.raises(ValueError, match="column 'n' has negative or fractional counts"):
         model.predict(frame.assign(n=-1))
-    with pytest.raises(ValueError, match="column 'x' holds what is no number"):
+    with pytest.raises(
+        ValueError, match=r"column 'x' holds what is no number \(str\): make numbers"
+    ):
         model.predict(frame.assign(x="long"))
+    months = pd.period_range("2020-01", periods=len(frame), freq="M")
+    with pytest.raises(ValueError, match=r"no number \(Period\): .* words by .astype\(str\)"):
+        clone(model).fit(frame.assign(x=months))
 
 
 def test_new_categories_are_missing_if_that_is_asked(brief, frame):
