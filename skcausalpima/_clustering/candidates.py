@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from .._grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange_labels
 from .clusters import COMPONENTS_PER_CLUSTER, Clustering, Finder, max_components
-from .latent_classes import IndependentColumns, latent_classes
+from .latent_classes import TableColumns, latent_classes
 from .many_cells import has_many_cells, search_grid
 from .matching import NEAR_TIE, align_nodes, outcome_indicators, tolerated_share
 from .over_fitted import ISOLATED_LIFT, smallest_share
@@ -75,7 +75,7 @@ def find_candidates(
     random_state: int | np.random.RandomState | None = None,
     n_candidates: int = N_CANDIDATES,
     rows: np.ndarray | None = None,
-    columns: IndependentColumns | None = None,
+    columns: TableColumns | None = None,
 ) -> list[Clustering]:
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
@@ -105,7 +105,7 @@ def find_candidates(
     rows : ndarray of int of shape (n_rows,), default=None
         Those that clusters are found in; what they are of all samples is returned. Not for many
         cells.
-    columns : IndependentColumns, default=None
+    columns : TableColumns, default=None
         Those of tables, where some have levels.
 
     Returns

@@ -32,7 +32,7 @@ _N_STARTS, _MAX_ROWS = 5, 1000  # starts and rows that tell whether they do
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IndependentColumns:
+class TableColumns:
     """Discrete columns as one indicator for each outcome, and numbers.
 
     Parameters
@@ -55,7 +55,7 @@ class IndependentColumns:
     filled: np.ndarray | None = None
     together: bool = False
 
-    def take(self, rows: np.ndarray) -> IndependentColumns:
+    def take(self, rows: np.ndarray) -> TableColumns:
         """Return some of the samples, without what was filled in."""
         indicators, numbers = self.indicators[rows], self.numbers[rows]
         return replace(self, indicators=indicators, numbers=numbers, filled=None)
@@ -128,7 +128,7 @@ class IndependentColumns:
 
 
 def latent_classes(
-    columns: IndependentColumns,
+    columns: TableColumns,
     points: np.ndarray,
     n_classes: int,
     *,
@@ -140,7 +140,7 @@ def latent_classes(
 
     Parameters
     ----------
-    columns : IndependentColumns
+    columns : TableColumns
         Of the samples.
     points : ndarray of shape (n_samples, n_features)
         Where distances of clusters are measured.
@@ -165,7 +165,7 @@ def latent_classes(
     return [describe(shares, points, source) for shares, _ in found]
 
 
-def settled(columns: IndependentColumns, n_classes: int, seed: int) -> IndependentColumns:
+def settled(columns: TableColumns, n_classes: int, seed: int) -> TableColumns:
     """Return columns whose numbers vary together if classes are more probable so, by BIC."""
     if not columns.may_vary_together or n_classes > _MAX_CLASSES:
         return columns
@@ -186,7 +186,7 @@ def settled(columns: IndependentColumns, n_classes: int, seed: int) -> Independe
 
 
 def _likeliest(
-    columns: IndependentColumns,
+    columns: TableColumns,
     n_classes: int,
     n_starts: int,
     rng: np.random.RandomState,
@@ -199,7 +199,7 @@ def _likeliest(
     return sorted(found, key=lambda fit: -fit[1])
 
 
-def _standardised(columns: IndependentColumns) -> IndependentColumns:
+def _standardised(columns: TableColumns) -> TableColumns:
     """Return the columns with numbers of mean 0 and variance 1."""
     seen = ~np.isnan(columns.numbers)
     totals = np.maximum(seen.sum(axis=0), 1)
@@ -209,7 +209,7 @@ def _standardised(columns: IndependentColumns) -> IndependentColumns:
 
 
 def _fitted(
-    whole: IndependentColumns, part: IndependentColumns, n_classes: int, rng: np.random.RandomState
+    whole: TableColumns, part: TableColumns, n_classes: int, rng: np.random.RandomState
 ) -> tuple[np.ndarray, float]:
     """Fit classes to some samples; return all samples' responsibilities, and the evidence.
 

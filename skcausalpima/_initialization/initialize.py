@@ -19,7 +19,7 @@ from .._clustering.candidates import (
     choose_candidate,
     find_candidates,
 )
-from .._clustering.latent_classes import IndependentColumns, latent_classes
+from .._clustering.latent_classes import TableColumns, latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
@@ -179,7 +179,7 @@ def _of_classes(
     Where numbers vary together they tell less than the classes, which are returned, too, and how
     far the two likeliest agree.
     """
-    columns = cast(IndependentColumns, scores.columns)
+    columns = cast(TableColumns, scores.columns)
     found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
     labels = [of.labels for of in found]
     if columns.together:

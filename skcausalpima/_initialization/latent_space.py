@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
-from .._clustering.latent_classes import IndependentColumns, latent_classes
+from .._clustering.latent_classes import TableColumns, latent_classes
 from .._data.units import is_table
 from .._data.validation import Modalities
 from .._model.build import named_network
@@ -109,7 +109,7 @@ def needed_dimension(
 
 
 def _dimension_of_classes(
-    planned: int, scores: PrincipalScores, columns: IndependentColumns, n_classes: int, seed: int
+    planned: int, scores: PrincipalScores, columns: TableColumns, n_classes: int, seed: int
 ) -> int:
     """Return how many dimensions tell latent classes apart whose numbers vary together.
 

@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
-from .._clustering.latent_classes import IndependentColumns
+from .._clustering.latent_classes import TableColumns
 from .._model.tensors import TensorData
 from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
@@ -36,7 +36,7 @@ class PrincipalScores:
     whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
     scaled: np.ndarray  # (sample, component): with their standard deviations
     placed: np.ndarray  # (sample, feature): where effects of the nodes add up
-    columns: IndependentColumns | None = None  # of tables that have some with levels
+    columns: TableColumns | None = None  # of tables that have some with levels
 
 
 def principal_scores(

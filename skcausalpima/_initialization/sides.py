@@ -22,7 +22,7 @@ from .._clustering.candidates import (
     node_labels,
 )
 from .._clustering.clusters import Clustering
-from .._clustering.latent_classes import IndependentColumns, settled
+from .._clustering.latent_classes import TableColumns, settled
 from .._clustering.matching import NEAR_TIE, agreement_with_others, tolerated_share
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
@@ -104,10 +104,10 @@ class Sides:
         return noise_variances(self.data, n_noiseless, self.seed)
 
     @cached_property
-    def columns(self) -> IndependentColumns | None:
+    def columns(self) -> TableColumns | None:
         """Columns as latent classes see them; None where these are of no use."""
         spec = self.setup.spec
-        columns = independent_columns(spec.layouts, self.setup.units, self.data)
+        columns = table_columns(spec.layouts, self.setup.units, self.data)
         return columns and settled(columns, math.prod(spec.node_sizes), self.seed)
 
     def scores(self, side: Side) -> PrincipalScores:
@@ -200,9 +200,9 @@ def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     return replace(setup, spec=spec, left_open=LeftOpen(), tried=tuple(tried))
 
 
-def independent_columns(
+def table_columns(
     layouts: Sequence[Layout | None], units: Sequence[tuple], data: TensorData
-) -> IndependentColumns | None:
+) -> TableColumns | None:
     """Return the columns of all modalities as latent classes see them.
 
     None unless all modalities are tables of which one has levels.
@@ -236,7 +236,7 @@ def independent_columns(
                 filled.append(scaled[:, own])
                 numbers.append(np.where(seen[:, own], scaled[:, own], np.nan))
     sizes = [of.shape[1] for of in levels]
-    return IndependentColumns(
+    return TableColumns(
         indicators=np.hstack(levels),
         first=np.cumsum([0, *sizes[:-1]]),
         numbers=np.hstack([np.empty((data.n_samples, 0)), *numbers]),

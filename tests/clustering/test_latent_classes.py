@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from skcausalpima._clustering.candidates import find_candidates
-from skcausalpima._clustering.latent_classes import IndependentColumns, latent_classes, settled
+from skcausalpima._clustering.latent_classes import TableColumns, latent_classes, settled
 
 
 def drawn(seed=0, n=400, n_columns=10, n_outcomes=3, n_numbers=0):
@@ -23,7 +23,7 @@ def drawn(seed=0, n=400, n_columns=10, n_outcomes=3, n_numbers=0):
     means = rng.normal(scale=2.0, size=(3, n_numbers))
     numbers = 10.0 ** np.arange(n_numbers) * (means[classes] + rng.normal(size=(n, n_numbers)))
     first = n_outcomes * np.arange(n_columns)
-    return IndependentColumns(indicators=indicators, first=first, numbers=numbers), classes
+    return TableColumns(indicators=indicators, first=first, numbers=numbers), classes
 
 
 def with_gaps(columns, seed=1, rate=0.2):
@@ -33,7 +33,7 @@ def with_gaps(columns, seed=1, rate=0.2):
         indicators[rng.random(len(indicators)) < rate, first : first + 3] = 0.0
     numbers = np.where(rng.random(columns.numbers.shape) < rate, np.nan, columns.numbers)
     indicators[0], numbers[0] = 0.0, np.nan
-    return IndependentColumns(indicators=indicators, first=columns.first, numbers=numbers)
+    return TableColumns(indicators=indicators, first=columns.first, numbers=numbers)
 
 
 def test_classes_that_are_there_are_found():
@@ -76,7 +76,7 @@ def test_a_rare_category_without_news_makes_no_class():
     rng = np.random.default_rng(0)
     classes = rng.integers(2, size=300)
     rare = rng.random(300) < 0.1
-    columns = IndependentColumns(
+    columns = TableColumns(
         indicators=np.column_stack([rare, ~rare]).astype(float),
         first=np.array([0]),
         numbers=4.0 * classes[:, None] + rng.normal(size=(300, 1)),
@@ -89,7 +89,7 @@ def test_a_number_of_few_values_weighs_no_more_than_a_word_would():
     # Without a least width the densities of both values would be as high as one likes.
     rng = np.random.default_rng(0)
     classes, values = rng.integers(2, size=400), rng.integers(2, size=400)
-    columns = IndependentColumns(
+    columns = TableColumns(
         indicators=np.concatenate(
             [np.eye(2)[np.where(rng.random(400) < 0.95, classes, 1 - classes)] for _ in range(4)], 1
         ),
@@ -122,9 +122,7 @@ def correlated(seed=0, n=400, n_numbers=5, strength=2.0):
     effect = rng.normal(size=n_numbers)
     numbers = rng.normal(size=(n, n_numbers)) @ mixing
     numbers += 8.0 * effect / np.linalg.norm(np.linalg.solve(mixing.T, effect)) * classes[:, None]
-    return IndependentColumns(
-        indicators=np.eye(2)[word], first=np.array([0]), numbers=numbers
-    ), classes
+    return TableColumns(indicators=np.eye(2)[word], first=np.array([0]), numbers=numbers), classes
 
 
 @pytest.mark.parametrize("seed", range(3))

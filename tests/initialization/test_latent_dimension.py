@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._clustering.latent_classes import IndependentColumns
+from skcausalpima._clustering.latent_classes import TableColumns
 from skcausalpima._initialization.latent_space import evidence_of_clusters, needed_dimension
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
@@ -137,7 +137,7 @@ def of_classes(x, together=True):
     """Return the dimension of a table of these numbers and a word, for which three are planned."""
     left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     word = np.eye(2)[np.arange(len(x)) % 2]
-    columns = IndependentColumns(indicators=word, first=np.array([0]), numbers=x, together=together)
+    columns = TableColumns(indicators=word, first=np.array([0]), numbers=x, together=together)
     scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5, columns=columns)
     spec = SimpleNamespace(
         shapes=((x.shape[1] + 1,),),
