@@ -7,7 +7,7 @@ changes nothing, and parts have nested names, such as ``structure__score``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
+from dataclasses import KW_ONLY, MISSING, Field, dataclass, field, fields
 from numbers import Real
 from typing import Any, ClassVar, dataclass_transform
 
@@ -32,11 +32,12 @@ class _ParameterObject(NamingEstimator):
 
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Make the constructor, and what is checked, of the parts that are declared."""
-        dataclass(repr=False, eq=False)(cls)
-        parts = fields(cls)
-        for name in vars(cls).keys() & {of.name for of in parts}:
-            delattr(cls, name)  # the default: objects alone have parameters
-        cls._parameter_constraints = {of.name: of.metadata["constraints"] for of in parts}
+        if any(isinstance(value, Field) for value in vars(cls).values()):  # else a user's class
+            dataclass(repr=False, eq=False)(cls)
+            parts = fields(cls)
+            for name in vars(cls).keys() & {of.name for of in parts}:
+                delattr(cls, name)  # the default: objects alone have parameters
+            cls._parameter_constraints = {of.name: of.metadata["constraints"] for of in parts}
         super().__init_subclass__(**options)
 
     def __eq__(self, other: object) -> bool:

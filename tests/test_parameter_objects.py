@@ -1,6 +1,8 @@
 """Parameter objects: words and objects agree, scikit-learn's tools know their parts."""
 
+import inspect
 import pickle
+from typing import ClassVar
 
 import networkx as nx
 import numpy as np
@@ -303,3 +305,22 @@ def test_words_that_are_parts_now_are_unexpected(old):
         CausalPIMA(**{old: None})
     with pytest.raises(ValueError, match=f"CausalPIMA has no parameter {old}: .*a part of"):
         CausalPIMA().set_params(**{old: None})
+
+
+def test_classes_of_users_keep_their_constructors():
+    class Short(Training):
+        limit: int = 3
+        _parameter_constraints: ClassVar = {**Training._parameter_constraints, "small": ["boolean"]}
+
+        def __init__(self, small=True):
+            super().__init__(batch_size=16 if small else 128)
+            self.small = small
+
+    class Shorter(Short):
+        pass
+
+    assert Shorter(False).batch_size == 128
+    assert list(inspect.signature(Shorter).parameters) == ["small"]
+    assert "small" in Shorter._parameter_constraints
+    assert Shorter.limit == 3
+    assert Shorter.__doc__ is None

@@ -46,7 +46,7 @@ from ..modules import (
     weights_of_regimes,
     whole_modalities,
 )
-from .checkpoint import trained_model
+from .checkpoint import check_unchanged, fixed_settings, trained_model
 from .several_mixtures import Components, FoundMixture, SeveralMixtures
 from .whole import FitCall, set_up_further
 
@@ -98,10 +98,6 @@ class _Samples(NamedTuple):
         return log_responsibilities(log_weights.to(normalizers), self.exponents * normalizers).exp()
 
 
-class WholeRefitsNeededError(ValueError):
-    """Potentials do not say all that mixture and graph follow from."""
-
-
 def mixture_refits(
     estimator: BaseEstimator,
     X: Samples,
@@ -128,19 +124,23 @@ def mixture_refits(
 
     Raises
     ------
-    WholeRefitsNeededError
-        Potentials do not say all that mixture and graph follow from.
+    ValueError
+        Potentials do not say all that mixture and graph follow from, or parameters of the estimator
+        have changed since its fit.
     """
     estimator, state = copy.copy(estimator), estimator._fitted
     asked = parameters_of(estimator)
     call = FitCall(X, None, sample_weight, known_nodes, interventions)
     setup, samples, _ = set_up_further(estimator, state, asked, call)
+    kept = fixed_settings(setup) if state.training is None else state.training.settings
+    told, else_ = "refit='mixture' keeps networks", "use refit='all' of edge_confidence"
+    check_unchanged(setup, state.spec, kept, told, else_)
     with precision_of(setup.device):
         model = trained_model(state.spec, samples.knowledge, state.numbers, setup.device)
         reason = _reason_against(setup, model)
         if reason:
             told = f"refit='mixture' keeps networks, {reason}"
-            raise WholeRefitsNeededError(f"{told}: use refit='all' of edge_confidence.")
+            raise ValueError(f"{told}: use refit='all' of edge_confidence.")
         data = fit_data(samples, setup)
         setup, initial = initial_sample(setup, samples, data, 0)
         encoders = subset_encoders(model, state.subset_numbers)

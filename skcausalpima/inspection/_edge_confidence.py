@@ -17,7 +17,7 @@ from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._data.validation import as_container
-from .._fit.mixture_refits import MixtureRefits, WholeRefitsNeededError, mixture_refits
+from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid
 from .._repeated_fits import completed_in_parts, for_a_part
 from .._scalar_checks import JOBS, count
@@ -149,8 +149,9 @@ def edge_confidence(
         expectation maximization that begins at the fit's own clusters: 200 refits in a third of a
         fit (1000 images) to one and a half (small tables with much overlap). It is surer than
         whole refits where the starts of the fit disagree, see the notes. ``"auto"`` is "mixture"
-        where ``arrangement_.agreement`` is 0.95 or more and the mixture can be refitted, else
-        "all"; ``refit`` of the result says which it was.
+        where ``arrangement_.agreement`` is 0.95 or more and the mixture can be refitted (no
+        experts, parameters as they were in the fit), else "all"; ``refit`` of the result says which
+        it was.
     n_bootstraps : int, default=None
         Number of refits, 20, or 200 of the mixture. A share p has the standard error
         sqrt(p (1 - p) / n_bootstraps), at most 0.11 for 20 and 0.04 for 200.
@@ -270,7 +271,7 @@ def edge_confidence(
     if refit == "mixture" or (refit == "auto" and resample and _agreement(est) >= AGREED):
         try:
             kept = mixture_refits(est, X, **known)
-        except WholeRefitsNeededError:
+        except (TypeError, ValueError):  # whole refits say what cannot be
             if refit == "mixture":
                 raise
     n_bootstraps = n_bootstraps or (20 if kept is None else 200)

@@ -1,5 +1,6 @@
 """Mixture and graph learned anew from bootstrap samples, beside oracles."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +167,12 @@ def test_they_are_the_default_where_starts_agree(quick, clear, monkeypatch):
     est = quick(max_iter=1).fit(X)
     same = edge_confidence(est, X, n_bootstraps=1, resample=False, random_state=0)
     assert same.refit == "all"
+    changed = copy.deepcopy(clear[0]).set_params(latent_dim=3, max_iter=1)
+    assert edge_confidence(changed, X, n_bootstraps=1, random_state=0).refit == "all"
+    with pytest.raises(ValueError, match=r"latent_dim is now 3, not 2.*use refit='all'"):
+        edge_confidence(changed, X, refit="mixture", n_bootstraps=1)
+    told = {"params": {"y": None}, "n_bootstraps": 1, "random_state": 0}
+    assert edge_confidence(est, X, **told).refit == "all"
     monkeypatch.setattr(_edge_confidence, "AGREED", 1.1)
     assert edge_confidence(est, X, n_bootstraps=1, random_state=0).refit == "all"
     monkeypatch.setattr(_edge_confidence, "AGREED", 0.0)
