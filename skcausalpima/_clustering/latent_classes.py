@@ -71,38 +71,39 @@ class TableColumns:
         """What log-densities are linear in: indicators, numbers, and which of these are there."""
         return np.hstack([self.indicators, np.nan_to_num(self.numbers), ~np.isnan(self.numbers)])
 
-    def coefficients(self, sums: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def coefficients(self, sums: np.ndarray, scatter: np.ndarray) -> np.ndarray:
         """Return those of the statistics, (n_statistics, n_classes), but for what no class changes.
 
-        ``sums``, of this shape, are those of the classes, ``covariance`` that of numbers in them.
+        ``sums``, of this shape, are those of the classes, ``scatter`` that of numbers in them:
+        variances, or, where they vary together, their covariance matrix.
         """
         of_outcomes, totals, counts = self._parts(sums)
         means = totals / counts
-        slopes = np.linalg.solve(covariance, means)
+        slopes = np.linalg.solve(scatter, means) if self.together else means / scatter[:, None]
         return np.concatenate([np.log(self.tables(of_outcomes)), slopes, -0.5 * slopes * means])
 
-    def covariance(self, sums: np.ndarray, products: np.ndarray) -> np.ndarray:
-        """Return that of numbers in classes.
-
-        ``products``, (n_numbers, n_numbers), are sums of those of two numbers.
-        """
+    def scatter(self, sums: np.ndarray, products: np.ndarray) -> np.ndarray:
+        """Return that of numbers in classes; ``products`` are sums of squares, or of products."""
         _, totals, counts = self._parts(sums)
-        within = (products - (totals / counts) @ totals.T) / counts.sum(axis=1)[:, None]
-        variances = np.maximum(within.diagonal(), self.least_variances)
         if not self.together:
-            return np.diag(variances)
-        np.fill_diagonal(within, variances)
+            within = products - (np.square(totals) / counts).sum(axis=1)
+            return np.maximum(within / counts.sum(axis=1), self.least_variances)
+        within = (products - (totals / counts) @ totals.T) / counts.sum(axis=1)[:, None]
+        np.fill_diagonal(within, np.maximum(within.diagonal(), self.least_variances))
         return within
 
-    def in_all_classes(self, covariance: np.ndarray) -> np.ndarray:
+    def in_all_classes(self, scatter: np.ndarray) -> np.ndarray:
         """Return the part of the log-densities that is the same in all classes."""
-        seen, numbers = ~np.isnan(self.numbers), np.nan_to_num(self.numbers)
-        squares = (numbers @ np.linalg.inv(covariance) * numbers).sum(axis=1)
         if self.together:
-            scales = np.linalg.slogdet(2.0 * np.pi * covariance)[1]
-        else:
-            scales = seen @ np.log(2.0 * np.pi * covariance.diagonal())
-        return -0.5 * (squares + scales)
+            squares = (self.numbers @ np.linalg.inv(scatter) * self.numbers).sum(axis=1)
+            return -0.5 * (squares + np.linalg.slogdet(2.0 * np.pi * scatter)[1])
+        seen = ~np.isnan(self.numbers)
+        return -0.5 * (self.squares @ (1.0 / scatter) + seen @ np.log(2.0 * np.pi * scatter))
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """Squares of the numbers, 0 where they are missing."""
+        return np.square(np.nan_to_num(self.numbers))
 
     def _parts(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return sums of indicators, sums of numbers, and how many numbers there are."""
@@ -216,30 +217,32 @@ def _fitted(
     Each class begins at a sample. The evidence is the mean log-likelihood; covariances of numbers
     that vary together cost half the logarithm of the number of samples each (BIC).
     """
-    seen = ~np.isnan(part.numbers)
-    numbers, (n_samples, n_numbers) = np.nan_to_num(part.numbers), seen.shape
+    n_samples, n_numbers = part.numbers.shape
     margins = part.tables(part.indicators.sum(axis=0)[:, None] + 1.0)
     mean = np.zeros((n_numbers, 1))
     another = np.concatenate([margins, mean, mean + 1.0])  # one sample more, which is like all
     rows = rng.choice(n_samples, min(n_classes, n_samples), replace=False)
     sums = _START * part.statistics[rows].T + (1.0 - _START) * another
-    weights, covariance = np.full(len(rows), 1.0 / len(rows)), np.eye(n_numbers)
-    products = numbers.T @ numbers
-    products += len(rows) * (products / n_samples if part.together else covariance)
+    weights: np.ndarray = np.full(len(rows), 1.0 / len(rows))
+    scatter: np.ndarray = np.eye(n_numbers) if part.together else np.ones(n_numbers)
+    if part.together:
+        products = part.numbers.T @ part.numbers * (1.0 + len(rows) / n_samples)
+    else:
+        products = part.squares.sum(axis=0) + len(rows)
     n_more = part.together * n_numbers * (n_numbers - 1) / 2
     before = -np.inf
     for _ in range(_MAX_ITER):
-        coefficients = part.coefficients(sums, covariance)
+        coefficients = part.coefficients(sums, scatter)
         logs = part.statistics @ coefficients + np.log(weights)
         evidence = logsumexp(logs, axis=1)
         shares = np.exp(logs - evidence[:, None])
-        likelihood = float((evidence + part.in_all_classes(covariance)).mean())
+        likelihood = float((evidence + part.in_all_classes(scatter)).mean())
         if likelihood - before < _TOL:
             break
         before = likelihood
         weights = np.maximum(shares.mean(axis=0), np.finfo(float).tiny)
         sums = part.statistics.T @ shares + another
-        covariance = part.covariance(sums, products)
+        scatter = part.scatter(sums, products)
     if part is not whole:
         shares = softmax(whole.statistics @ coefficients + np.log(weights), axis=1)
     return shares, likelihood - 0.5 * n_more * np.log(n_samples) / n_samples

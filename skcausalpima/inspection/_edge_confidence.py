@@ -184,8 +184,9 @@ def edge_confidence(
     ------
     ValueError
         The node sizes of the estimator were changed since its fit, or all refits fail.
-        ``refit="mixture"`` with ``resample=False``, or of a fit whose networks decide more:
-        experts, decoders per cluster, a graph learned by gradient, the published posterior.
+        ``refit="mixture"`` with ``resample=False``, with parameters that are no longer those of the
+        fit, or of a fit whose networks decide more: experts, decoders per cluster, a graph learned
+        by gradient, the published posterior.
     KeyboardInterrupt
         If it comes before a refit is complete.
 
