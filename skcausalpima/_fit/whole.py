@@ -22,7 +22,7 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import filled_by_low_rank, settled_sample
-from .._initialization.latent_space import linear_modalities, needed_dimension
+from .._initialization.latent_space import linear_modalities, with_room_for_clusters
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.settings import LastFit
@@ -173,7 +173,9 @@ def fit_anew(
             seeds = stopped.seeds
         setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
         if params.latent_dim is None and params.init.method == "arranged":
-            dimension = needed_dimension(setup.spec, samples.modalities, initial, seeds[0])
+            dimension, initial = with_room_for_clusters(
+                setup.spec, samples.modalities, initial, seeds[0]
+            )
             setup = replace(setup, spec=replace(setup.spec, latent_dim=dimension))
             setup = with_total(setup, params.mixture.shrinkage, samples.core_total)
         linear = linear_modalities(setup.spec, initial)

@@ -16,11 +16,12 @@ from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, Side
+from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
 from .column_noise import unlike_spreads, unlike_units, variances
 from .derived_views import ViewStart, fit_views
 from .principal_components import PrincipalScores
-from .sides import BY_WEIGHTS, Sides, decided, try_side
+from .sides import BY_WEIGHTS, Sides, Trial, decided, try_side
 
 #: The start sees so many samples at most, which it holds in memory several times over: no more than
 #: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
@@ -125,7 +126,7 @@ def settled_sample(
         "feature": unlike_units(tables, seen),
     }
     found = {word: spreads for word, spreads in units.items() if spreads is not None}
-    needed = _agreement(decided, initial, seed) + BY_WEIGHTS if found else np.inf
+    needed = tried(decided.spec, initial, seed).agreement + BY_WEIGHTS if found else np.inf
     for word, spreads in found.items() if needed < 1.0 else ():
         scaler = setup.scaler
         for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
@@ -133,16 +134,16 @@ def settled_sample(
         other = replace(setup, scaler=scaler, scale=list(scaler.words))
         other_data = filled_by_low_rank(fit_data(samples, other), rank)
         other, other_initial = initial_sample(other, samples, other_data, seed)
-        if _agreement(other, other_initial, seed) > needed:
+        if tried(other.spec, other_initial, seed).agreement > needed:
             return other, other_data, other_initial
     return decided, data, initial
 
 
-def _agreement(setup: Setup, initial: InitialSample, seed: int) -> float:
-    """Return how far clusterings of a sample agree."""
-    side = Side(weights=setup.spec.modality_weights, views=setup.spec.views)
+def tried(spec: ModelSpec, initial: InitialSample, seed: int) -> Trial:
+    """Find clusterings of a sample, and how far they agree."""
+    side = Side(weights=spec.modality_weights, views=spec.views)
     scores, known = cast(PrincipalScores, initial.scores), initial.knowledge.known_nodes
-    return try_side(side, scores, setup.spec.node_sizes, known, seed).agreement
+    return try_side(side, scores, spec.node_sizes, known, seed)
 
 
 def _some_rows(

@@ -2,13 +2,16 @@
 
 The latent space has some dimensions more than nodes ask for, and begins as the first principal
 scores. Where columns vary together within clusters, these may hold little of what tells clusters
-apart. Then the latent space has as many dimensions as there are columns.
+apart. Then the latent space has as many dimensions as there are columns, and clusters are sought
+where they show.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -21,11 +24,15 @@ from .._data.units import is_table
 from .._data.validation import Modalities
 from .._model.build import named_network
 from .._model.spec import ModelSpec
-from .initial_sample import InitialSample
-from .principal_components import PrincipalScores, observed_rows
+from .initial_sample import InitialSample, tried
+from .principal_components import PrincipalScores, observed_rows, principal_scores
 
 #: Columns at most; samples for each score, at least; and clusters at most.
-MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 20, 10, 64
+MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 64, 10, 64
+
+#: Columns up to which all scores are looked at, else the first ones that there are: time grows with
+#: the cube of the dimension.
+MAX_DIM = 40
 
 #: Values that columns and scores have at least, where those count as one that lie so near to each
 #: other, in standard deviations: fewer would be clusters of their own, as of zeros and ones.
@@ -36,6 +43,9 @@ MAX_ROWS, N_STARTS = 1000, 10
 
 #: All scores must speak so many times more for clusters than the first ones do, and so many nats.
 TIMES, CLEARLY = 1.1, 5.0
+
+#: Clusterings must agree so much more where all scores show them.
+CLEARLY_MORE = 0.03
 
 #: Share of the samples whose class all scores tell, and the planned ones do not.
 BETTER_TOLD = 0.01
@@ -58,10 +68,10 @@ SAMPLES_PER_TERM = 10
 LEAST_SHARE = 0.5
 
 
-def needed_dimension(
+def with_room_for_clusters(
     spec: ModelSpec, modalities: Modalities, initial: InitialSample, seed: int
-) -> int:
-    """Return the dimension of a latent space that holds what tells clusters apart.
+) -> tuple[int, InitialSample]:
+    """Return the dimension of a latent space that holds what tells clusters apart, and the start.
 
     Parameters
     ----------
@@ -76,57 +86,88 @@ def needed_dimension(
 
     Returns
     -------
-    int
-        That dimension, or the number of principal scores: where all modalities are tables of
-        numbers, and clusters are clearly more probable in all scores than in the first ones.
+    dimension : int
+        The planned one, or the number of principal scores that there are: where all modalities are
+        tables of numbers, clusters are clearly more probable in all scores than in the first ones,
+        and clusterings agree more there.
+    initial : InitialSample
+        With scores in units of what varies within these clusters, if they are: all that follows
+        begins there.
     """
-    n_clusters, scores = math.prod(spec.node_sizes), initial.scores
+    n_clusters, scores, planned = math.prod(spec.node_sizes), initial.scores, spec.latent_dim
     if scores is not None and scores.columns is not None and scores.columns.together:
-        return _dimension_of_classes(spec.latent_dim, scores, scores.columns, n_clusters, seed)
-    is_few = sum(map(math.prod, spec.shapes)) <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
+        return _with_room_for_classes(planned, initial, scores.columns, n_clusters, seed)
+    n_columns = sum(map(math.prod, spec.shapes))
+    is_few = n_columns <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
     has_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
     if scores is None or has_more or not is_few:
-        return spec.latent_dim
+        return planned, initial
     if not all(is_table(modalities, m) for m in range(len(spec.shapes))):
-        return spec.latent_dim  # what curves have in common is much, and little of it noise
-    points = scores.scaled[:, scores.whitened.any(axis=0)]
+        return planned, initial  # what curves have in common is much, and little of it noise
     rows = np.flatnonzero(initial.data.samples.present.all(dim=0).cpu().numpy())
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
-    points = points[rows]
-    n_rows, n_scores = points.shape
-    if n_scores <= spec.latent_dim or n_rows < SAMPLES_PER_SCORE * n_scores:
-        return spec.latent_dim
+    if min(n_columns, len(rows)) <= planned:
+        return planned, initial
+    first = scores.scaled[rows, :planned]
+    if scores.scaled.shape[1] < n_columns <= MAX_DIM:  # weights of modalities would but turn them
+        scores = principal_scores(initial.data, n_columns, seed)
+    points = scores.scaled[rows][:, scores.whitened.any(axis=0)]
     columns = [array[rows].cpu().numpy() for array in initial.data.arrays]
-    if any(map(_has_levels, [points, *columns])):
-        return spec.latent_dim
-    parts = points[:, : spec.latent_dim], points
-    (first, _), (of_all, labels) = (evidence_of_clusters(of, n_clusters, seed) for of in parts)
-    speaks_for_all = of_all > max(first, TIMES * first) + CLEARLY
+    is_known = planned < points.shape[1] <= len(rows) / SAMPLES_PER_SCORE
+    if not is_known or any(map(_has_levels, [points, *columns])):
+        return planned, initial
+    labels = _hidden_clusters(first, points, n_clusters, seed)
+    if labels is None:
+        return planned, initial
+    found = replace(initial, scores=scores.in_units_of_clusters(rows, labels))
+    before, after = (tried(spec, of, seed) for of in (initial, found))
+    if after.agreement <= before.agreement + CLEARLY_MORE:
+        return planned, initial
+    return points.shape[1], replace(found, candidates=after.candidates)
+
+
+def _hidden_clusters(
+    first: np.ndarray, points: np.ndarray, n_clusters: int, seed: int
+) -> np.ndarray | None:
+    """Return the clusters of all scores; None unless these speak more for them than the first."""
+    (of_first, _), (of_all, labels) = (
+        evidence_of_clusters(of, n_clusters, seed) for of in (first, points)
+    )
+    if of_all <= max(of_first, TIMES * of_first) + CLEARLY:
+        return None
     # tails of skewed columns are no clusters: there is no gap before them
-    if speaks_for_all and find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0] < GAP:
-        return n_scores
-    return spec.latent_dim
+    gap = find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0]
+    return labels if gap < GAP else None
 
 
-def _dimension_of_classes(
-    planned: int, scores: PrincipalScores, columns: TableColumns, n_classes: int, seed: int
-) -> int:
+def _with_room_for_classes(
+    planned: int, initial: InitialSample, columns: TableColumns, n_classes: int, seed: int
+) -> tuple[int, InitialSample]:
     """Return how many dimensions tell latent classes apart whose numbers vary together.
 
     That is one more for each number, if classes are told by the planned ones clearly less well than
-    by all scores.
+    by so many scores.
     """
+    scores, more = cast(PrincipalScores, initial.scores), planned + columns.numbers.shape[1]
+    first = scores.scaled[:, :planned]
+    if more > scores.scaled.shape[1]:
+        scores = replace(principal_scores(initial.data, more, seed), columns=columns)
     points = scores.scaled[:, scores.whitened.any(axis=0)]
     found = latent_classes(columns, points, n_classes, random_state=seed, n_starts=N_STARTS)
-    labels = found[0].labels
+    if not _are_told_better(points, first, found[0].labels):
+        return planned, initial
+    units = scores.in_units_of_clusters(np.arange(len(points)), found[0].labels)
+    scores = replace(units, whitened=scores.whitened)  # the network begins as principal scores
+    return min(points.shape[1], more), replace(initial, scores=scores, candidates=())
+
+
+def _are_told_better(points: np.ndarray, first: np.ndarray, labels: np.ndarray) -> bool:
+    """Return whether discriminants of all scores tell clusters that those of the first do not."""
     if len(np.unique(labels)) == 1:
-        return planned
+        return False
     rule = LinearDiscriminantAnalysis()
-    by_all, by_planned = (
-        rule.fit(part, labels).score(part, labels) for part in (points, points[:, :planned])
-    )
-    more = planned + columns.numbers.shape[1]
-    return min(points.shape[1], more) if by_all > by_planned + BETTER_TOLD else planned
+    by_all, by_first = (rule.fit(part, labels).score(part, labels) for part in (points, first))
+    return by_all > by_first + BETTER_TOLD
 
 
 def _has_levels(table: np.ndarray) -> bool:

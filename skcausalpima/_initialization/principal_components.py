@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ MAX_ROWS = 10_000
 FLOOR = 1e-3
 
 
+#: Smallest variance within clusters, relative to the largest.
+LEAST_WITHIN = 1e-9
+
 #: Rows that tell the noise of a modality, and how often noise and components take turns.
 NOISE_ROWS, NOISE_TURNS = 1000, 3
 
@@ -37,6 +40,34 @@ class PrincipalScores:
     scaled: np.ndarray  # (sample, component): with their standard deviations
     placed: np.ndarray  # (sample, feature): where effects of the nodes add up
     columns: TableColumns | None = None  # of tables that have some with levels
+
+    def in_units_of_clusters(self, rows: np.ndarray, labels: np.ndarray) -> PrincipalScores:
+        r"""Return all scores in units of what varies within clusters, by falling variance.
+
+        The first ones are canonical variates (linear discriminants): within clusters, all of them
+        have the variance one and no correlation, and no direction tells clusters apart better.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (n_rows,)
+            Samples of known clusters.
+        labels : ndarray of int of shape (n_rows,)
+            These, numbered from 0.
+
+        Returns
+        -------
+        PrincipalScores
+            As many as there are components of any variance.
+        """
+        points = self.scaled[:, self.whitened.any(axis=0)]
+        points = points - points.mean(axis=0)
+        shares = np.eye(labels.max() + 1)[labels]
+        means = shares.T @ points[rows] / np.maximum(shares.sum(axis=0), 1.0)[:, None]
+        within = points[rows] - means[labels]
+        values, vectors = np.linalg.eigh(within.T @ within / len(rows))
+        points = points @ (vectors / np.sqrt(np.maximum(values, LEAST_WITHIN * values[-1])))
+        points = points @ np.linalg.eigh(points[rows].T @ points[rows])[1][:, ::-1]
+        return replace(self, whitened=points / points.std(axis=0), scaled=points, placed=points)
 
 
 def principal_scores(

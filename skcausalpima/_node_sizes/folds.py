@@ -19,6 +19,7 @@ from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
 from .._initialization.initial_sample import InitialSample, filled_by_low_rank, settled_sample
+from .._initialization.latent_space import with_room_for_clusters
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
@@ -145,7 +146,9 @@ def start_folds(
         with precision_of(setup.device):
             rank = params.latent_dim or n_effects(sizes)
             data = filled_by_low_rank(fit_data(samples, setup), rank)
-            initial = settled_sample(setup, samples, data, rank, seed)[2]
+            setup, data, initial = settled_sample(setup, samples, data, rank, seed)
+            if params.latent_dim is None:
+                _, initial = with_room_for_clusters(setup.spec, samples.modalities, initial, seed)
         return [_start_fold(initial, setup.spec, training, seed) for training, _ in splits]
 
 

@@ -8,35 +8,49 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.latent_classes import TableColumns
-from skcausalpima._initialization.latent_space import evidence_of_clusters, needed_dimension
+from skcausalpima._data.samples import NodeKnowledge
+from skcausalpima._initialization import latent_space
+from skcausalpima._initialization.initial_sample import InitialSample
+from skcausalpima._initialization.latent_space import evidence_of_clusters, with_room_for_clusters
+from skcausalpima._initialization.principal_components import PrincipalScores
 from skcausalpima._model.tensors import TensorData
+from skcausalpima._node_sizes.folds import start_folds
 from skcausalpima.modules import Batch
 
 N_SAMPLES, N_COLUMNS = 300, 10
 
 
-def correlated(seed, strength=1.5, distance=6.0):
+def correlated(seed, strength=1.5, distance=6.0, n_columns=N_COLUMNS, n_samples=N_SAMPLES):
     """Draw three clusters whose columns vary together within them."""
-    rng = np.random.RandomState(seed)
-    mixing = np.eye(N_COLUMNS) + strength * rng.normal(size=(N_COLUMNS, N_COLUMNS)) / 10**0.5
-    labels, means = rng.randint(3, size=N_SAMPLES), rng.normal(size=(3, N_COLUMNS))
+    rng, shape = np.random.RandomState(seed), (n_samples, n_columns)
+    mixing = (
+        np.eye(n_columns) + strength * rng.normal(size=(n_columns, n_columns)) / shape[1] ** 0.5
+    )
+    labels, means = rng.randint(3, size=n_samples), rng.normal(size=(3, n_columns))
     apart = min(np.linalg.norm(means[i] - means[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
-    x = rng.normal(size=(N_SAMPLES, N_COLUMNS)) @ mixing + distance * (means / apart)[labels]
+    x = rng.normal(size=shape) @ mixing + distance * (means / apart)[labels]
     return x - x.mean(axis=0), labels
 
 
-def asked(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
-    """Return the dimension of two tables, the first of this width, for which three are planned."""
+def scores_of(x, n_scores=20, columns=None):
+    """Return the principal scores of all columns."""
     left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5, columns=None)
+    scaled, whitened = (left * singular)[:, :n_scores], left[:, :n_scores] * len(x) ** 0.5
+    return PrincipalScores(whitened=whitened, scaled=scaled, placed=scaled, columns=columns)
+
+
+def room(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
+    """Return dimension and start of two tables, the first of this width; three are planned."""
     arrays = np.split(x, [width], axis=1)
     shape = arrays[0].shape[1:] if shape is None else shape
     of_two = {"shapes": (shape, arrays[1].shape[1:]), "layouts": (None, None)}
     of_two |= {"views": (None, None), "experts": [None, None], "node_sizes": (3,), "latent_dim": 3}
+    of_two |= {"modality_weights": None}
     data = TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
     modalities = SimpleNamespace(
         shapes=of_two["shapes"],
@@ -45,13 +59,72 @@ def asked(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
         elements=None,
         ranks=SimpleNamespace(first=lambda value: value),
     )
+    knowledge, scores = NodeKnowledge(), scores_of(x)
+    initial = InitialSample(knowledge=knowledge, data=data, scores=scores, views={})
     given = SimpleNamespace(**(of_two | spec)), modalities
-    return needed_dimension(*given, SimpleNamespace(scores=scores, data=data), seed=0)
+    return with_room_for_clusters(*given, initial, seed=0)
+
+
+def asked(x, *args, **kwargs):
+    """Return that dimension."""
+    return room(x, *args, **kwargs)[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_columns_that_vary_together_have_a_dimension_each(seed):
     assert asked(correlated(seed)[0]) == N_COLUMNS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clusters_are_sought_where_they_show(seed):
+    """All scores are canonical variates: those of scikit-learn, up to signs and units."""
+    x, labels = correlated(seed)
+    dimension, found = room(x)
+    scaled = found.scores.scaled
+    assert scaled.shape[1] == dimension
+    means = np.array([scaled[labels == k].mean(axis=0) for k in range(3)])
+    within = scaled - means[labels]
+    assert_allclose(within.T @ within / len(x), np.eye(dimension), atol=0.05)  # of those found
+    expected = LinearDiscriminantAnalysis().fit_transform(x, labels)
+    correlations = np.corrcoef(scaled[:, :2].T, expected.T)[:2, 2:]
+    assert_allclose(
+        np.linalg.svd(correlations)[1], 1.0, atol=0.01
+    )  # two that are like may be turned
+    assert {candidate.source for candidate in found.candidates} > {"k-means"}
+    assert max(adjusted_rand_score(labels, of.labels) for of in found.candidates) > 0.95
+
+
+def test_units_of_clusters_are_those_of_what_varies_within_them():
+    x, labels = correlated(0)
+    rows = np.arange(0, N_SAMPLES, 2)
+    found = scores_of(x).in_units_of_clusters(rows, labels[rows])
+    means = np.array([found.scaled[rows][labels[rows] == k].mean(axis=0) for k in range(3)])
+    within = found.scaled[rows] - means[labels[rows]]
+    assert_allclose(within.T @ within / len(rows), np.eye(N_COLUMNS), atol=1e-10)
+    total = found.scaled[rows].T @ found.scaled[rows]
+    assert_allclose(total, np.diag(total.diagonal()), atol=1e-8 * total.max())
+    assert (np.diff(total.diagonal()) < 1e-8 * total.max()).all()
+    assert_allclose(found.whitened.std(axis=0), 1.0)
+    assert_allclose(np.abs(np.corrcoef(found.scaled[:, 0], found.placed[:, 0])), 1.0)
+
+
+def test_all_scores_of_some_columns_and_the_first_of_many():
+    x, _ = correlated(0, n_columns=30, n_samples=600)
+    dimension, found = room(x)
+    assert (dimension, found.scores.scaled.shape) == (30, (600, 30))
+    many, labels = correlated(0, n_columns=45, n_samples=600, strength=0.0, distance=0.0)
+    many[:, :3] *= 4.0
+    many[:, 3:6] += 6.0 * np.eye(3)[labels]
+    dimension, found = room(many)
+    assert (dimension, found.scores.scaled.shape) == (20, (600, 20))
+    assert asked(np.hstack([many, many[:, 25:]])) == 3
+
+
+def test_clusterings_must_agree_more(monkeypatch):
+    x, _ = correlated(0)
+    shares = iter([0.9, 0.92])
+    monkeypatch.setattr(latent_space, "tried", lambda *_: SimpleNamespace(agreement=next(shares)))
+    assert asked(x) == 3
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -67,7 +140,7 @@ def test_where_first_scores_show_clusters_the_plan_stays(seed):
         {"views": ("edges", None)},
         {"experts": [None, object()]},
         {"shape": (5, 1)},
-        {"shape": (16,)},
+        {"shape": (60,)},
         {"node_sizes": (3, 5, 5)},
         {"latent_dim": 11},
     ],
@@ -135,10 +208,8 @@ def test_evidence_is_that_of_densities_less_parameters():
 
 def of_classes(x, together=True):
     """Return the dimension of a table of these numbers and a word, for which three are planned."""
-    left, singular, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     word = np.eye(2)[np.arange(len(x)) % 2]
     columns = TableColumns(indicators=word, first=np.array([0]), numbers=x, together=together)
-    scores = SimpleNamespace(scaled=left * singular, whitened=left * len(x) ** 0.5, columns=columns)
     spec = SimpleNamespace(
         shapes=((x.shape[1] + 1,),),
         layouts=((("bernoulli", 1), ("gaussian", x.shape[1])),),
@@ -147,13 +218,16 @@ def of_classes(x, together=True):
         node_sizes=(3,),
         latent_dim=3,
     )
-    return needed_dimension(spec, None, SimpleNamespace(scores=scores), seed=0)
+    data = TensorData(Batch((torch.as_tensor(np.hstack([x, word[:, :1]])),), None), torch.float64)
+    scores, knowledge = scores_of(x, columns=columns), NodeKnowledge()
+    initial = InitialSample(knowledge=knowledge, data=data, scores=scores, views={})
+    return with_room_for_clusters(spec, None, initial, seed=0)[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hide_classes(seed):
     hidden, _ = correlated(seed)
-    assert of_classes(hidden) == N_COLUMNS  # and no more than there are scores
+    assert of_classes(hidden) == N_COLUMNS + 1  # and no more than there are scores
     assert of_classes(hidden, together=False) == 3
     shown, _ = correlated(seed, strength=0.0, distance=12.0)
     assert of_classes(shown) == 3
@@ -183,11 +257,17 @@ def test_fits_find_classes_beside_words(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_fits_find_clusters_that_first_scores_do_not_show(seed):
-    x, labels = correlated(seed)
+@pytest.mark.parametrize(("seed", "n_columns"), [(0, N_COLUMNS), (1, N_COLUMNS), (2, 40)])
+def test_fits_find_clusters_that_first_scores_do_not_show(seed, n_columns):
+    x, labels = correlated(seed, n_columns=n_columns, n_samples=30 * n_columns)
     est = CausalPIMA(3, random_state=seed).fit(x)
-    assert est.latent_dim_ == N_COLUMNS
-    counts = np.zeros((3, 3))
-    np.add.at(counts, (labels, est.labels_), 1)
-    assert counts.max(axis=1).sum() > 0.97 * N_SAMPLES
+    assert est.latent_dim_ == n_columns
+    assert adjusted_rand_score(labels, est.labels_) > 0.95
+
+
+@pytest.mark.slow
+def test_folds_begin_where_clusters_show():
+    x, labels = correlated(0)
+    estimator = CausalPIMA(3, random_state=0)
+    (fold,) = start_folds(estimator, x, [(np.arange(200), np.arange(200, N_SAMPLES))])
+    assert adjusted_rand_score(labels, fold.cells[:, 0]) > 0.95
