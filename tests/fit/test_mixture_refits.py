@@ -65,8 +65,8 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
     est, X = overlapping
     kept = mixture_refits(est, X)
     kept.mixture = replace(kept.mixture, shrinkage=0.0, reg_covar=0.0)
-    monkeypatch.setattr("skcausalpima._fit.several_mixtures.MAX_ITER", 5)
-    monkeypatch.setattr("skcausalpima._fit.several_mixtures.TOL", -np.inf)
+    for name, value in {"MAX_ITER": 5, "TOL": -np.inf, "FIRST_LEAP": 10}.items():
+        monkeypatch.setattr(several_mixtures, name, value)
     counts = np.random.default_rng(0).multinomial(len(X), np.ones(len(X)) / len(X), size=3)
     found = kept._mixtures(torch.as_tensor(counts, dtype=torch.float64))
     linear, precision = (part.numpy() for part in kept.samples.potential)
@@ -83,11 +83,11 @@ def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
     """In fewer steps, and to mixtures that are as probable or more."""
     reached, made, step = [], [], SeveralMixtures.step
 
-    def counted(self, counts, here):
+    def counted(self, drawn, here):
         made[-1] += 1
-        gamma, bounds, after = step(self, counts, here)
+        bounds, after = step(self, drawn, here)
         reached[-1].append(float(bounds.max()))
-        return gamma, bounds, after
+        return bounds, after
 
     refits = mixture_refits(*overlapping)
     monkeypatch.setattr(SeveralMixtures, "step", counted)
@@ -108,7 +108,8 @@ def test_a_leap_ends_where_steps_of_one_direction_would(factor):
     goal, error = (torch.from_numpy(rng.normal(size=(1, 3, 2))) for _ in range(2))
     weights, shapes = torch.full((1, 3), 1 / 3), torch.eye(2).double().expand(1, 3, 2, 2)
     means = [goal + error * factor**k for k in range(3)]
-    reached = leap(*(Components(weights.double(), of, shapes) for of in means))
+    steps = [Components(weights.double(), of, shapes) for of in means]
+    reached = leap(*steps, torch.ones_like(steps[0].flat()))
     assert_allclose(reached.means, goal, atol=1e-12)
 
 
@@ -116,9 +117,10 @@ def test_a_leap_beyond_mixtures_is_not_made():
     weights, means = torch.tensor([[0.5, 0.5]]).double(), torch.zeros(1, 2, 1).double()
     shapes = [torch.full((1, 2, 1), of).double() for of in (3.0, 2.0, 1.1)]
     steps = [Components(weights, means, of) for of in shapes]
-    assert torch.equal(leap(*steps).covariances, shapes[2])
+    errors = torch.ones_like(steps[0].flat())
+    assert torch.equal(leap(*steps, errors).covariances, shapes[2])
     whole = [of._replace(covariances=of.covariances[..., None]) for of in steps]
-    assert torch.equal(leap(*whole).covariances, whole[2].covariances)
+    assert torch.equal(leap(*whole, errors).covariances, whole[2].covariances)
 
 
 def test_replicates_do_not_depend_on_company(overlapping):
