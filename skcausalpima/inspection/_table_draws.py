@@ -77,14 +77,16 @@ class Grid:
     parents: list[list[int]]
     regimes: list[tuple[int, ...]]
 
-    def cell_priors(self, tables: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the probability of each cell in each regime, up to a factor, (regime, cell).
+    def priors_of(self, numbers: np.ndarray, tables: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the probability of each cell, up to a factor, in regimes of these numbers.
 
-        The table of a node that was set is left out.
+        The shape is (n_cells, len(numbers)), or (n_cells, 1) if there is one regime. The table of a
+        node that was set is left out.
         """
         single = [table[None] for table in tables]
         priors = [joints(single, self.parents, self.sizes, was_set) for was_set in self.regimes]
-        return np.concatenate(priors).reshape(len(self.regimes), -1)
+        columns = np.stack([prior.ravel() for prior in priors], axis=1)
+        return columns if len(priors) == 1 else columns[:, numbers]
 
     def family_counts(self, counts: np.ndarray, node: int) -> np.ndarray:
         """Return the counts of a node's table from those of the cells, (regime, cell).
@@ -152,7 +154,7 @@ class Evidence:
         ``likelihoods`` has the shape (n_samples, n_cells).
         """
         likelihoods = np.ascontiguousarray(likelihoods.T)  # what is done cell by cell is fast
-        found = likelihoods * grid.cell_priors(tables).T[:, numbers]
+        found = likelihoods * grid.priors_of(numbers, tables)
         is_open = found.max(axis=0) < (1 - CERTAIN) * found.sum(axis=0)
         rows, shape = numbers[~is_open], (len(grid.regimes), len(likelihoods))
         certain = counted(rows, found[:, ~is_open].argmax(axis=0), weights[~is_open], shape)
@@ -177,11 +179,12 @@ class Evidence:
         for turn in range(-n_warm_up if n_open else 0, n_draws):
             counts = self.certain
             if n_open:
-                sums = self.likelihoods * self.grid.cell_priors(tables).T[:, self.numbers]
+                sums = self.likelihoods * self.grid.priors_of(self.numbers, tables)
                 for below, own in itertools.pairwise(sums):
                     own += below
-                levels = rng.uniform(size=n_open) * sums[-1]
-                cells = (sums[:-1] <= levels).sum(axis=0)
+                levels, cells = rng.uniform(size=n_open) * sums[-1], np.zeros(n_open, dtype=int)
+                for own in sums[:-1]:
+                    cells += own <= levels
                 counts = counts + counted(self.numbers, cells, self.weights, counts.shape)
             tables = self.grid.drawn(counts, rng)
             if turn >= 0:
