@@ -95,12 +95,13 @@ class _Drawn(NamedTuple):
 
     counts: Tensor  # (n_mixtures, n_drawn), how often
     allowed: Tensor | None  # (n_mixtures, n_components, n_drawn)
-    statistics: Tensor  # (n_mixtures, n_drawn, n_statistics); none where they have own precisions
+    statistics: Tensor | None  # (n_mixtures, n_drawn, n_statistics), of one precision
 
     def take(self, rows: Tensor) -> _Drawn:
         """Return those of some of the mixtures."""
         allowed = None if self.allowed is None else self.allowed[rows]
-        return _Drawn(self.counts[rows], allowed, self.statistics[rows])
+        statistics = None if self.statistics is None else self.statistics[rows]
+        return _Drawn(self.counts[rows], allowed, statistics)
 
 
 @dataclass(frozen=True)
@@ -159,65 +160,64 @@ class SeveralMixtures:
                 numbers, bounds, errors = (of[~ends] for of in own)
                 before, plain, here = (of.take(~ends) for of in (before, plain, here))
                 drawn = drawn.take(~ends)
-        return [self._found(ended[k]) for k in range(n)]
+        parts = zip(*(ended[k] for k in range(n)), strict=True)
+        return self._found(Components(*map(torch.cat, parts)))
 
     def drawn(self, counts: Tensor) -> _Drawn:
-        """Return those of mixtures that have each so often, (n_mixtures, n_samples)."""
-        rows = torch.arange(counts.shape[1]).expand_as(counts)
-        statistics = counts.new_zeros(*counts.shape, 0)
-        if self._shared is not None:
-            most = int((counts > 0).sum(dim=1).max())  # who has fewer, has some of count zero
-            rows = torch.argsort(counts == 0, dim=1, stable=True)[:, :most]
-            statistics = self._shared.statistics[rows]
+        """Return the samples of mixtures that have each so often, (n_mixtures, n_samples)."""
+        if self._shared is None:
+            allowed = None if self.allowed is None else self.allowed.expand(len(counts), -1, -1)
+            return _Drawn(counts, allowed, None)
+        most = int((counts > 0).sum(dim=1).max())  # who has fewer, has some of count zero
+        rows = torch.argsort(counts == 0, dim=1, stable=True)[:, :most]
         allowed = None if self.allowed is None else self.allowed.T[rows].mT
-        return _Drawn(counts.gather(1, rows), allowed, statistics)
+        return _Drawn(counts.gather(1, rows), allowed, self._shared.statistics[rows])
 
     def step(self, drawn: _Drawn, here: Components) -> tuple[Tensor, Components]:
         """Make a step of expectation maximization.
 
         Returned are the log-likelihoods, (n_mixtures,), and the mixtures that follow.
         """
-        posterior, gamma, totals, largest = self._expected(drawn, here)
+        posterior, gamma, totals, largest = self._expected(here, drawn.allowed, drawn.statistics)
         bounds = (drawn.counts * largest.add_(totals.log())).sum(dim=1)
         gamma *= (drawn.counts / totals)[:, None]
-        if isinstance(posterior, OwnPosterior):
+        if drawn.statistics is None:
             found = posterior.statistics(gamma.flatten(0, 1))
         else:
             found = posterior.moments((gamma @ drawn.statistics).flatten(0, 1).T)
         parts = self._updated(found, here.means, here.covariances)
         return bounds, Components(smoothed(found.counts.view_as(here.weights)), *parts)
 
-    def _expected(self, drawn: _Drawn, here: Components) -> tuple[Any, Tensor, Tensor, Tensor]:
+    def _expected(
+        self, here: Components, allowed: Tensor | None, statistics: Tensor | None
+    ) -> tuple[Any, Tensor, Tensor, Tensor]:
         """Return the posterior, and probabilities of components up to factors of the samples.
 
         These are followed by their sums, and by the logarithms of what they were divided by.
         """
         means, covariances = here.means.flatten(0, 1), here.covariances.flatten(0, 1)
         posterior: PosteriorComponents | OwnPosterior
-        if self._shared is None:
+        if self._shared is None or statistics is None:
             posterior = OwnPosterior(means, covariances, self.potential)
             gamma = posterior.log_normalizers().mul_(self.exponents)
             gamma = gamma.unflatten(0, here.weights.shape)
         else:
             posterior = prepare_posterior(means, covariances, *self._shared[:2])
             normalizers = posterior.normalizers.unflatten(0, here.weights.shape)
-            gamma = normalizers @ drawn.statistics.mT
+            gamma = normalizers @ statistics.mT
         gamma += here.weights.log()[:, :, None]
-        if drawn.allowed is not None:
-            gamma.masked_fill_(~drawn.allowed, -torch.inf)
+        if allowed is not None:
+            gamma.masked_fill_(~allowed, -torch.inf)
         largest = gamma.amax(dim=1)  # logsumexp would ask for exponentials once more
         totals = gamma.sub_(largest[:, None]).exp_().sum(dim=1)
         return posterior, gamma, totals, largest
 
-    def _found(self, mixture: Components) -> FoundMixture:
-        """Return a mixture with its responsibilities for all samples."""
-        _, gamma, totals, _ = self._expected(self._all, mixture)
-        return FoundMixture(gamma[0].div_(totals), *(part[0] for part in mixture))
-
-    @cached_property
-    def _all(self) -> _Drawn:
-        """All samples, once."""
-        return self.drawn(self.potential.linear.new_ones(1, len(self.potential.linear)))
+    def _found(self, mixtures: Components) -> list[FoundMixture]:
+        """Return mixtures with their responsibilities for all samples."""
+        statistics = None if self._shared is None else self._shared.statistics
+        _, gamma, totals, _ = self._expected(mixtures, self.allowed, statistics)
+        gamma /= totals[:, None]
+        return [FoundMixture(*of) for of in zip(gamma, *mixtures, strict=True)]
 
     @cached_property
     def _shared(self) -> _Shared | None:
