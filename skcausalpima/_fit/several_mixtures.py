@@ -199,8 +199,9 @@ class SeveralMixtures:
         posterior: PosteriorComponents | OwnPosterior
         if self._shared is None or statistics is None:
             posterior = OwnPosterior(means, covariances, self.potential)
-            gamma = posterior.log_normalizers().mul_(self.exponents)
-            gamma = gamma.unflatten(0, here.weights.shape)
+            gamma = posterior.log_normalizers()  # which leave out what depends on the origin
+            gamma += posterior.potential.at(posterior.origin.expand(len(posterior), -1))
+            gamma = gamma.mul_(self.exponents).unflatten(0, here.weights.shape)
         else:
             posterior = prepare_posterior(means, covariances, *self._shared[:2])
             normalizers = posterior.normalizers.unflatten(0, here.weights.shape)

@@ -14,7 +14,9 @@ from skcausalpima import CausalPIMA
 from skcausalpima._fit import several_mixtures
 from skcausalpima._fit.mixture_refits import mixture_refits
 from skcausalpima._fit.several_mixtures import Components, SeveralMixtures, leap
+from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._structure.search import search_dag
+from skcausalpima.functional import Potential
 from skcausalpima.inspection import _edge_confidence, edge_confidence
 from skcausalpima.modules import ExpertDecoder, exponential_decay
 
@@ -100,6 +102,48 @@ def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
         list(refits.replicates([0], arranges=False))
     assert made[0] < 0.5 * made[1]
     assert max(reached[0]) > max(reached[1]) - 1e-3
+
+
+def two_clusters(shrinkage):
+    """Return what two clusters of unlike width are learned from, and where to begin."""
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(0.0, 1.0, 200), rng.normal(1.5, 0.3, 200)])[:, None]
+    potential = Potential(25.0 * torch.from_numpy(points), 25.0 * torch.eye(1).double())
+    settings = MixtureSettings(covariance_type="full", reg_covar=0.0, shrinkage=shrinkage)
+    learner = SeveralMixtures(potential, torch.ones(400).double(), None, settings)
+    weights, means, variances = [[0.5, 0.5]], [[[0.0], [1.5]]], [[[[1.0]], [[0.09]]]]
+    return learner, Components(*map(torch.DoubleTensor, (weights, means, variances)))
+
+
+def test_a_fall_of_the_log_likelihood_is_no_end(monkeypatch):
+    """It falls in the first steps, as covariances are drawn to each other."""
+    learner, start = two_clusters(shrinkage=50.0)
+    counts = torch.ones(1, 400).double()
+    (found,) = learner.iterated(counts, start)
+    for name, value in {"MAX_ITER": 500, "TOL": -np.inf, "FIRST_LEAP": 1000}.items():
+        monkeypatch.setattr(several_mixtures, name, value)
+    (plain,) = learner.iterated(counts, start)
+    assert abs(plain.weights[0] - start.weights[0, 0]) > 0.1
+    assert_allclose(found.weights, plain.weights, atol=0.005)
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+def test_one_precision_is_the_precision_of_each(restricted, monkeypatch):
+    """Also where mixtures have drawn unlike numbers of samples, some not at all."""
+    monkeypatch.setattr(several_mixtures, "MAX_ITER", 10)
+    learner, start = two_clusters(shrinkage=5.0)
+    rng = np.random.default_rng(1)
+    counts = torch.from_numpy(rng.poisson([[0.3], [2.0]], size=(2, 400))).double()
+    both = Components(*(part.expand(2, *part.shape[1:]) for part in start))
+    if restricted:
+        allowed = torch.from_numpy(rng.random((2, 400)) < 0.9)
+        learner = replace(learner, allowed=allowed | ~allowed.any(dim=0))
+    linear, precision = learner.potential
+    own = Potential(linear, precision.expand(400, 1, 1))
+    pairs = (of.iterated(counts, both) for of in (learner, replace(learner, potential=own)))
+    for one, each in zip(*pairs, strict=True):
+        for part, expected in zip(one, each, strict=True):
+            assert_allclose(part, expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.9, 0.98])
