@@ -227,9 +227,11 @@ class MixtureRefits:
 
     @property
     def at_once(self) -> int:
-        """How many replicates are best made together."""
-        of_sample = self.samples.precision[0].numel() if self.samples.precision.ndim == 3 else 1
-        return min(MAX_AT_ONCE, max(1, MAX_RESPONSIBILITIES // (self.gamma.size * of_sample)))
+        """How many replicates are best made together: each has a copy of the samples it draws."""
+        n_cells, squares = len(self.gamma), self.samples.linear.shape[1] ** 2
+        is_shared = self.samples.potential.is_shared
+        of_sample = max(n_cells, squares // 8) if is_shared else n_cells * squares
+        return min(MAX_AT_ONCE, max(1, MAX_RESPONSIBILITIES // (of_sample * self.gamma.shape[1])))
 
     @torch.no_grad()
     def replicates(self, seeds: Sequence[int], arranges: bool = True) -> Iterator[Replicate]:
