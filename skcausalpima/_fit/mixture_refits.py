@@ -227,9 +227,11 @@ class MixtureRefits:
 
     @property
     def at_once(self) -> int:
-        """How many replicates are best made together."""
-        of_sample = self.samples.precision[0].numel() if self.samples.precision.ndim == 3 else 1
-        return min(MAX_AT_ONCE, max(1, MAX_RESPONSIBILITIES // (self.gamma.size * of_sample)))
+        """How many replicates are best made together: each has a copy of the samples it draws."""
+        n_cells, squares = len(self.gamma), self.samples.linear.shape[1] ** 2
+        is_shared = self.samples.potential.is_shared
+        of_sample = max(n_cells, squares // 8) if is_shared else n_cells * squares
+        return min(MAX_AT_ONCE, max(1, MAX_RESPONSIBILITIES // (of_sample * self.gamma.shape[1])))
 
     @torch.no_grad()
     def replicates(self, seeds: Sequence[int], arranges: bool = True) -> Iterator[Replicate]:
@@ -260,11 +262,11 @@ class MixtureRefits:
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
         prior, gamma = copy.deepcopy(self.prior), found.gamma
-        places = np.arange(len(gamma))
+        labels, places = gamma.numpy().argmax(axis=0), np.arange(len(gamma))
         if arranges and self.scores is not None:
             drawn = np.repeat(np.arange(len(self.scores)), counts.numpy()[self.rows].astype(int))
-            labels = gamma.argmax(dim=0).numpy()[self.rows][drawn]
-            means, totals = means_of_labels(labels, self.scores[drawn], len(gamma))
+            own = labels[self.rows][drawn]
+            means, totals = means_of_labels(own, self.scores[drawn], len(gamma))
             places = arrange_again(means, totals, prior.node_sizes)
         prior.means[places] = found.means.to(prior.means)
         prior.covariances[places] = found.covariances.to(prior.covariances)
@@ -278,7 +280,7 @@ class MixtureRefits:
         if prior.mix_sizes:  # of which cells are more frequent under some labels
             change = self.prior.regime_log_weights() - self.prior.log_weights()
             likelihoods *= weights_of_regimes(change.exp(), regime_index)
-        return Replicate(gamma.argmax(dim=0).numpy(), graph, likelihoods.T.numpy())
+        return Replicate(places[labels], graph, likelihoods.T.numpy())
 
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:

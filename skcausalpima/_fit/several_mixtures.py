@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from .._initialization.mixture import in_components, smoothed, updated_components
+from .._initialization.mixture import smoothed, updated_components
 from .._model.settings import MixtureSettings
-from ..functional import MixtureStatistics, Potential
+from ..functional import (
+    DiagonalGaussian,
+    MixtureStatistics,
+    OwnPosterior,
+    PosteriorComponents,
+    Potential,
+    PreparedPrecision,
+    expected_statistics,
+    prepare_posterior,
+    prepare_precision,
+)
 
-#: Iterations at most, and the rise of the log-likelihood of the whole sample, in nats, below which
-#: they end. It is slow where clusters overlap: replicates that end early lie near the start, and
-#: intervals are too narrow.
-MAX_ITER, TOL = 300, 1e-3
+#: Iterations at most, and the rise of the log-likelihood of the whole sample, in nats, and the
+#: length of a step, in standard errors, below which they end. It is slow where clusters overlap:
+#: replicates that end early lie near the start, and intervals are too narrow.
+MAX_ITER, TOL, SHORT = 300, 1e-3, 0.14
 
 #: The step after which two steps and a leap take turns: the first ones are large and bend.
-FIRST_LEAP = 6
+FIRST_LEAP = 3
 
 #: Steps that a leap may be worth, at most.
 LONGEST = 64.0
@@ -48,6 +59,15 @@ class Components(NamedTuple):
             *(torch.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs)
         )
 
+    def flat(self) -> Tensor:
+        """Return all numbers of each mixture, (n_mixtures, n_numbers)."""
+        return torch.cat([part.flatten(1) for part in self], dim=1)
+
+    def of(self, numbers: Tensor) -> Components:
+        """Return mixtures of these shapes, given all their numbers."""
+        parts = numbers.split([part[0].numel() for part in self], dim=1)
+        return Components(*(part.view_as(own) for part, own in zip(parts, self, strict=True)))
+
     def take(self, rows: Tensor) -> Components:
         """Return some of the mixtures."""
         return Components(*(part[rows] for part in self))
@@ -62,16 +82,41 @@ class FoundMixture(NamedTuple):
     covariances: Tensor
 
 
+class _Shared(NamedTuple):
+    """What samples of one precision are seen in, and where they lie."""
+
+    prepared: PreparedPrecision
+    origin: Tensor
+    statistics: Tensor  # of their locations from the origin, (n_samples, n_statistics)
+
+
+class _Drawn(NamedTuple):
+    """The samples that each of several mixtures learns from."""
+
+    counts: Tensor  # (n_mixtures, n_drawn), how often
+    allowed: Tensor | None  # (n_mixtures, n_components, n_drawn)
+    statistics: Tensor | None  # (n_mixtures, n_drawn, n_statistics), of one precision
+
+    def take(self, rows: Tensor) -> _Drawn:
+        """Return those of some of the mixtures."""
+        allowed = None if self.allowed is None else self.allowed[rows]
+        statistics = None if self.statistics is None else self.statistics[rows]
+        return _Drawn(self.counts[rows], allowed, statistics)
+
+
 @dataclass(frozen=True)
 class SeveralMixtures:
     """What mixtures are learned from: samples that are known by their potentials.
+
+    Of samples that have one precision, location statistics are made once for all mixtures, and
+    those that a mixture has not drawn cost nothing.
 
     Parameters
     ----------
     potential : Potential
         What is said of the samples' latent points.
     exponents : Tensor of shape (n_samples,)
-        To which power that counts.
+        To which power that counts; of samples that have one precision, once.
     allowed : Tensor of bool of shape (n_components, n_samples) or None
         Which components a sample may have.
     settings : MixtureSettings
@@ -87,51 +132,124 @@ class SeveralMixtures:
         """Iterate mixtures on samples that count so often each, (n_mixtures, n_samples).
 
         After each two steps, from ``FIRST_LEAP`` on, a leap goes where further ones would lead. It
-        is taken back where the sample is less probable there.
+        is taken back where the sample is less probable there. That the log-likelihood does not rise
+        is no end in itself: where covariances are drawn to each other it falls on the way.
         """
-        n, here = len(counts), start
-        before = plain = here
+        n, here, errors = len(counts), start, self.standard_errors(counts, start)
+        before, plain, drawn = here, here, self.drawn(counts)
         numbers, bounds = torch.arange(n), counts.new_full((n,), -torch.inf)
-        ended: dict[int, FoundMixture] = {}
+        ended: dict[int, Components] = {}
         for step in range(MAX_ITER + 1):
             phase = (step - FIRST_LEAP) % 3 if step >= FIRST_LEAP else None
-            gamma, reached, after = self.step(counts, here)
-            ends = reached - bounds < TOL
+            reached, after = self.step(drawn, here)
+            lengths = ((after.flat() - here.flat()) / errors).norm(dim=1)
+            ends = (reached - bounds < TOL) & (lengths < SHORT)
             if phase == 2:  # here is where the leap has led
                 after, ends = after.where(reached >= bounds, plain), torch.zeros_like(ends)
                 reached = torch.maximum(reached, bounds)
             ends |= torch.tensor(step == MAX_ITER)
-            for k in torch.nonzero(ends)[:, 0].tolist():
-                ended[int(numbers[k])] = FoundMixture(gamma[k].clone(), *(of[k] for of in here))
+            ended |= {int(numbers[k]): here.take(k[None]) for k in torch.nonzero(ends)[:, 0]}
             if len(ended) == n:
                 break
-            plain, before, here = after, here, leap(before, here, after) if phase == 1 else after
-            bounds = reached
+            plain, bounds = after, reached
+            if phase == 1:
+                after = leap(before, here, plain, errors)
+            before, here = here, after
             if ends.any():
-                numbers, counts, bounds = numbers[~ends], counts[~ends], bounds[~ends]
+                own = numbers, bounds, errors
+                numbers, bounds, errors = (of[~ends] for of in own)
                 before, plain, here = (of.take(~ends) for of in (before, plain, here))
-        return [ended[k] for k in range(n)]
+                drawn = drawn.take(~ends)
+        parts = zip(*(ended[k] for k in range(n)), strict=True)
+        return self._found(Components(*map(torch.cat, parts)))
 
-    def step(self, counts: Tensor, here: Components) -> tuple[Tensor, Tensor, Components]:
+    def drawn(self, counts: Tensor) -> _Drawn:
+        """Return the samples of mixtures that have each so often, (n_mixtures, n_samples)."""
+        if self._shared is None:
+            allowed = None if self.allowed is None else self.allowed.expand(len(counts), -1, -1)
+            return _Drawn(counts, allowed, None)
+        most = int((counts > 0).sum(dim=1).max())  # who has fewer, has some of count zero
+        rows = torch.argsort(counts == 0, dim=1, stable=True)[:, :most]
+        allowed = None if self.allowed is None else self.allowed.T[rows].mT
+        return _Drawn(counts.gather(1, rows), allowed, self._shared.statistics[rows])
+
+    def step(self, drawn: _Drawn, here: Components) -> tuple[Tensor, Components]:
         """Make a step of expectation maximization.
 
-        Returned are responsibilities under the mixtures, (n_mixtures, n_components, n_samples),
-        the log-likelihoods, (n_mixtures,), and the mixtures that follow.
+        Returned are the log-likelihoods, (n_mixtures,), and the mixtures that follow.
+        """
+        posterior, gamma, totals, largest = self._expected(here, drawn.allowed, drawn.statistics)
+        bounds = (drawn.counts * largest.add_(totals.log())).sum(dim=1)
+        gamma *= (drawn.counts / totals)[:, None]
+        if drawn.statistics is None:
+            found = posterior.statistics(gamma.flatten(0, 1))
+        else:
+            found = posterior.moments((gamma @ drawn.statistics).flatten(0, 1).T)
+        parts = self._updated(found, here.means, here.covariances)
+        return bounds, Components(smoothed(found.counts.view_as(here.weights)), *parts)
+
+    def _expected(
+        self, here: Components, allowed: Tensor | None, statistics: Tensor | None
+    ) -> tuple[Any, Tensor, Tensor, Tensor]:
+        """Return the posterior, and probabilities of components up to factors of the samples.
+
+        These are followed by their sums, and by the logarithms of what they were divided by.
         """
         means, covariances = here.means.flatten(0, 1), here.covariances.flatten(0, 1)
-        posterior = in_components(self.potential, means, covariances)
-        gamma = posterior.log_normalizers().mul_(self.exponents).unflatten(0, here.weights.shape)
+        posterior: PosteriorComponents | OwnPosterior
+        if self._shared is None or statistics is None:
+            posterior = OwnPosterior(means, covariances, self.potential)
+            gamma = posterior.log_normalizers()  # which leave out what depends on the origin
+            gamma += posterior.potential.at(posterior.origin.expand(len(posterior), -1))
+            gamma = gamma.mul_(self.exponents).unflatten(0, here.weights.shape)
+        else:
+            posterior = prepare_posterior(means, covariances, *self._shared[:2])
+            normalizers = posterior.normalizers.unflatten(0, here.weights.shape)
+            gamma = normalizers @ statistics.mT
         gamma += here.weights.log()[:, :, None]
-        if self.allowed is not None:
-            gamma.masked_fill_(~self.allowed, -torch.inf)
+        if allowed is not None:
+            gamma.masked_fill_(~allowed, -torch.inf)
         largest = gamma.amax(dim=1)  # logsumexp would ask for exponentials once more
         totals = gamma.sub_(largest[:, None]).exp_().sum(dim=1)
-        gamma.div_(totals[:, None])
-        evidence, weighted = totals.log() + largest, gamma * counts[:, None]
-        found = posterior.statistics(weighted.flatten(0, 1))
-        parts = self._updated(found, here.means, here.covariances)
-        after = Components(smoothed(weighted.sum(dim=2)), *parts)
-        return gamma, (counts * evidence).sum(dim=1), after
+        return posterior, gamma, totals, largest
+
+    def _found(self, mixtures: Components) -> list[FoundMixture]:
+        """Return mixtures with their responsibilities for all samples."""
+        statistics = None if self._shared is None else self._shared.statistics
+        _, gamma, totals, _ = self._expected(mixtures, self.allowed, statistics)
+        gamma /= totals[:, None]
+        return [FoundMixture(*of) for of in zip(gamma, *mixtures, strict=True)]
+
+    @cached_property
+    def _shared(self) -> _Shared | None:
+        """What is prepared once for all mixtures."""
+        linear, precision = self.potential
+        if not self.potential.is_shared:
+            return None
+        prepared = prepare_precision(precision)
+        locations = torch.cholesky_solve(linear.T, prepared.root).T
+        origin, exact = locations.mean(dim=0), torch.full_like(locations, -torch.inf)
+        posterior = DiagonalGaussian(locations, exact)
+        statistics = expected_statistics(posterior, origin, full=True)
+        return _Shared(prepared, origin, statistics.T.contiguous())
+
+    def standard_errors(self, counts: Tensor, start: Components) -> Tensor:
+        """Return how unsure each number would be if cells were known, (n_mixtures, n_numbers)."""
+        weights, _, covariances = start
+        totals = counts.sum(dim=1, keepdim=True)
+        sizes = (weights * totals).clamp_min(1.0)
+        precision = self.potential.precision
+        mean = precision.reshape(-1, *precision.shape[-2:]).mean(dim=0)
+        noise = torch.cholesky_inverse(prepare_precision(mean).root).diagonal()
+        if covariances.ndim == 4:
+            deviations = (covariances.diagonal(dim1=2, dim2=3) + noise).sqrt()
+            pairs = deviations[..., None] * deviations[..., None, :]
+        else:
+            pairs = covariances + noise
+            deviations = pairs.sqrt()
+        squares = pairs.flatten(2) * (2.0 / sizes).sqrt()[:, :, None]
+        own = sizes.sqrt() / totals, deviations / sizes.sqrt()[:, :, None], squares
+        return Components(*own).flat()
 
     def _updated(
         self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor
@@ -150,7 +268,7 @@ class SeveralMixtures:
         return torch.vmap(updated)(counts, first, second, means, covariances)
 
 
-def leap(first: Components, second: Components, third: Components) -> Components:
+def leap(first: Components, second: Components, third: Components, errors: Tensor) -> Components:
     r"""Return where mixtures would be after many steps like those from the first to the third.
 
     With :math:`r = \theta_1 - \theta_0` and :math:`v = \theta_2 - 2 \theta_1 + \theta_0` that is
@@ -165,6 +283,8 @@ def leap(first: Components, second: Components, third: Components) -> Components
     ----------
     first, second, third : Components
         The mixtures before, between and after two steps.
+    errors : Tensor of shape (n_mixtures, n_numbers)
+        What the numbers are measured in, where lengths are compared.
 
     Returns
     -------
@@ -177,17 +297,14 @@ def leap(first: Components, second: Components, third: Components) -> Components
     >>> from skcausalpima._fit.several_mixtures import Components, leap
     >>> one, shape = torch.ones(1, 1), torch.ones(1, 1, 1)
     >>> steps = [Components(one, of * shape, shape) for of in (8.0, 4.0, 2.0)]  # to 0, by halves
-    >>> leap(*steps).means.item()
+    >>> leap(*steps, torch.ones(1, 3)).means.item()
     0.0
     """
-    flat = [torch.cat([part.flatten(1) for part in of], dim=1) for of in (first, second, third)]
-    step, bend = flat[1] - flat[0], flat[2] - 2.0 * flat[1] + flat[0]
-    length = step.norm(dim=1) / bend.norm(dim=1).clamp_min(1e-300)
+    start, middle, end = (of.flat() for of in (first, second, third))
+    step, bend = middle - start, end - 2.0 * middle + start
+    length = (step / errors).norm(dim=1) / (bend / errors).norm(dim=1).clamp_min(1e-300)
     length = length.clamp(1.0, LONGEST)[:, None]
-    reached = flat[0] + 2.0 * length * step + length.square() * bend
-    widths = [part[0].numel() for part in first]
-    parts = reached.split(widths, dim=1)
-    found = Components(*(part.view_as(of) for part, of in zip(parts, first, strict=True)))
+    found = third.of(start + 2.0 * length * step + length.square() * bend)
     return found.where(_are_mixtures(found), third)
 
 

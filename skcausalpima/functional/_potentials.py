@@ -121,6 +121,24 @@ class PosteriorComponents:
         located = linear.double() - self.origin @ self.precision
         return SharedPosterior(self, torch.cholesky_solve(located.T, self.root).T)
 
+    def moments(self, sums: Tensor) -> MixtureStatistics:
+        """Return what Eq. 17 needs, given sums of :func:`location_statistics` times gamma.
+
+        These have the shape (n_statistics, n_components); found are whole matrices.
+        """
+        found = unpacked_statistics(sums, self.origin, full=True)
+        counts, shifts = found.counts[:, None], self.shifts
+        moved = (self.gains @ found.first[:, :, None])[:, :, 0]
+        second = self.gains @ found.second @ self.gains.mT
+        cross = moved[:, :, None] * shifts[:, None, :]
+        own = self.covariances + shifts[:, :, None] * shifts[:, None, :]
+        return MixtureStatistics(
+            counts=found.counts,
+            first=moved + counts * shifts,
+            second=second + cross + cross.mT + counts[:, :, None] * own,
+            origin=self.origin,
+        )
+
 
 class PreparedPrecision(NamedTuple):
     """A precision that potentials share, and what follows from it alone, in float64.
@@ -146,7 +164,10 @@ def prepare_precision(precision: Tensor) -> PreparedPrecision:
 
 
 def prepare_posterior(
-    means: Tensor, covariances: Tensor, precision: Tensor | PreparedPrecision
+    means: Tensor,
+    covariances: Tensor,
+    precision: Tensor | PreparedPrecision,
+    origin: Tensor | None = None,
 ) -> PosteriorComponents:
     r"""Factorise once what samples with potentials of one precision share.
 
@@ -158,6 +179,8 @@ def prepare_posterior(
         Variances (2-D) or whole matrices (3-D).
     precision : Tensor of shape (latent_dim, latent_dim) or PreparedPrecision
         :math:`\Lambda`; in directions of no information ``LEAST_PRECISION`` stands for zero.
+    origin : Tensor of shape (latent_dim,), default=None
+        From which latent points are measured, by default the mean of the means.
 
     Returns
     -------
@@ -182,7 +205,7 @@ def prepare_posterior(
     if not isinstance(precision, PreparedPrecision):
         precision = prepare_precision(precision)
     precision, root, log_det_precision = precision
-    origin = means.mean(dim=0)
+    origin = means.mean(dim=0) if origin is None else origin
     centred = means - origin
     roots = torch.linalg.cholesky(covariances)
     inverses = torch.cholesky_inverse(roots)
@@ -371,17 +394,5 @@ class SharedPosterior:
         MixtureStatistics
             Of whole matrices.
         """
-        mixture = self.mixture
         sums = self._location_statistics() @ gamma.double().T
-        found = unpacked_statistics(sums, mixture.origin, full=True)
-        counts, shifts = found.counts[:, None], mixture.shifts
-        moved = (mixture.gains @ found.first[:, :, None])[:, :, 0]
-        second = mixture.gains @ found.second @ mixture.gains.mT
-        cross = moved[:, :, None] * shifts[:, None, :]
-        own = mixture.covariances + shifts[:, :, None] * shifts[:, None, :]
-        return MixtureStatistics(
-            counts=found.counts,
-            first=moved + counts * shifts,
-            second=second + cross + cross.mT + counts[:, :, None] * own,
-            origin=mixture.origin,
-        )
+        return self.mixture.moments(sums)

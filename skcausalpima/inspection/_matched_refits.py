@@ -68,16 +68,19 @@ def match_refit(
     MatchedRefit
         Graph and agreement, in the order of the reference's nodes.
     """
-    aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
+    both = np.ravel_multi_index((*nodes.T, *reference.T), (*sizes, *sizes))
+    _, rows, counts = np.unique(both, return_index=True, return_counts=True)
+    nodes, reference = nodes[rows], reference[rows]  # samples that are alike count together
+    tables = [counts[:, None] * of for of in outcome_indicators(reference, sizes)]
+    aligned, order, _ = align_nodes(nodes, tables)
     edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
-    indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
+    pairs = zip(tables, outcome_indicators(aligned, sizes), strict=True)
+    indices = [_rand_index(own.T @ other) for own, other in pairs]
     return MatchedRefit(edges, compelled, np.array(indices), order)
 
 
-def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the adjusted Rand index, 0 where one of the two is constant."""
-    if np.ptp(first) == 0:  # 0 / 0 if both are: a 1 would praise nodes that collapsed
+def _rand_index(table: np.ndarray) -> float:
+    """Return the adjusted Rand index, 0 where the first labels are constant."""
+    if table.any(axis=1).sum() == 1:  # 0 / 0 if both are: a 1 would praise nodes that collapsed
         return 0.0
-    table = np.zeros((first.max() + 1, second.max() + 1))
-    np.add.at(table, (first, second), 1)
     return adjusted_rand_index(table)

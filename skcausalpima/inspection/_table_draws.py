@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -76,14 +77,16 @@ class Grid:
     parents: list[list[int]]
     regimes: list[tuple[int, ...]]
 
-    def cell_priors(self, tables: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the probability of each cell in each regime, up to a factor, (regime, cell).
+    def priors_of(self, numbers: np.ndarray, tables: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the probability of each cell, up to a factor, in regimes of these numbers.
 
-        The table of a node that was set is left out.
+        The shape is (n_cells, len(numbers)), or (n_cells, 1) if there is one regime. The table of a
+        node that was set is left out.
         """
         single = [table[None] for table in tables]
         priors = [joints(single, self.parents, self.sizes, was_set) for was_set in self.regimes]
-        return np.concatenate(priors).reshape(len(self.regimes), -1)
+        columns = np.stack([prior.ravel() for prior in priors], axis=1)
+        return columns if len(priors) == 1 else columns[:, numbers]
 
     def family_counts(self, counts: np.ndarray, node: int) -> np.ndarray:
         """Return the counts of a node's table from those of the cells, (regime, cell).
@@ -105,13 +108,21 @@ class Grid:
         return tables
 
 
+def counted(
+    rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return the sums of weights by rows and columns, of such a shape."""
+    places = rows * shape[1] + columns
+    return np.bincount(places, weights, minlength=shape[0] * shape[1]).reshape(shape)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the samples say of their cells, whatever the tables are.
 
     Parameters
     ----------
-    likelihoods : ndarray of shape (n_uncertain, n_cells)
+    likelihoods : ndarray of shape (n_cells, n_uncertain)
         Of samples whose cell is not certain, up to a factor of each.
     weights : ndarray of shape (n_uncertain,)
         For how many samples each of them counts.
@@ -138,12 +149,16 @@ class Evidence:
         grid: Grid,
         tables: Sequence[np.ndarray],
     ) -> Evidence:
-        """Set samples whose cell is certain, by tables near those to be drawn, apart."""
-        found = likelihoods * grid.cell_priors(tables)[numbers]
-        is_open = found.max(axis=1) < (1 - CERTAIN) * found.sum(axis=1)
-        certain = np.zeros((len(grid.regimes), likelihoods.shape[1]))
-        np.add.at(certain, (numbers[~is_open], found[~is_open].argmax(axis=1)), weights[~is_open])
-        kept = likelihoods[is_open], weights[is_open], numbers[is_open]
+        """Set samples whose cell is certain, by tables near those to be drawn, apart.
+
+        ``likelihoods`` has the shape (n_samples, n_cells).
+        """
+        likelihoods = np.ascontiguousarray(likelihoods.T)  # what is done cell by cell is fast
+        found = likelihoods * grid.priors_of(numbers, tables)
+        is_open = found.max(axis=0) < (1 - CERTAIN) * found.sum(axis=0)
+        rows, shape = numbers[~is_open], (len(grid.regimes), len(likelihoods))
+        certain = counted(rows, found[:, ~is_open].argmax(axis=0), weights[~is_open], shape)
+        kept = likelihoods[:, is_open], weights[is_open], numbers[is_open]
         return cls(*kept, certain, grid)
 
     def draws(
@@ -162,12 +177,15 @@ class Evidence:
         found: Draws = []
         n_open = len(self.numbers)
         for turn in range(-n_warm_up if n_open else 0, n_draws):
-            counts = self.certain.copy()
+            counts = self.certain
             if n_open:
-                joint = self.likelihoods * self.grid.cell_priors(tables)[self.numbers]
-                sums = np.cumsum(joint, axis=1)
-                levels = rng.uniform(size=(n_open, 1)) * sums[:, -1:]
-                np.add.at(counts, (self.numbers, (sums <= levels).sum(axis=1)), self.weights)
+                sums = self.likelihoods * self.grid.priors_of(self.numbers, tables)
+                for below, own in itertools.pairwise(sums):
+                    own += below
+                levels, cells = rng.uniform(size=n_open) * sums[-1], np.zeros(n_open, dtype=int)
+                for own in sums[:-1]:
+                    cells += own <= levels
+                counts = counts + counted(self.numbers, cells, self.weights, counts.shape)
             tables = self.grid.drawn(counts, rng)
             if turn >= 0:
                 found.append(tables if asked is None else asked.drawn(counts, rng))

@@ -242,8 +242,8 @@ def table_intervals(
 
     Where the clusters are not the true groups, or an arrow points the wrong way, intervals cover
     something else. Measured on simulated data with known tables, 87 to 92 % of the intervals at
-    90 % cover; of fits to 300 samples whose outcomes lie 4 standard deviations apart, 78 % do, and
-    87 % with refits (``benchmarks/intervals.py``).
+    90 % cover; of fits to 300 samples whose outcomes lie 4 standard deviations apart, 82 % do, and
+    86 % with refits (``benchmarks/intervals.py``).
 
     References
     ----------

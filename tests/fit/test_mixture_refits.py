@@ -14,7 +14,9 @@ from skcausalpima import CausalPIMA
 from skcausalpima._fit import several_mixtures
 from skcausalpima._fit.mixture_refits import mixture_refits
 from skcausalpima._fit.several_mixtures import Components, SeveralMixtures, leap
+from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._structure.search import search_dag
+from skcausalpima.functional import Potential
 from skcausalpima.inspection import _edge_confidence, edge_confidence
 from skcausalpima.modules import ExpertDecoder, exponential_decay
 
@@ -65,8 +67,8 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
     est, X = overlapping
     kept = mixture_refits(est, X)
     kept.mixture = replace(kept.mixture, shrinkage=0.0, reg_covar=0.0)
-    monkeypatch.setattr("skcausalpima._fit.several_mixtures.MAX_ITER", 5)
-    monkeypatch.setattr("skcausalpima._fit.several_mixtures.TOL", -np.inf)
+    for name, value in {"MAX_ITER": 5, "TOL": -np.inf, "FIRST_LEAP": 10}.items():
+        monkeypatch.setattr(several_mixtures, name, value)
     counts = np.random.default_rng(0).multinomial(len(X), np.ones(len(X)) / len(X), size=3)
     found = kept._mixtures(torch.as_tensor(counts, dtype=torch.float64))
     linear, precision = (part.numpy() for part in kept.samples.potential)
@@ -83,11 +85,11 @@ def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
     """In fewer steps, and to mixtures that are as probable or more."""
     reached, made, step = [], [], SeveralMixtures.step
 
-    def counted(self, counts, here):
+    def counted(self, drawn, here):
         made[-1] += 1
-        gamma, bounds, after = step(self, counts, here)
+        bounds, after = step(self, drawn, here)
         reached[-1].append(float(bounds.max()))
-        return gamma, bounds, after
+        return bounds, after
 
     refits = mixture_refits(*overlapping)
     monkeypatch.setattr(SeveralMixtures, "step", counted)
@@ -102,13 +104,56 @@ def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
     assert max(reached[0]) > max(reached[1]) - 1e-3
 
 
+def two_clusters(shrinkage):
+    """Return what two clusters of unlike width are learned from, and where to begin."""
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(0.0, 1.0, 200), rng.normal(1.5, 0.3, 200)])[:, None]
+    potential = Potential(25.0 * torch.from_numpy(points), 25.0 * torch.eye(1).double())
+    settings = MixtureSettings(covariance_type="full", reg_covar=0.0, shrinkage=shrinkage)
+    learner = SeveralMixtures(potential, torch.ones(400).double(), None, settings)
+    weights, means, variances = [[0.5, 0.5]], [[[0.0], [1.5]]], [[[[1.0]], [[0.09]]]]
+    return learner, Components(*map(torch.DoubleTensor, (weights, means, variances)))
+
+
+def test_a_fall_of_the_log_likelihood_is_no_end(monkeypatch):
+    """It falls in the first steps, as covariances are drawn to each other."""
+    learner, start = two_clusters(shrinkage=50.0)
+    counts = torch.ones(1, 400).double()
+    (found,) = learner.iterated(counts, start)
+    for name, value in {"MAX_ITER": 500, "TOL": -np.inf, "FIRST_LEAP": 1000}.items():
+        monkeypatch.setattr(several_mixtures, name, value)
+    (plain,) = learner.iterated(counts, start)
+    assert abs(plain.weights[0] - start.weights[0, 0]) > 0.1
+    assert_allclose(found.weights, plain.weights, atol=0.005)
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+def test_one_precision_is_the_precision_of_each(restricted, monkeypatch):
+    """Also where mixtures have drawn unlike numbers of samples, some not at all."""
+    monkeypatch.setattr(several_mixtures, "MAX_ITER", 10)
+    learner, start = two_clusters(shrinkage=5.0)
+    rng = np.random.default_rng(1)
+    counts = torch.from_numpy(rng.poisson([[0.3], [2.0]], size=(2, 400))).double()
+    both = Components(*(part.expand(2, *part.shape[1:]) for part in start))
+    if restricted:
+        allowed = torch.from_numpy(rng.random((2, 400)) < 0.9)
+        learner = replace(learner, allowed=allowed | ~allowed.any(dim=0))
+    linear, precision = learner.potential
+    own = Potential(linear, precision.expand(400, 1, 1))
+    pairs = (of.iterated(counts, both) for of in (learner, replace(learner, potential=own)))
+    for one, each in zip(*pairs, strict=True):
+        for part, expected in zip(one, each, strict=True):
+            assert_allclose(part, expected, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("factor", [0.5, 0.9, 0.98])
 def test_a_leap_ends_where_steps_of_one_direction_would(factor):
     rng = np.random.default_rng(0)
     goal, error = (torch.from_numpy(rng.normal(size=(1, 3, 2))) for _ in range(2))
     weights, shapes = torch.full((1, 3), 1 / 3), torch.eye(2).double().expand(1, 3, 2, 2)
     means = [goal + error * factor**k for k in range(3)]
-    reached = leap(*(Components(weights.double(), of, shapes) for of in means))
+    steps = [Components(weights.double(), of, shapes) for of in means]
+    reached = leap(*steps, torch.ones_like(steps[0].flat()))
     assert_allclose(reached.means, goal, atol=1e-12)
 
 
@@ -116,9 +161,10 @@ def test_a_leap_beyond_mixtures_is_not_made():
     weights, means = torch.tensor([[0.5, 0.5]]).double(), torch.zeros(1, 2, 1).double()
     shapes = [torch.full((1, 2, 1), of).double() for of in (3.0, 2.0, 1.1)]
     steps = [Components(weights, means, of) for of in shapes]
-    assert torch.equal(leap(*steps).covariances, shapes[2])
+    errors = torch.ones_like(steps[0].flat())
+    assert torch.equal(leap(*steps, errors).covariances, shapes[2])
     whole = [of._replace(covariances=of.covariances[..., None]) for of in steps]
-    assert torch.equal(leap(*whole).covariances, whole[2].covariances)
+    assert torch.equal(leap(*whole, errors).covariances, whole[2].covariances)
 
 
 def test_replicates_do_not_depend_on_company(overlapping):
