@@ -58,8 +58,8 @@ def context_names(contexts: Unchecked) -> list[str]:
     """Return the names that ``contexts`` states."""
     if contexts is None:
         return []
-    several = isinstance(contexts, list | tuple | np.ndarray)
-    stated: list[Any] = list(contexts) if several else [contexts]
+    kinds = list | tuple | np.ndarray
+    stated: list[Any] = list(contexts) if isinstance(contexts, kinds) else [contexts]
     return [str(entry) if isinstance(entry, str) else entry.name for entry in stated]
 
 
