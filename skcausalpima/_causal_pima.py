@@ -1087,10 +1087,11 @@ mapping, default=None
         >>> model.tail_probability([images[:2], curves[:2]]) < 0.05
         array([ True, False])
         """
-        fitted, compared = self._fitted_model(), self._fitted.tail_reference
+        fitted, state = self._fitted_model(), self._fitted
+        compared, adapted = state.tail_reference, state.contexts.adapted
         if reference is not None:
-            compared = fitted.tail_reference(self._read(reference))
-        return fitted.tail_probabilities(self._read(X), compared)
+            compared, adapted = fitted.tail_reference(self._read(reference)), []
+        return fitted.tail_probabilities(self._read(X), compared, adapted)
 
     def score(
         self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
@@ -1675,8 +1676,10 @@ mapping, default=None
             Another estimator, of the same nodes and graph; this one stays as it is. Where the
             context has ``role="cause"``, tables of its children have rows more. Its
             ``adapted_`` has an entry for each new label: ``context``, ``label``, ``n_samples``,
-            ``unknown`` (share of samples of no known cell) with its 95 % ``interval``, and
-            ``standard_errors`` of the offset, by modality.
+            ``unknown`` (share of samples of no known cell) with its 95 % ``interval``,
+            ``standard_errors`` of the offset, by modality, and ``tail_moves``: as the offset is not
+            known exactly, and cells are frequent in other ways, :meth:`tail_probability` moves by
+            so many nats what samples of the label are compared with.
 
         Raises
         ------

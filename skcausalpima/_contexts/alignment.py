@@ -30,7 +30,8 @@ MAX_LAID, LAID_ROWS, LAID_KEPT = 200, 400, 5
 #: Settings on which all others are laid in turn: fewer where there are many.
 N_REFERENCES = 3
 
-#: Nats that speak for no offset: those that priors of weights cost where labels share no cluster.
+#: Nats by which an offset must be likelier than another, or than none. As much is chance: clusters
+#: that are copies of each other differ in shape; and priors of weights cost where none is shared.
 DOUBT = 20.0
 
 #: Labels of which clusters, or cells, overlap by less share none: nothing tells an offset from
@@ -39,9 +40,6 @@ LEAST_OVERLAP = 0.1
 
 #: Labels of fewer points are not asked for other offsets.
 LEAST_ROWS = 20
-
-#: An offset does as well as another if its log-likelihood is smaller by so many nats at most.
-AS_WELL = 10.0
 
 #: Rise of the mean log-density, in nats, below which EM ends.
 TOL = 1e-5
@@ -194,7 +192,7 @@ def rivals(points: Points, found: Alignment) -> list[int]:
         other = _otherwise(points, found, s, rng)
         moved = other.offsets - found.offsets
         moved = moved[s] - np.delete(moved, s, axis=0).mean(axis=0)
-        does_as_well = (found.objective - other.objective) * total < AS_WELL
+        does_as_well = (found.objective - other.objective) * total < DOUBT
         if does_as_well and found.is_far_from(found.offsets + moved):
             doubtful.append(s)
     return doubtful

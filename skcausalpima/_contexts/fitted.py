@@ -166,6 +166,11 @@ class FittedContexts:
             codes[names.index(name)] = labels.index(label)
         return codes
 
+    def has_label(self, name: str, label: Any, codes: np.ndarray) -> np.ndarray:
+        """Return which samples, of labels of these numbers, have a label of a context."""
+        own = codes[list(self.labels).index(name)]
+        return own == self.labels[name].tolist().index(label)
+
     def combinations(self, stated: Mapping[str, Any] | None) -> tuple[np.ndarray, np.ndarray]:
         """Return all combinations of labels, (n_contexts, n_combinations), and their shares.
 

@@ -158,6 +158,8 @@ def _told(
     told = f"{what} holds {' and '.join(said)}, where numbers are expected"
     if place is None:
         return f"{told}: make of it what was made of the data of fit, as by prep.transform(X)."
+    if width == 1 and place.name is not None and "texts" in found:
+        told += f". Labels of instruments, sites or days are named: contexts={place.name!r}"
     lines = recipe(place, {kind: list(names) for kind, names in found.items()}, width)
     become = "; ".join(made)
     return "\n    ".join([f"{told}. {become[0].upper()}{become[1:]}:", *lines])

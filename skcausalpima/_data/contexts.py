@@ -58,8 +58,9 @@ def context_names(contexts: Unchecked) -> list[str]:
     """Return the names that ``contexts`` states."""
     if contexts is None:
         return []
-    stated: list[Any] = list(contexts) if isinstance(contexts, list | tuple) else [contexts]
-    return [entry if isinstance(entry, str) else entry.name for entry in stated]
+    kinds = list | tuple | np.ndarray
+    stated: list[Any] = list(contexts) if isinstance(contexts, kinds) else [contexts]
+    return [str(entry) if isinstance(entry, str) else entry.name for entry in stated]
 
 
 def read_contexts(
@@ -180,7 +181,8 @@ def _kind(label: Any) -> str:
         return "booleans"
     if isinstance(label, str):
         return "strings"
-    return "numbers" if isinstance(label, Number) else f"{type(label).__name__}s"
+    name = type(label).__name__
+    return "numbers" if isinstance(label, Number) else name + "s" * (not name.endswith("s"))
 
 
 def _as_array(labels: Sequence) -> np.ndarray:

@@ -23,7 +23,6 @@ from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
 from .._contexts.points import alone
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._inference.decoding import drawn_data, drawn_points
 from .._inference.fitted_model import FittedModel, fitted_model
 from .._model.parameters import prediction_device
 from .._state.fitted import FittedState
@@ -31,9 +30,7 @@ from .._typing import Samples
 from .._warnings import warn_caller
 from ..exceptions import ContextWarning
 from ..modules import Mixes
-
-#: Draws from each component, and of all of them at most.
-N_DRAWS, MAX_DRAWS = 400, 20_000
+from .new_label_draws import Draws, draws_of, estimated_offsets, tail_moves
 
 #: The component of samples of no known cell: its weight in advance, and how many times the variance
 #: of all cells together it has.
@@ -41,6 +38,9 @@ UNKNOWN_WEIGHT, UNKNOWN_SPREAD = 0.05, 9.0
 
 #: Deviation along an axis, in that of the first one, below which nothing varies there.
 LEAST_SPREAD = 1e-6
+
+#: Sets of draws that say how much samples differ by chance in directions that draws do not show.
+N_PARALLEL = 5
 
 #: Tail probabilities below this count samples of no known cell; others have so many of them.
 SMALL = 0.05
@@ -69,12 +69,12 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     modalities.contexts.check_complete()
     name, axis = _new_context(contexts, modalities.contexts.labels, modalities.codes)
     labels, known = modalities.contexts.labels[name], len(contexts.labels[name])
-    codes, found = modalities.codes[axis], []
+    codes, found, drawn = modalities.codes[axis], [], draws_of(fitted)
     for number, label in enumerate(labels.tolist()[known:], known):
         part = _complete(modalities.take(np.flatnonzero(codes == number)), label)
         told = SimpleNamespace(context=name, label=label, n_samples=part.n_samples)
-        offsets, cells, doubts = _learned(fitted, part, axis, told)
-        found.append((told, doubts))
+        offsets, cells, doubts = _learned(fitted, drawn, part, axis, told)
+        found.append((told, doubts, max(1.0, cells.sum())))
         contexts = contexts.with_label(name, labels[: number + 1], offsets, told)
         contexts = contexts.with_cells(part.codes, cells, before=contexts.cells)
     after = replace(state, contexts=contexts, training=None)
@@ -82,8 +82,9 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
         after = _with_mixes(after, contexts, name, known)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
-    for number, (told, doubts) in enumerate(found, known):
+    for number, (told, doubts, n_known) in enumerate(found, known):
         _tell_strangers(told, tails[codes == number])
+        told.tail_moves = tail_moves(fitted, model, drawn, told, n_known)
         _warn(told, doubts)
     return after
 
@@ -135,7 +136,7 @@ def _new_context(
 
 
 def _learned(
-    fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace
+    fitted: FittedModel, drawn: Draws, part: Modalities, axis: int, told: SimpleNamespace
 ) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
     """Lay samples of a new label, in the context of this number, on what a fit draws.
 
@@ -145,19 +146,24 @@ def _learned(
     codes[axis] = -1  # no offset
     scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
     tables = [table.astype(np.float64) for table in scaled]
-    means, axes, is_free, mixture = _known_mixture(fitted, tables)
+    axes, is_free, mixture = _known_mixture(fitted, drawn, tables)
     points = alone(np.concatenate(tables, axis=1) @ axes.T, is_free)
     ends = laid_ends(points, mixture, np.random.RandomState(0))
     ends.sort(key=lambda end: end.log_weights[0, -1] > np.log(0.5))
     gamma = ends[0].responsibilities(points)[0][:-1]
     weights = np.maximum(gamma.sum(axis=0), np.finfo(float).tiny)
     known, moves, told.standard_errors = max(1.0, weights.sum()), {}, {}
-    for m, (modality, table) in enumerate(zip(part.names, tables, strict=True)):
-        if modality not in contexts.offsets:
+    rests = [
+        table - (gamma / weights).T @ mean if modality in contexts.offsets else None
+        for modality, table, mean in zip(part.names, tables, drawn.means, strict=True)
+    ]
+    in_one_set = [of if of is None else of[None] for of in rests]
+    found = estimated_offsets(fitted, [of[None] for of in scaled], in_one_set, weights)
+    for m, (modality, rest, offsets) in enumerate(zip(part.names, rests, found, strict=True)):
+        if rest is None or offsets is None:
             continue
-        rest = table - (gamma / weights).T @ means[m]
-        mean = weights @ rest / known
-        noise = weights @ np.square(rest - mean) / known
+        mean = offsets[0]
+        noise = weights @ np.square(rest - weights @ rest / known) / known
         left = max(np.square(mean).mean() - noise.mean() / known, 0.0)
         kept = left / (left + noise.mean() / known)
         factor = np.ravel(fitted.scaler.factor[m])
@@ -170,42 +176,29 @@ def _learned(
 
 
 def _known_mixture(
-    fitted: FittedModel, tables: list[np.ndarray]
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, Alignment]:
+    fitted: FittedModel, drawn: Draws, tables: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, Alignment]:
     """Return the components of a fit, and one of all other samples, in principal scores.
 
     Scores are those that draws from the model, and these scaled samples, differ in. Beside the
-    components' means of each modality there are the axes, (n_scores, width of all modalities side
-    by side), and which of them are of modalities that labels shift.
+    mixture there are the axes, (n_scores, width of all modalities side by side), and which of them
+    are of modalities that labels shift.
     """
-    contexts, n_cells = fitted.contexts, len(fitted.cells)
-    rng = np.random.RandomState(0)
-    labels = np.repeat(np.arange(n_cells), max(20, min(N_DRAWS, MAX_DRAWS // n_cells)))
-    points = drawn_points(fitted.means, fitted.full_covariances(), labels, rng)
-    with torch.no_grad():
-        parts = drawn_data(fitted.model, points, fitted.cells[labels], rng)
-    gamma = np.eye(n_cells)[labels].T
-    means = [gamma @ of / gamma.sum(axis=1, keepdims=True) for of in parts]
-    drawn, new = np.concatenate(parts, axis=1), np.concatenate(tables, axis=1)
-    widths = [part.shape[1] for part in parts]
+    contexts, widths = fitted.contexts, [part.shape[1] for part in drawn.parts]
+    old, new = np.concatenate(drawn.parts, axis=1), np.concatenate(tables, axis=1)
     units = np.repeat(1.0 / np.sqrt(widths), widths)
     shifted = np.repeat([name in contexts.offsets for name in fitted.model.names], widths)
     n_effects_ = n_effects(fitted.model.prior.node_sizes)
     found, is_free = [], []
     for free in np.unique(shifted)[::-1]:
         unit = np.where(shifted == free, units, 0.0)
-        x, rest = drawn * unit, new * unit
-        rest = (rest - rest.mean(axis=0)) * np.sqrt(len(x) / len(rest))
-        x = np.concatenate([x - x.mean(axis=0), rest])
-        n_scores = min(MAX_SCORES, (1 + SCORES_PER_EFFECT) * n_effects_, *x.shape)
-        _, spreads, directions = randomized_svd(x, n_scores, random_state=0)
-        directions = directions[spreads > LEAST_SPREAD * spreads[0]]
+        directions = _directions(old * unit, new * unit, n_effects_)
         found.append(directions * unit)
         is_free += [free] * len(directions)
     axes = np.concatenate(found)
-    axes = axes / (drawn @ axes.T).std(axis=0).max()
-    values = drawn.astype(np.float64) @ axes.T
-    centres, covariances = components_of(gamma, values)
+    axes = axes / (old @ axes.T).std(axis=0).max()
+    values = old.astype(np.float64) @ axes.T
+    centres, covariances = components_of(drawn.gamma, values)
     spread = np.cov(values.T).reshape(len(axes), len(axes))
     weights = np.append((1.0 - UNKNOWN_WEIGHT) * fitted.weights_of_all(), UNKNOWN_WEIGHT)
     mixture = Alignment(
@@ -215,7 +208,26 @@ def _known_mixture(
         offsets=np.zeros((1, len(axes))),
         known_weights=weights,
     )
-    return means, axes, np.array(is_free), mixture
+    return axes, np.array(is_free), mixture
+
+
+def _directions(old: np.ndarray, new: np.ndarray, n_effects_: int) -> np.ndarray:
+    """Return orthogonal directions, in rows, in which draws differ, and then new samples alone.
+
+    The second are those in which new samples differ more than as many draws do in any (parallel
+    analysis, Horn 1965, Psychometrika): few samples differ from each other in directions of noise.
+    """
+    rng = np.random.RandomState(0)
+    old, new = old - old.mean(axis=0), new - new.mean(axis=0)
+    n_scores = min(MAX_SCORES, SCORES_PER_EFFECT * n_effects_, *old.shape)
+    _, spreads, axes = randomized_svd(old, n_scores, random_state=0)
+    axes = axes[spreads > LEAST_SPREAD * spreads[0]]
+    parts = [old[rng.choice(len(old), size=len(new))] for _ in range(N_PARALLEL)]
+    beyond, *alike = (of - of @ axes.T @ axes for of in (new, *parts))
+    n_more = min(n_effects_, *beyond.shape)
+    by_chance = max(randomized_svd(of, 1, random_state=0)[1][0] for of in alike)
+    _, spreads, more = randomized_svd(beyond, n_more, random_state=0)
+    return np.concatenate([axes, more[spreads > by_chance]])
 
 
 def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:

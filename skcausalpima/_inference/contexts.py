@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.contexts import ContextLabels
 from .._data.validation import Modalities
-from .._model.tensors import BLOCK_ROWS
+from .._model.tensors import BLOCK_ROWS, TensorData
 from ..graph import CategoricalDAG
 from ..modules import MultimodalVAE
 
@@ -87,6 +88,14 @@ class ContextModel(ABC):
         if (modalities.codes < 0).any():
             n_rows = max(1, n_rows // self.contexts.counts.size)
         return modalities.blocks(n_rows)
+
+    def under(self, data: TensorData, codes: np.ndarray) -> TensorData:
+        """Return scaled samples with the cell weights of labels of these numbers."""
+        index = self.contexts.mix_index(codes)
+        if index is None:
+            return data
+        numbers = torch.from_numpy(index)[None].to(data.device)
+        return replace(data, samples=replace(data.samples, regime_index=numbers))
 
     def completed(self, block: Modalities) -> Completed:
         """Return samples with each label that they may have; labels go by the training shares."""

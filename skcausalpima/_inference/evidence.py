@@ -231,6 +231,21 @@ def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
     return [np.sort(column[np.isfinite(column)]) for column in terms.T]
 
 
+def ranks_of(n_values: int) -> np.ndarray:
+    """Return which share of so many values in rising order each stands at."""
+    return (np.arange(n_values) + 0.5) / max(n_values, 1)
+
+
+def moved_reference(
+    reference: Sequence[np.ndarray], moves: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Return a reference of which numbers move as those of such ranks do in another one."""
+    return [
+        np.sort(values + np.interp(ranks_of(len(values)), ranks_of(len(by)), by))
+        for values, by in zip(reference, moves, strict=True)
+    ]
+
+
 def tail_probabilities(
     terms: np.ndarray, reference: Sequence[np.ndarray], rounding: float = 0.0
 ) -> np.ndarray:

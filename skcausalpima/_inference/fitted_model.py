@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
@@ -34,6 +35,7 @@ from .evidence import (
     ModalityEvidence,
     influence_and_conflict,
     likelihood_terms,
+    moved_reference,
     sorted_terms,
     tail_probabilities,
 )
@@ -105,11 +107,7 @@ class FittedModel(ContextModel):
         means = self.model.prior.means  # the dtype is that of the training data
         modalities = self.contexts.removed(modalities)
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
-        index = self.contexts.mix_index(modalities.codes)
-        if index is not None:
-            numbers = torch.from_numpy(index)[None].to(means.device)
-            data = replace(data, samples=replace(data.samples, regime_index=numbers))
-        return filled(self.model, data)
+        return filled(self.model, self.under(data, modalities.codes))
 
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
@@ -240,16 +238,26 @@ class FittedModel(ContextModel):
         self, data: TensorData | Modalities, known_bounds: Tensor | None = None
     ) -> list[np.ndarray]:
         """Return what the numbers of further samples are compared with, those of these samples."""
-        return sorted_terms(self._terms(data, known_bounds))
+        return sorted_terms(self.terms(data, known_bounds))
 
     def tail_probabilities(
-        self, modalities: Modalities, reference: Sequence[np.ndarray]
+        self,
+        modalities: Modalities,
+        reference: Sequence[np.ndarray],
+        adapted: Sequence[SimpleNamespace] = (),
     ) -> np.ndarray:
-        """Return the tail probabilities of samples; see :mod:`.evidence`."""
-        scaled = self.scaled(self.labelled(modalities))
-        return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
+        """Return the tail probabilities of samples, by labels; see :mod:`.evidence`."""
+        modalities = self.labelled(modalities)
+        scaled = self.scaled(modalities)
+        terms, rounding = self.terms(scaled), torch.finfo(scaled.dtype).eps
+        found = tail_probabilities(terms, reference, rounding)
+        for told in adapted:
+            rows = self.contexts.has_label(told.context, told.label, modalities.codes)
+            own = moved_reference(reference, told.tail_moves)
+            found[rows] = tail_probabilities(terms[rows], own, rounding)
+        return found
 
-    def _terms(
+    def terms(
         self, data: TensorData | Modalities, known_bounds: Tensor | None = None
     ) -> np.ndarray:
         """Return what tells how unlike others samples are; those of a fit are scaled already."""

@@ -70,8 +70,8 @@ def _check_parts(parts: Any, name: str, caller: str) -> None:
 
 def _contexts(stated: Any, caller: str) -> tuple[Context, ...]:
     """Return the contexts that are stated, each as an object."""
-    entries = [stated] if isinstance(stated, Context) else stated or ()
-    contexts = [Context(entry) if isinstance(entry, str) else entry for entry in entries]
+    entries = [stated] if isinstance(stated, Context) else () if stated is None else stated
+    contexts = [Context(str(entry)) if isinstance(entry, str) else entry for entry in entries]
     for context in contexts:
         if not isinstance(context, Context):
             raise TypeError(

@@ -142,3 +142,18 @@ def test_clusters_that_are_rare_where_they_are_frequent_elsewhere(seed):
     found = align(points, 4)
     moved = 3.0 * (found.offsets[1] - found.offsets[0])
     np.testing.assert_allclose(moved, offsets[1], atol=1.0)
+
+
+@pytest.mark.parametrize(("shares", "doubtful"), [((0.0, 0.5), [0]), ((0.2, 0.8), [])])
+def test_a_label_that_lacks_an_outcome_may_have_the_other_one(shares, doubtful):
+    """Clusters are copies of each other but for chance, here 15 nats."""
+    rng, settings = np.random.default_rng(7), np.repeat([0, 1], 300)
+    of_settings = np.array([[shares[s], 0.5] for s in settings])
+    kinds = (rng.random((600, 2)) < of_settings).astype(int)
+    values = rng.normal(size=(600, 8))
+    values[:, :2] += kinds * [4.0, 6.0]
+    values[settings == 1] += 3.0 * rng.normal(size=8)
+    points = replace(
+        two_labels(0, n=600)[0], values=values / 3.0, settings=settings, is_free=np.ones(8, bool)
+    )
+    assert rivals(points, align(points, 4)) == doubtful

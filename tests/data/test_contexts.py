@@ -122,6 +122,12 @@ def test_an_unknown_label_is_told_what_to_do():
         read_contexts({"site": ["c"]}, 1, {"site": np.array(["a", "b"])})
 
 
+def test_types_of_labels_are_named():
+    told = "which is among bytes, but those that fit has seen are strings"
+    with pytest.raises(ValueError, match=told):
+        read_contexts({"site": [b"a"]}, 1, {"site": np.array(["a", "b"])})
+
+
 def test_contexts_that_determine_each_other_are_named():
     told = "contexts 'site' and 'day' determine each other"
     with pytest.raises(ValueError, match=told):
@@ -147,3 +153,4 @@ def test_names_are_those_of_words_and_objects():
     assert context_names(None) == []
     assert context_names("site") == context_names(Context("site")) == ["site"]
     assert context_names(["site", Context("day")]) == ["site", "day"]
+    assert context_names(np.array(["site", "day"])) == ["site", "day"]

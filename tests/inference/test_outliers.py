@@ -11,6 +11,8 @@ from scipy.stats import norm
 from skcausalpima._inference import evidence
 from skcausalpima._inference.evidence import (
     likelihood_terms,
+    moved_reference,
+    ranks_of,
     reference_rows,
     sorted_terms,
     tail_probabilities,
@@ -167,3 +169,12 @@ def test_reference_rows_go_by_weight(monkeypatch):
     weights = np.array([1, 3, 1, 1, 5, 1])
     copies = np.repeat(np.arange(6), weights)
     assert_array_equal(reference_rows(6, weights), copies[reference_rows(12)])
+
+
+def test_a_reference_is_moved_by_rank():
+    """That of one normal distribution becomes that of another, whatever the numbers of values."""
+    narrow, wide = norm(0, 1), norm(-1, 2)
+    moves = wide.ppf(ranks_of(300)) - narrow.ppf(ranks_of(300))
+    (found,) = moved_reference([narrow.ppf(ranks_of(101))], [moves])
+    assert_allclose(found, wide.ppf(ranks_of(101)), atol=0.01)
+    assert moved_reference([np.zeros(0)], [moves])[0].shape == (0,)
