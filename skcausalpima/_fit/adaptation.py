@@ -227,7 +227,8 @@ def _directions(old: np.ndarray, new: np.ndarray, n_effects_: int) -> np.ndarray
     n_more = min(n_effects_, *beyond.shape)
     by_chance = max(randomized_svd(of, 1, random_state=0)[1][0] for of in alike)
     _, spreads, more = randomized_svd(beyond, n_more, random_state=0)
-    return np.concatenate([axes, more[spreads > by_chance]])
+    least = LEAST_SPREAD * np.linalg.norm(new)  # beyond all directions there is rounding alone
+    return np.concatenate([axes, more[spreads > max(by_chance, least)]])
 
 
 def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:

@@ -116,7 +116,7 @@ class SeveralMixtures:
     potential : Potential
         What is said of the samples' latent points.
     exponents : Tensor of shape (n_samples,)
-        To which power that counts; of samples that have one precision, once.
+        To which power that counts: one where all samples have one precision.
     allowed : Tensor of bool of shape (n_components, n_samples) or None
         Which components a sample may have.
     settings : MixtureSettings

@@ -52,8 +52,9 @@ def start_agreement(
     Two kinds of starts count alike. Those that came next when the run began (``rivals``) go on in
     its trained latent space: had the choice fallen on one of them, would it have ended here? Runs
     of k-means go on in the space of principal scores: is there another mixture of as many
-    clusters that fits the data as well? The first asks the method, the second the data. Neither
-    draws from the generators of the run.
+    clusters that fits the data as well? The first asks the method, the second the data (less
+    sharply where scores are in units of clusters, which show these first). Neither draws from the
+    generators of the run.
     """
     n_samples, rows = initial.data.n_samples, _rows(initial)
     found = _posterior(model, initial, rows)

@@ -2,7 +2,7 @@
 
 The latent space has some dimensions more than nodes ask for, and begins as the first principal
 scores. Where columns vary together within clusters, these may hold little of what tells clusters
-apart. Then the latent space has as many dimensions as there are columns, and clusters are sought
+apart. Then the latent space has as many dimensions as there are scores, and clusters are sought
 where they show.
 """
 
@@ -18,7 +18,6 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from .._clustering.gaps import find_gaps
 from .._clustering.latent_classes import TableColumns, latent_classes
 from .._data.units import is_table
 from .._data.validation import Modalities
@@ -44,15 +43,12 @@ MAX_ROWS, N_STARTS = 1000, 10
 #: All scores must speak so many times more for clusters than the first ones do, and so many nats.
 TIMES, CLEARLY = 1.1, 5.0
 
-#: Clusterings must agree so much more where all scores show them.
-CLEARLY_MORE = 0.03
+#: Clusterings must agree so much more where all scores show them: those of skewed columns' tails,
+#: which are more probable there, too, do not.
+CLEARLY_MORE = 0.02
 
 #: Share of the samples whose class all scores tell, and the planned ones do not.
 BETTER_TOLD = 0.01
-
-#: Density between clusters, relative to that around their means: that of Gaussians four standard
-#: deviations apart.
-GAP = 0.4
 
 #: Elements from which on what networks learn of the noise adds up to more than they may gain.
 WIDE = 64
@@ -97,17 +93,13 @@ def with_room_for_clusters(
     n_clusters, scores, planned = math.prod(spec.node_sizes), initial.scores, spec.latent_dim
     if scores is not None and scores.columns is not None and scores.columns.together:
         return _with_room_for_classes(planned, initial, scores.columns, n_clusters, seed)
-    n_columns = sum(map(math.prod, spec.shapes))
-    is_few = n_columns <= MAX_COLUMNS and n_clusters <= MAX_CLUSTERS
-    has_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
-    if scores is None or has_more or not is_few:
+    if scores is None or n_clusters > MAX_CLUSTERS or not _are_few_numbers(spec, modalities):
         return planned, initial
-    if not all(is_table(modalities, m) for m in range(len(spec.shapes))):
-        return planned, initial  # what curves have in common is much, and little of it noise
+    n_columns = sum(map(math.prod, spec.shapes))
     rows = np.flatnonzero(initial.data.samples.present.all(dim=0).cpu().numpy())
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
     if min(n_columns, len(rows)) <= planned:
         return planned, initial
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
     first = scores.scaled[rows, :planned]
     if scores.scaled.shape[1] < n_columns <= MAX_DIM:  # weights of modalities would but turn them
         scores = principal_scores(initial.data, n_columns, seed)
@@ -116,28 +108,28 @@ def with_room_for_clusters(
     is_known = planned < points.shape[1] <= len(rows) / SAMPLES_PER_SCORE
     if not is_known or any(map(_has_levels, [points, *columns])):
         return planned, initial
-    labels = _hidden_clusters(first, points, n_clusters, seed)
-    if labels is None:
-        return planned, initial
-    found = replace(initial, scores=scores.in_units_of_clusters(rows, labels))
-    before, after = (tried(spec, of, seed) for of in (initial, found))
-    if after.agreement <= before.agreement + CLEARLY_MORE:
-        return planned, initial
-    return points.shape[1], replace(found, candidates=after.candidates)
-
-
-def _hidden_clusters(
-    first: np.ndarray, points: np.ndarray, n_clusters: int, seed: int
-) -> np.ndarray | None:
-    """Return the clusters of all scores; None unless these speak more for them than the first."""
     (of_first, _), (of_all, labels) = (
         evidence_of_clusters(of, n_clusters, seed) for of in (first, points)
     )
     if of_all <= max(of_first, TIMES * of_first) + CLEARLY:
-        return None
-    # tails of skewed columns are no clusters: there is no gap before them
-    gap = find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0]
-    return labels if gap < GAP else None
+        return planned, initial
+    scores = scores.in_units_of_clusters(rows, labels)
+    found = replace(initial, scores=scores)
+    before, after = (tried(spec, of, seed) for of in (initial, found))
+    if after.agreement <= before.agreement + CLEARLY_MORE:
+        return planned, initial
+    return scores.scaled.shape[1], replace(found, candidates=after.candidates)
+
+
+def _are_few_numbers(spec: ModelSpec, modalities: Modalities) -> bool:
+    """Return whether all modalities are tables of numbers, of few columns in all.
+
+    What curves have in common is much, and little of it noise.
+    """
+    is_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
+    if is_more or sum(map(math.prod, spec.shapes)) > MAX_COLUMNS:
+        return False
+    return all(is_table(modalities, m) for m in range(len(spec.shapes)))
 
 
 def _with_room_for_classes(
@@ -146,7 +138,7 @@ def _with_room_for_classes(
     """Return how many dimensions tell latent classes apart whose numbers vary together.
 
     That is one more for each number, if classes are told by the planned ones clearly less well than
-    by so many scores.
+    by all scores.
     """
     scores, more = cast(PrincipalScores, initial.scores), planned + columns.numbers.shape[1]
     first = scores.scaled[:, :planned]

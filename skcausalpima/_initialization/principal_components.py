@@ -21,7 +21,6 @@ MAX_ROWS = 10_000
 #: Smallest residual variance and precision, in units of the scaled data.
 FLOOR = 1e-3
 
-
 #: Smallest variance within clusters, relative to the largest.
 LEAST_WITHIN = 1e-9
 
@@ -57,7 +56,7 @@ class PrincipalScores:
         Returns
         -------
         PrincipalScores
-            As many as there are components of any variance.
+            As many as there are directions of any variance within clusters.
         """
         points = self.scaled[:, self.whitened.any(axis=0)]
         points = points - points.mean(axis=0)
@@ -65,7 +64,8 @@ class PrincipalScores:
         means = shares.T @ points[rows] / np.maximum(shares.sum(axis=0), 1.0)[:, None]
         within = points[rows] - means[labels]
         values, vectors = np.linalg.eigh(within.T @ within / len(rows))
-        points = points @ (vectors / np.sqrt(np.maximum(values, LEAST_WITHIN * values[-1])))
+        varies = values > LEAST_WITHIN * values[-1]
+        points = points @ (vectors[:, varies] / np.sqrt(values[varies]))
         points = points @ np.linalg.eigh(points[rows].T @ points[rows])[1][:, ::-1]
         return replace(self, whitened=points / points.std(axis=0), scaled=points, placed=points)
 

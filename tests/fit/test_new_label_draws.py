@@ -4,8 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from scipy.stats import entropy
 
+from skcausalpima._fit.adaptation import _directions
 from skcausalpima._fit.new_label_draws import draws_of, estimated_offsets, tail_moves
 from skcausalpima.exceptions import ContextWarning
 
@@ -118,3 +120,12 @@ def test_offsets_of_sets_of_samples(fitted):
     assert abs(z_scores.mean()) < 0.05
     assert z_scores.std() == pytest.approx(1.0, abs=0.1)
     assert estimated_offsets(model, [x[rows]], [None]) == [None]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_directions_are_no_more_than_columns(width):
+    """Beyond those that draws differ in there is rounding alone."""
+    rng = np.random.RandomState(0)
+    old, new = rng.normal(size=(2000, width)), 3.0 + 2.0 * rng.normal(size=(50, width))
+    found = _directions(old, new, 2)
+    assert_allclose(found @ found.T, np.eye(width), atol=1e-12)

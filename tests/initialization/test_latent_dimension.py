@@ -122,7 +122,7 @@ def test_all_scores_of_some_columns_and_the_first_of_many():
 
 def test_clusterings_must_agree_more(monkeypatch):
     x, _ = correlated(0)
-    shares = iter([0.9, 0.92])
+    shares = iter([0.9, 0.91])
     monkeypatch.setattr(latent_space, "tried", lambda *_: SimpleNamespace(agreement=next(shares)))
     assert asked(x) == 3
 
@@ -169,6 +169,8 @@ def test_samples_must_be_many_and_whole():
     assert asked(x, observed) == N_COLUMNS
     observed[1, 10 * N_COLUMNS - 1 :] = False
     assert asked(x, observed) == 3
+    observed[0, : 10 * N_COLUMNS - 1] = False
+    assert asked(x, observed) == 3  # none is whole
 
 
 def test_levels_are_no_clusters():
