@@ -152,9 +152,7 @@ def test_columns_that_vary_unlike_are_standardised_where_clusterings_agree(
     assert est.choices_.scale == {"modality0": "feature"}
     assert adjusted_rand_score(cells, est.labels_) > 0.85
     monkeypatch.setattr(initial_sample, "unlike_units", lambda *of: None)
-    one = soon(latent_dim=est.latent_dim_).fit(
-        X
-    )  # with more room clusters may be found all the same
+    one = soon(latent_dim=2).fit(X)  # with more room clusters may be found all the same
     assert one.choices_.scale == {"modality0": "modality"}
     assert adjusted_rand_score(cells, one.labels_) < 0.5
 
