@@ -18,6 +18,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from .._clustering.gaps import find_gaps
 from .._clustering.latent_classes import TableColumns, latent_classes
 from .._data.units import is_table
 from .._data.validation import Modalities
@@ -43,8 +44,11 @@ MAX_ROWS, N_STARTS = 1000, 10
 #: All scores must speak so many times more for clusters than the first ones do, and so many nats.
 TIMES, CLEARLY = 1.1, 5.0
 
-#: Clusterings must agree so much more where all scores show them: those of skewed columns' tails,
-#: which are more probable there, too, do not.
+#: Density between clusters, relative to that around their means: that of Gaussians four standard
+#: deviations apart.
+GAP = 0.4
+
+#: Clusterings must agree so much more where all scores show them.
 CLEARLY_MORE = 0.02
 
 #: Share of the samples whose class all scores tell, and the planned ones do not.
@@ -108,10 +112,8 @@ def with_room_for_clusters(
     is_known = planned < points.shape[1] <= len(rows) / SAMPLES_PER_SCORE
     if not is_known or any(map(_has_levels, [points, *columns])):
         return planned, initial
-    (of_first, _), (of_all, labels) = (
-        evidence_of_clusters(of, n_clusters, seed) for of in (first, points)
-    )
-    if of_all <= max(of_first, TIMES * of_first) + CLEARLY:
+    labels = _hidden_clusters(first, points, n_clusters, seed)
+    if labels is None:
         return planned, initial
     scores = scores.in_units_of_clusters(rows, labels)
     found = replace(initial, scores=scores)
@@ -130,6 +132,20 @@ def _are_few_numbers(spec: ModelSpec, modalities: Modalities) -> bool:
     if is_more or sum(map(math.prod, spec.shapes)) > MAX_COLUMNS:
         return False
     return all(is_table(modalities, m) for m in range(len(spec.shapes)))
+
+
+def _hidden_clusters(
+    first: np.ndarray, points: np.ndarray, n_clusters: int, seed: int
+) -> np.ndarray | None:
+    """Return the clusters of all scores; None unless these speak more for them than the first."""
+    (of_first, _), (of_all, labels) = (
+        evidence_of_clusters(of, n_clusters, seed) for of in (first, points)
+    )
+    if of_all <= max(of_first, TIMES * of_first) + CLEARLY:
+        return None
+    # tails of skewed columns are no clusters: there is no gap before them
+    gap = find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0]
+    return labels if gap < GAP else None
 
 
 def _with_room_for_classes(
