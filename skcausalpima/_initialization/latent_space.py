@@ -49,7 +49,7 @@ TIMES, CLEARLY = 1.1, 5.0
 GAP = 0.4
 
 #: Clusterings must agree so much more where all scores show them.
-CLEARLY_MORE = 0.02
+CLEARLY_MORE = 0.03
 
 #: Share of the samples whose class all scores tell, and the planned ones do not.
 BETTER_TOLD = 0.01

@@ -122,7 +122,7 @@ def test_all_scores_of_some_columns_and_the_first_of_many():
 
 def test_clusterings_must_agree_more(monkeypatch):
     x, _ = correlated(0)
-    shares = iter([0.9, 0.91])
+    shares = iter([0.9, 0.92])
     monkeypatch.setattr(latent_space, "tried", lambda *_: SimpleNamespace(agreement=next(shares)))
     assert asked(x) == 3
 
