@@ -118,6 +118,8 @@ def same(first: Any, second: Any) -> bool:
         return list(first) == list(second) and all(same(first[k], second[k]) for k in first)
     if isinstance(first, (list, tuple)):
         return len(first) == len(second) and all(map(same, first, second))
+    if isinstance(first, np.random.RandomState):
+        return same(first.get_state(legacy=False), second.get_state(legacy=False))
     if isinstance(first, nx.Graph):
         return nx.utils.graphs_equal(first, second)
     if hasattr(first, "__dict__"):
