@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from .._clustering.arrangement import means_of_labels
 from .._inference.decoding import drawn_data, drawn_points, reconstruction
 from .._inference.evidence import ranks_of
 from .._inference.fitted_model import FittedModel
@@ -28,22 +30,23 @@ N_SETS = 20
 N_RANKS = 500
 
 
-class Draws(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Draws:
     """What a fit draws, as often from each component, scaled and without offsets."""
 
     components: np.ndarray  # (n_draws,), in order
     parts: list[np.ndarray]  # (n_draws, width) of each modality
 
-    @property
+    @cached_property
     def gamma(self) -> np.ndarray:
         """Which component each is of, (n_components, n_draws)."""
         return np.eye(self.components[-1] + 1)[self.components].T
 
-    @property
+    @cached_property
     def means(self) -> list[np.ndarray]:
         """Means of the components, (n_components, width) of each modality."""
-        gamma = self.gamma
-        return [gamma @ of / gamma.sum(axis=1, keepdims=True) for of in self.parts]
+        n_components = int(self.components[-1]) + 1
+        return [means_of_labels(self.components, of, n_components)[0] for of in self.parts]
 
     def some(self) -> Draws:
         """Return as many of each component as are compared."""

@@ -10,6 +10,7 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
+from .._clustering.arrangement import means_of_labels
 from .._clustering.latent_classes import TableColumns
 from .._model.tensors import TensorData
 from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
@@ -60,8 +61,7 @@ class PrincipalScores:
         """
         points = self.scaled[:, self.whitened.any(axis=0)]
         points = points - points.mean(axis=0)
-        shares = np.eye(labels.max() + 1)[labels]
-        means = shares.T @ points[rows] / np.maximum(shares.sum(axis=0), 1.0)[:, None]
+        means, _ = means_of_labels(labels, points[rows], labels.max() + 1)
         within = points[rows] - means[labels]
         values, vectors = np.linalg.eigh(within.T @ within / len(rows))
         varies = values > LEAST_WITHIN * values[-1]
