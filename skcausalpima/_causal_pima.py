@@ -199,8 +199,10 @@ class CausalPIMA(
         data) counts alike, however wide or noisy it is, as in k-means on modalities divided by
         the root of their width. ``"auto"`` looks for clusters both ways, and takes ``"elements"``
         where these agree with each other clearly more; ``"balanced"`` otherwise, and wherever
-        clusters are not arranged on the grid. Numbers, one per modality, are factors of the
-        log-likelihoods; a mapping must have all names.
+        clusters are not arranged on the grid. Where all modalities are tables of numbers, it trains
+        by ``"elements"``, which says how surely a sample is in a cell, and begins with clusters
+        that ``"balanced"`` finds where these agree well or clearly more. Numbers, one per modality,
+        are factors of the log-likelihoods; a mapping must have all names.
     views : "auto", sequence, mapping or None, default="auto"
         Derived views, with which clusters are found and laid on the grid, and which train beside
         their modality without counting in ``score``. ``"power_spectrum"``, the logarithm of an
@@ -310,8 +312,8 @@ class CausalPIMA(
         effective number of columns and how many vary; ``linear``, the wide modalities whose
         networks have nothing but noise to learn, and take steps a tenth as long; ``counts``, the
         columns that look like counts; and ``tried``, the ``modality_weights`` and ``views`` that
-        clusters were sought with, and their ``agreement``, the largest mean adjusted Rand index of
-        the nodes in one clustering and the others.
+        clusters were sought with, their ``agreement``, the largest mean adjusted Rand index of the
+        nodes in one clustering and the others, and which of them ``is_taken``.
     arrangement_ : SimpleNamespace or None
         How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
         nodes. ``found`` is False where nodes are placed by chance: in grids of more than 1024

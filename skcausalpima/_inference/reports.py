@@ -70,6 +70,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
             modality_weights=weights(trial.side),
             views=dict(zip(names, trial.side.views, strict=True)),
             agreement=trial.agreement,
+            is_taken=trial.is_taken,
         )
         for trial in setup.tried
     ]

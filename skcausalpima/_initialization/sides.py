@@ -133,10 +133,11 @@ class Sides:
             return best
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
-            best = self._better(best, [self._try(elements)], BY_WEIGHTS)
+            clearly = self._clearly(best) if free.are_numbers else BY_WEIGHTS
+            best = self._better(best, [self._try(elements)], clearly)
         while kinds:
             further = [self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()]
-            better = self._better(best, further, CLEARLY if best.agreement >= SURE else -DOUBT)
+            better = self._better(best, further, self._clearly(best))
             if better is best:
                 break
             best = better
@@ -148,6 +149,10 @@ class Sides:
         trial = try_side(side, self.scores(side), sizes, known, self.seed, self.n_candidates)
         self.tried.append(trial)
         return trial
+
+    def _clearly(self, best: Trial) -> float:
+        """Return by how much a side must agree more that is likelier to be right."""
+        return CLEARLY if best.agreement >= SURE else -DOUBT
 
     def _better(self, best: Trial, others: Sequence[Trial], needed: float) -> Trial:
         """Return the other trial that agrees with itself most, if by so much more than the best."""
@@ -195,8 +200,14 @@ def try_side(
 
 def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     """Return a setup in which nothing is left open, and what was tried."""
-    spec = replace(setup.spec, modality_weights=best.side.weights, views=best.side.views)
-    tried = [TriedSide(side=trial.side, agreement=trial.agreement) for trial in sides.tried]
+    weights, views = best.side.weights, best.side.views
+    if setup.left_open.are_numbers:  # each has its noise
+        weights = (1.0,) * len(setup.spec.shapes)
+    spec = replace(setup.spec, modality_weights=weights, views=views)
+    tried = [
+        TriedSide(side=trial.side, agreement=trial.agreement, is_taken=trial is best)
+        for trial in sides.tried
+    ]
     return replace(setup, spec=spec, left_open=LeftOpen(), tried=tuple(tried))
 
 

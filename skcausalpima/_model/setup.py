@@ -75,7 +75,10 @@ class LeftOpen:
     Parameters
     ----------
     weights : bool, default=False
-        Whether modalities are balanced, or count by their elements.
+        Whether modalities are balanced, or count by their elements, where clusters are found.
+    are_numbers : bool, default=False
+        Whether all modalities are tables of numbers: training counts by elements then, and so do
+        clusters where they are found as well.
     views : tuple of int, default=()
         Modalities that may have the view that suits them, or none.
     columns : tuple of int, default=()
@@ -83,6 +86,7 @@ class LeftOpen:
     """
 
     weights: bool = False
+    are_numbers: bool = False
     views: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
 
@@ -97,10 +101,13 @@ class TriedSide:
         Weights and views.
     agreement : float
         Of the clustering that the others agree with most: mean adjusted Rand index of nodes.
+    is_taken : bool
+        Whether clusters are those that were found on it.
     """
 
     side: Side
     agreement: float
+    is_taken: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +233,7 @@ def set_up(
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
         contexts=contexts,
-        left_open=_left_open(params, spec, tables),
+        left_open=_left_open(params, modalities, spec, tables),
     )
     return setup, samples
 
@@ -248,7 +255,9 @@ def _tables_of_own_scale(
     return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
 
 
-def _left_open(params: SimpleNamespace, spec: ModelSpec, tables: tuple[int, ...]) -> LeftOpen:
+def _left_open(
+    params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
+) -> LeftOpen:
     """Return what of the model clusterings of the data are to decide."""
     limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
     if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
@@ -258,7 +267,9 @@ def _left_open(params: SimpleNamespace, spec: ModelSpec, tables: tuple[int, ...]
     is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
     is_open &= len(spec.shapes) > 1
     columns = () if has_many_cells(spec.node_sizes) else tables
-    return LeftOpen(weights=is_open, views=views, columns=columns)
+    are_numbers = is_open and not any(spec.layouts) and not any(spec.experts)
+    are_numbers = are_numbers and all(is_table(modalities, m) for m in range(len(spec.shapes)))
+    return LeftOpen(weights=is_open, are_numbers=are_numbers, views=views, columns=columns)
 
 
 def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:

@@ -109,12 +109,15 @@ def _data(of: Figures) -> Lines:
         yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
     for k, side in enumerate(found.tried):
         weights, views = side.modality_weights, side.views
-        is_taken = (weights, views) == (found.modality_weights, found.views)
         if not isinstance(weights, str):
             weights = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
         kinds = [f"{kind} of {name}" for name, kind in views.items() if kind is not None]
-        words = f"{weights}, {' and '.join(kinds) or 'no views'}{' (taken)' if is_taken else ''}"
-        yield "" if k else "first clusterings agree", f"{side.agreement:.2f} if {words}"
+        words = f"{weights}, {' and '.join(kinds) or 'no views'}"
+        mark = " (taken)" if side.is_taken else ""
+        yield "" if k else "first clusterings agree", f"{side.agreement:.2f} if {words}{mark}"
+    taken = [side.modality_weights for side in found.tried if side.is_taken]
+    if taken not in ([], [found.modality_weights]):
+        yield "weights in training", str(found.modality_weights)
 
 
 def _scale(word: str | None, effective: float, n_varying: int) -> str:

@@ -196,9 +196,14 @@ def test_choices_are_told():
     assert "scale of image                    one number" in str(WELL)
     assert "first clusterings agree" not in str(WELL)
     sides = [
-        SimpleNamespace(modality_weights="balanced", views={"image": None}, agreement=0.5),
         SimpleNamespace(
-            modality_weights={"image": 1.0}, views={"image": "power_spectrum"}, agreement=0.9
+            modality_weights="balanced", views={"image": None}, agreement=0.5, is_taken=False
+        ),
+        SimpleNamespace(
+            modality_weights={"image": 1.0},
+            views={"image": "power_spectrum"},
+            agreement=0.9,
+            is_taken=True,
         ),
     ]
     report = changed(
@@ -214,6 +219,9 @@ def test_choices_are_told():
     assert "each column its own (1.5 of 9 columns hold the variance)" in text
     assert "first clusterings agree 0.50 if balanced, no views 0.90 if image 1, power_" in text
     assert text.count("(taken)") == 1
+    assert "weights in training" not in text
+    trained = changed(choices={"tried": sides, "modality_weights": "elements"})
+    assert "weights in training elements" in " ".join(str(trained).split())
     close = changed(choices={"scale": {"image": "feature"}, "columns": {"image": (2.9, 9)}})
     assert "a close call" in str(close)
     assert "as it is" in str(changed(choices={"scale": {"image": None}}))
