@@ -88,6 +88,7 @@ def test_outcomes_of_unlike_shares_and_in_a_row_are_found():
     assert recovered(nodes, found).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_cells_without_samples_stay_empty():
     rng = np.random.default_rng(3)
     nodes = dependent((2,) * 8, 3000, rng)
@@ -116,6 +117,7 @@ def test_outcomes_that_overlap_are_uncertain():
     assert found.place.certainty < 0.97
 
 
+@pytest.mark.slow
 def test_known_outcomes_name_nodes_and_outcomes():
     rng, sizes = np.random.default_rng(4), (2,) * 8
     nodes = dependent(sizes, 1500, rng)

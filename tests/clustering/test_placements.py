@@ -289,6 +289,7 @@ def test_search_ends_where_no_swap_or_move_helps(monkeypatch, sizes, n_clusters,
         assert {tuple(cells) for cells in around} <= {tuple(cells) for cells in states}
 
 
+@pytest.mark.slow
 def test_search_polishes_several_of_the_best(monkeypatch):
     """The best optimum before polishing need not be the one that ends best."""
     sizes, n_clusters = (2, 2, 2, 2), 11

@@ -104,6 +104,7 @@ def test_labels_name_the_outcomes(brief, pair, said, known):
     assert model.to_graph().states == {"N2": ("glass", "steel")}
 
 
+@pytest.mark.slow
 def test_labels_are_kept_by_files_pickles_and_later_fits(brief, pair, tmp_path):
     order = pd.Categorical(LABELS, categories=["steel", "glass"])
     model = brief(warm_start=True).fit(pair, known_nodes={"N2": order})
@@ -296,6 +297,7 @@ def test_labels_respect_even_nonsense(quick, pair, init, node_sizes):
     assert_allclose(model.score(pair), model.lower_bound_, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_everything_known(quick, pair):
     model = quick(posterior="mean_field", training__validation_fraction=0.2, n_init=2).fit(
         pair, known_nodes=FACTORS

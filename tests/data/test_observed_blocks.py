@@ -140,7 +140,7 @@ def test_whole_numbers_that_all_are_missing_are_transformed():
     assert np.isnan(prep.transform(rows)["count"]).all()
 
 
-@pytest.mark.parametrize("value", some_slow([np.inf, -1e300, 7.0], [np.inf]))
+@pytest.mark.parametrize("value", some_slow([np.inf, -1e300, 7.0], []))
 def test_fits_and_predictions_are_the_same_bit_by_bit(quick, arrays, mask, with_nan, value):
     data = MultimodalData(holding(arrays, mask, value), NAMES, observed=mask)
     expected, got = quick().fit(with_nan), quick().fit(data)

@@ -109,7 +109,7 @@ def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     assert_array_equal(weighted.node_labels_[seen][back], plain.node_labels_)
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[2]]))
+@pytest.mark.parametrize("case", some_slow(CASES, []))
 def test_weights_of_zero_are_removal(quick, pair, case):
     """Also where only removed rows lack a modality, were known, or had nodes set."""
     parameters, known = CASES[case]
@@ -133,12 +133,14 @@ def test_weights_of_zero_are_removal(quick, pair, case):
     assert_array_equal(weighted.node_labels_, weighted.cluster_states_[weighted.labels_])
 
 
+@pytest.mark.slow
 def test_weights_of_one_are_no_weights(quick, brief, pair, fitted):
     assert_equal_fits(quick().fit(pair, sample_weight=np.ones(72)), fitted, pair)
     whole_numbers = brief().fit_predict(pair, sample_weight=np.ones(72, dtype=int))
     assert_array_equal(whole_numbers, brief().fit_predict(pair))
 
 
+@pytest.mark.slow
 def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     halves = np.repeat(np.arange(72), 2)
     assert_equal_fits(quick().fit(rows_of(pair, halves), sample_weight=0.5), fitted, pair)
@@ -148,7 +150,7 @@ def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     assert_array_equal(model.labels_, np.tile(fitted.labels_, 3))
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0]]))
+@pytest.mark.parametrize("case", some_slow(CASES, []))
 def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
@@ -426,6 +428,7 @@ def test_an_outlier_of_next_to_no_weight_does_not_matter(quick, pair, fitted):
     assert np.abs(heavy._fitted.scaler.centre[0] - fitted._fitted.scaler.centre[0]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_standard_errors_go_by_the_weights(quick, pair):
     """Four times the weight, half the error."""
     experts = [None, ExpertDecoder(line, POINTS)]

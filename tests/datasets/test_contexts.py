@@ -10,7 +10,7 @@ from skcausalpima.datasets import add_context, make_circles_images, make_spectra
 
 @pytest.fixture(scope="module")
 def circles():
-    return make_circles_images(2000, curves=True, random_state=0)
+    return make_circles_images(500, curves=True, random_state=0)
 
 
 def test_the_first_label_leaves_samples_as_they_are(circles):

@@ -72,11 +72,11 @@ def checkpoint(quick, pair, tmp_path_factory):
 @pytest.mark.parametrize(
     ("phase", "epoch", "every"),
     [
-        ("pre-training", 1, 1),
-        pytest.param("training", 1, 1, marks=pytest.mark.slow),
+        pytest.param("pre-training", 1, 1, marks=pytest.mark.slow),
+        pytest.param("training", 1, 1, marks=pytest.mark.long),
         ("training", 2, 2),
-        pytest.param("training", 3, 2, marks=pytest.mark.slow),
-        ("polishing", 1, 5),
+        pytest.param("training", 3, 2, marks=pytest.mark.long),
+        pytest.param("polishing", 1, 5, marks=pytest.mark.slow),
     ],
 )
 def test_stopped_in_any_phase(quick, pair, fitted, tmp_path, phase, epoch, every):
@@ -152,6 +152,7 @@ class StoppingCheckpoint(Checkpoint):
             raise StopError
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoint, tmp_path):
     """Stopped again, it goes on from there; what is told of it is what a whole fit tells."""
     path = tmp_path / "fit"
@@ -250,7 +251,7 @@ def test_a_checkpoint_of_another_version(pair, checkpoint, tmp_path):
         CausalPIMA.resume(path, pair)
 
 
-@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("every", some_slow([1, 4], [1]))
 def test_a_fit_that_had_ended(short, pair, whole, tmp_path, every):
     """A process may be killed before it has saved what it whole: nothing is lost."""
     path = tmp_path / "fit"

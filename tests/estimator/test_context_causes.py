@@ -32,7 +32,7 @@ def dosed(seed=0, n=900):
 @pytest.fixture(scope="module")
 def case(taught):
     X, named, dose = dosed()
-    est = taught({"a": 2, "b": 2}, contexts=CAUSE, max_iter=10).fit(X, known_nodes=named)
+    est = taught({"a": 2, "b": 2}, contexts=CAUSE).fit(X, known_nodes=named)
     return est, X, dose
 
 
@@ -107,6 +107,7 @@ def test_predictions_of_training_samples_are_their_labels(case):
     assert "dose (cause)" in str(est.report())
 
 
+@pytest.mark.slow
 def test_two_roles_in_one_fit(quick):
     X, named, _ = dosed()
     site = np.random.default_rng(1).integers(2, size=len(named))

@@ -73,6 +73,7 @@ def test_a_modality_may_be_missing_at_predict(taught):
     assert (found == est.node_labels_).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_a_continued_fit_is_the_long_one(soon):
     X, _ = samples(100)
     long = soon(contexts="site", max_iter=2).fit(X)
@@ -85,6 +86,7 @@ def test_a_continued_fit_is_the_long_one(soon):
         parts.set_params(contexts=Context("site", mix=False)).fit(X)
 
 
+@pytest.mark.slow
 def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit(soon):
     """Where cells are as frequent in all contexts, the rest is a fit of samples without offsets."""
     X, _ = samples()
@@ -109,7 +111,8 @@ def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit(soon):
         known.partial_fit(rest | {"site": ["C"] * 100})
 
 
-@pytest.mark.parametrize("role", some_slow(["measured", "cause"], ["cause"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [pytest.param("measured", marks=pytest.mark.long), "cause"])
 def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(quick, role):
     X, _ = samples()
     first, rest = (
@@ -146,6 +149,7 @@ def test_several_starts_in_processes(quick):
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_weights_are_repeated_rows(soon):
     X, _ = samples(100)
     weights = np.random.default_rng(2).integers(1, 3, size=100)
@@ -199,7 +203,7 @@ def test_an_offset_of_5000_standard_deviations(quick, dtype):
     np.testing.assert_allclose(found, [3000.0, -1500.0, 3500.0, 0.0, 0.0], atol=0.5)
 
 
-@pytest.mark.parametrize("covariance", some_slow(["diag", "tied", "spherical"], ["tied"]))
+@pytest.mark.parametrize("covariance", some_slow(["tied", "diag", "spherical"], []))
 def test_all_kinds_of_mixtures_of_single_precision(soon, covariance):
     """The data are left as they are."""
     X, _ = samples(100)
@@ -238,7 +242,7 @@ def test_a_fold_that_lacks_a_label_is_told(quick):
         est.fit(one)
 
 
-@pytest.mark.parametrize("refit", some_slow(["all", "mixture"], ["mixture"]))
+@pytest.mark.parametrize("refit", some_slow(["mixture", "all"], []))
 def test_how_sure_edges_are(moved, refit):
     est, X = moved
     found = edge_confidence(est, X, n_bootstraps=2, refit=refit, random_state=0)

@@ -104,8 +104,8 @@ def test_the_objective_is_finite_and_its_terms_add_up(own):
 @pytest.mark.parametrize(
     "options",
     [
-        {"decoders": "cluster_mlp"},
-        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.slow),
+        pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
+        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.long),
     ],
 )
 def test_missing_data_known_nodes_and_interventions(random_start, pair, options):

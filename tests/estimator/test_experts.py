@@ -162,6 +162,7 @@ def test_a_sample_without_the_modality_has_no_such_term(fitted, lines):
     assert (alone.max(axis=1) < 1 - 1e-9).any()  # images alone are less sure
 
 
+@pytest.mark.slow
 def test_missing_curves_in_fit(lines):
     curves = lines[1].copy()
     curves[::3] = np.nan
@@ -315,6 +316,7 @@ def test_experts_per_sample(lines):
     assert np.isnan(centres["rate_se"]).all()
 
 
+@pytest.mark.slow
 def test_known_nodes_interventions_and_containers(lines):
     data = MultimodalData(lines, names=["image", "stress"])
     known = np.full((120, 1), -1)
@@ -365,6 +367,7 @@ def test_a_decoder_and_an_expert_are_one_too_many(lines):
         est.fit(lines)
 
 
+@pytest.mark.slow
 def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines):
     """A function that is finite at the start only: any step up from there is not."""
 
@@ -412,6 +415,7 @@ def test_scatter_of_the_parameters_between_samples():
 SCATTER = [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "shared"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", some_slow(SCATTER, [{"refit": False}]), ids=str)
 def test_scatter_with_ties_float32_and_gradient_steps(lines, options):
     steps = {

@@ -541,7 +541,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("form", some_slow(REFUSED, list(REFUSED)[::2]))
+@pytest.mark.parametrize("form", some_slow(REFUSED, list(REFUSED)[::4]))
 def test_the_advice_on_texts_works_word_for_word(random_start, form):
     X = REFUSED[form]
     with pytest.raises(TypeError, match="where numbers are expected") as error:
@@ -563,7 +563,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("form", some_slow(ACCEPTED, list(ACCEPTED)[::2]))
+@pytest.mark.parametrize("form", some_slow(ACCEPTED, list(ACCEPTED)[::3]))
 def test_frames_with_texts_are_read(random_start, form):
     fitted = random_start((2,)).fit(ACCEPTED[form])
     assert "categorical" in str(fitted.likelihoods_)

@@ -128,6 +128,7 @@ def test_refined(fast, chain, dtype, score):
     assert len(model.history_["lower_bound"]) == model.n_iter_ == 3  # without polishing
 
 
+@pytest.mark.slow
 def test_polishing_trains_on(fast, chain):
     _, X = chain
     models = [fast(init="linear", structure=search(polishing_epochs=n)).fit(X) for n in (0, 4)]
@@ -154,9 +155,9 @@ def test_gradient(fast, chain):
 @pytest.mark.parametrize(
     "structure",
     [
-        pytest.param(graph(), marks=pytest.mark.slow),
+        pytest.param(graph(), marks=pytest.mark.long),
         graph("cb", "ab"),
-        graph("ca", "cb", "ab", nodes="cab"),
+        pytest.param(graph("ca", "cb", "ab", nodes="cab"), marks=pytest.mark.slow),
         pytest.param(nx.MultiDiGraph([("a", "b"), ("a", "b"), ("b", "c")]), marks=pytest.mark.long),
     ],
     ids=["none", "collider", "complete", "multi"],
@@ -170,6 +171,7 @@ def test_a_given_graph_is_kept(fast, chain, structure):
     assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+@pytest.mark.slow
 def test_a_graph_as_a_parameter(fast, chain):
     given = graph("ab")
     model = fast(structure=given, init="paper", max_iter=1)
@@ -313,6 +315,7 @@ def test_one_intervention_orients_an_edge(fast, form, cause):
     assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+@pytest.mark.slow
 def test_a_set_node_without_a_name_is_warned_of(fast):
     nodes = np.random.default_rng(0).integers(2, size=(60, 2))
     X, given = show(nodes, (2, 2)), np.where(np.arange(60) % 4 == 0, "b", None)
@@ -339,9 +342,7 @@ def table_by_hand(nodes, node, parents, rows):
     return counts / counts.sum(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize(
-    "structure", [pytest.param("refined", marks=pytest.mark.slow), graph("ab", "bc", "ac")], ids=str
-)
+@pytest.mark.parametrize("structure", some_slow([graph("ab", "bc", "ac"), "refined"], []), ids=str)
 def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structure):
     nodes, given, X = experiment
     known = np.where((np.arange(300)[:, None] % 10 == 1) & [True, False, False], nodes, -1)
@@ -359,6 +360,7 @@ def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structu
         assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+@pytest.mark.slow
 def test_what_a_fitted_model_says_is_observational(fast, experiment):
     """Predictions come from weights_ alone; the labels also know what was set."""
     _, given, X = experiment
@@ -392,8 +394,8 @@ def test_labels_know_which_node_was_set(fast):
 @pytest.mark.parametrize(
     ("form", "dtype", "posterior"),
     [
-        pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
-        ("outcomes", np.float32, "mean_field"),
+        pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.long),
+        pytest.param("outcomes", np.float32, "mean_field", marks=pytest.mark.slow),
         pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
     ],
 )

@@ -111,7 +111,7 @@ def told(value):
     return [told(v) for v in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("name", some_slow(RICH, ["words", "modules", "experts"]))
+@pytest.mark.parametrize("name", some_slow(RICH, ["words", "modules"]))
 def test_clones_of_every_kind(brief, pair, name):
     model = brief(**RICH[name], max_iter=1)
     copy, unpickled = clone(model), pickle.loads(pickle.dumps(clone(model)))
@@ -189,6 +189,7 @@ def lines_of(model, X, capsys):
     return capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_what_a_fit_prints(quick, pair, capsys):
     options = {"max_iter": 3, "structure": ScoreSearch(polishing_epochs=1), "n_init": 2}
     model = quick(verbose=2, **options)

@@ -41,6 +41,7 @@ def test_objective_weighs_the_modalities(quick, pair):
     assert_allclose(history["objective"], history["lower_bound"] + extra, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_weights_words_and_numbers(quick, pair, fitted):
     """Elements are the plain bound; what training weighs is in tests/modules."""
     elements = quick(modality_weights="elements").fit(pair)
@@ -53,7 +54,8 @@ def test_weights_words_and_numbers(quick, pair, fitted):
 
 
 @pytest.mark.parametrize(
-    ("tol", "n_iter_no_change", "n_iter"), [(0.0, 1, 12), (1e6, 2, 3), (1e6, 5, 6)]
+    ("tol", "n_iter_no_change", "n_iter"),
+    some_slow([(0.0, 1, 12), (1e6, 2, 3), (1e6, 5, 6)], [(1e6, 2, 3)]),
 )
 def test_early_stopping(quick, pair, tol, n_iter_no_change, n_iter):
     """The first epoch always counts as a rise."""
@@ -116,7 +118,10 @@ def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
 
 
 @pytest.mark.parametrize(
-    ("temperature", "expected"), [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])]
+    ("temperature", "expected"),
+    some_slow(
+        [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])], [((4.0, 1.0), [4, 2, 1])]
+    ),
 )
 def test_temperature(quick, pair, temperature, expected):
     model = quick(structure=GradientStructure(temperature=temperature)).fit(pair)

@@ -217,6 +217,7 @@ def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
         assert_array_equal(values, getattr(repeated, method)(pair))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @given(drawn=graphs())
 @examples(5)

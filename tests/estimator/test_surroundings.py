@@ -131,8 +131,8 @@ def answers(model, X, path):
 
 # Each surroundings with one of the options; slow: most options with one of the surroundings.
 FIRST, SECOND = SURROUNDINGS
-FAST = {("structure", FIRST), ("defaults", SECOND)}
-SLOW = {(option, FIRST) for option in ("float32", "experts", "weights", "variances")}
+FAST = {("structure", FIRST)}
+SLOW = {("defaults", SECOND), ("experts", FIRST)}
 MARKS = {
     case: [] if case in FAST else [pytest.mark.slow if case in SLOW else pytest.mark.long]
     for case in itertools.product(OPTIONS, SURROUNDINGS)

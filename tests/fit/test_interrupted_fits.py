@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from some_slow import some_slow
 
 from skcausalpima import MultimodalData, ScoreSearch
 from skcausalpima._fit import interrupts, restarts, whole
@@ -88,7 +89,8 @@ def test_in_the_start_nothing_is_left(quick, pair, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"training__validation_fraction": 0.25}, {"structure": "gradient"}]
+    "options",
+    some_slow([{}, {"training__validation_fraction": 0.25}, {"structure": "gradient"}], [{}]),
 )
 def test_in_training_the_estimator_is_fitted(quick, pair, interrupt, options):
     interrupt(2 + 4)
@@ -137,6 +139,7 @@ def test_the_second_ends_it(quick, pair, interrupt):
     assert is_as_new(model)
 
 
+@pytest.mark.slow
 def test_it_can_be_continued(quick, pair, interrupt):
     interrupt(2 + 2)
     model = quick(max_iter=20, training__tol=0.0, warm_start=True)
@@ -166,10 +169,12 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
     assert len(steps) == 20
 
 
-LATER = [pytest.param(epoch, 3, marks=pytest.mark.slow) for epoch in (8 + 1, 16 + 5)]
+LATER = [pytest.param(epoch, 3, marks=pytest.mark.long) for epoch in (8 + 1, 16 + 5)]
 
 
-@pytest.mark.parametrize(("epoch", "n_kept"), [(2 + 2, 2), (8 + 4, 3), *LATER])
+@pytest.mark.parametrize(
+    ("epoch", "n_kept"), [(2 + 2, 2), pytest.param(8 + 4, 3, marks=pytest.mark.slow), *LATER]
+)
 def test_the_best_finished_run_is_kept(quick, pair, interrupt, monkeypatch, epoch, n_kept):
     """The interrupted one where there is none: 2 + 3 + 3 epochs each."""
     runs, plain = [], restarts.run

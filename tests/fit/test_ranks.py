@@ -43,7 +43,7 @@ def without_rank_zero(monkeypatch):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"training__validation_fraction": 0.2},
+        pytest.param({"training__validation_fraction": 0.2}, marks=pytest.mark.slow),
         pytest.param(
             {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2}, marks=pytest.mark.slow
         ),
@@ -118,7 +118,7 @@ GRADIENT = {"structure": "gradient"}
 TURNS = itertools.product([{}, GRADIENT], [2, 3])
 
 
-@pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, [({}, 2)]), ids=str)
+@pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, []), ids=str)
 def test_ranks_that_take_turns_make_the_steps_of_one_process(
     monkeypatch, quick, pair, parameters, n_ranks
 ):

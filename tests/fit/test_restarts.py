@@ -244,7 +244,7 @@ def test_a_constructor_of_your_own(pair, n_jobs):
     assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
 
 
-@pytest.mark.parametrize("n_jobs", some_slow([1, 2], [2]))
+@pytest.mark.parametrize("n_jobs", some_slow([1, 2], [1]))
 def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
     options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}
     expected = quick(**options).fit(pair)
@@ -277,6 +277,7 @@ def test_thread_counts_are_left_alone():
     assert not [path for path in files if "set_num_threads" in path.read_text()]
 
 
+@pytest.mark.slow
 def test_a_run_on_another_machine_looks_for_no_file_of_this_one(monkeypatch, random_start, pair):
     names, files = iter(["here"]), []
 

@@ -35,6 +35,9 @@ KINDS = {
     "of each": {"experts": [None, ExpertDecoder(line, POINTS)], "decoders": ["cluster_mlp", None]},
 }
 
+#: Those that a model is made of soonest.
+FEW = ["plain", "expert per cluster", "predicted variances"]
+
 
 @torch.no_grad()
 def random_model(kind):
@@ -124,8 +127,7 @@ def conditionals(model, found):
 
 
 @pytest.mark.usefixtures("no_outliers")
-@pytest.mark.parametrize("which", ["parts", "whole"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["whole", "parts"]))
 @torch.no_grad()
 def test_probabilities_of_components(kind, which):
     """A_c Z_c^t L_c, with L_c by drawing from q(z | c), beyond the modality's own potential."""
@@ -162,7 +164,8 @@ def test_probabilities_of_components(kind, which):
     )
 
 
-@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["parts", "whole"]))
+@pytest.mark.parametrize("which", ["parts", "whole"])
+@pytest.mark.parametrize("kind", some_slow(KINDS, FEW))
 @torch.no_grad()
 def test_the_bound_is_what_drawing_says(kind, which):
     """E_q [log p(x_S, z, c) - log q(z, c)] over draws of c and z from the posterior."""
@@ -340,7 +343,7 @@ def test_means_and_places(kind, which):
     assert_allclose(found.place, places, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some_slow(KINDS, FEW))
 @torch.no_grad()
 def test_complete_samples_have_the_posterior_of_the_model(kind):
     """Encoders of incomplete ones change nothing of theirs."""
@@ -360,7 +363,7 @@ def test_complete_samples_have_the_posterior_of_the_model(kind):
         assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", some_slow(KINDS, ["plain"]))
+@pytest.mark.parametrize("kind", some_slow(KINDS, []))
 @torch.no_grad()
 def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     model, encoders = random_model(kind)

@@ -24,10 +24,11 @@ def table(rng, n_samples=400, n_columns=8, distance=6.0):
     return columns, outcomes @ [2, 1]
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_columns_without_news_do_not_hide_the_others(quick, seed):
     X, cells = table(np.random.RandomState(seed))
-    soon = partial(quick, random_state=seed, max_iter=2, structure="gradient")
+    soon = partial(quick, random_state=seed, max_iter=1, structure="gradient")
     est = soon().fit(X)
     assert est.choices_.scale == {"modality0": "noise"}
     assert adjusted_rand_score(cells, est.labels_) > 0.95
@@ -108,7 +109,7 @@ def test_scores_and_outputs_stay_in_the_units_of_the_data():
     "params",
     some_slow(
         [{"scale": "modality"}, {"scale": "feature"}, {"decoder_variance": 0.1}, {"init": "paper"}],
-        [{"decoder_variance": 0.1}],
+        [],
     ),
 )
 def test_what_is_stated_stays(quick, params):
@@ -142,12 +143,12 @@ def skewed_table(seed):
     return np.exp(0.9 * (X - X.mean()) / X.std()), outcomes @ [2, 1]
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in (5, 7))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.long) for s in (5, 7))])
 def test_columns_that_vary_unlike_are_standardised_where_clusterings_agree(
     quick, monkeypatch, seed
 ):
     X, cells = skewed_table(seed)
-    soon = partial(quick, random_state=seed, max_iter=2, structure="gradient")
+    soon = partial(quick, random_state=seed, max_iter=1, structure="gradient")
     est = soon().fit(X)
     assert est.choices_.scale == {"modality0": "feature"}
     assert adjusted_rand_score(cells, est.labels_) > 0.85

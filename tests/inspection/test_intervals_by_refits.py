@@ -37,13 +37,13 @@ def factors(distance, n=200, seed=0):
 @pytest.fixture(scope="module")
 def doubtful(quick):
     X = groups(3.0)
-    return quick(2, max_iter=8).fit(X), X
+    return quick(2).fit(X), X
 
 
 @pytest.fixture(scope="module")
 def clear(quick):
     X = factors(9.0)
-    return quick(max_iter=8).fit(X), X
+    return quick().fit(X), X
 
 
 @pytest.fixture
@@ -131,6 +131,7 @@ def test_of_clear_clusters_intervals_are_quantiles_of_counts(clear):
         assert_allclose(found.high[node], known.high[node], atol=0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 def test_workers_threads_and_seeds(doubtful):
     est, X = doubtful
@@ -156,6 +157,7 @@ def test_a_worker_that_dies_is_told():
         completed([partial(os._exit, 1)] * 3, 2, 0, "fits")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     est, X = doubtful
@@ -177,9 +179,9 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param("incomplete", marks=pytest.mark.slow),
-        pytest.param("gaps", marks=pytest.mark.slow),
-        "weights",
+        pytest.param("incomplete", marks=pytest.mark.long),
+        pytest.param("gaps", marks=pytest.mark.long),
+        pytest.param("weights", marks=pytest.mark.slow),
         pytest.param("known", marks=pytest.mark.slow),
         pytest.param("interventions", marks=pytest.mark.slow),
     ],

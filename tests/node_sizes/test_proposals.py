@@ -30,6 +30,7 @@ def test_grids_that_fit_come_before_finer_ones_that_do_not():
     assert good.score > ScoredGrid((2, 4), 1.0, 9.0).score
 
 
+@pytest.mark.slow
 def test_kinds_without_structure_and_grids():
     rng = np.random.default_rng(0)
     kinds = rng.normal(size=(100, 8)) + 9 * np.eye(8)[rng.integers(5, size=100)]
@@ -57,6 +58,7 @@ def test_the_smallest_node_stands_for_noise():
     assert proposed(CausalPIMA(random_state=0), noise, 240) == [(2,)]
 
 
+@pytest.mark.slow
 def test_what_is_stated_holds():
     X, _ = cube(120, np.random.default_rng(1))
     found = proposed(CausalPIMA({"a": 2, "b": 2}, random_state=0), X, 96)

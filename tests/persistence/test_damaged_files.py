@@ -340,6 +340,7 @@ def test_a_model_that_is_not_finite_is_not_saved(fitted, tmp_path):
         est.save(tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_infinity_in_a_users_module_is_the_users(quick, pair, tmp_path):
     class Masked(nn.Module):
         def __init__(self):

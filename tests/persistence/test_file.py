@@ -206,8 +206,8 @@ def fits(taught, pair):
     return fit
 
 
-PICKLED = ["plain", "frame", "paper", "stated"]
-SAVED = [*PICKLED, "float32 with gaps"]
+PICKLED = ["frame", "stated"]
+SAVED = [*PICKLED, "plain"]
 
 
 @pytest.mark.parametrize("kind", some_slow(KINDS, SAVED))
@@ -509,7 +509,7 @@ RETURNED = {
 STATED = [(True, "learned"), (False, "predicted"), (True, "predicted"), (False, "learned")]
 
 
-@pytest.mark.parametrize(("was_pair", "stated"), some_slow(STATED, STATED[:2]))
+@pytest.mark.parametrize(("was_pair", "stated"), some_slow(STATED, STATED[1:2]))
 def test_decoders_that_return_a_pair_or_do_not(random_start, pair, tmp_path, stated, was_pair):
     decoders = [None, MeanOrPair(was_pair)]
     est = random_start(decoders=decoders, decoder_variance=stated).fit(pair)
@@ -520,6 +520,7 @@ def test_decoders_that_return_a_pair_or_do_not(random_start, pair, tmp_path, sta
         CausalPIMA.load(tmp_path / "model", decoders=[None, MeanOrPair(not was_pair)])
 
 
+@pytest.mark.slow
 def test_the_librarys_own_model_functions_may_be_passed_too(fits, tmp_path):
     est, X = fits("decay")
     est.save(tmp_path / "model")
@@ -610,6 +611,7 @@ class Special(CausalPIMA):
         self.extra = extra
 
 
+@pytest.mark.slow
 def test_subclasses(pair, fitted, tmp_path):
     est = Special(extra={"y": 1}).fit(pair)
     est.save(tmp_path / "special")

@@ -295,6 +295,7 @@ def test_metadata_that_no_method_asks_for(saved, load):
         load(*changed_by(edit, *saved("expert")))
 
 
+@pytest.mark.slow
 def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
     def edit(document, arrays):
         name = "training.order"

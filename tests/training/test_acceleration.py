@@ -59,8 +59,8 @@ def test_networks_are_in_bfloat16_while_they_train(quick, singles):
     "options",
     [
         pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
-        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.slow),
-        {"experts": [None, line]},
+        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.long),
+        pytest.param({"experts": [None, line]}, marks=pytest.mark.slow),
         {"missing_values": MissingValues(subset_epochs=2)},
     ],
 )

@@ -87,11 +87,11 @@ def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
 @pytest.mark.parametrize(
     "options",
     [
-        {"decoders": "cluster_mlp"},
+        pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
         {"decoder_variance": "predicted"},
         {"experts": [None, line]},
         {"encoders": [lambda shape, size: nn.Sequential(nn.Flatten(), nn.Linear(6, 2 * size))] * 2},
-        {"training__validation_fraction": 0.2},
+        pytest.param({"training__validation_fraction": 0.2}, marks=pytest.mark.slow),
     ],
     ids=["cluster decoders", "predicted", "expert", "factories", "held out"],
 )
@@ -119,7 +119,7 @@ def test_a_fit_that_is_continued_stays_as_it_was(pair, fitted_warm, spoil):
     assert_same_fits(model, fitted_warm, pair)
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("warm_start", some_slow([False, True], [False]))
 def test_the_best_state_of_held_out_data_is_kept(quick, pair, spoil, monkeypatch, warm_start):
     options = {"training__validation_fraction": 0.2, "warm_start": warm_start}
     spoil("decoders", "training", 2)
@@ -172,9 +172,10 @@ def only_some_diverge(monkeypatch, *numbers):
     return seen
 
 
-SOME = [pytest.param(which, marks=pytest.mark.slow) for which in [(1,), (2,), (3,)]]
+SOME = [pytest.param(which, marks=pytest.mark.long) for which in [(1,), (2,), (3,)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [(1, 3), *SOME])
 def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
     model = quick(n_init=3, max_iter=2)

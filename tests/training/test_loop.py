@@ -96,6 +96,7 @@ def test_errors_of_the_epoch_are_those_of_its_steps():
     assert_allclose(model.log_variances.exp(), errors / data.n_elements, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_steps_fit_the_tables_to_the_counts():
     """Many of them bring A to the shares of the clusters under a complete graph."""
     model, data = make_model(), make_data()

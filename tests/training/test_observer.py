@@ -23,7 +23,7 @@ def gaps(pair):
 
 
 @pytest.mark.parametrize(
-    ("which", "scale"), each_once(["whole", "gaps", "weights"], ["modality", "feature", None])
+    ("which", "scale"), each_once(["whole", "weights", "gaps"], ["modality", "feature", None])
 )
 def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""
@@ -46,6 +46,7 @@ def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, whic
     assert_allclose(sum(model.history_[term] for term in terms), told, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_scaled_data_tell_the_same(quick, pair):
     """Data in other units shift the bound by the logarithm of the unit for each element."""
     options = {"max_iter": 4, "training__validation_fraction": 0.25}
@@ -106,6 +107,7 @@ def test_each_line_is_one_piece(quick, pair):
     assert all(text.endswith("left\n") for text in terminal.written)
 
 
+@pytest.mark.slow
 def test_lines_are_sparse_where_they_cannot_be_rewritten(quick, pair, capsys):
     quick(verbose=1, max_iter=40, training__tol=0.0).fit(pair)
     lines = capsys.readouterr().out.splitlines()

@@ -7,6 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from drawn_texts import assert_readable, drawn_texts
+from some_slow import some_slow
 
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import (
@@ -76,7 +77,7 @@ def test_a_table_of_an_estimator(fitted):
     assert display.image_.get_cmap().name == "gray"
 
 
-@pytest.mark.parametrize("n_nodes", [1, 5])
+@pytest.mark.parametrize("n_nodes", some_slow([1, 5], [1]))
 def test_associations_can_be_read(n_nodes):
     rng = np.random.default_rng(0)
     found = NodeAssociations(

@@ -110,7 +110,7 @@ def test_samples_are_drawn_level_by_level(model, samples):
     assert_readable(display.figure_)
 
 
-@pytest.mark.parametrize("modality", some_slow(["table", "counts"], ["table"]))
+@pytest.mark.parametrize("modality", some_slow(["table", "counts"], []))
 def test_other_pictures_can_be_read(model, samples, modality):
     drawn = InterventionDisplay.from_estimator(model, {"N1": 0}, n_draws=2, modality=modality)
     nearest = PrototypeDisplay.from_estimator(model, samples, kind="nearest", modality=modality)
@@ -162,6 +162,7 @@ def parts_and_values(n_columns, n_levels, n_groups):
     return parts, values.reshape(n_groups, -1)
 
 
+@pytest.mark.slow
 def test_the_columns_that_differ_most_are_drawn(monkeypatch):
     monkeypatch.setattr(column_panels, "MOST", 4)
     parts, values = parts_and_values(5, 3, 4)

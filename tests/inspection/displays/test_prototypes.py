@@ -9,8 +9,8 @@ from some_slow import some_slow
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.inspection._displays.prototypes import CellTable
 
-CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((10,), (30,)), ((2, 3, 2), (6, 6)), ((2, 2, 2), (5,))]
-SLOW = [((2,) * 6, (6, 6))]
+CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((10,), (30,)), ((2, 3, 2), (6, 6))]
+SLOW = [((2, 2, 2), (5,)), ((2,) * 6, (6, 6))]
 SLOW += [((2,) * n, shape) for n in (1, 3, 5, 6) for shape in [(7, 6), (7, 6, 3), (40,), (6,)]]
 
 
