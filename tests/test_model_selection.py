@@ -50,7 +50,7 @@ def test_three_groups(quick, groups):
         assert_array_equal(np.isnan(results[name]), [True, True, False])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_grid_rather_than_its_cells(quick, grid):
     selection = select_node_sizes(quick(), grid, [(4,), (2, 2), (2, 3)])
     assert selection.best_node_sizes == (2, 2)
@@ -62,7 +62,7 @@ def test_a_grid_rather_than_its_cells(quick, grid):
     assert np.isnan(results["mean_bound"]).tolist() == [True, False, True]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bounds_are_those_of_held_out_samples(quick, groups):
     X = MultimodalData(groups)
     cv = ShuffleSplit(2, test_size=0.3, random_state=0)
@@ -72,7 +72,7 @@ def test_bounds_are_those_of_held_out_samples(quick, groups):
     assert_allclose(selection.results["std_bound"], [np.std(bounds)], rtol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")  # half of 120 rows
 def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     names = ["image", "curve"]
@@ -121,7 +121,7 @@ def test_outcomes_that_the_data_lack_are_told(quick):
     assert failed[0] == "in the start, N1: an outcome has no samples in 2 of 2 folds"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fold_without_a_cell_is_no_error(quick, groups):
     """One training set in five lacks a kind: the others' fits still agree."""
     X = MultimodalData(groups)
@@ -211,7 +211,7 @@ def test_digits_are_ten():
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
-@pytest.mark.slow
+@pytest.mark.long
 def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
     model = quick(max_iter=1)
     selection = select_node_sizes(model, groups, [2, (2, 2)], cv=2)

@@ -273,7 +273,7 @@ def test_kmeans_joins_where_a_grid_has_few_samples():
     assert with_kmeans > without + 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_scores():
     """Over-fitted mixtures of 480 points differ from each other in five and six scores."""
     found = []
@@ -348,7 +348,7 @@ def test_one_cluster_is_split_into_as_many_as_asked_for():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
 def test_rare_cells_of_a_grid_keep_their_place(seed):
     """Nine in ten samples lie in two of the eight cells; one cell has none."""
     rng = np.random.default_rng(seed)

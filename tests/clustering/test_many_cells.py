@@ -100,7 +100,7 @@ def test_cells_without_samples_stay_empty():
     assert 20 <= (counts == 0).sum() <= 40  # 32 cells have none
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_samples_without_nodes_are_not_passed_off_as_some():
     blob = np.random.default_rng(0).normal(size=(400, 10))
     assert not search_grid(blob, (2,) * 8, None, np.random.RandomState(0)).place.found

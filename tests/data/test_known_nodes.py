@@ -427,6 +427,7 @@ def named_share(seed, share, factor, swap=False, **parameters):
     return (model.predict_nodes(images)[rest, 0] == column[rest]).mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("seed", "factor", "swap", "share"),
     [

@@ -133,14 +133,14 @@ def test_weights_of_zero_are_removal(quick, pair, case):
     assert_array_equal(weighted.node_labels_, weighted.cluster_states_[weighted.labels_])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_of_one_are_no_weights(quick, brief, pair, fitted):
     assert_equal_fits(quick().fit(pair, sample_weight=np.ones(72)), fitted, pair)
     whole_numbers = brief().fit_predict(pair, sample_weight=np.ones(72, dtype=int))
     assert_array_equal(whole_numbers, brief().fit_predict(pair))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     halves = np.repeat(np.arange(72), 2)
     assert_equal_fits(quick().fit(rows_of(pair, halves), sample_weight=0.5), fitted, pair)
@@ -398,7 +398,7 @@ def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     assert abs(light.mean(values[:18], light.rows(slice(0, 18)))) < 1e-8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
     weights = np.random.default_rng(0).uniform(0, 2.5, size=72)
     weights[:5] = 0.0
@@ -485,6 +485,7 @@ def test_a_start_sees_each_row_once_unless_most_are_copies():
     assert_array_equal(initial_rows(weighted), resampled_rows(weighted.weights))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seed",
     [

@@ -125,7 +125,7 @@ def test_another_unit_is_asked_for(fitted):
         est.adapt(new | {"table": 100.0 * new["table"]})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_words_beside_numbers_do_not_hinder(quick):
     """Elements of words depend on each other: they say nothing in some directions."""
     rng = np.random.default_rng(0)

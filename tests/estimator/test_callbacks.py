@@ -201,7 +201,7 @@ def test_bars_are_drawn(quick, pair, capsys):
     assert "CausalPIMA - fit" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_call_back(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
     model = quick(n_init=2, n_jobs=2, structure=ScoreSearch()).set_callbacks(monitor)

@@ -96,7 +96,7 @@ def test_fits_of_all_kinds_are_those_that_nothing_stopped(quick, pair, tmp_path,
     assert_same(resumed._fitted.training, whole._fitted.training, "training")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_known_of_samples_and_what_is_missing(quick, pair, tmp_path):
     images, curves = (array.copy() for array in pair)
     images[::7] = np.nan
@@ -321,7 +321,7 @@ est.set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.posix
 @pytest.mark.parametrize(
     "step", [pytest.param(1, marks=pytest.mark.long), 40, pytest.param(150, marks=pytest.mark.long)]

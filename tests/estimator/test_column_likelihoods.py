@@ -89,7 +89,7 @@ def test_counts_come_back_at_the_depth_of_their_row(fits):
     assert ratio.between(8.0, 12.0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_column_of_numbers_has_the_units_of_the_data(quick):
     rng = np.random.default_rng(0)
     group = np.arange(N) % 2

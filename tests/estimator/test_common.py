@@ -62,7 +62,7 @@ def test_scikit_learn_checks(estimator, check):
     passes(check, estimator)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_checks_where_scipy_heeds_that_it_was_asked():
     """It does where it is asked before it is imported."""
     tests = f"{__file__}::{test_scikit_learn_checks.__name__}"

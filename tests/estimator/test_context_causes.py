@@ -210,7 +210,7 @@ def test_edges_are_as_sure_as_in_bootstrapped_counts(case):
         np.testing.assert_array_equal(edges, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_whole_refits_know_causes(case):
     est, X, _ = case
     quick = clone(est).set_params(max_iter=2).fit(X, known_nodes=dosed()[1])

@@ -145,7 +145,7 @@ def test_a_column_of_a_frame_is_a_context(quick):
     np.testing.assert_array_equal(est.predict(frame), est.labels_)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_contexts_add_up(quick):
     rng = np.random.default_rng(0)
     X, nodes, *_ = two_instruments()

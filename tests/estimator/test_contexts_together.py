@@ -44,7 +44,7 @@ def samples(n=300, seed=0, move=6.0):
     return {"x": x, "y": y, "site": np.array(["A", "B"])[site]}, nodes
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_incomplete_samples_and_missing_elements():
     X, nodes = samples(600)
     rng = np.random.default_rng(1)
@@ -111,7 +111,7 @@ def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit(soon):
         known.partial_fit(rest | {"site": ["C"] * 100})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("role", [pytest.param("measured", marks=pytest.mark.long), "cause"])
 def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(quick, role):
     X, _ = samples()
@@ -129,7 +129,7 @@ def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(quick
     assert est.score(rest) > est.score(rest | {"site": np.where(codes == 1, "A", "B")})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_goes_on_from_a_checkpoint(soon, tmp_path):
     X, _ = samples(100)
     stop = OnEpoch(lambda record: record.phase == "training" and record.epoch == 1)
@@ -141,7 +141,7 @@ def test_a_fit_goes_on_from_a_checkpoint(soon, tmp_path):
     np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_several_starts_in_processes(quick):
     X, _ = samples()
     one = quick(contexts="site", n_init=2).fit(X)
@@ -182,7 +182,7 @@ def test_an_expert_is_not_shifted(soon):
         CausalPIMA((2, 2), contexts=shifted, experts={"curve": expert}).fit(X)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_site_may_lack_a_modality(taught):
     X, nodes = samples(600, seed=100)
     y = X["y"].copy()
@@ -203,6 +203,7 @@ def test_an_offset_of_5000_standard_deviations(quick, dtype):
     np.testing.assert_allclose(found, [3000.0, -1500.0, 3500.0, 0.0, 0.0], atol=0.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("covariance", some_slow(["tied", "diag", "spherical"], []))
 def test_all_kinds_of_mixtures_of_single_precision(soon, covariance):
     """The data are left as they are."""
@@ -218,7 +219,7 @@ def test_all_kinds_of_mixtures_of_single_precision(soon, covariance):
         np.testing.assert_array_equal(single[name], of)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_searches_know_contexts_by_nested_names(soon):
     X, _ = samples(100)
     est = soon(contexts="site")
@@ -226,7 +227,7 @@ def test_searches_know_contexts_by_nested_names(soon):
     assert search.fit(MultimodalData(X)).best_params_["contexts__mix"] in (True, False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pipelines_pass_contexts_through(soon):
     X, _ = samples(100)
     steps = ModalityTransformer({"x": StandardScaler()}), soon(contexts="site")
@@ -260,7 +261,7 @@ def test_intervals_of_tables_and_calibration(quick):
     assert calibration_curves(est, X, nodes)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_choice_of_node_sizes(quick):
     X, _ = samples()
     est = quick(contexts="site")

@@ -200,7 +200,7 @@ def noisy_groups(n_samples, random_state):
     return table, deviations
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_predicted_deviations_are_those_of_the_generator():
     """Within 15 % for each group and element; each has a standard error of 3 %."""
     table, truth = noisy_groups(1000, 0)

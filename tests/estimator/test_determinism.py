@@ -51,7 +51,7 @@ def test_same_random_state_same_bits(quick, pair, fitted, parameters):
     assert different.lower_bound_ != one.lower_bound_
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_random_state_instance(quick, pair, fitted):
     one, other = (quick(random_state=np.random.RandomState(0)).fit(pair) for _ in range(2))
     assert_same_predictions(one, other, pair)

@@ -162,7 +162,7 @@ def test_a_sample_without_the_modality_has_no_such_term(fitted, lines):
     assert (alone.max(axis=1) < 1 - 1e-9).any()  # images alone are less sure
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_missing_curves_in_fit(lines):
     curves = lines[1].copy()
     curves[::3] = np.nan
@@ -260,7 +260,7 @@ def bend(x, before, after, knot):
     return before * x + (after - before) * torch.relu(x - knot)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_modality_one_expert():
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1], 60)
@@ -316,7 +316,7 @@ def test_experts_per_sample(lines):
     assert np.isnan(centres["rate_se"]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_known_nodes_interventions_and_containers(lines):
     data = MultimodalData(lines, names=["image", "stress"])
     known = np.full((120, 1), -1)

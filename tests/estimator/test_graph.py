@@ -128,7 +128,7 @@ def test_refined(fast, chain, dtype, score):
     assert len(model.history_["lower_bound"]) == model.n_iter_ == 3  # without polishing
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_polishing_trains_on(fast, chain):
     _, X = chain
     models = [fast(init="linear", structure=search(polishing_epochs=n)).fit(X) for n in (0, 4)]
@@ -211,7 +211,7 @@ def test_what_cannot_be_is_refused_before_training(fast, chain, monkeypatch, par
         fast(**parameters).fit(chain[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_edge_penalty_prunes(fast, chain):
     """An edge of the chain is worth about 0.13 nats per sample."""
     _, X = chain
@@ -263,7 +263,7 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
             assert 0 <= weights[1, 0] <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_names_follow_the_statement(fast, chain):
     """The middle of the chain is the one whose edges are not excluded, whichever modality it is."""
     nodes, _ = chain
@@ -396,7 +396,7 @@ def test_labels_know_which_node_was_set(fast):
     [
         pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.long),
         pytest.param("outcomes", np.float32, "mean_field", marks=pytest.mark.slow),
-        pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
+        pytest.param("targets", np.float32, "structured", marks=pytest.mark.long),
     ],
 )
 def test_interventions_with_missing_modalities_and_validation(

@@ -213,7 +213,7 @@ def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick
     assert_allclose(model.transform(part), expected, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     X, _ = grouped()
     fits = [
@@ -258,7 +258,7 @@ def test_known_nodes(quick, gappy):
     assert (model.node_labels_[rows, 0] == group[rows] // 2).mean() > 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
     X, group = gappy
     incomplete = ~is_complete(X)
@@ -293,7 +293,7 @@ def test_interventions(quick, gappy, form, where):
     assert_allclose(model.joint_.sum(), 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_weight_of_two_is_repetition_and_of_zero_absence(quick, gappy):
     X, _ = gappy
     weights = np.array([2.0, 1.0, 1.0, 0.0] * (N_SAMPLES // 4))
@@ -307,7 +307,7 @@ def test_a_weight_of_two_is_repetition_and_of_zero_absence(quick, gappy):
     assert_array_equal(weighted.labels_, weighted.predict(X))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{"training__validation_fraction": 0.25}, {"init": "linear"}])
 def test_other_ways_to_train(quick, gappy, options):
     check(quick(**options).fit(gappy[0]), gappy[0])
@@ -369,7 +369,7 @@ def test_one_modality(quick):
     assert_allclose(model.score_samples(MultimodalData([gaps]))[::5], 0.0, atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_modality_observed_in_a_handful_of_rows(quick):
     X, _ = grouped()
     seen = np.ones((2, N_SAMPLES), dtype=bool)
@@ -462,7 +462,7 @@ def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy, far, dtyp
             getattr(model, method)([images, None])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_global_generators_are_left_alone(quick, gappy):
     before = torch.get_rng_state()
     quick(max_iter=1).fit(gappy[0]).predict_proba(gappy[0])

@@ -127,7 +127,7 @@ def test_nodes_by_chance_stay_so_in_files_and_in_fits_that_go_on(by_chance, tmp_
     assert loaded.dag_.graph == est.dag_.graph
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_samples_without_nodes_give_a_warning():
     X = np.random.default_rng(0).normal(size=(400, 12))
     with (
@@ -138,7 +138,7 @@ def test_samples_without_nodes_give_a_warning():
     assert not est.arrangement_.found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_outcomes_that_overlap_give_another_warning():
     X, _ = table((2,) * 8, 1200, distance=3.5)
     with pytest.warns(ArrangementWarning, match="% of the node labels may be wrong"):

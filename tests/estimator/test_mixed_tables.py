@@ -169,7 +169,7 @@ def test_a_model_that_was_kept_gives_the_same(model, frame, way, tmp_path):
     pd.testing.assert_frame_equal(kept.sample(4)[0], model.sample(4)[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_rare_category_without_news_costs_no_node(quick):
     """Gaussians in principal scores lie on its few values."""
     rng = np.random.default_rng(101)
@@ -264,7 +264,7 @@ def test_gaps_need_a_parameter_that_the_message_names(brief, frame):
         brief(missing_values="error").fit(frame)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tools_that_split_samples(brief, frame):
     X = MultimodalData({"t": frame, "y": np.random.default_rng(1).normal(size=(N, 2))})
     train, test = train_test_split(X, random_state=0)

@@ -125,7 +125,7 @@ def fragile(x, a, b):
     return a * x + b
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_function_that_raises_at_trial_parameters_is_fitted_where_it_does_not():
     """The slope of one group is out of reach; the other group's fit must not suffer."""
     data = make_lines(slopes=(-2.0, 3.0))

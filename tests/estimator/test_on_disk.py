@@ -69,7 +69,7 @@ def test_finds_what_a_fit_in_memory_finds(fitted):
     assert len(fitted.labels_) == N
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_is_the_same_each_time(fitted, on_file):
     again = estimator().fit(on_file)
     assert_array_equal(again.cluster_means_, fitted.cluster_means_)
@@ -114,7 +114,7 @@ def test_several_modalities_some_of_them_on_disk(on_file, tmp_path):
     assert est.predict({"image": on_file, "curve": None}).shape == (N,)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_missing_samples(on_file, tmp_path):
     is_seen = np.random.default_rng(3).random(N) > 0.3
     with_gaps = np.where(is_seen[:, None], curves(), np.nan)
@@ -144,7 +144,7 @@ def test_several_starts(on_file):
     assert est.stability_.rand_indices.shape == (2, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_read_for_themselves(on_file, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(on_disk, "BLOCK_BYTES", 2**20)  # which workers do not know otherwise
@@ -165,7 +165,7 @@ def test_datasets(library, fitted, tmp_path):
     assert_array_equal(fitted.predict({"modality0": X}), fitted.labels_)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_several_datasets_of_one_file(tmp_path):
     """Those of h5py have \"dims\", as labelled arrays have, but no labels."""
     arrays = {"a": images(), "b": images()[:, ::2, 0]}

@@ -95,7 +95,9 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
+@pytest.mark.parametrize(
+    "temperature", [(5.0, 0.05), pytest.param((0.05, 5.0), marks=pytest.mark.long)]
+)
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
     options = {

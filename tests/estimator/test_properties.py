@@ -65,7 +65,7 @@ def all_of(model, X):
     return {method: getattr(model, method)(X) for method in METHODS}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(kind=KIND, rows=SOME_ROWS)
 @examples(3)
 def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of, gaps, kind, rows):
@@ -123,7 +123,7 @@ def networks(order, sign):
 
 @given(order=st.permutations(range(4)), sign=st.sampled_from([-1.0, 1.0]))
 @examples(3)
-@pytest.mark.slow
+@pytest.mark.long
 def test_elements_may_come_in_any_order_and_sign(quick, pair, order, sign):
     """If the networks start alike for each element, as those of the package do not."""
     one, other = (

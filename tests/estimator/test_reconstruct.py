@@ -107,7 +107,7 @@ def test_without_encoders_of_subsets_those_of_all_samples_answer(fitted, pair):
     assert (std > 0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_expert_per_cluster_is_averaged(quick):
     """A modality that says nothing leaves all curves, each with its component's weight."""
     rng = np.random.default_rng(0)

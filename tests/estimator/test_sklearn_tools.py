@@ -350,6 +350,7 @@ def mapped(pair):
     return MultimodalData([images, pair[1]])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "run",
     [
@@ -366,7 +367,7 @@ def test_two_processes_find_what_one_finds(model, pair, run):
         assert_allclose(result, other, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_processes_get_large_modalities_as_memory_maps(pair):
     X = mapped(pair)
     tasks = (delayed(lambda X: [type(array) for array in X.arrays])(X) for _ in range(2))

@@ -118,7 +118,7 @@ def test_repeated_samples_bear_no_further_components(quick, seed):
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_classes_of_words_begin_where_they_are_likeliest(quick):
     rng = np.random.default_rng(105)
     classes = rng.integers(3, size=100)

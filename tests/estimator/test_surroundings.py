@@ -132,7 +132,7 @@ def answers(model, X, path):
 # Each surroundings with one of the options; slow: most options with one of the surroundings.
 FIRST, SECOND = SURROUNDINGS
 FAST = {("structure", FIRST)}
-SLOW = {("defaults", SECOND), ("experts", FIRST)}
+SLOW = {("defaults", SECOND)}
 MARKS = {
     case: [] if case in FAST else [pytest.mark.slow if case in SLOW else pytest.mark.long]
     for case in itertools.product(OPTIONS, SURROUNDINGS)

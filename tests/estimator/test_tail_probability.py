@@ -115,7 +115,7 @@ def test_training_samples_that_lack_modalities_count_for_what_they_have(quick):
     assert [len(terms) for terms in model._fitted.tail_reference] == [110, 100, 90]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_count_as_so_many_samples(quick):
     X = draw(20, seed=0)
     weights = np.tile([1, 2], 30)

@@ -15,7 +15,7 @@ from skcausalpima._fit.attributes import convergence_report
 from skcausalpima.datasets import make_lattices
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     """2 * 72 ** (3 / 4) of one step each; of 54 where a quarter is held out, of three."""
     assert quick(max_iter="auto", training__tol=0).fit(pair).n_iter_ == 50
@@ -55,7 +55,7 @@ def test_polishing_does_not_throw_a_model_back():
 
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_papers_start_has_the_papers_length(quick, pair):
     assert quick(max_iter="auto", init="paper", training__tol=0).fit(pair).n_iter_ == 50
     one, other = (
@@ -96,7 +96,7 @@ def test_a_fit_that_is_not_to_be_judged_is_not(quick, pair, changes):
     quick(**(RISING | changes)).fit(pair)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_held_out_bound_that_has_turned_is_told():
     X = np.random.default_rng(4).normal(size=(40, 20))  # noise, which 20 samples say little of
     est = CausalPIMA(
@@ -176,7 +176,7 @@ def test_a_fit_of_default_length_is_told_of_labels_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("factor", [2.0**-20, 2.0**20])
+@pytest.mark.parametrize("factor", [2.0**-20, pytest.param(2.0**20, marks=pytest.mark.long)])
 def test_auto_tol_knows_no_units(quick, pair, factor):
     options = {"max_iter": 200, "training__n_iter_no_change": 5}
     model = quick(**options).fit(pair)
@@ -200,7 +200,7 @@ def test_auto_tol_ends_fits_of_few_and_many_elements(quick):
     assert max(lengths) < 5 * min(lengths)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_held_samples_keep_their_component(quick, pair):
     """A rate that leads away from everything moves none of them in training."""
     free = quick(max_iter=100, training__tol=0, training__learning_rate=0.05).fit(pair)

@@ -192,7 +192,7 @@ def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     assert (model._fitted.numbers["encoders.0.network.0.weight"] != before).any()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_held_out_part_is_drawn_anew(pair, fitted_warm):
     model = deepcopy(fitted_warm).set_params(training__validation_fraction=0.2)
     copy = pickle.loads(pickle.dumps(model)).fit(pair)
@@ -203,7 +203,7 @@ def test_another_held_out_part_is_drawn_anew(pair, fitted_warm):
     assert model._fitted.training.order is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
     est = quick(
         max_iter=2, warm_start=True, training__validation_fraction=0.2, training__tol=0
@@ -239,7 +239,7 @@ def test_other_data_is_refused(pair, fitted_warm):
     assert model.fit(pair).n_iter_ == 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fitted):
     model = quick(max_iter=1, warm_start=True).fit(pair).set_params(max_iter=2)
     with torch.no_grad():

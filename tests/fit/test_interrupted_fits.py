@@ -255,7 +255,7 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
     """All are fitted, from the largest down: of this start nothing is known before."""
     model, X = quick(init="linear", max_iter=2), MultimodalData(pair)

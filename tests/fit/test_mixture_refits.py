@@ -169,7 +169,7 @@ def test_a_leap_beyond_mixtures_is_not_made():
     assert torch.equal(leap(*whole, errors).covariances, whole[2].covariances)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_replicates_do_not_depend_on_company(overlapping):
     kept = mixture_refits(*overlapping)
     together = list(kept.replicates(range(3)))
@@ -230,7 +230,7 @@ def test_they_are_the_default_where_starts_agree(quick, clear, monkeypatch):
     assert edge_confidence(gradient, X, n_bootstraps=1, random_state=0).refit == "all"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_and_seeds(overlapping):
     est, X = overlapping
     one = edge_confidence(est, X, refit="mixture", n_bootstraps=4, random_state=3)

@@ -50,7 +50,7 @@ def without_moves(est, X):
     return est._fitted_model().tail_probabilities(est._read(X), est._fitted.tail_reference)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_few_samples_of_many_columns_are_known(fitted):
     """They differ from each other in directions of noise, which tell no cells apart."""
     (told,) = fitted.adapt(samples("C", 60, seed=10)).adapted_

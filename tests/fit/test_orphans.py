@@ -24,7 +24,7 @@ CausalPIMA((2,), n_init=2, n_jobs=2, verbose=2, random_state=0, **never).fit(X)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", [pytest.param("SIGTERM", marks=pytest.mark.long), "SIGKILL"])
 def test_no_worker_outlives_a_killed_fit(number):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}

@@ -67,7 +67,7 @@ def test_ranks_fit_one_model(monkeypatch, without_rank_zero, quick, pair, parame
     assert fits[0].lower_bound_ == pytest.approx(alone.fit(pair).lower_bound_, rel=0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_some_rank_lacks_or_knows_all_take_into_account(
     monkeypatch, without_rank_zero, taught, pair
 ):

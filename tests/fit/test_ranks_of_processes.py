@@ -63,6 +63,7 @@ def ranks(tmp_path, images):
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "end",
     [

@@ -35,7 +35,7 @@ def test_clear_groups_are_stable(quick, init):
     assert_array_equal(est.stability_.rand_indices, [[1.0]])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_too_few_cells_for_the_digits_are_unstable():
     X = load_digits().data[:400]
     with pytest.warns(
@@ -82,7 +82,7 @@ def test_of_several_fits_no_short_runs_are_made(quick, pair, alarmed):
     assert quick(n_init=2).fit(pair).stability_.short_runs is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
     def agreement():
         return quick((3,)).fit(groups(3)).stability_.short_runs
@@ -151,14 +151,14 @@ def test_several_fits_say_how_far_they_agree(quick, pair):
     assert est.stability_.agreement == np.median(indices[np.triu_indices(3, 1)])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_that_is_continued_keeps_what_its_start_said(quick, pair):
     est = quick(n_init=2, warm_start=True).fit(pair)
     before = est.stability_
     assert est.fit(pair).stability_ is before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_beyond_a_thousand_are_not_looked_at(quick):
     est = quick((3,)).fit(groups(3, n_samples=1500))
     assert est.stability_.agreement > 0.9

@@ -48,7 +48,7 @@ def test_it_is_the_conditional_expectation_of_a_mixture_of_gaussians(observed):
         assert_allclose(noisy[m], variance + mixture.noise[m] ** 2, atol=tolerance)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_deviation_is_how_far_new_measurements_are_from_it():
     """Monte Carlo: errors of 20 000 samples over predicted deviations have the variance 1."""
     mixture = LinearMixture()

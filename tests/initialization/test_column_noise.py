@@ -92,7 +92,7 @@ def test_a_column_that_is_a_node_has_a_least_spread():
     assert np.isfinite(found).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scores_and_outputs_stay_in_the_units_of_the_data():
     X, _ = table(np.random.RandomState(7))
     params = {"node_sizes": (2, 2), "random_state": 0, "max_iter": 20}

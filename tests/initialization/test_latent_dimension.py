@@ -237,7 +237,7 @@ def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hid
     assert of_classes(shown) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fewer_rows_than_classes():
     z = np.random.RandomState(0).normal(size=(25, 1))
     frame = pd.DataFrame(
@@ -262,7 +262,13 @@ def test_fits_find_classes_beside_words(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "n_columns"), [(0, N_COLUMNS), (1, N_COLUMNS), (2, 40)])
+@pytest.mark.parametrize(
+    ("seed", "n_columns"),
+    [
+        (0, N_COLUMNS),
+        *(pytest.param(s, n, marks=pytest.mark.long) for s, n in [(1, N_COLUMNS), (2, 40)]),
+    ],
+)
 def test_fits_find_clusters_that_first_scores_do_not_show(seed, n_columns):
     x, labels = correlated(seed, n_columns=n_columns, n_samples=30 * n_columns)
     est = CausalPIMA(3, random_state=seed).fit(x)

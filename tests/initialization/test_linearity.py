@@ -95,7 +95,7 @@ def test_too_little_to_know(n_samples, n_scores):
     assert quadratic_ratio(x, z) == np.inf
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_keeps_what_the_start_has():
     """Steps of one size have lost a tenth of the samples."""
     tables, cells = wide_tables(0, n_samples=2600, widths=(300, 20), distance=4.0)
@@ -128,7 +128,7 @@ def test_which_modalities_are_linear(quick, parameters, expected):
     assert est.choices_.linear == expected
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_missing_elements_do_not_matter(quick):
     [table], _ = wide_tables(2)
     table[np.random.RandomState(0).uniform(size=table.shape) < 0.2] = np.nan
@@ -138,7 +138,7 @@ def test_missing_elements_do_not_matter(quick):
     assert est.choices_.linear == ["modality0"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_steps_are_a_tenth_as_long(quick, monkeypatch):
     [table], _ = wide_tables(3)
 

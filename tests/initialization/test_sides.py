@@ -225,7 +225,7 @@ def test_a_fit_that_goes_on_keeps_what_was_decided():
     assert est._fitted.spec.modality_weights == (1.0, 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_runs_of_several_starts_share_the_decision():
     arrays, _ = unlike(0, n=300)
     one, several = fitted(arrays), fitted(arrays, n_init=2)

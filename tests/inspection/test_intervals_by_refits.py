@@ -143,7 +143,7 @@ def test_workers_threads_and_seeds(doubtful):
     assert (other.draws["N1"] != one).any()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_map_the_samples(doubtful, tmp_path):
     est, X = doubtful
     one = refitted(est, X, n_draws=120).draws["N1"]
@@ -151,7 +151,7 @@ def test_workers_map_the_samples(doubtful, tmp_path):
         assert_array_equal(refitted(est, X, n_draws=120, n_jobs=2).draws["N1"], one)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_dies_is_told():
     with pytest.raises(RuntimeError, match=r"A worker of fits died; . of 3 fits were complete"):
         completed([partial(os._exit, 1)] * 3, 2, 0, "fits")

@@ -111,7 +111,7 @@ def test_known_outcomes_leave_no_doubt(est):
     assert_array_equal(found.low["b"], clear.low["b"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_node_that_was_set_says_nothing_of_its_table(est):
     was_set = np.full_like(OUTCOMES, -1)
     was_set[::2, 1] = OUTCOMES[::2, 1]

@@ -30,7 +30,7 @@ def test_grids_that_fit_come_before_finer_ones_that_do_not():
     assert good.score > ScoredGrid((2, 4), 1.0, 9.0).score
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kinds_without_structure_and_grids():
     rng = np.random.default_rng(0)
     kinds = rng.normal(size=(100, 8)) + 9 * np.eye(8)[rng.integers(5, size=100)]
@@ -79,7 +79,7 @@ def test_what_nothing_can_be_proposed_for_is_told():
         proposed(CausalPIMA(max_iter=-1), X, 48)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_proposes_the_same_and_the_estimator_stays_as_it_was():
     X, _ = cube(100, np.random.default_rng(2))
     model = CausalPIMA(random_state=np.random.RandomState(0))

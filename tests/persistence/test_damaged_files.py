@@ -46,7 +46,7 @@ def test_a_truncated_file(content, tmp_path):
     refuse(path)
 
 
-@pytest.mark.parametrize("flip", [0xFF, pytest.param(0x01, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("flip", [0xFF, pytest.param(0x01, marks=pytest.mark.long)])
 def test_a_flipped_byte(content, tmp_path, flip):
     path = tmp_path / "model"
     for place in [*range(40), *range(40, len(content), 61)]:

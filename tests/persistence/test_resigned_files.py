@@ -102,6 +102,7 @@ def drawn(content, kinds, seed, number):
     return [every[k] for k in np.random.default_rng(seed).permutation(len(every))[:number]]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("kind", "seed"),
@@ -126,7 +127,7 @@ def test_many_changed_values(saved, load, pair, kind):
     assert work_or_are_refused(load, pair, content, places)["refused"] > 160
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
     for kind in KINDS:
         with warnings.catch_warnings(action="ignore"):  # of tables without a gap, in so short fits

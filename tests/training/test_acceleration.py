@@ -223,7 +223,7 @@ def test_missing_modalities(quick, singles, traced):
     assert traced["unique_graphs"] == n_graphs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_compiled_fit(quick, singles, tmp_path):
     """It is like any other, and so are its files, pickles and copies."""
     init = Initialization("linear", pretraining_epochs=0)

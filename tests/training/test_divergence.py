@@ -202,7 +202,7 @@ def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
     np.testing.assert_array_equal(model._fitted.numbers["prior.means"], best.state["prior.means"])
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_where_all_starts_diverge(quick, pair, n_jobs):
     model = quick(n_init=2, n_jobs=n_jobs, training__learning_rate=1e200, init=UNTRAINED)
     match = (
@@ -245,7 +245,7 @@ class OnlyInEvaluation(nn.Module):
         return x
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_leave_out_the_same_starts(quick, pair):
     fits, told = [], []
     for n_jobs in (1, 2):
@@ -258,7 +258,7 @@ def test_workers_leave_out_the_same_starts(quick, pair):
     assert_same_fits(*fits, pair)
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_errors_of_your_own_modules_end_the_fit(quick, pair, n_jobs):
     model = quick(n_init=2, n_jobs=n_jobs, decoders=[None, shapeless])
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
@@ -276,11 +276,11 @@ OPTIONS = {
     "tied": {"mixture": "tied"},
     "cluster": {"decoders": "cluster_mlp"},
     "predicted": {"decoder_variance": "predicted"},
-    "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
     "given": {"decoder_variance": 0.3},
+    "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
     "held out": {"training__validation_fraction": 0.2},
-    "conv": {"encoders": "conv"},
     "clipped": {"training__max_grad_norm": 1.0},
+    "conv": {"encoders": "conv"},
 }
 
 

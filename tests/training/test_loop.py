@@ -140,7 +140,9 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("word", ["cluster_mlp", "cluster_conv"])
+@pytest.mark.parametrize(
+    "word", ["cluster_mlp", pytest.param("cluster_conv", marks=pytest.mark.long)]
+)
 def test_steps_and_updates_raise_the_bound_of_own_likelihoods(word):
     model, data = own_model(decoders=[word, None]), make_data()
     before = objective(model, data)

@@ -107,7 +107,7 @@ def test_each_line_is_one_piece(quick, pair):
     assert all(text.endswith("left\n") for text in terminal.written)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_lines_are_sparse_where_they_cannot_be_rewritten(quick, pair, capsys):
     quick(verbose=1, max_iter=40, training__tol=0.0).fit(pair)
     lines = capsys.readouterr().out.splitlines()

@@ -219,7 +219,7 @@ def mean_loss(model, data, pupil):
         return divergences(pupil, parts, taught).mean().item()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_teaching_leads_to_the_exact_potentials():
     """Of a linear model, from encoders in the middle of nowhere; and to Bayes' rule."""
     mixture = LinearMixture()
