@@ -132,6 +132,7 @@ def test_outcomes_without_a_label_get_a_name(brief, pair):
     assert model.dag_.nodes["N2"]["states"] == ("glass", "steel", "outcome 2")
 
 
+@pytest.mark.slow
 def test_nothing_known_changes_nothing(quick, pair, fitted):
     model = quick().fit(pair, known_nodes=np.full((72, 2), np.nan))
     assert_array_equal(model.transform(pair), fitted.transform(pair))
@@ -266,7 +267,7 @@ def test_known_outcomes_name_the_node(quick, pair, init, factor, node):
         assert (nodes == column).mean() > 0.95
 
 
-@pytest.mark.parametrize("init", some_slow(["arranged", "linear", "paper"], ["arranged", "paper"]))
+@pytest.mark.parametrize("init", some_slow(["arranged", "linear", "paper"], ["paper"]))
 def test_known_outcomes_number_those_of_one_node(quick, pair, init):
     """No other numbering is better; random networks do not separate the groups in this time."""
     column = np.array([2, 0, 3, 1])[GROUP]
@@ -283,7 +284,7 @@ def test_known_outcomes_number_those_of_one_node(quick, pair, init):
     ("node_sizes", "init"),
     some_slow(
         itertools.product([(2, 2), (3, 2), (4,)], ["arranged", "linear", "paper"]),
-        [((2, 2), "arranged"), ((3, 2), "paper")],
+        [((3, 2), "paper")],
     ),
 )
 def test_labels_respect_even_nonsense(quick, pair, init, node_sizes):
@@ -306,6 +307,7 @@ def test_everything_known(quick, pair):
     assert_allclose(model.joint_, 0.25, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_fit_predict_and_fit_transform_pass_them_on(brief, pair):
     known = some_known(FACTORS[:, 1], 0)
     model = brief().fit(pair, known_nodes=known)

@@ -94,6 +94,7 @@ def test_the_fitted_estimator_of_an_epoch_predicts(noted, pair):
     assert_array_equal(ends[-1][3].transform(pair), model.transform(pair))
 
 
+@pytest.mark.slow
 def test_who_looks_changes_nothing(noted, quick, pair):
     expected = quick().fit(pair, sample_weight=np.ones(72))
     assert_same_fits(noted[0], expected, pair)

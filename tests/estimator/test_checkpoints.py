@@ -173,6 +173,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(short, pair, whole, tmp_path, monkeypatch):
     """The fit goes on with a warning; what is there is whole, and the same fit goes on from it."""
     path, kept = tmp_path / "fit", []
@@ -204,6 +205,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(short, pair, whole, tmp_path, mo
     assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
 
 
+@pytest.mark.slow
 def test_of_two_fits_with_one_file_the_last_checkpoint_is_there(short, pair, whole, tmp_path):
     path, others = tmp_path / "fit", []
 

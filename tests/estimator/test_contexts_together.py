@@ -168,6 +168,7 @@ def test_equal_rows_of_two_instruments_are_two_rows(soon):
     assert len(est.labels_) == 100
 
 
+@pytest.mark.slow
 def test_an_expert_is_not_shifted(soon):
     rng = np.random.default_rng(0)
     X, nodes = samples(100)

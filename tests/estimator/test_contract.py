@@ -135,8 +135,8 @@ def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
     [
         ((100, 4), 3, {}, 4),  # features
         pytest.param((100, 30), 3, {}, 5, marks=pytest.mark.slow),  # a twentieth of the samples
-        ((12, 30), 6, {}, 5),  # the outcomes
-        pytest.param((72, 1), 2, {}, 2, marks=pytest.mark.slow),
+        pytest.param((12, 30), 6, {}, 5, marks=pytest.mark.slow),  # the outcomes
+        pytest.param((72, 1), 2, {}, 2, marks=pytest.mark.long),
         pytest.param((100, 30), 12, {}, 11, marks=pytest.mark.slow),
         ((100, 30), 3, {"init": "paper"}, 2),
         pytest.param((130, 30), 3, {"init": "linear"}, 6, marks=pytest.mark.slow),

@@ -239,6 +239,7 @@ def test_ties_fixed_values_and_a_shared_variance(lines):
     assert len(variances.unique()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [pytest.param("feature", marks=pytest.mark.slow), None])
 def test_other_scales_give_the_same_parameters(scale):
     X_small, _ = make_lines()

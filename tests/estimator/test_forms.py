@@ -216,7 +216,9 @@ def test_data_arrays_come_back(brief, pair, tmp_path):
 # Sparse arrays, mappings, numbers of nodes -----------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.dok_array])
+@pytest.mark.parametrize(
+    "kind", some_slow([sparse.csr_matrix, sparse.coo_array, sparse.dok_array], [sparse.coo_array])
+)
 def test_sparse_modalities_are_made_dense(brief, pair, fitted, kind):
     """What ``fit`` is given becomes the same arrays as what ``predict`` is given."""
     X = [pair[0], kind(pair[1])]

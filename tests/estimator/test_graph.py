@@ -238,7 +238,9 @@ LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
     ("structure", "dtype", "init"),
     [
         pytest.param(*way, init, marks=[pytest.mark.slow] if init in others else [])
-        for way, others in zip(LEARNED, (["linear", "arranged"], ["linear", "paper"]), strict=True)
+        for way, others in zip(
+            LEARNED, (["linear", "arranged"], ["linear", "paper", "arranged"]), strict=True
+        )
         for init in ("arranged", "linear", "paper")
     ],
 )

@@ -198,6 +198,7 @@ def test_any_unit(quick, pair, fitted, dtype, factors, scale):
         assert_allclose(model.lower_bound_ + shift, fitted.lower_bound_, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", some_slow(["modality", "feature", None], ["feature"]))
 def test_constant_elements(quick, pair, scale):
     curves = np.full((72, 4), 7.0)
@@ -256,6 +257,7 @@ def test_sizes_may_be_numpys(brief, pair, node_sizes):
     assert brief(node_sizes).fit(pair).joint_.shape == tuple(node_sizes)
 
 
+@pytest.mark.slow
 def test_more_rows_than_one_block(brief, pair):
     X = [np.tile(array, (40, *[1] * (array.ndim - 1))) for array in pair]
     model = brief(training__batch_size=600).fit(X)

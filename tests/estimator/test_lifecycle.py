@@ -212,7 +212,9 @@ def test_what_a_fit_prints(quick, pair, capsys):
     assert lines_of(quick(**options), pair, capsys) == []
 
 
-@pytest.mark.parametrize("structure", ["gradient", nx.DiGraph([("N1", "N2")])])
+@pytest.mark.parametrize(
+    "structure", some_slow(["gradient", nx.DiGraph([("N1", "N2")])], ["gradient"])
+)
 def test_only_a_refined_graph_is_polished(quick, pair, capsys, structure):
     lines = lines_of(quick(verbose=True, structure=structure), pair, capsys)
     assert len(lines) == 2 + 3

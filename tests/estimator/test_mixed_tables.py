@@ -284,6 +284,7 @@ def test_a_search_goes_on_where_a_fold_has_one_category(brief, frame):
     assert np.isfinite(search.fit(sorted_frame).cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.slow
 def test_arrays_of_counts_and_of_yes_and_no(brief):
     rng = np.random.default_rng(0)
     images, counts = rng.integers(2, size=(N, 3, 3)), rng.poisson(4.0, (N, 5))
@@ -298,6 +299,7 @@ def test_arrays_of_counts_and_of_yes_and_no(brief):
     assert model.reconstruct([images, counts], 1, return_std=True)[1].shape == (N, 6)
 
 
+@pytest.mark.slow
 def test_a_numeric_fit_takes_numbers_of_other_dtypes_and_no_words(brief):
     X = pd.DataFrame({"a": np.arange(N) % 5, "b": np.linspace(0, 1, N)})
     for given in (X, {"t": X}):
@@ -317,6 +319,7 @@ def test_displays_and_report_of_a_mixed_table(model, frame):
     assert "Fit of 60 samples" in str(model.report())
 
 
+@pytest.mark.slow
 def test_what_training_says_is_in_the_units_of_scores(quick):
     """Words have probabilities, whose unit no scale changes."""
     rng = np.random.default_rng(0)

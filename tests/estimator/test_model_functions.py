@@ -106,6 +106,7 @@ def test_shared_parameters_are_weighed_by_the_scatter():
     assert_allclose(found, np.linalg.solve(matrix, right), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_shared_parameters_lean_on_the_cells_that_scatter_less():
     """Slopes scatter by 3 in one cell and by 0.05 in the other; the mean slope is the same."""
     rng = np.random.default_rng(1)

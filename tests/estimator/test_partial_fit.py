@@ -153,6 +153,7 @@ def test_a_fit_goes_on_like_a_first_call(quick, begun):
     assert_allclose(after_fit.cluster_means_, after_call.cluster_means_, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_incomplete_samples_arrive(begun):
     images, curves = groups(40, 4)[0]
     curves = curves.copy()
@@ -171,6 +172,7 @@ def test_a_batch_without_a_modality_is_refused_with_what_to_do(begun):
             est.partial_fit([images, curves])
 
 
+@pytest.mark.slow
 def test_an_estimator_that_learns_on_can_be_saved(further, tmp_path):
     est, X = further[0], groups(30, 8)[0]
     est.save(tmp_path / "est.skcp")
@@ -187,6 +189,7 @@ def test_one_whose_arrays_are_mapped_from_a_file_learns_on(further, tmp_path):
     assert mapped.partial_fit(groups(30, 8)[0])._fitted.arrivals.n_calls == 4
 
 
+@pytest.mark.slow
 def test_fit_forgets_what_arrived(further):
     est = copy.copy(further[0]).fit(groups(60, 0)[0])
     assert est._fitted.arrivals.n_calls == 0

@@ -77,6 +77,7 @@ def test_complete_samples_are_returned_as_they_are(named, pair):
         assert not np.shares_memory(array, given)
 
 
+@pytest.mark.slow
 def test_a_single_modality(quick, pair):
     model = quick((2,)).fit(pair[1])
     mean, std = model.reconstruct(pair[1], return_std=True)

@@ -247,6 +247,7 @@ def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fit
     assert_same_fits(model, fitted, pair)
 
 
+@pytest.mark.slow
 def test_interventions_may_come_and_go(pair, fitted_warm):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)

@@ -104,6 +104,7 @@ def test_in_training_the_estimator_is_fitted(quick, pair, interrupt, options):
     assert str(model.report())
 
 
+@pytest.mark.slow
 def test_while_it_is_polished(quick, pair, interrupt):
     interrupt(2 + 3 + 2)
     structure = ScoreSearch(polishing_epochs=50)
@@ -111,6 +112,7 @@ def test_while_it_is_polished(quick, pair, interrupt):
     assert model.n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_when_nothing_is_left_to_do(quick, pair, fitted, monkeypatch):
     plain = whole.fitted_state
 

@@ -6,6 +6,7 @@ import torch
 from linear_models import LinearMixture
 from numpy.testing import assert_allclose
 from random_models import make_data, own_model
+from some_slow import each_once
 
 from skcausalpima._inference import posterior
 from skcausalpima._inference.decoding import latent_draws, reconstruction
@@ -60,8 +61,7 @@ def test_its_deviation_is_how_far_new_measurements_are_from_it():
     assert np.abs(np.square(z).mean(axis=0) - 1).max() < 0.1
 
 
-@pytest.mark.parametrize("sampled", [False, True])
-@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(("missing", "sampled"), each_once([False, True], [True, False]))
 @torch.no_grad()
 def test_decoders_of_every_kind_count_with_their_weights(missing, sampled):
     """Networks per cluster and with variances of their own, draw by draw, cell by cell."""

@@ -187,6 +187,7 @@ def test_what_is_stated_is_not_tried(parameters):
     assert est.choices_.modality_weights == stated
 
 
+@pytest.mark.slow
 def test_stated_views_stay_while_weights_are_open():
     lattices = make_lattices(random_state=0)
     est = fitted([lattices.images, lattices.curves], views=["power_spectrum", None])

@@ -143,6 +143,7 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert "What to do next\n  1. " in str(report)
 
 
+@pytest.mark.slow
 def test_one_node_has_no_arrangement_and_no_edges(quick, pair):
     report = quick((3,)).fit(pair).report()
     assert report.arrangement is None

@@ -97,6 +97,7 @@ def test_refits_are_maxima(quick, monkeypatch):
     assert (reached[1] - reached[0] < 0.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 def test_of_one_node_intervals_are_those_of_exact_integrals(doubtful):
     """The posterior of a share is a polynomial of it, for each refit."""

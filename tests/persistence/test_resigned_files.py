@@ -134,7 +134,9 @@ def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
             use(load(*saved(kind)), pair)
 
 
-@pytest.mark.parametrize("ending", [".exp_avg", ".exp_avg_sq"])
+@pytest.mark.parametrize(
+    "ending", [".exp_avg_sq", pytest.param(".exp_avg", marks=pytest.mark.long)]
+)
 def test_adam_is_not_given_moments_of_another_shape(saved, load, ending):
     document, arrays = saved("expert")
     short = {

@@ -1,12 +1,13 @@
 """What is told of training: in the data's units, in lines that are not torn."""
 
+import itertools
 import os
 from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from some_slow import each_once
+from some_slow import some_slow
 
 from skcausalpima import MultimodalData
 from skcausalpima._progress_lines import ProgressLines
@@ -23,7 +24,11 @@ def gaps(pair):
 
 
 @pytest.mark.parametrize(
-    ("which", "scale"), each_once(["whole", "weights", "gaps"], ["modality", "feature", None])
+    ("which", "scale"),
+    some_slow(
+        itertools.product(["whole", "gaps", "weights"], ["modality", "feature", None]),
+        [("whole", "modality"), ("weights", "feature")],
+    ),
 )
 def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""

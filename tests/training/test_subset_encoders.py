@@ -135,7 +135,7 @@ def test_the_lesson_is_the_posterior_of_whole_samples():
     assert_array_equal(taught.rows(rows).evidence[0], taught.evidence[0][:, rows])
 
 
-@pytest.mark.parametrize("per_cluster", some_slow([False, True], [True]))
+@pytest.mark.parametrize("per_cluster", some_slow([False, True], []))
 @torch.no_grad()
 def test_exact_potentials_are_the_best_pupil(per_cluster):
     """Of a linear model, on average over samples: others are further from the teacher.
@@ -298,6 +298,7 @@ def test_all_encoders_are_frozen():
     assert mean_loss(model, data, encoders) < mean_loss(model, data, SubsetEncoders(model).eval())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", some_slow([0.0, 30.0], [30.0]))
 def test_teaching_that_leads_away_is_not_kept(rate, monkeypatch):
     """By each modality alone, on samples that are held back; from the exact potentials."""
@@ -379,6 +380,7 @@ def test_encoders_that_diverge_are_left_out():
     assert teach(model, data, SETTINGS, 1, seed()) is None
 
 
+@pytest.mark.slow
 def test_weights_count():
     model, data = make_model(), make_data().subset(slice(0, 20))
     weights = torch.ones(1, 20).double()

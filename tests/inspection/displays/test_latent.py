@@ -57,10 +57,10 @@ def test_an_ellipse_is_two_standard_deviations_of_its_cluster():
     "c",
     [
         [f"category of 30 letters, no. {k:02d}" for k in range(24)],
-        np.arange(24) % 2 == 0,
-        np.arange(24) % 3,
+        pytest.param(np.arange(24) % 2 == 0, marks=pytest.mark.slow),
+        pytest.param(np.arange(24) % 3, marks=pytest.mark.slow),
         np.r_[np.nan, np.arange(23.0)],
-        [None, "a", "b", "c"] * 6,
+        pytest.param([None, "a", "b", "c"] * 6, marks=pytest.mark.slow),
         np.arange(24) * 1000.5,
     ],
     ids=["strings", "booleans", "integers", "gaps", "unknown", "numbers"],

@@ -88,7 +88,7 @@ def test_levels_can_be_told_apart(model):
     assert texts == ["…1…", "…2…", "…3…"]
 
 
-@pytest.mark.parametrize("kind", ["difference", "mean"])
+@pytest.mark.parametrize("kind", some_slow(["difference", "mean"], ["difference"]))
 def test_effects_on_numbers_alone_are_differences(model, kind):
     display = NodeEffectDisplay.from_estimator(model, kind=kind)
     assert_readable(display.figure_)
@@ -98,6 +98,7 @@ def test_effects_on_numbers_alone_are_differences(model, kind):
     assert (display.effects[0][:, 8] > 0).all()
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_level_by_level(model, samples):
     display = ReconstructionDisplay.from_estimator(model, samples, rows=[0, 1])
     assert display.observed[0].shape == (2, 9)
@@ -176,6 +177,7 @@ def test_the_columns_that_differ_most_are_drawn(monkeypatch):
     assert 1 <= len(titles(display.plot(ax=ax))) < 4
 
 
+@pytest.mark.slow
 def test_rare_levels_of_many_are_one():
     parts, values = parts_and_values(2, 30, 3)
     display = NodeEffectDisplay([values], ["a"], parts=parts).plot()

@@ -56,6 +56,7 @@ def test_what_is_held_back_is_not_seen(shown_fit, shown_data):
     assert "held back" in display.axes_[0, 0].get_ylabel()
 
 
+@pytest.mark.slow
 def test_samples_that_lack_a_modality(shown_fit, shown_data):
     images = shown_data["image"].copy()
     images[0] = np.nan
