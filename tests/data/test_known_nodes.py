@@ -433,10 +433,10 @@ def named_share(seed, share, factor, swap=False, **parameters):
 @pytest.mark.parametrize(
     ("seed", "factor", "swap", "share"),
     [
-        pytest.param(301, 0, False, 0.02, marks=pytest.mark.long),
-        pytest.param(301, 1, True, 0.02, marks=pytest.mark.slow),
-        pytest.param(301, 2, True, 0.02, marks=pytest.mark.long),
-        pytest.param(300, 2, False, 0.05, marks=pytest.mark.long),
+        (301, 0, False, 0.02),
+        (301, 1, True, 0.02),
+        (301, 2, True, 0.02),
+        (300, 2, False, 0.05),
     ],
 )
 def test_a_few_percent_name_any_factor(seed, factor, swap, share):

@@ -486,13 +486,7 @@ def test_a_start_sees_each_row_once_unless_most_are_copies():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "seed",
-    [
-        pytest.param(411, marks=pytest.mark.slow),
-        *(pytest.param(seed, marks=pytest.mark.long) for seed in (416, 419)),
-    ],
-)
+@pytest.mark.parametrize("seed", [411, 416, 419])
 def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     """Bootstrap samples of discs, whose copies the starting mixtures locked onto (0.88 to 0.93)."""
     circles = make_circles_images(1000, random_state=seed)

@@ -325,9 +325,7 @@ est.set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
 
 @pytest.mark.long
 @pytest.mark.posix
-@pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=pytest.mark.long), 40, pytest.param(150, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("step", [1, 40, 150])
 def test_a_process_that_is_killed(quick, pair, tmp_path, step):
     for name, array in zip("ab", pair, strict=True):
         np.save(tmp_path / f"{name}.npy", array)

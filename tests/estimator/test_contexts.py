@@ -359,7 +359,7 @@ def test_harmonized_samples_are_those_of_one_instrument(case):
     np.testing.assert_allclose(back["table"][instrument == 1], X["table"][instrument == 1])
 
 
-@pytest.mark.parametrize("form", some_slow(["levels", "container", "frame"], ["container"]))
+@pytest.mark.parametrize("form", some_slow(["container", "levels", "frame"], []))
 def test_harmonized_samples_have_the_form_of_x(soon, form):
     X, *_ = two_instruments(n=100)
     frame = pd.DataFrame(X["table"], columns=list("abcdef"))

@@ -112,7 +112,7 @@ def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit(soon):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("role", [pytest.param("measured", marks=pytest.mark.long), "cause"])
+@pytest.mark.parametrize("role", ["measured", "cause"])
 def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(quick, role):
     X, _ = samples()
     first, rest = (
@@ -205,7 +205,7 @@ def test_an_offset_of_5000_standard_deviations(quick, dtype):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("covariance", some_slow(["tied", "diag", "spherical"], []))
+@pytest.mark.parametrize("covariance", ["diag", "tied", "spherical"])
 def test_all_kinds_of_mixtures_of_single_precision(soon, covariance):
     """The data are left as they are."""
     X, _ = samples(100)

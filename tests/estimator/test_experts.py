@@ -240,7 +240,7 @@ def test_ties_fixed_values_and_a_shared_variance(lines):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scale", [pytest.param("feature", marks=pytest.mark.slow), None])
+@pytest.mark.parametrize("scale", ["feature", None])
 def test_other_scales_give_the_same_parameters(scale):
     X_small, _ = make_lines()
     X_small[1] = X_small[1] / 100.0

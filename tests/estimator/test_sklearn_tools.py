@@ -354,8 +354,8 @@ def mapped(pair):
 @pytest.mark.parametrize(
     "run",
     [
-        pytest.param(grid_search, id="score", marks=pytest.mark.long),
-        pytest.param(grid_search_by_labels, id="labels", marks=pytest.mark.slow),
+        pytest.param(grid_search, id="score"),
+        pytest.param(grid_search_by_labels, id="labels"),
     ],
 )
 def test_two_processes_find_what_one_finds(model, pair, run):

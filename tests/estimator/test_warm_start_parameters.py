@@ -110,7 +110,7 @@ def warm(quick, pair, fitted_warm):
     return copied
 
 
-@pytest.mark.parametrize(("before", "change", "message"), REFUSED)
+@pytest.mark.parametrize(("before", "change", "message"), some_slow(REFUSED, REFUSED[::2]))
 def test_another_model_is_refused(quick, pair, warm, before, change, message):
     model = quick(warm_start=True, max_iter=1, **before).fit(pair) if before else warm()
     bound = model.score(pair)

@@ -236,7 +236,7 @@ class Small(CausalPIMA):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_constructor_of_your_own(pair, n_jobs):
     options = {"hidden_layer_sizes": (8,), "max_iter": 1, "views": None, "random_state": 0}
     expected = CausalPIMA(**options, n_init=2).fit(pair)

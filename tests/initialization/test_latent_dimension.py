@@ -151,6 +151,7 @@ def test_only_tables_of_numbers_are_asked(other):
     assert asked(correlated(0)[0], **other) == other.get("latent_dim", 3)
 
 
+@pytest.mark.slow
 def test_curves_are_not_asked():
     """What neighbours have in common is much, and no noise."""
     rng = np.random.RandomState(0)

@@ -104,13 +104,7 @@ def drawn(content, kinds, seed, number):
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("kind", "seed"),
-    [
-        pytest.param("expert", 0, marks=pytest.mark.slow),
-        pytest.param("convolutions", 1, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize(("kind", "seed"), [("expert", 0), ("convolutions", 1)])
 def test_one_changed_value(saved, load, pair, kind, seed):
     content = saved(kind)
     counts = work_or_are_refused(load, pair, content, drawn(content, ["fit"], seed, 100))

@@ -70,6 +70,7 @@ def test_what_counts_as_a_fault(attack):
     assert outcome(raising(SystemExit(0))) == "undocumented"
 
 
+@pytest.mark.slow
 def test_what_is_the_same(attack, fitted, quick, pair):
     _, verdicts, _ = attack
     parts = verdicts.fitted_part(fitted)

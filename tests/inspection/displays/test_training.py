@@ -23,6 +23,7 @@ def history(n_epochs=6, names=("image", "curve")):
     return terms | {"lower_bound": sum(terms.values())}
 
 
+@pytest.mark.slow
 def test_the_bound_is_in_the_units_of_the_data(quick, pair):
     images, curves = pair
     est = quick(max_iter=5).fit([1000 * images, curves])
