@@ -11,6 +11,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from datetime import date, datetime
 from types import FunctionType, SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -178,6 +179,8 @@ def _tag_of(value: Loaded) -> str | None:
     """Return the tag of a value's form, None if it has none."""
     if isinstance(value, np.generic):
         return "scalar" if _scalar_name(value) in SCALARS else None
+    if isinstance(value, datetime):  # of pandas, too, whose equal it becomes
+        return None if getattr(value, "nanosecond", 0) else "datetime"
     if type(value) in (FunctionType, PiecewiseLinear):
         return None if _function_name(value) is None else "model_function"
     if type(value) is np.ndarray and value.dtype.kind not in "OU":
@@ -334,6 +337,13 @@ FORMS = {
         lambda v: {"type": _scalar_name(v), "value": v.item()},
         lambda type, value: SCALARS[type](value),
     ),
+    "date": Form(date, lambda v: {"value": v.isoformat()}, lambda value: date.fromisoformat(value)),
+    "datetime": Form(
+        datetime,
+        lambda v: {"value": datetime.isoformat(v), "fold": v.fold},
+        lambda value, fold: datetime.fromisoformat(value).replace(fold=fold),
+    ),
+    "bytes": Form(bytes, lambda v: {"hex": v.hex()}, lambda hex: bytes.fromhex(hex)),
     "objects": Form(np.ndarray, _take_objects, _make_objects),
     "namespace": Form(
         SimpleNamespace, lambda v: {"fields": vars(v)}, lambda fields: SimpleNamespace(**fields)

@@ -136,6 +136,16 @@ def test_pickles_and_files_know_contexts(case, tmp_path):
         assert other.contexts_["instrument"].tolist() == ["A", "B"]
 
 
+def test_files_know_days(quick, tmp_path):
+    days = pd.date_range("2026-01-30", periods=2)
+    frame = pd.DataFrame(np.arange(160.0).reshape(80, 2)).rename(columns=str)
+    frame["day"] = days[np.arange(80) // 4 % 2]
+    quick(2, contexts="day").fit(frame).save(tmp_path / "model")
+    est = CausalPIMA.load(tmp_path / "model")
+    assert est.contexts_["day"].tolist() == days.to_pydatetime().tolist()
+    assert est.predict(frame).shape == (80,)
+
+
 def test_a_column_of_a_frame_is_a_context(quick):
     X, nodes, *_ = two_instruments(n=200)
     frame = pd.DataFrame(X["table"], columns=list("abcdef")).assign(site=X["instrument"])

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from datetime import date, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import joblib
@@ -345,6 +346,8 @@ def test_plain_form_of_values():
         *(np.array([["a", "bc"]]), np.array([None, "x"], dtype=object), np.zeros((0, 2), "U1")),
         *(np.arange(6, dtype=">i4").reshape(2, 3), np.array([True]), np.random.RandomState(7)),
         *(SimpleNamespace(a=np.arange(3), b=None), given_graph(), piecewise_linear(3), line),
+        *(date(2024, 2, 29), datetime(2024, 2, 29, 1, fold=1), b"\x00\xff"),
+        datetime(2024, 2, 29, 23, 59, 59, 999, timezone(timedelta(hours=-3))),
     ]
     plain = pack(values, pytest.fail)
     texts = json.dumps(plain, default=lambda array: None, allow_nan=False)
