@@ -106,7 +106,7 @@ def test_samples_without_nodes_are_not_passed_off_as_some():
     assert not search_grid(blob, (2,) * 8, None, np.random.RandomState(0)).place.found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_outcomes_that_overlap_are_uncertain():
     rng = np.random.default_rng(1)
     nodes = dependent((3,) * 5, 2430, rng)

@@ -497,8 +497,8 @@ def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     assert node_recovery(circles.factors, model.node_labels_).accuracies.mean() > 0.97
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
 def test_importance_weights_recover_the_target(quick, seed):
     """Independent nodes in the sample, dependent ones in the population that weights stand for.
 

@@ -44,7 +44,7 @@ def test_an_arrow_is_compelled_that_nodes_alone_leave_open(case):
     assert est.dag_.edges["dose", "a"]["compelled"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nodes_alone_leave_it_open(quick, case):
     X = case[1]
     measured = quick({"a": 2, "b": 2}, contexts="dose")

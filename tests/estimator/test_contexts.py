@@ -184,7 +184,7 @@ def test_modalities_that_are_not_shifted_stay(soon):
     assert list(est.offsets_) == ["table"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_label_of_two_samples_keeps_little_of_its_own(quick):
     X, nodes, *_ = two_instruments(n=200)
     labels = X["instrument"].astype(object)

@@ -65,7 +65,7 @@ def test_incomplete_samples_and_missing_elements():
     np.testing.assert_array_equal(np.isnan(moved["x"]), gap)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_modality_may_be_missing_at_predict(taught):
     X, _ = samples()
     est = taught(contexts="site", max_iter=4).fit(X)
@@ -149,7 +149,7 @@ def test_several_starts_in_processes(quick):
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-8)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_are_repeated_rows(soon):
     X, _ = samples(100)
     weights = np.random.default_rng(2).integers(1, 3, size=100)

@@ -236,13 +236,10 @@ LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     ("structure", "dtype", "init"),
-    [
-        pytest.param(*way, init, marks=[pytest.mark.slow] if init in others else [])
-        for way, others in zip(
-            LEARNED, (["linear", "arranged"], ["linear", "paper", "arranged"]), strict=True
-        )
-        for init in ("arranged", "linear", "paper")
-    ],
+    some_slow(
+        [(*way, init) for init in ("paper", "linear", "arranged") for way in LEARNED],
+        [(*LEARNED[0], "paper")],
+    ),
 )
 def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
     _, X = chain
@@ -433,7 +430,7 @@ def test_known_outcomes_must_not_contradict_interventions(fast, experiment):
         fast().fit(X, interventions=given, known_nodes=known)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interventions_and_names_from_edges(fast, experiment):
     """b is named by what it was set to; which of its neighbours is a follows from a -> b."""
     nodes, given, _ = experiment

@@ -148,7 +148,7 @@ def test_outcomes_that_overlap_give_another_warning():
     assert "certainty of outcomes, by the fit" in str(est.report())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_other_starts_place_nodes_by_chance_without_a_word():
     X, _ = table((2,) * 8, 300)
     est = CausalPIMA((2,) * 8, init="linear", **BRIEF).fit(X)

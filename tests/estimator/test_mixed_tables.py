@@ -249,7 +249,7 @@ def test_refits_to_some_samples_take_categories_that_others_have_for_missing(bri
     assert for_a_part(StandardScaler()).get_params() == StandardScaler().get_params()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_that_goes_on_keeps_its_likelihoods(model, frame):
     before = copy.deepcopy(model)
     assert before.partial_fit(frame).likelihoods_ == model.likelihoods_
@@ -276,7 +276,7 @@ def test_tools_that_split_samples(brief, frame):
     assert words["y"] == "gaussian"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_goes_on_where_a_fold_has_one_category(brief, frame):
     sorted_frame = frame.assign(word=np.where(np.arange(N) < N // 2, "rare", "usual"))
     model = brief(missing_values=MissingValues(subset_epochs=0, unknown="missing"))

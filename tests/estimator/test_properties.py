@@ -202,7 +202,7 @@ def graphs(draw):
     return tuple(sizes), graph
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
 @examples(3)
 def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):

@@ -242,7 +242,7 @@ def test_a_pipeline_of_one_fit_is_fitted(quick, pair, interrupt):
     assert pipeline[-1].n_iter_ == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_refits_are_left_out(quick, pair, interrupt):
     est = quick().fit(pair)
     per_fit = 2 + 3 + 1

@@ -81,7 +81,7 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
         assert_allclose(mixture.covariances.numpy(), expected[1], atol=2e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
     """In fewer steps, and to mixtures that are as probable or more."""
     reached, made, step = [], [], SeveralMixtures.step

@@ -48,7 +48,7 @@ def without_rank_zero(monkeypatch):
             {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2}, marks=pytest.mark.slow
         ),
         pytest.param(
-            {"structure": "gradient", "decoders": ["cluster_mlp", None]}, marks=pytest.mark.slow
+            {"structure": "gradient", "decoders": ["cluster_mlp", None]}, marks=pytest.mark.long
         ),
         {"node_sizes": (4,), "experts": [None, ExpertDecoder(line, np.linspace(0, 1, 4))]},
     ],

@@ -369,7 +369,10 @@ def test_complete_samples_have_the_posterior_of_the_model(kind):
         assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", some_slow(KINDS, []))
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=pytest.mark.slow if k == "plain" else pytest.mark.long) for k in KINDS],
+)
 @torch.no_grad()
 def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     model, encoders = random_model(kind)

@@ -184,7 +184,7 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         pytest.param("gaps", marks=pytest.mark.long),
         pytest.param("weights", marks=pytest.mark.slow),
         pytest.param("known", marks=pytest.mark.slow),
-        pytest.param("interventions", marks=pytest.mark.slow),
+        pytest.param("interventions", marks=pytest.mark.long),
     ],
 )
 def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):

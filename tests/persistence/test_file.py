@@ -207,11 +207,10 @@ def fits(taught, pair):
     return fit
 
 
-PICKLED = ["stated"]
-SAVED = [*PICKLED, "frame"]
+FAST = ["stated", "frame"]
 
 
-@pytest.mark.parametrize("kind", some_slow(KINDS, SAVED))
+@pytest.mark.parametrize("kind", some_slow(KINDS, FAST))
 def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
     est, X = fits(kind)
     est.save(tmp_path / "model")
@@ -222,7 +221,7 @@ def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
 
 
-@pytest.mark.parametrize("kind", some_slow(KINDS, PICKLED))
+@pytest.mark.parametrize("kind", some_slow(KINDS, FAST))
 def test_pickles_and_skops_files_need_no_trust_but_in_our_types(fits, kind):
     skops = pytest.importorskip("skops.io")
     est, X = fits(kind)
