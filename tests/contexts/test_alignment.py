@@ -41,7 +41,10 @@ def test_labels_may_be_far_apart(move):
     assert max(right, 1.0 - right) > 0.98
 
 
-@pytest.mark.parametrize("move", [(3.0, -2.0), (12.0, 9.0), (-4.0, -4.0)])
+@pytest.mark.parametrize(
+    "move",
+    [(3.0, -2.0), *(pytest.param(m, marks=pytest.mark.slow) for m in [(12.0, 9.0), (-4.0, -4.0)])],
+)
 def test_offsets_and_mixes_are_told_apart(move):
     """The last offset lays the cluster that is rare in one label on that which is in the other."""
     points, kinds = two_labels(0, move=move)

@@ -91,7 +91,7 @@ def test_an_adapted_estimator_is_kept_in_files(fitted, tmp_path):
         assert other.adapted_[0].label == "C"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_labels_are_learned_one_after_another(fitted):
     est, _ = fitted
     later = est.adapt(measured("C", 60, seed=5)[0])

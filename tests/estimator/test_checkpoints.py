@@ -25,7 +25,6 @@ from skcausalpima.exceptions import InterruptionWarning
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9")
 
-MARKS = {"early stopping": [], "default": pytest.mark.slow, "scatter": pytest.mark.slow}
 CODE = ("experts", "encoders", "decoders")
 
 
@@ -84,9 +83,14 @@ def test_stopped_in_any_phase(quick, pair, fitted, tmp_path, phase, epoch, every
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=MARKS.get(name, pytest.mark.long)) for name in CONFIGURATIONS]
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("early stopping", "scatter") else pytest.mark.long)
+        for name in CONFIGURATIONS
+    ],
 )
 def test_fits_of_all_kinds_are_those_that_nothing_stopped(quick, pair, tmp_path, name):
     options = {"warm_start": True} | CONFIGURATIONS[name] | {"n_init": 1}

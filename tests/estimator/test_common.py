@@ -94,7 +94,7 @@ def passes(check, estimator):
     [
         "check_param_validation",
         pytest.param("check_set_output_transform", marks=pytest.mark.slow),
-        pytest.param("check_set_output_transform_pandas", marks=pytest.mark.slow),
+        pytest.param("check_set_output_transform_pandas", marks=pytest.mark.long),
         pytest.param("check_global_output_transform_pandas", marks=pytest.mark.slow),
         "check_dataframe_column_names_consistency",
         "check_transformer_get_feature_names_out",

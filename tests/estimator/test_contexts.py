@@ -177,6 +177,7 @@ def test_one_mix_may_be_stated(soon):
     assert est.predict(X | {"instrument": None}).shape == (600,)
 
 
+@pytest.mark.slow
 def test_modalities_that_are_not_shifted_stay(soon):
     X, *_ = two_instruments(n=100)
     context = Context("instrument", shift=["table"])
@@ -395,7 +396,7 @@ def test_reconstructions_of_another_instrument(case):
     np.testing.assert_allclose(found, np.broadcast_to(offset, found.shape), atol=0.35)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pictures_are_of_nodes(case):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

@@ -252,7 +252,7 @@ def test_how_sure_edges_are(moved, refit):
     assert found.edge.shape == (2, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_intervals_of_tables_and_calibration(quick):
     X, nodes = samples(150)
     est = quick(contexts="site").fit(X)

@@ -268,6 +268,7 @@ def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
     assert_array_equal(model.node_labels_[incomplete, 1], known[incomplete, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "where"),
     some_slow(

@@ -237,13 +237,14 @@ def test_few_distinct_samples(quick, pair, rows, covariance_type):
     assert min(2, len(set(rows))) <= n_found <= len(set(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "node_sizes",
     [
         pytest.param((2,) * 5, marks=pytest.mark.long),
         (2, 2, 2),
-        pytest.param((7,), marks=pytest.mark.slow),
-        pytest.param((3, 2), marks=pytest.mark.slow),
+        pytest.param((7,), marks=pytest.mark.long),
+        (3, 2),
     ],
 )
 def test_grids(quick, pair, node_sizes):

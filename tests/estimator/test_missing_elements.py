@@ -106,7 +106,7 @@ def test_gaps_in_new_samples_alone(fitted, pair):
         pytest.param({"scale": None, "decoder_variance": 0.5}, marks=pytest.mark.long),
         pytest.param(
             {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
-            marks=pytest.mark.slow,
+            marks=pytest.mark.long,
         ),
         pytest.param({"training__validation_fraction": 0.2}, marks=pytest.mark.long),
         pytest.param({"n_init": 2}, marks=pytest.mark.long),
@@ -142,7 +142,7 @@ def test_starts_do_not_see_each_other(quick, gappy):
     assert_same_fits(one, other, gappy)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_is_continued_bit_by_bit(taught, gappy):
     options = {"warm_start": True, "training__tol": 0.0}
     whole = taught(max_iter=5, **options).fit(gappy)

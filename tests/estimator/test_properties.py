@@ -78,7 +78,7 @@ def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of
     assert_allclose(model.score(taken(gaps, rows)), part["score_samples"].mean(), rtol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(kind=KIND, factor=st.floats(-3.0, 3.0), rows=SOME_ROWS)
 @examples(8)
 def test_memberships_are_probabilities(model_of, gaps, kind, factor, rows):

@@ -159,7 +159,8 @@ TOLD = [4, 8, 10, 13, 18]  # seeds whose fits were told of a fall
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("node_sizes", "seed"), some_slow(itertools.product([(2, 2), (2, 2, 2)], TOLD), [])
+    ("node_sizes", "seed"),
+    some_slow(itertools.product([(2, 2), (2, 2, 2)], TOLD), []),
 )
 def test_twelve_samples_are_told_of_no_fall(node_sizes, seed):
     """Warnings are errors here."""

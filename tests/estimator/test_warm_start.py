@@ -26,7 +26,7 @@ from skcausalpima.modules import ExpertDecoder, line
 
 # What other starts and gaps say of the first fit, and how it laid clusters on the grid
 OF_FIRST = ("stability_", "gaps_", "arrangement_")
-FAST = ["default", "paper"]
+MARKS = {"default": [], "paper": [], "tiers": pytest.mark.slow, "expert": pytest.mark.slow}
 
 
 def in_two(model, X, first=2, second=3, **fit):
@@ -37,7 +37,9 @@ def in_two(model, X, first=2, second=3, **fit):
 
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.parametrize("name", some_slow(CONFIGURATIONS, FAST))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=MARKS.get(name, pytest.mark.long)) for name in CONFIGURATIONS]
+)
 def test_two_and_three_epochs_are_five(quick, pair, name):
     whole = quick(**CONFIGURATIONS[name], max_iter=5).fit(pair)
     parts = in_two(clone(whole), pair)

@@ -222,7 +222,7 @@ def test_in_another_thread_there_are_none(quick, pair):
     assert models[0].n_iter_ == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_searches_end_as_a_whole(quick, pair, interrupt):
     search = GridSearchCV(quick(), {"max_iter": [2, 3]}, cv=2)
     for epoch in (4, 2 * 5 + 2 * 6 + 4):  # of the first fit, and of the last, outside of joblib

@@ -191,7 +191,7 @@ def test_of_clear_clusters_graphs_are_those_of_bootstrapped_counts(clear):
         assert_array_equal(graph.adjacency, search_dag(joint).adjacency)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_shares_are_between_those_of_independent_and_of_dependent_nodes(quick, clear):
     est, X = clear
     options = {"refit": "mixture", "n_bootstraps": 30, "random_state": 0}

@@ -85,6 +85,7 @@ def test_bounds_are_larger_where_samples_are_of_few_cells(fitted):
     assert np.mean(moves) == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.slow
 def test_samples_of_other_labels_are_compared_as_before(fitted, adapted):
     known = samples("B", 100, seed=8)
     expected = fitted.tail_probability(known)

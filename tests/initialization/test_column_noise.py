@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.metrics import adjusted_rand_score
-from some_slow import some_slow
+from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._initialization import initial_sample
@@ -73,8 +73,9 @@ def test_one_noise_stays_where_it_is_enough():
         assert unlike_spreads([values], [np.ones(values.shape)], 2, seed=0) is None
 
 
-@pytest.mark.parametrize("shape", ["normal", "uniform", "standard_t"])
-@pytest.mark.parametrize("n_clusters", [2, 3, 4])
+@pytest.mark.parametrize(
+    ("shape", "n_clusters"), each_once(["normal", "uniform", "standard_t"], [2, 3, 4])
+)
 def test_pieces_of_one_cluster_have_no_say(shape, n_clusters):
     for seed in range(5):
         rng = np.random.RandomState(seed)
@@ -118,7 +119,7 @@ def test_what_is_stated_stays(quick, params):
     assert est.choices_.scale["modality0"] != "noise"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_that_goes_on_keeps_its_units():
     X, _ = table(np.random.RandomState(9))
     est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=10, warm_start=True).fit(X)

@@ -63,6 +63,7 @@ def fitted(X, sizes=(2, 2), **parameters):
 
 
 # Of seeds 100 to 111, 11 of 12 chose the elements (of 300 samples, 7 of 12).
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seed",
     [

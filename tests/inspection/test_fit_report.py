@@ -248,6 +248,7 @@ def test_what_takes_long_is_not_asked(fitted, monkeypatch):
     assert slow.report().calibration == {}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_drawn_is_not_told():
     report = FitReport.of(estimator(WELL))
     assert report.calibration == {}

@@ -639,9 +639,9 @@ def test_metadata_requests_are_kept(brief, pair, tmp_path):
 @pytest.mark.parametrize(
     "form", ["file", *(pytest.param(form, marks=pytest.mark.slow) for form in ("pickle", "skops"))]
 )
-def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
+def test_a_loaded_fit_goes_on_where_it_stood(random_start, pair, tmp_path, form):
     def part(max_iter):
-        return quick(
+        return random_start(
             max_iter=max_iter, warm_start=True, training__validation_fraction=0.2, training__tol=0
         )
 

@@ -105,6 +105,7 @@ def test_a_line_that_is_rewritten_is_left_where_the_fit_fails(quick, pair):
     assert terminal.written[-1] == "\n"
 
 
+@pytest.mark.slow
 def test_each_line_is_one_piece(quick, pair):
     with redirect_stdout(Terminal()) as terminal:
         quick(verbose=2, n_init=2).fit(MultimodalData(pair))
