@@ -138,7 +138,7 @@ def several_labels(seed, shares, offsets, n_each):
     return points, 2 * first + second
 
 
-@pytest.mark.parametrize("seed", some_slow([0, 1, 2], [1]))
+@pytest.mark.parametrize("seed", some_slow([1, 0, 2], []))
 def test_clusters_that_are_rare_where_they_are_frequent_elsewhere(seed):
     """The likeliest way to lay one label on another lays frequent clusters on each other."""
     offsets = np.zeros((2, 6))

@@ -112,7 +112,7 @@ def test_predictions_of_training_samples_are_their_labels(case):
     assert "dose (cause)" in str(est.report())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_roles_in_one_fit(quick):
     X, named, _ = dosed()
     site = np.random.default_rng(1).integers(2, size=len(named))

@@ -201,7 +201,8 @@ def test_score_is_in_the_users_units(quick, pair, fitted, factors):
     assert_allclose(model.lower_bound_, fitted.lower_bound_ - shift, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("scale", [pytest.param("modality", marks=pytest.mark.slow), "feature"])
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", ["modality", "feature"])
 def test_scores_of_scaled_and_unscaled_fits_compare(random_start, pair, scale):
     """Scaling inside equals scaling by hand and the Jacobian."""
     inside = random_start(scale=scale).fit(pair)

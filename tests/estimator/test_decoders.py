@@ -138,6 +138,7 @@ class Precise(nn.Linear):
         return super().forward(z).double()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", some_slow(["balanced", "elements"], ["elements"]))
 def test_a_decoder_may_be_more_precise_than_the_model(quick, pair, weights):
     decoders = [nn.Sequential(Precise(2, 6), nn.Unflatten(1, (3, 2))), None]

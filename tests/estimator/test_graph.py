@@ -455,10 +455,8 @@ def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     assert_array_equal(model.node_labels_[:, 1], nodes[:, 1])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "structure", [search(edge_penalty=0.1), pytest.param(graph(nodes="a"), marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("structure", [search(edge_penalty=0.1), graph(nodes="a")])
 def test_a_single_node(fast, structure):
     nodes = np.repeat([0, 1, 2], 40)[:, None]
     X = show(nodes, (3,))[0]

@@ -41,7 +41,7 @@ def test_as_many_samples_as_cells(quick, node_sizes):
     assert np.isfinite(model.lower_bound_)
 
 
-@pytest.mark.parametrize("node_sizes", [(3,), (2, 2)])
+@pytest.mark.parametrize("node_sizes", [pytest.param((3,), marks=pytest.mark.slow), (2, 2)])
 def test_all_samples_alike_share_one_cell(quick, node_sizes):
     with pytest.warns(InstabilityWarning, match="All samples lie in one of [34] cells"):
         model = quick(node_sizes).fit(np.ones((40, 5)))

@@ -62,7 +62,7 @@ def test_few_samples_of_many_columns_are_known(fitted):
     assert np.square(error).mean() < 1.5 * (1 / 20 + 1 / 500)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_further_samples_are_compared_with_such_whose_offset_is_off_as_far(adapted, share_of_known):
     """Of 20 samples an offset is off by a twentieth of the variance, in each of the columns."""
     further = samples("C", 1000, seed=5)

@@ -243,6 +243,7 @@ def test_a_constructor_of_your_own(pair, n_jobs):
     assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
     options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}

@@ -143,6 +143,7 @@ def test_three_nodes_in_any_order():
         assert_allclose(found.draws[node].mean(axis=0), est.cpts_[node], atol=0.02)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_intervals(fitted, pair):
     first, again, other = (table_intervals(fitted, pair, random_state=s) for s in (0, 0, 1))
     assert_array_equal(first.draws["N1"], again.draws["N1"])

@@ -70,6 +70,7 @@ def linear_case(n_samples):
     return mixture, SubsetEncoders(model), exact, data, taught
 
 
+@pytest.mark.slow
 def test_likelihoods_of_a_linear_model_are_exact(monkeypatch):
     """Whatever encoders do to what they say, as long as it can be undone; by the true moments."""
     monkeypatch.setattr(linear_locations, "MAX_ROWS", 8000)

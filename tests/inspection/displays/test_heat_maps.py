@@ -41,7 +41,13 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize(("table", "node", "parents"), TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize(
+    ("table", "node", "parents"),
+    [
+        pytest.param(*of, id=name, marks=pytest.mark.slow if name == "many" else [])
+        for name, of in TABLES.items()
+    ],
+)
 def test_tables_can_be_read_and_have_all_numbers(table, node, parents):
     display = TableDisplay(table, node, parents).plot()
     assert_readable(display.figure_)
