@@ -168,7 +168,7 @@ def test_two_contexts_add_up(quick):
     np.testing.assert_allclose(found - found[0], moves - moves[0], atol=0.6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_mix_may_be_stated(soon):
     X, _nodes, *_ = two_instruments()
     context = Context("instrument", mix=False)

@@ -194,7 +194,8 @@ def test_a_site_may_lack_a_modality(taught):
     np.testing.assert_allclose(found, [3.6, -1.8, 4.2, 0.0, 0.0], atol=0.4)
 
 
-@pytest.mark.parametrize("dtype", some_slow(["float32", "float64"], []))
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_offset_of_5000_standard_deviations(quick, dtype):
     X, nodes = samples(move=5000.0)
     single = X | {"x": X["x"].astype(dtype)}

@@ -289,7 +289,7 @@ def test_a_bare_function_is_sampled_from_zero_to_one(lines):
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(2 * SLOPES), atol=30)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradient_steps_alone(lines):
     steps = {
         "training__learning_rate": 0.01,

@@ -107,7 +107,7 @@ def adjacency_of(model):
 
 @pytest.mark.parametrize(
     ("dtype", "score"),
-    some_slow([(np.float32, "bdeu"), (np.float64, "bic")], [(np.float64, "bic")]),
+    [pytest.param(np.float32, "bdeu", marks=pytest.mark.long), (np.float64, "bic")],
 )
 def test_refined(fast, chain, dtype, score):
     """The chain is found; given the middle the ends are apart, and no arrow is identified."""
@@ -442,7 +442,7 @@ def test_interventions_and_names_from_edges(fast, experiment):
         assert max(first.mean(), 1 - first.mean()) > 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     nodes, _, X = experiment
     given = np.where([[False, True, False]], nodes, -1)

@@ -133,9 +133,13 @@ def test_a_part_says_what_it_shows_and_no_more(quick, gappy):
 
 
 PLAIN = ["networks", "expert per sample", "predicted variances"]
+SLOW = [
+    pytest.param(kind, marks=pytest.mark.slow if kind == PLAIN[1] else pytest.mark.long)
+    for kind in DECODERS
+]
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, []))
+@pytest.mark.parametrize("kind", SLOW)
 def test_every_kind_of_decoder(quick, gappy, kind):
     X, group = gappy
     model = quick(**DECODERS[kind], max_iter=8).fit(X)
@@ -225,7 +229,7 @@ def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[:2]))
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, []))
+@pytest.mark.parametrize("kind", SLOW)
 def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
     """Bit by bit as if they were alone, in fixed units; the others count for the tables."""
     X, _ = gappy

@@ -135,7 +135,7 @@ def test_a_callback_that_stops_is_told_of(begun):
     assert est._fitted.arrivals.n_calls == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_clusters_follow_samples_that_drift(begun):
     X, group = groups(400, 7, shift=1.0)
     est = copy.copy(begun)

@@ -45,7 +45,7 @@ def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
     assert seen.spread > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_polishing_does_not_throw_a_model_back():
     """With an optimizer that began anew, the bound of these curves fell from 60 to -32 nats."""
     model = CausalPIMA((2, 2), random_state=0).fit(make_lattices(100, random_state=0).curves)

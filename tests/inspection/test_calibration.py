@@ -216,7 +216,7 @@ def test_draws_depend_on_the_random_state_alone(fitted_and_taught):
     assert first["cells", "all"].prob_pred.tolist() != other["cells", "all"].prob_pred.tolist()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_form_of_samples_is_asked(quick):
     rng = np.random.default_rng(0)
     table = rng.normal(size=(60, 4)) + np.repeat([[0.0], [6.0]], 30, axis=0)

@@ -42,7 +42,7 @@ def test_kinds_without_structure_and_grids():
     assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_columns_are_in_units_of_their_noise_where_fits_have_them_so():
     """One noise for all of ten columns, two of which show a node each, hides these."""
     rng = np.random.default_rng(0)
