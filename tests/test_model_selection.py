@@ -35,7 +35,7 @@ def grid():
 
 
 def test_three_groups(quick, groups):
-    selection = select_node_sizes(quick(max_iter=1), groups, [(2,), (3,), (2, 3)], cv=2)
+    selection = select_node_sizes(quick(max_iter=1), groups, [(2,), (3,), (2, 3)], cv=3)
     assert selection.best_node_sizes == (3,)
     assert selection.best_estimator.node_sizes == (3,)
     expected = quick((3,), max_iter=1).fit(MultimodalData(groups))
