@@ -46,6 +46,8 @@ FEW_STARTS = {
     "_contexts.alignment.MAX_LAID": 16,
     "_contexts.alignment.N_REFERENCES": 1,
     "_fit.stability.N_PLAIN": 3,
+    "_initialization.initialize.N_CANDIDATES": 6,
+    "_initialization.initialize.N_STARTS": 2,
     "_initialization.mixture.KMEANS_RUNS": 4,
     "_initialization.column_noise.N_STARTS": 1,
 }

@@ -35,10 +35,10 @@ def grid():
 
 
 def test_three_groups(quick, groups):
-    selection = select_node_sizes(quick(), groups, [(2,), (3,), (2, 3)], cv=3)
+    selection = select_node_sizes(quick(max_iter=1), groups, [(2,), (3,), (2, 3)], cv=3)
     assert selection.best_node_sizes == (3,)
     assert selection.best_estimator.node_sizes == (3,)
-    expected = quick((3,)).fit(MultimodalData(groups))
+    expected = quick((3,), max_iter=1).fit(MultimodalData(groups))
     assert_array_equal(selection.best_estimator.labels_, expected.labels_)
     results = selection.results
     assert results["node_sizes"] == [(2,), (3,), (2, 3)]
@@ -50,7 +50,7 @@ def test_three_groups(quick, groups):
         assert_array_equal(np.isnan(results[name]), [True, True, False])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_grid_rather_than_its_cells(quick, grid):
     selection = select_node_sizes(quick(), grid, [(4,), (2, 2), (2, 3)])
     assert selection.best_node_sizes == (2, 2)
@@ -62,7 +62,7 @@ def test_a_grid_rather_than_its_cells(quick, grid):
     assert np.isnan(results["mean_bound"]).tolist() == [True, False, True]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bounds_are_those_of_held_out_samples(quick, groups):
     X = MultimodalData(groups)
     cv = ShuffleSplit(2, test_size=0.3, random_state=0)
@@ -72,7 +72,7 @@ def test_bounds_are_those_of_held_out_samples(quick, groups):
     assert_allclose(selection.results["std_bound"], [np.std(bounds)], rtol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")  # half of 120 rows
 def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     names = ["image", "curve"]
@@ -112,6 +112,7 @@ def test_grids_larger_than_the_data_are_refused_before_anything_is_fitted(groups
         select_node_sizes(never, groups, [2, (4, 8, 4)])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.InstabilityWarning")
 def test_outcomes_that_the_data_lack_are_told(quick):
     with pytest.warns(NodeSizesWarning, match="is taken, but in the start, N1: an outcome"):
@@ -120,7 +121,7 @@ def test_outcomes_that_the_data_lack_are_told(quick):
     assert failed[0] == "in the start, N1: an outcome has no samples in 2 of 2 folds"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fold_without_a_cell_is_no_error(quick, groups):
     """One training set in five lacks a kind: the others' fits still agree."""
     X = MultimodalData(groups)
@@ -133,6 +134,7 @@ def test_a_fold_without_a_cell_is_no_error(quick, groups):
     assert selection.results["failed"][1] == ()
 
 
+@pytest.mark.slow
 def test_twenty_samples_are_answered_with_a_warning(quick):
     X = np.random.default_rng(0).normal(size=(20, 4))
     with pytest.warns(NodeSizesWarning, match=r"cell \(0,\) of \d+ samples: similarity"):
@@ -145,6 +147,7 @@ def test_one_fold_has_nothing_to_compare_with(quick, groups):
         select_node_sizes(quick(), groups, [(2,)], cv=ShuffleSplit(1, random_state=0))
 
 
+@pytest.mark.slow
 def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
     def never(*arguments):
         raise AssertionError("what fails in the start is not fitted")
@@ -208,7 +211,7 @@ def test_digits_are_ten():
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
-@pytest.mark.slow
+@pytest.mark.long
 def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
     model = quick(max_iter=1)
     selection = select_node_sizes(model, groups, [2, (2, 2)], cv=2)
@@ -234,6 +237,7 @@ def test_a_cell_of_28_samples_of_1500_discs():
     assert selection.best_node_sizes == (2, 2, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
 def test_two_levels_of_columns(brief):
     rng = np.random.default_rng(0)

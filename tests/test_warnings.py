@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from some_slow import some_slow
 
 import skcausalpima
 from skcausalpima import Initialization
@@ -41,7 +42,7 @@ def test_from_a_fit(diverging):
     assert_here(record)
 
 
-@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+@pytest.mark.parametrize("method", some_slow(["fit", "fit_transform"], ["fit"]))
 def test_from_a_fit_in_a_pipeline(diverging, method):
     est, X = diverging
     pipeline = make_pipeline(FunctionTransformer(), est)
@@ -50,6 +51,7 @@ def test_from_a_fit_in_a_pipeline(diverging, method):
     assert_here(record)
 
 
+@pytest.mark.slow
 def test_from_refits(quick, diverging):
     est, X = diverging
     good = quick((2, 2)).fit(X)

@@ -48,6 +48,7 @@ from .experts import initialize_cluster_experts, initialize_sample_experts
 from .initial_sample import InitialSample
 from .mixture import (
     N_RIVALS,
+    N_STARTS,
     Iterate,
     MixtureFit,
     initialize_mixture,
@@ -151,7 +152,7 @@ def initialize_clusters(
         fit, first, agreement = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
     else:
         spaces = [points.numpy()] + ([] if scores is None else [scores.scaled])
-        starts = kmeans_starts(spaces, n_cells, rng)
+        starts = kmeans_starts(spaces, n_cells, rng, N_STARTS)
         fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
         first = fit.responsibilities
     model.prior.means.copy_(fit.means)
@@ -220,7 +221,12 @@ def _arranged(
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
     known = initial.knowledge.known_nodes
     candidates = initial.candidates or find_candidates(
-        scores.scaled, sizes, known=known, random_state=rng, columns=scores.columns
+        scores.scaled,
+        sizes,
+        known=known,
+        random_state=rng,
+        n_candidates=N_CANDIDATES,
+        columns=scores.columns,
     )
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=known, random_state=rng

@@ -275,7 +275,7 @@ def kmeans_starts(
     spaces: Sequence[np.ndarray],
     n_components: int,
     rng: np.random.RandomState,
-    n_starts: int = N_STARTS,
+    n_starts: int,
 ) -> Iterator[np.ndarray]:
     """Return clusterings, labels (n_samples,), by k-means in spaces, (n_samples, n_features).
 

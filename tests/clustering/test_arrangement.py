@@ -107,12 +107,12 @@ def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
 @pytest.mark.parametrize(
     ("sizes", "n_clusters", "n_trials"),
     [
-        pytest.param((2, 2, 2, 2), 16, 8, marks=pytest.mark.slow),
+        pytest.param((2, 2, 2, 2), 16, 8, marks=pytest.mark.long),
         pytest.param((3, 4), 12, 8, marks=pytest.mark.slow),
-        ((2, 2, 4), 16, 8),
-        pytest.param((2,) * 6, 64, 2, marks=pytest.mark.slow),
-        pytest.param((8, 8), 64, 1, marks=pytest.mark.slow),
-        pytest.param((4, 4, 4), 64, 2, marks=pytest.mark.slow),
+        pytest.param((2, 2, 4), 16, 8, marks=pytest.mark.slow),
+        pytest.param((2,) * 6, 64, 2, marks=pytest.mark.long),
+        pytest.param((8, 8), 64, 1, marks=pytest.mark.long),
+        pytest.param((4, 4, 4), 64, 2, marks=pytest.mark.long),
         ((2, 2, 2, 2), 14, 5),
         pytest.param((2,) * 6, 60, 2, marks=pytest.mark.slow),
     ],

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
+from some_slow import some_slow
 
 from skcausalpima._clustering import over_fitted
 from skcausalpima._clustering.candidates import (
@@ -169,7 +170,7 @@ def test_degenerate_points_give_no_nan_and_no_warning(points):
 
 
 # All of 20 seeds had an agreement above 0.997.
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(range(3), [0]))
 def test_start_recovers_the_nodes_of_a_cube(seed):
     points, nodes = _cube(np.random.default_rng(seed))
     candidates = find_candidates(points, (2, 2, 2), random_state=seed, n_candidates=4)
@@ -257,6 +258,7 @@ def _crossed(rng, sizes, n=150, n_features=4, spread=3.0):
     return scores, np.ravel_multi_index(nodes, sizes)
 
 
+@pytest.mark.slow
 def test_kmeans_joins_where_a_grid_has_few_samples():
     """Over-fitted mixtures of 150 points of six cells are too coarse to be right."""
     found = []
@@ -271,7 +273,7 @@ def test_kmeans_joins_where_a_grid_has_few_samples():
     assert with_kmeans > without + 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_scores():
     """Over-fitted mixtures of 480 points differ from each other in five and six scores."""
     found = []
@@ -307,7 +309,7 @@ def test_only_over_fitted_mixtures_are_found_where_a_grid_has_enough_samples():
     assert not any(candidate.source.endswith("k-means") for candidate in candidates)
 
 
-@pytest.mark.parametrize("n_candidates", [4, 5, 6, 12])
+@pytest.mark.parametrize("n_candidates", some_slow([4, 5, 6, 12], [4, 5]))
 def test_as_many_mixtures_are_found_as_asked_for(n_candidates):
     points, _ = _crossed(np.random.default_rng(0), (3, 2), n=600)
     candidates = find_candidates(points, (3, 2), random_state=0, n_candidates=n_candidates)
@@ -346,7 +348,7 @@ def test_one_cluster_is_split_into_as_many_as_asked_for():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
 def test_rare_cells_of_a_grid_keep_their_place(seed):
     """Nine in ten samples lie in two of the eight cells; one cell has none."""
     rng = np.random.default_rng(seed)

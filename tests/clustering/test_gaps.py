@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
+from some_slow import some_slow
 
 from skcausalpima._clustering.gaps import _Curve, find_gaps
 from skcausalpima._grid import NodeGrid
@@ -31,7 +32,7 @@ def normal_pair(distance, n_samples=4000, n_features=5):
     return points, labels
 
 
-@pytest.mark.parametrize("distance", [pytest.param(3.5, marks=pytest.mark.slow), 4.0, 5.0])
+@pytest.mark.parametrize("distance", some_slow([4.0, 3.5, 5.0], [5.0]))
 def test_the_ratio_is_that_of_normal_cells(distance):
     points, labels = normal_pair(distance, 3000)
     found = find_gaps(points, labels, ONE_NODE)
@@ -155,6 +156,7 @@ def test_equal_points_are_no_error():
     assert len(same.pairs) == 0
 
 
+@pytest.mark.slow
 def test_many_cells_of_few_samples_are_no_alarm():
     rng = np.random.default_rng(6)
     grid = NodeGrid((3, 3, 3, 3)).outcomes()

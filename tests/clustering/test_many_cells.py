@@ -88,6 +88,7 @@ def test_outcomes_of_unlike_shares_and_in_a_row_are_found():
     assert recovered(nodes, found).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_cells_without_samples_stay_empty():
     rng = np.random.default_rng(3)
     nodes = dependent((2,) * 8, 3000, rng)
@@ -99,13 +100,13 @@ def test_cells_without_samples_stay_empty():
     assert 20 <= (counts == 0).sum() <= 40  # 32 cells have none
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_samples_without_nodes_are_not_passed_off_as_some():
     blob = np.random.default_rng(0).normal(size=(400, 10))
     assert not search_grid(blob, (2,) * 8, None, np.random.RandomState(0)).place.found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_outcomes_that_overlap_are_uncertain():
     rng = np.random.default_rng(1)
     nodes = dependent((3,) * 5, 2430, rng)
@@ -116,6 +117,7 @@ def test_outcomes_that_overlap_are_uncertain():
     assert found.place.certainty < 0.97
 
 
+@pytest.mark.slow
 def test_known_outcomes_name_nodes_and_outcomes():
     rng, sizes = np.random.default_rng(4), (2,) * 8
     nodes = dependent(sizes, 1500, rng)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from some_slow import some_slow
 
 from skcausalpima._contexts.alignment import align, laid_ends, rivals, start
 from skcausalpima._contexts.points import Points, alone, spread_of
@@ -30,7 +31,7 @@ def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
     return points, kinds
 
 
-@pytest.mark.parametrize("move", [200.0, 5000.0, 1e5])
+@pytest.mark.parametrize("move", some_slow([200.0, 5000.0, 1e5], [1e5]))
 def test_labels_may_be_far_apart(move):
     points, kinds = two_labels(9, move=(move, 0.0))
     points = replace(points, spread=spread_of(points.values))
@@ -40,7 +41,10 @@ def test_labels_may_be_far_apart(move):
     assert max(right, 1.0 - right) > 0.98
 
 
-@pytest.mark.parametrize("move", [(3.0, -2.0), (12.0, 9.0), (-4.0, -4.0)])
+@pytest.mark.parametrize(
+    "move",
+    [(3.0, -2.0), *(pytest.param(m, marks=pytest.mark.slow) for m in [(12.0, 9.0), (-4.0, -4.0)])],
+)
 def test_offsets_and_mixes_are_told_apart(move):
     """The last offset lays the cluster that is rare in one label on that which is in the other."""
     points, kinds = two_labels(0, move=move)
@@ -95,6 +99,7 @@ def test_sixty_points_are_laid_on_a_known_mixture():
     np.testing.assert_allclose(3.0 * found.offsets[0], [8.0, -8.0], atol=0.5)
 
 
+@pytest.mark.slow
 def test_a_label_that_lacks_a_cluster_has_two_offsets():
     """All of its points may lie in either cluster; where both labels have both, one is right."""
     points, _ = two_labels(7, shares=(1.0, 0.5), n=600)
@@ -103,7 +108,7 @@ def test_a_label_that_lacks_a_cluster_has_two_offsets():
     assert rivals(points, align(points, 2)) == []
 
 
-@pytest.mark.parametrize("n_components", [2, 6])
+@pytest.mark.parametrize("n_components", some_slow([2, 6], []))
 def test_labels_that_share_no_cluster_are_in_doubt(n_components):
     """With components to spare an offset is found, though none would do as well."""
     points, _ = two_labels(10, shares=(1.0, 0.0), move=(0.0, 0.0))
@@ -133,7 +138,7 @@ def several_labels(seed, shares, offsets, n_each):
     return points, 2 * first + second
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", some_slow([1, 0, 2], []))
 def test_clusters_that_are_rare_where_they_are_frequent_elsewhere(seed):
     """The likeliest way to lay one label on another lays frequent clusters on each other."""
     offsets = np.zeros((2, 6))
@@ -144,7 +149,10 @@ def test_clusters_that_are_rare_where_they_are_frequent_elsewhere(seed):
     np.testing.assert_allclose(moved, offsets[1], atol=1.0)
 
 
-@pytest.mark.parametrize(("shares", "doubtful"), [((0.0, 0.5), [0]), ((0.2, 0.8), [])])
+@pytest.mark.parametrize(
+    ("shares", "doubtful"),
+    [pytest.param((0.0, 0.5), [0], marks=pytest.mark.slow), ((0.2, 0.8), [])],
+)
 def test_a_label_that_lacks_an_outcome_may_have_the_other_one(shares, doubtful):
     """Clusters are copies of each other but for chance, here 15 nats."""
     rng, settings = np.random.default_rng(7), np.repeat([0, 1], 300)

@@ -67,6 +67,7 @@ def test_another_form_is_one_entry(quick, pair, fitted, more_forms):
     assert isinstance(MultimodalData({"curve": Spectra(pair[1], "nm")})["curve"], np.ndarray)
 
 
+@pytest.mark.slow
 def test_labels_of_contexts_are_entries_of_another_form(quick, pair, more_forms):
     site = np.array(["A", "B"])[np.arange(len(pair[0])) % 2]
     X = Bag(image=pair[0], curve=pair[1], site=site)

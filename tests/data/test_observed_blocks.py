@@ -140,7 +140,7 @@ def test_whole_numbers_that_all_are_missing_are_transformed():
     assert np.isnan(prep.transform(rows)["count"]).all()
 
 
-@pytest.mark.parametrize("value", some_slow([np.inf, -1e300, 7.0], [np.inf]))
+@pytest.mark.parametrize("value", some_slow([np.inf, -1e300, 7.0], []))
 def test_fits_and_predictions_are_the_same_bit_by_bit(quick, arrays, mask, with_nan, value):
     data = MultimodalData(holding(arrays, mask, value), NAMES, observed=mask)
     expected, got = quick().fit(with_nan), quick().fit(data)
@@ -150,7 +150,7 @@ def test_fits_and_predictions_are_the_same_bit_by_bit(quick, arrays, mask, with_
     assert_array_equal(got.transform(data[:5]), expected.transform(with_nan[:5]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_and_splits(quick, data, with_nan):
     weights = np.tile([1, 2], N // 2)
     one, other = (quick().fit(X, sample_weight=weights) for X in (data, with_nan))

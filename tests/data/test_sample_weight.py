@@ -109,7 +109,7 @@ def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     assert_array_equal(weighted.node_labels_[seen][back], plain.node_labels_)
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[2]]))
+@pytest.mark.parametrize("case", some_slow(CASES, []))
 def test_weights_of_zero_are_removal(quick, pair, case):
     """Also where only removed rows lack a modality, were known, or had nodes set."""
     parameters, known = CASES[case]
@@ -133,12 +133,14 @@ def test_weights_of_zero_are_removal(quick, pair, case):
     assert_array_equal(weighted.node_labels_, weighted.cluster_states_[weighted.labels_])
 
 
+@pytest.mark.long
 def test_weights_of_one_are_no_weights(quick, brief, pair, fitted):
     assert_equal_fits(quick().fit(pair, sample_weight=np.ones(72)), fitted, pair)
     whole_numbers = brief().fit_predict(pair, sample_weight=np.ones(72, dtype=int))
     assert_array_equal(whole_numbers, brief().fit_predict(pair))
 
 
+@pytest.mark.long
 def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     halves = np.repeat(np.arange(72), 2)
     assert_equal_fits(quick().fit(rows_of(pair, halves), sample_weight=0.5), fitted, pair)
@@ -148,7 +150,7 @@ def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     assert_array_equal(model.labels_, np.tile(fitted.labels_, 3))
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0]]))
+@pytest.mark.parametrize("case", some_slow(CASES, []))
 def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
@@ -396,7 +398,7 @@ def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     assert abs(light.mean(values[:18], light.rows(slice(0, 18)))) < 1e-8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
     weights = np.random.default_rng(0).uniform(0, 2.5, size=72)
     weights[:5] = 0.0
@@ -426,6 +428,7 @@ def test_an_outlier_of_next_to_no_weight_does_not_matter(quick, pair, fitted):
     assert np.abs(heavy._fitted.scaler.centre[0] - fitted._fitted.scaler.centre[0]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_standard_errors_go_by_the_weights(quick, pair):
     """Four times the weight, half the error."""
     experts = [None, ExpertDecoder(line, POINTS)]
@@ -482,13 +485,8 @@ def test_a_start_sees_each_row_once_unless_most_are_copies():
     assert_array_equal(initial_rows(weighted), resampled_rows(weighted.weights))
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [
-        pytest.param(411, marks=pytest.mark.slow),
-        *(pytest.param(seed, marks=pytest.mark.long) for seed in (416, 419)),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [411, 416, 419])
 def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     """Bootstrap samples of discs, whose copies the starting mixtures locked onto (0.88 to 0.93)."""
     circles = make_circles_images(1000, random_state=seed)
@@ -499,8 +497,8 @@ def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     assert node_recovery(circles.factors, model.node_labels_).accuracies.mean() > 0.97
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
 def test_importance_weights_recover_the_target(quick, seed):
     """Independent nodes in the sample, dependent ones in the population that weights stand for.
 

@@ -10,7 +10,13 @@ from skcausalpima.datasets import add_context, make_circles_images, make_spectra
 
 @pytest.fixture(scope="module")
 def circles():
-    return make_circles_images(2000, curves=True, random_state=0)
+    return make_circles_images(500, curves=True, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def many_circles():
+    """As many as shares are told by."""
+    return make_circles_images(2000, random_state=0)
 
 
 def test_the_first_label_leaves_samples_as_they_are(circles):
@@ -59,24 +65,24 @@ def test_colours_are_not_blurred_into_each_other(circles):
     assert (blurred.max(axis=(1, 2, 3)) < circles.images.max(axis=(1, 2, 3))).all()
 
 
-def test_a_factor_decides_where_samples_go(circles):
+def test_a_factor_decides_where_samples_go(many_circles):
     sent = {"hue": [[0.8, 0.1, 0.1], [0.2, 0.5, 0.3]]}
-    three = add_context(circles, labels=("x", "y", "z"), assignment=sent, random_state=0)
+    three = add_context(many_circles, labels=("x", "y", "z"), assignment=sent, random_state=0)
     for hue, row in enumerate(sent["hue"]):
         there = three.instrument[three.factors[:, 0] == hue]
         assert_allclose([(there == label).mean() for label in "xyz"], row, atol=0.04)
-    shares = add_context(circles, assignment=[0.9, 0.1], random_state=0)
+    shares = add_context(many_circles, assignment=[0.9, 0.1], random_state=0)
     assert (shares.instrument == "A").mean() == pytest.approx(0.9, abs=0.02)
-    never = add_context(circles, assignment={"radius": [[1, 0], [0.5, 0.5]]}, random_state=0)
+    never = add_context(many_circles, assignment={"radius": [[1, 0], [0.5, 0.5]]}, random_state=0)
     assert set(never.instrument[never.factors[:, 1] == 0]) == {"A"}
 
 
-def test_one_seed_for_all_makes_nothing_depend_on_each_other(circles):
+def test_one_seed_for_all_makes_nothing_depend_on_each_other(many_circles):
     """It once drew the label by the numbers that had drawn the first factor."""
-    sites = add_context(circles, random_state=0)
+    sites = add_context(many_circles, random_state=0)
     both = add_context(sites, "day", random_state=0)
     chosen = both.instrument == "B"
-    for other in (both.day == "B", *circles.factors.T):
+    for other in (both.day == "B", *many_circles.factors.T):
         assert other[chosen].mean() == pytest.approx(other[~chosen].mean(), abs=0.08)
 
 

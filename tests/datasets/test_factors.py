@@ -45,7 +45,7 @@ RAREST = {
 
 @pytest.fixture(params=MAKERS, scope="module")
 def bunch(request):
-    return MAKERS[request.param](n_samples=2500, random_state=0)
+    return MAKERS[request.param](n_samples=1000, random_state=0)
 
 
 def joint_by_hand(bunch):

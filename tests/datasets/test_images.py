@@ -121,7 +121,7 @@ def test_bad_arguments(call, error, message):
         call()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plain_clustering_finds_most_of_the_cells():
     """The published difficulty: PCA-5 and k-means reach about 0.84 on the eight cells."""
     indices = []

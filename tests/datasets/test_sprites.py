@@ -55,7 +55,7 @@ def test_fields():
 )
 def test_shape_size_column_and_row_can_be_read_off_the_image(half_widths):
     """The nearest of three templates, at the place and of the area that are measured."""
-    sprites = make_sprites(1000, half_widths=half_widths, random_state=0)
+    sprites = make_sprites(500, half_widths=half_widths, random_state=0)
     area, column, row = moments(sprites.images)
     distances = []
     for shape in range(3):

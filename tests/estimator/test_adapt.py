@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import ContextWarning
@@ -23,12 +24,12 @@ def measured(label, n, share=0.5, seed=0, unknown=0):
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def fitted(quick):
     parts = [measured(label, 300, seed=k)[0] for k, label in enumerate("AB")]
     X = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     nodes = np.concatenate([measured(label, 300, seed=k)[1] for k, label in enumerate("AB")])
     nodes[20:] = -1
-    est = CausalPIMA({"a": 2, "b": 2}, contexts="instrument", random_state=0)
+    est = quick({"a": 2, "b": 2}, contexts="instrument")
     return est.fit(X, known_nodes=nodes), X
 
 
@@ -90,6 +91,7 @@ def test_an_adapted_estimator_is_kept_in_files(fitted, tmp_path):
         assert other.adapted_[0].label == "C"
 
 
+@pytest.mark.long
 def test_labels_are_learned_one_after_another(fitted):
     est, _ = fitted
     later = est.adapt(measured("C", 60, seed=5)[0])
@@ -107,7 +109,7 @@ def test_a_few_samples_warn(fitted):
         est.adapt(measured("C", 12, seed=5)[0])
 
 
-@pytest.mark.parametrize("n_samples", [60, 400])
+@pytest.mark.parametrize("n_samples", some_slow([60, 400], [60]))
 def test_samples_that_lack_an_outcome_may_be_of_the_other_one(fitted, n_samples):
     """A label under which all samples are of one kind has as many offsets as there are kinds."""
     est, _ = fitted
@@ -123,6 +125,7 @@ def test_another_unit_is_asked_for(fitted):
         est.adapt(new | {"table": 100.0 * new["table"]})
 
 
+@pytest.mark.long
 def test_words_beside_numbers_do_not_hinder(quick):
     """Elements of words depend on each other: they say nothing in some directions."""
     rng = np.random.default_rng(0)

@@ -9,6 +9,7 @@ from same_fits import assert_same_fits
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from some_slow import each_once
 
 from skcausalpima import CausalPIMA, MultimodalData, ScoreSearch
 from skcausalpima._fit.callbacks import CallbackSupportMixin
@@ -93,6 +94,7 @@ def test_the_fitted_estimator_of_an_epoch_predicts(noted, pair):
     assert_array_equal(ends[-1][3].transform(pair), model.transform(pair))
 
 
+@pytest.mark.slow
 def test_who_looks_changes_nothing(noted, quick, pair):
     expected = quick().fit(pair, sample_weight=np.ones(72))
     assert_same_fits(noted[0], expected, pair)
@@ -117,6 +119,7 @@ def test_what_stops_pretraining_has_a_batch_of_training(quick, pair):
     assert model.n_iter_ == model.convergence_.n_steps == 1
 
 
+@pytest.mark.slow
 def test_each_run_is_stopped_on_its_own(quick, pair):
     seen = []
 
@@ -134,8 +137,9 @@ def test_only_true_stops(quick, pair):
     assert model.fit(pair).n_iter_ == 3
 
 
-@pytest.mark.parametrize("phase", ["pre-training", "training", "polishing"])
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("phase", "again"), each_once(["pre-training", "training", "polishing"], [False, True])
+)
 def test_what_a_callback_raises_comes_through(quick, pair, fitted, phase, again):
     def fail(record):
         if record.phase == phase:
@@ -152,6 +156,7 @@ def test_what_a_callback_raises_comes_through(quick, pair, fitted, phase, again)
     assert hasattr(model, "lower_bound_") == again
 
 
+@pytest.mark.slow
 def test_a_continued_fit_counts_on(quick, pair):
     seen = []
     model = quick(warm_start=True, structure="gradient").fit(pair)
@@ -161,6 +166,7 @@ def test_a_continued_fit_counts_on(quick, pair):
     ]
 
 
+@pytest.mark.slow
 def test_scores_are_monitored(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
     model = quick().set_callbacks(monitor)
@@ -196,7 +202,7 @@ def test_bars_are_drawn(quick, pair, capsys):
     assert "CausalPIMA - fit" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_call_back(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
     model = quick(n_init=2, n_jobs=2, structure=ScoreSearch()).set_callbacks(monitor)

@@ -25,7 +25,6 @@ from skcausalpima.exceptions import InterruptionWarning
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9")
 
-FAST = ["early stopping"]
 CODE = ("experts", "encoders", "decoders")
 
 
@@ -72,11 +71,11 @@ def checkpoint(quick, pair, tmp_path_factory):
 @pytest.mark.parametrize(
     ("phase", "epoch", "every"),
     [
-        ("pre-training", 1, 1),
-        pytest.param("training", 1, 1, marks=pytest.mark.slow),
+        pytest.param("pre-training", 1, 1, marks=pytest.mark.slow),
+        pytest.param("training", 1, 1, marks=pytest.mark.long),
         ("training", 2, 2),
-        pytest.param("training", 3, 2, marks=pytest.mark.slow),
-        ("polishing", 1, 5),
+        pytest.param("training", 3, 2, marks=pytest.mark.long),
+        pytest.param("polishing", 1, 5, marks=pytest.mark.slow),
     ],
 )
 def test_stopped_in_any_phase(quick, pair, fitted, tmp_path, phase, epoch, every):
@@ -84,8 +83,15 @@ def test_stopped_in_any_phase(quick, pair, fitted, tmp_path, phase, epoch, every
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.parametrize("name", some_slow(CONFIGURATIONS, FAST))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("early stopping", "scatter") else pytest.mark.long)
+        for name in CONFIGURATIONS
+    ],
+)
 def test_fits_of_all_kinds_are_those_that_nothing_stopped(quick, pair, tmp_path, name):
     options = {"warm_start": True} | CONFIGURATIONS[name] | {"n_init": 1}
     whole = quick(**options).fit(pair)
@@ -96,7 +102,7 @@ def test_fits_of_all_kinds_are_those_that_nothing_stopped(quick, pair, tmp_path,
     assert_same(resumed._fitted.training, whole._fitted.training, "training")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_known_of_samples_and_what_is_missing(quick, pair, tmp_path):
     images, curves = (array.copy() for array in pair)
     images[::7] = np.nan
@@ -152,6 +158,7 @@ class StoppingCheckpoint(Checkpoint):
             raise StopError
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoint, tmp_path):
     """Stopped again, it goes on from there; what is told of it is what a whole fit tells."""
     path = tmp_path / "fit"
@@ -172,6 +179,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(short, pair, whole, tmp_path, monkeypatch):
     """The fit goes on with a warning; what is there is whole, and the same fit goes on from it."""
     path, kept = tmp_path / "fit", []
@@ -203,6 +211,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(short, pair, whole, tmp_path, mo
     assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
 
 
+@pytest.mark.slow
 def test_of_two_fits_with_one_file_the_last_checkpoint_is_there(short, pair, whole, tmp_path):
     path, others = tmp_path / "fit", []
 
@@ -250,7 +259,7 @@ def test_a_checkpoint_of_another_version(pair, checkpoint, tmp_path):
         CausalPIMA.resume(path, pair)
 
 
-@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("every", some_slow([1, 4], [1]))
 def test_a_fit_that_had_ended(short, pair, whole, tmp_path, every):
     """A process may be killed before it has saved what it whole: nothing is lost."""
     path = tmp_path / "fit"
@@ -320,11 +329,9 @@ est.set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.posix
-@pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=pytest.mark.long), 40, pytest.param(150, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("step", [1, 40, 150])
 def test_a_process_that_is_killed(quick, pair, tmp_path, step):
     for name, array in zip("ab", pair, strict=True):
         np.save(tmp_path / f"{name}.npy", array)

@@ -38,7 +38,7 @@ def fits(quick):
     found = {}
     for word in WORDS:
         frame, group = table(word)
-        model = quick((2,), likelihoods=word, latent_dim=1, max_iter=6).fit(frame)
+        model = quick((2,), likelihoods=word, latent_dim=1).fit(frame)
         found[word] = model, frame, group
     return found
 
@@ -89,6 +89,7 @@ def test_counts_come_back_at_the_depth_of_their_row(fits):
     assert ratio.between(8.0, 12.0).all()
 
 
+@pytest.mark.long
 def test_a_column_of_numbers_has_the_units_of_the_data(quick):
     rng = np.random.default_rng(0)
     group = np.arange(N) % 2
@@ -104,6 +105,7 @@ def test_a_column_of_numbers_has_the_units_of_the_data(quick):
     assert (found["b"] == frame["b"]).all()
 
 
+@pytest.mark.slow
 def test_what_is_missing_says_nothing(quick):
     frame, group = table("categorical")
     frame = frame.astype(object)

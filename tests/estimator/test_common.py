@@ -62,7 +62,7 @@ def test_scikit_learn_checks(estimator, check):
     passes(check, estimator)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_checks_where_scipy_heeds_that_it_was_asked():
     """It does where it is asked before it is imported."""
     tests = f"{__file__}::{test_scikit_learn_checks.__name__}"
@@ -94,7 +94,7 @@ def passes(check, estimator):
     [
         "check_param_validation",
         pytest.param("check_set_output_transform", marks=pytest.mark.slow),
-        pytest.param("check_set_output_transform_pandas", marks=pytest.mark.slow),
+        pytest.param("check_set_output_transform_pandas", marks=pytest.mark.long),
         pytest.param("check_global_output_transform_pandas", marks=pytest.mark.slow),
         "check_dataframe_column_names_consistency",
         "check_transformer_get_feature_names_out",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, MultimodalData
 from skcausalpima.exceptions import ContextWarning
@@ -39,7 +40,7 @@ def soon(quick):
 @pytest.fixture(scope="module")
 def case(taught):
     X, nodes, instrument, offset = two_instruments()
-    est = taught(contexts="instrument", max_iter=5).fit(X)
+    est = taught(contexts="instrument", max_iter=2).fit(X)
     return est, X, nodes, instrument, offset
 
 
@@ -154,6 +155,7 @@ def test_a_column_of_a_frame_is_a_context(quick):
     np.testing.assert_array_equal(est.predict(frame), est.labels_)
 
 
+@pytest.mark.long
 def test_two_contexts_add_up(quick):
     rng = np.random.default_rng(0)
     X, nodes, *_ = two_instruments()
@@ -166,7 +168,7 @@ def test_two_contexts_add_up(quick):
     np.testing.assert_allclose(found - found[0], moves - moves[0], atol=0.6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_mix_may_be_stated(soon):
     X, _nodes, *_ = two_instruments()
     context = Context("instrument", mix=False)
@@ -175,6 +177,7 @@ def test_one_mix_may_be_stated(soon):
     assert est.predict(X | {"instrument": None}).shape == (600,)
 
 
+@pytest.mark.slow
 def test_modalities_that_are_not_shifted_stay(soon):
     X, *_ = two_instruments(n=100)
     context = Context("instrument", shift=["table"])
@@ -182,7 +185,7 @@ def test_modalities_that_are_not_shifted_stay(soon):
     assert list(est.offsets_) == ["table"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_label_of_two_samples_keeps_little_of_its_own(quick):
     X, nodes, *_ = two_instruments(n=200)
     labels = X["instrument"].astype(object)
@@ -238,6 +241,7 @@ def test_interventions_are_refused_where_mixes_differ(case):
         clone(est).fit(X, interventions=["N1"] * 600)
 
 
+@pytest.mark.slow
 def test_interventions_direct_arrows_beside_offsets_of_labels(quick):
     """Two sites see one mix; at one of them a was set in most samples."""
     rng = np.random.default_rng(0)
@@ -346,6 +350,7 @@ def test_the_report_tells_of_contexts(case):
     assert report.calibration
 
 
+@pytest.mark.slow
 def test_a_context_without_common_cells_is_warned_of(quick):
     X, nodes, *_ = two_instruments(n=200, move=0.0)
     labels = np.array(["A", "B"])[nodes[:, 1]]
@@ -365,9 +370,7 @@ def test_harmonized_samples_are_those_of_one_instrument(case):
     np.testing.assert_allclose(back["table"][instrument == 1], X["table"][instrument == 1])
 
 
-@pytest.mark.parametrize(
-    "form", ["container", pytest.param("levels", marks=pytest.mark.slow), "frame"]
-)
+@pytest.mark.parametrize("form", some_slow(["container", "levels", "frame"], []))
 def test_harmonized_samples_have_the_form_of_x(soon, form):
     X, *_ = two_instruments(n=100)
     frame = pd.DataFrame(X["table"], columns=list("abcdef"))
@@ -393,6 +396,7 @@ def test_reconstructions_of_another_instrument(case):
     np.testing.assert_allclose(found, np.broadcast_to(offset, found.shape), atol=0.35)
 
 
+@pytest.mark.long
 def test_pictures_are_of_nodes(case):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

@@ -27,7 +27,7 @@ def fitted(word, **parameters):
 
 
 @pytest.mark.parametrize(
-    ("word", "init"), each_once(list(COVARIANCE_TYPES), ["arranged", "linear", "paper"])
+    ("word", "init"), each_once(list(COVARIANCE_TYPES), ["paper", "linear", "arranged"])
 )
 def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
     model, X = fitted(word, init=init)
@@ -47,7 +47,8 @@ def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
         assert_array_equal(whole, whole * np.eye(LATENT_DIM))
 
 
-@pytest.mark.parametrize("word", some_slow(COVARIANCE_TYPES, ["full", "tied"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("word", some_slow(COVARIANCE_TYPES, ["tied"]))
 def test_what_is_fitted_is_saved_drawn_and_continued(word, tmp_path):
     model, X = fitted(word, warm_start=True, init="paper")
     model.save(tmp_path / "model")

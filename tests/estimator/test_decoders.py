@@ -58,7 +58,7 @@ def fit(quick, pair, name):
         return quick(**OPTIONS[name]).fit(pair)
 
 
-FAST = ["predicted", "expert"]
+FAST = ["predicted"]
 
 
 @pytest.fixture(scope="module", params=some_slow(OPTIONS, FAST), ids=str)
@@ -104,8 +104,8 @@ def test_the_objective_is_finite_and_its_terms_add_up(own):
 @pytest.mark.parametrize(
     "options",
     [
-        {"decoders": "cluster_mlp"},
-        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.slow),
+        pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
+        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.long),
     ],
 )
 def test_missing_data_known_nodes_and_interventions(random_start, pair, options):
@@ -138,7 +138,8 @@ class Precise(nn.Linear):
         return super().forward(z).double()
 
 
-@pytest.mark.parametrize("weights", ["balanced", "elements"])
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", some_slow(["balanced", "elements"], ["elements"]))
 def test_a_decoder_may_be_more_precise_than_the_model(quick, pair, weights):
     decoders = [nn.Sequential(Precise(2, 6), nn.Unflatten(1, (3, 2))), None]
     model = quick(decoders=decoders, latent_dim=2, modality_weights=weights)
@@ -200,7 +201,7 @@ def noisy_groups(n_samples, random_state):
     return table, deviations
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_predicted_deviations_are_those_of_the_generator():
     """Within 15 % for each group and element; each has a standard error of 3 %."""
     table, truth = noisy_groups(1000, 0)

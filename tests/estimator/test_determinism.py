@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import ScoreSearch
@@ -32,7 +33,7 @@ def assert_same_predictions(one, other, X):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
         pytest.param(
             {"n_init": 2, "training__validation_fraction": 0.2, "structure": ScoreSearch("bdeu")},
@@ -50,6 +51,7 @@ def test_same_random_state_same_bits(quick, pair, fitted, parameters):
     assert different.lower_bound_ != one.lower_bound_
 
 
+@pytest.mark.long
 def test_random_state_instance(quick, pair, fitted):
     one, other = (quick(random_state=np.random.RandomState(0)).fit(pair) for _ in range(2))
     assert_same_predictions(one, other, pair)
@@ -72,7 +74,7 @@ def global_state():
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.usefixtures("global_state")
-@pytest.mark.parametrize("parameters", [{}, {"init": "paper", "n_init": 2}])
+@pytest.mark.parametrize("parameters", some_slow([{}, {"init": "paper", "n_init": 2}], [{}]))
 def test_global_state_is_untouched(quick, pair, parameters):
     model = quick(**parameters).fit(pair)
     for method in METHODS:
@@ -147,6 +149,7 @@ def test_predicting_changes_nothing(fitted, pair):
     assert pickle.dumps(model) == before
 
 
+@pytest.mark.slow
 def test_clone_and_refit(quick, pair, fitted):
     copy = clone(fitted)
     assert not hasattr(copy, "labels_")

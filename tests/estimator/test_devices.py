@@ -113,7 +113,7 @@ def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
     check(quick, pair, monkeypatch, tmp_path, "paper")
 
 
-SLOW = {"lacking", "knowledge"}
+SLOW = {"knowledge"}
 
 
 @pretended
@@ -129,7 +129,7 @@ def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, 
 
 
 @pretended
-@pytest.mark.slow
+@pytest.mark.long
 def test_data_that_do_not_fit_come_batch_by_batch(quick, pair, monkeypatch):
     """They stay in memory, and the fit is as good; where there is no memory, so much is sent."""
     gappy = changed(pair, "lacking", None)

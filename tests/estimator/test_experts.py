@@ -162,6 +162,7 @@ def test_a_sample_without_the_modality_has_no_such_term(fitted, lines):
     assert (alone.max(axis=1) < 1 - 1e-9).any()  # images alone are less sure
 
 
+@pytest.mark.long
 def test_missing_curves_in_fit(lines):
     curves = lines[1].copy()
     curves[::3] = np.nan
@@ -238,7 +239,8 @@ def test_ties_fixed_values_and_a_shared_variance(lines):
     assert len(variances.unique()) == 1
 
 
-@pytest.mark.parametrize("scale", [pytest.param("feature", marks=pytest.mark.slow), None])
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", ["feature", None])
 def test_other_scales_give_the_same_parameters(scale):
     X_small, _ = make_lines()
     X_small[1] = X_small[1] / 100.0
@@ -259,7 +261,7 @@ def bend(x, before, after, knot):
     return before * x + (after - before) * torch.relu(x - knot)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_modality_one_expert():
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1], 60)
@@ -287,7 +289,7 @@ def test_a_bare_function_is_sampled_from_zero_to_one(lines):
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(2 * SLOPES), atol=30)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradient_steps_alone(lines):
     steps = {
         "training__learning_rate": 0.01,
@@ -315,6 +317,7 @@ def test_experts_per_sample(lines):
     assert np.isnan(centres["rate_se"]).all()
 
 
+@pytest.mark.long
 def test_known_nodes_interventions_and_containers(lines):
     data = MultimodalData(lines, names=["image", "stress"])
     known = np.full((120, 1), -1)
@@ -365,6 +368,7 @@ def test_a_decoder_and_an_expert_are_one_too_many(lines):
         est.fit(lines)
 
 
+@pytest.mark.slow
 def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines):
     """A function that is finite at the start only: any step up from there is not."""
 
@@ -412,6 +416,7 @@ def test_scatter_of_the_parameters_between_samples():
 SCATTER = [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "shared"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", some_slow(SCATTER, [{"refit": False}]), ids=str)
 def test_scatter_with_ties_float32_and_gradient_steps(lines, options):
     steps = {

@@ -216,7 +216,9 @@ def test_data_arrays_come_back(brief, pair, tmp_path):
 # Sparse arrays, mappings, numbers of nodes -----------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.dok_array])
+@pytest.mark.parametrize(
+    "kind", some_slow([sparse.csr_matrix, sparse.coo_array, sparse.dok_array], [sparse.coo_array])
+)
 def test_sparse_modalities_are_made_dense(brief, pair, fitted, kind):
     """What ``fit`` is given becomes the same arrays as what ``predict`` is given."""
     X = [pair[0], kind(pair[1])]
@@ -541,7 +543,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("form", some_slow(REFUSED, list(REFUSED)[::2]))
+@pytest.mark.parametrize("form", some_slow(REFUSED, list(REFUSED)[::4]))
 def test_the_advice_on_texts_works_word_for_word(random_start, form):
     X = REFUSED[form]
     with pytest.raises(TypeError, match="where numbers are expected") as error:
@@ -563,7 +565,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("form", some_slow(ACCEPTED, list(ACCEPTED)[::2]))
+@pytest.mark.parametrize("form", some_slow(ACCEPTED, list(ACCEPTED)[::3]))
 def test_frames_with_texts_are_read(random_start, form):
     fitted = random_start((2,)).fit(ACCEPTED[form])
     assert "categorical" in str(fitted.likelihoods_)

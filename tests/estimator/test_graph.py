@@ -107,7 +107,7 @@ def adjacency_of(model):
 
 @pytest.mark.parametrize(
     ("dtype", "score"),
-    some_slow([(np.float32, "bdeu"), (np.float64, "bic")], [(np.float64, "bic")]),
+    [pytest.param(np.float32, "bdeu", marks=pytest.mark.long), (np.float64, "bic")],
 )
 def test_refined(fast, chain, dtype, score):
     """The chain is found; given the middle the ends are apart, and no arrow is identified."""
@@ -128,6 +128,7 @@ def test_refined(fast, chain, dtype, score):
     assert len(model.history_["lower_bound"]) == model.n_iter_ == 3  # without polishing
 
 
+@pytest.mark.long
 def test_polishing_trains_on(fast, chain):
     _, X = chain
     models = [fast(init="linear", structure=search(polishing_epochs=n)).fit(X) for n in (0, 4)]
@@ -154,9 +155,9 @@ def test_gradient(fast, chain):
 @pytest.mark.parametrize(
     "structure",
     [
-        pytest.param(graph(), marks=pytest.mark.slow),
+        pytest.param(graph(), marks=pytest.mark.long),
         graph("cb", "ab"),
-        graph("ca", "cb", "ab", nodes="cab"),
+        pytest.param(graph("ca", "cb", "ab", nodes="cab"), marks=pytest.mark.slow),
         pytest.param(nx.MultiDiGraph([("a", "b"), ("a", "b"), ("b", "c")]), marks=pytest.mark.long),
     ],
     ids=["none", "collider", "complete", "multi"],
@@ -170,6 +171,7 @@ def test_a_given_graph_is_kept(fast, chain, structure):
     assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+@pytest.mark.slow
 def test_a_graph_as_a_parameter(fast, chain):
     given = graph("ab")
     model = fast(structure=given, init="paper", max_iter=1)
@@ -209,7 +211,7 @@ def test_what_cannot_be_is_refused_before_training(fast, chain, monkeypatch, par
         fast(**parameters).fit(chain[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_edge_penalty_prunes(fast, chain):
     """An edge of the chain is worth about 0.13 nats per sample."""
     _, X = chain
@@ -234,11 +236,10 @@ LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     ("structure", "dtype", "init"),
-    [
-        pytest.param(*way, init, marks=[pytest.mark.slow] if init in others else [])
-        for way, others in zip(LEARNED, (["linear", "arranged"], ["linear", "paper"]), strict=True)
-        for init in ("arranged", "linear", "paper")
-    ],
+    some_slow(
+        [(*way, init) for init in ("paper", "linear", "arranged") for way in LEARNED],
+        [(*LEARNED[0], "paper")],
+    ),
 )
 def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
     _, X = chain
@@ -261,7 +262,7 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
             assert 0 <= weights[1, 0] <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_names_follow_the_statement(fast, chain):
     """The middle of the chain is the one whose edges are not excluded, whichever modality it is."""
     nodes, _ = chain
@@ -313,6 +314,7 @@ def test_one_intervention_orients_an_edge(fast, form, cause):
     assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+@pytest.mark.slow
 def test_a_set_node_without_a_name_is_warned_of(fast):
     nodes = np.random.default_rng(0).integers(2, size=(60, 2))
     X, given = show(nodes, (2, 2)), np.where(np.arange(60) % 4 == 0, "b", None)
@@ -339,9 +341,7 @@ def table_by_hand(nodes, node, parents, rows):
     return counts / counts.sum(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize(
-    "structure", [pytest.param("refined", marks=pytest.mark.slow), graph("ab", "bc", "ac")], ids=str
-)
+@pytest.mark.parametrize("structure", some_slow([graph("ab", "bc", "ac"), "refined"], []), ids=str)
 def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structure):
     nodes, given, X = experiment
     known = np.where((np.arange(300)[:, None] % 10 == 1) & [True, False, False], nodes, -1)
@@ -359,6 +359,7 @@ def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structu
         assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+@pytest.mark.slow
 def test_what_a_fitted_model_says_is_observational(fast, experiment):
     """Predictions come from weights_ alone; the labels also know what was set."""
     _, given, X = experiment
@@ -392,9 +393,9 @@ def test_labels_know_which_node_was_set(fast):
 @pytest.mark.parametrize(
     ("form", "dtype", "posterior"),
     [
-        pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
-        ("outcomes", np.float32, "mean_field"),
-        pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
+        pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.long),
+        pytest.param("outcomes", np.float32, "mean_field", marks=pytest.mark.slow),
+        pytest.param("targets", np.float32, "structured", marks=pytest.mark.long),
     ],
 )
 def test_interventions_with_missing_modalities_and_validation(
@@ -429,7 +430,7 @@ def test_known_outcomes_must_not_contradict_interventions(fast, experiment):
         fast().fit(X, interventions=given, known_nodes=known)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interventions_and_names_from_edges(fast, experiment):
     """b is named by what it was set to; which of its neighbours is a follows from a -> b."""
     nodes, given, _ = experiment
@@ -441,7 +442,7 @@ def test_interventions_and_names_from_edges(fast, experiment):
         assert max(first.mean(), 1 - first.mean()) > 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     nodes, _, X = experiment
     given = np.where([[False, True, False]], nodes, -1)
@@ -454,10 +455,8 @@ def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     assert_array_equal(model.node_labels_[:, 1], nodes[:, 1])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "structure", [search(edge_penalty=0.1), pytest.param(graph(nodes="a"), marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("structure", [search(edge_penalty=0.1), graph(nodes="a")])
 def test_a_single_node(fast, structure):
     nodes = np.repeat([0, 1, 2], 40)[:, None]
     X = show(nodes, (3,))[0]

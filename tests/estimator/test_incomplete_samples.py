@@ -1,5 +1,6 @@
 """Fits of data in which samples lack modalities, and what is said of such samples afterwards."""
 
+import itertools
 import pickle
 import warnings
 from dataclasses import replace
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
 from scipy import special
 from sklearn.metrics import adjusted_rand_score
-from some_slow import each_once, some_slow
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
 from skcausalpima._fit import whole
@@ -132,9 +133,13 @@ def test_a_part_says_what_it_shows_and_no_more(quick, gappy):
 
 
 PLAIN = ["networks", "expert per sample", "predicted variances"]
+SLOW = [
+    pytest.param(kind, marks=pytest.mark.slow if kind == PLAIN[1] else pytest.mark.long)
+    for kind in DECODERS
+]
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN[1:2]))
+@pytest.mark.parametrize("kind", SLOW)
 def test_every_kind_of_decoder(quick, gappy, kind):
     X, group = gappy
     model = quick(**DECODERS[kind], max_iter=8).fit(X)
@@ -183,6 +188,7 @@ def test_a_sample_with_nothing_is_an_error_in_a_mean_field_without_the_prior_exp
         model.predict_proba(nothing)
 
 
+@pytest.mark.slow
 def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick, gappy):
     X, _ = gappy
     model = quick(missing_values=MissingValues(subset_epochs=0)).fit(X)
@@ -211,7 +217,7 @@ def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick
     assert_allclose(model.transform(part), expected, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     X, _ = grouped()
     fits = [
@@ -223,7 +229,7 @@ def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[:2]))
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, ["networks"]))
+@pytest.mark.parametrize("kind", SLOW)
 def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
     """Bit by bit as if they were alone, in fixed units; the others count for the tables."""
     X, _ = gappy
@@ -256,6 +262,7 @@ def test_known_nodes(quick, gappy):
     assert (model.node_labels_[rows, 0] == group[rows] // 2).mean() > 0.95
 
 
+@pytest.mark.long
 def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
     X, group = gappy
     incomplete = ~is_complete(X)
@@ -265,8 +272,13 @@ def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
     assert_array_equal(model.node_labels_[incomplete, 1], known[incomplete, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("form", "where"), each_once(["names", "outcomes"], ["everywhere", "incomplete rows"])
+    ("form", "where"),
+    some_slow(
+        itertools.product(["names", "outcomes"], ["everywhere", "incomplete rows"]),
+        [("names", "everywhere")],
+    ),
 )
 def test_interventions(quick, gappy, form, where):
     X, group = gappy
@@ -286,7 +298,7 @@ def test_interventions(quick, gappy, form, where):
     assert_allclose(model.joint_.sum(), 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_weight_of_two_is_repetition_and_of_zero_absence(quick, gappy):
     X, _ = gappy
     weights = np.array([2.0, 1.0, 1.0, 0.0] * (N_SAMPLES // 4))
@@ -300,7 +312,7 @@ def test_a_weight_of_two_is_repetition_and_of_zero_absence(quick, gappy):
     assert_array_equal(weighted.labels_, weighted.predict(X))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{"training__validation_fraction": 0.25}, {"init": "linear"}])
 def test_other_ways_to_train(quick, gappy, options):
     check(quick(**options).fit(gappy[0]), gappy[0])
@@ -327,7 +339,7 @@ def test_copies_say_the_same(model, gappy, form, tmp_path):
 CONTINUED = [{}, {"training__validation_fraction": 0.2}, {"structure": "gradient"}]
 
 
-@pytest.mark.parametrize("options", some_slow(CONTINUED, [{"training__validation_fraction": 0.2}]))
+@pytest.mark.parametrize("options", some_slow(CONTINUED, []))
 def test_a_fit_that_is_continued(quick, gappy, options):
     X, _ = gappy
     options = options | {"init": "paper", "warm_start": True, "training__tol": 0}
@@ -342,6 +354,7 @@ def test_a_fit_that_is_continued(quick, gappy, options):
     assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_one_modality(quick):
     """Rows without it are no part of a fit; afterwards they have the prior."""
     curves = grouped()[0][1]
@@ -361,6 +374,7 @@ def test_one_modality(quick):
     assert_allclose(model.score_samples(MultimodalData([gaps]))[::5], 0.0, atol=1e-4)
 
 
+@pytest.mark.long
 def test_a_modality_observed_in_a_handful_of_rows(quick):
     X, _ = grouped()
     seen = np.ones((2, N_SAMPLES), dtype=bool)
@@ -371,6 +385,7 @@ def test_a_modality_observed_in_a_handful_of_rows(quick):
     check(model, X)
 
 
+@pytest.mark.slow
 def test_a_cell_whose_rows_all_lack_a_modality(quick):
     """The model is learned from complete rows: such a cell has none, and its rows lie elsewhere."""
     X, group = grouped()
@@ -397,7 +412,7 @@ def test_no_complete_row(quick):
 SEEN = [[[1, 1], [1, 1]], [[1, 1], [1, 0]], [[1, 0], [0, 1]]]
 
 
-@pytest.mark.parametrize("seen", some_slow(SEEN, SEEN[2:]))
+@pytest.mark.parametrize("seen", some_slow(SEEN, []))
 def test_two_rows(quick, seen):
     X, _ = grouped()
     X = without([x[1:3] for x in X], np.array(seen, dtype=bool))
@@ -438,7 +453,7 @@ def test_a_sample_far_from_all_others_has_an_answer(model, gappy):
     assert np.isfinite(model.score_samples(X)).all()
 
 
-@pytest.mark.parametrize(("far", "dtype"), [(1e38, np.float32), (1e200, np.float64)])
+@pytest.mark.parametrize(("far", "dtype"), some_slow([(1e38, np.float32), (1e200, np.float64)], []))
 def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy, far, dtype):
     """Posteriors are computed in double precision, whatever the dtype of the data."""
     model = quick(init="paper", max_iter=1).fit([array.astype(dtype) for array in gappy[0]])
@@ -452,6 +467,7 @@ def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy, far, dtyp
             getattr(model, method)([images, None])
 
 
+@pytest.mark.long
 def test_global_generators_are_left_alone(quick, gappy):
     before = torch.get_rng_state()
     quick(max_iter=1).fit(gappy[0]).predict_proba(gappy[0])

@@ -155,7 +155,7 @@ def test_missing_modalities_do_not_count(fitted_and_taught, pair):
     )
 
 
-@pytest.mark.parametrize("seed", some_slow(range(4), [0]))
+@pytest.mark.parametrize("seed", some_slow(range(4), []))
 def test_modality_that_training_samples_lack(taught, pair, seed):
     """All samples that have the images may be held out."""
     images = np.full_like(pair[0], np.nan)
@@ -185,7 +185,7 @@ TINY, HUGE, BOTH = (1e-20, 1e-20), (1e20, 1e20), (1e-20, 1e20)
     ("scale", "factors", "dtype"),
     some_slow(
         itertools.product(["modality", "feature"], [TINY, HUGE, BOTH], DTYPES),
-        [("modality", HUGE, np.float32), ("feature", BOTH, np.float64)],
+        [("feature", BOTH, np.float64)],
     ),
 )
 def test_any_unit(quick, pair, fitted, dtype, factors, scale):
@@ -198,6 +198,7 @@ def test_any_unit(quick, pair, fitted, dtype, factors, scale):
         assert_allclose(model.lower_bound_ + shift, fitted.lower_bound_, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", some_slow(["modality", "feature", None], ["feature"]))
 def test_constant_elements(quick, pair, scale):
     curves = np.full((72, 4), 7.0)
@@ -209,7 +210,7 @@ def test_constant_elements(quick, pair, scale):
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize(
     ("scale", "dtype"),
-    some_slow(itertools.product(["modality", "feature", None], DTYPES), [(None, np.float32)]),
+    some_slow(itertools.product(["modality", "feature", None], DTYPES), []),
 )
 def test_constant_modalities(quick, pair, dtype, scale):
     X = [pair[0].astype(dtype), np.full((72, 3), 0.1, dtype=dtype)]
@@ -226,7 +227,7 @@ ROWS = [[0] * 30 + [40] * 30, [0, 71] * 4, [0, 20, 71] * 4, [5] * 10]
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize(
     ("rows", "covariance_type"),
-    some_slow(itertools.product(ROWS, COVARIANCES), [*zip(ROWS, COVARIANCES, strict=True)][1:3]),
+    some_slow(itertools.product(ROWS, COVARIANCES), [*zip(ROWS, COVARIANCES, strict=True)][1:2]),
 )
 def test_few_distinct_samples(quick, pair, rows, covariance_type):
     X = [array[rows] for array in pair]
@@ -236,13 +237,14 @@ def test_few_distinct_samples(quick, pair, rows, covariance_type):
     assert min(2, len(set(rows))) <= n_found <= len(set(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "node_sizes",
     [
         pytest.param((2,) * 5, marks=pytest.mark.long),
         (2, 2, 2),
-        pytest.param((7,), marks=pytest.mark.slow),
-        pytest.param((3, 2), marks=pytest.mark.slow),
+        pytest.param((7,), marks=pytest.mark.long),
+        (3, 2),
     ],
 )
 def test_grids(quick, pair, node_sizes):
@@ -256,6 +258,7 @@ def test_sizes_may_be_numpys(brief, pair, node_sizes):
     assert brief(node_sizes).fit(pair).joint_.shape == tuple(node_sizes)
 
 
+@pytest.mark.slow
 def test_more_rows_than_one_block(brief, pair):
     X = [np.tile(array, (40, *[1] * (array.ndim - 1))) for array in pair]
     model = brief(training__batch_size=600).fit(X)

@@ -73,7 +73,10 @@ KINDS = ["first", "again", "continued", "continued, weights"]
 
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("continued", 37), *(pytest.param(kind, 1, marks=pytest.mark.long) for kind in KINDS)],
+    [
+        pytest.param("continued", 37, marks=pytest.mark.slow),
+        *(pytest.param(kind, 1, marks=pytest.mark.long) for kind in KINDS),
+    ],
 )
 def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind, step):
     weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 24)} if "weights" in kind else {}
@@ -120,6 +123,7 @@ def test_in_training(quick, pair, fitted_warm, monkeypatch):
         unfitted.predict(pair)
 
 
+@pytest.mark.slow
 def test_a_fit_on_other_data_leaves_nothing_of_the_last(quick, pair, fitted):
     """But what was asked of outputs, and attributes of the user's own."""
     frame = pytest.importorskip("pandas").DataFrame(pair[1], columns=list("abcd"))

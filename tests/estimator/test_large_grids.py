@@ -88,7 +88,7 @@ def test_densities_of_a_large_grid_need_no_array_with_the_latent_axis(mixture):
     assert largest.n_elements == N_COMPONENTS * len(points)  # not times DIM
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_start_of_a_large_grid_sees_some_samples(quick, monkeypatch):
     seen = []
     find = initialize.initialize_clusters

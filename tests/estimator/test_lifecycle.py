@@ -111,7 +111,7 @@ def told(value):
     return [told(v) for v in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("name", some_slow(RICH, ["words", "modules", "experts"]))
+@pytest.mark.parametrize("name", some_slow(RICH, ["words", "modules"]))
 def test_clones_of_every_kind(brief, pair, name):
     model = brief(**RICH[name], max_iter=1)
     copy, unpickled = clone(model), pickle.loads(pickle.dumps(clone(model)))
@@ -189,6 +189,7 @@ def lines_of(model, X, capsys):
     return capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_what_a_fit_prints(quick, pair, capsys):
     options = {"max_iter": 3, "structure": ScoreSearch(polishing_epochs=1), "n_init": 2}
     model = quick(verbose=2, **options)
@@ -211,7 +212,9 @@ def test_what_a_fit_prints(quick, pair, capsys):
     assert lines_of(quick(**options), pair, capsys) == []
 
 
-@pytest.mark.parametrize("structure", ["gradient", nx.DiGraph([("N1", "N2")])])
+@pytest.mark.parametrize(
+    "structure", some_slow(["gradient", nx.DiGraph([("N1", "N2")])], ["gradient"])
+)
 def test_only_a_refined_graph_is_polished(quick, pair, capsys, structure):
     lines = lines_of(quick(verbose=True, structure=structure), pair, capsys)
     assert len(lines) == 2 + 3

@@ -91,6 +91,7 @@ def test_a_bound_of_many_components_is_the_one_of_one_after_the_other(found, mon
     np.testing.assert_allclose(est.score_samples(X), together, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_nodes_that_are_not_sought_are_told_of(by_chance):
     est, _ = by_chance
     arrangement = est.arrangement_
@@ -106,6 +107,7 @@ def test_nodes_that_are_not_sought_are_told_of(by_chance):
     assert "placed by chance                  N1, N2" in str(report)
 
 
+@pytest.mark.slow
 def test_the_graph_of_nodes_by_chance_is_grey(by_chance):
     display = GraphDisplay.from_estimator(by_chance[0])
     assert display.ax_.get_xlabel().startswith("nodes placed by chance")
@@ -113,6 +115,7 @@ def test_the_graph_of_nodes_by_chance_is_grey(by_chance):
     plt.close()
 
 
+@pytest.mark.slow
 def test_nodes_by_chance_stay_so_in_files_and_in_fits_that_go_on(by_chance, tmp_path):
     est, X = by_chance
     est.save(tmp_path / "fit.safetensors")
@@ -124,7 +127,7 @@ def test_nodes_by_chance_stay_so_in_files_and_in_fits_that_go_on(by_chance, tmp_
     assert loaded.dag_.graph == est.dag_.graph
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_samples_without_nodes_give_a_warning():
     X = np.random.default_rng(0).normal(size=(400, 12))
     with (
@@ -135,7 +138,7 @@ def test_samples_without_nodes_give_a_warning():
     assert not est.arrangement_.found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_outcomes_that_overlap_give_another_warning():
     X, _ = table((2,) * 8, 1200, distance=3.5)
     with pytest.warns(ArrangementWarning, match="% of the node labels may be wrong"):
@@ -145,7 +148,7 @@ def test_outcomes_that_overlap_give_another_warning():
     assert "certainty of outcomes, by the fit" in str(est.report())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_other_starts_place_nodes_by_chance_without_a_word():
     X, _ = table((2,) * 8, 300)
     est = CausalPIMA((2,) * 8, init="linear", **BRIEF).fit(X)

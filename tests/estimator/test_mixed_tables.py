@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, MissingValues, ModalityTransformer, MultimodalData
 from skcausalpima._repeated_fits import for_a_part
@@ -114,7 +115,7 @@ def of_pandas(columns, kinds=("string", "boolean", "Float64", "Int32", SIZE)):
     return pd.DataFrame({name: pd.array(of, dtype=kind) for (name, of), kind in pairs})
 
 
-@pytest.mark.parametrize("frame_of", [of_polars, of_arrow, of_pandas])
+@pytest.mark.parametrize("frame_of", some_slow([of_polars, of_pandas, of_arrow], [of_arrow]))
 def test_frames_of_other_dtypes_come_back_as_they_went_in(brief, frame_of):
     rng = np.random.default_rng(0)
     group = np.arange(N) % 2
@@ -168,6 +169,7 @@ def test_a_model_that_was_kept_gives_the_same(model, frame, way, tmp_path):
     pd.testing.assert_frame_equal(kept.sample(4)[0], model.sample(4)[0])
 
 
+@pytest.mark.long
 def test_a_rare_category_without_news_costs_no_node(quick):
     """Gaussians in principal scores lie on its few values."""
     rng = np.random.default_rng(101)
@@ -186,6 +188,7 @@ def test_a_rare_category_without_news_costs_no_node(quick):
     assert node_recovery(truth, model.node_labels_).accuracies.min() > 0.95
 
 
+@pytest.mark.slow
 def test_containers_of_modalities(brief, frame):
     y = np.random.default_rng(1).normal(size=(N, 3))
     forms = {
@@ -238,6 +241,7 @@ def test_new_categories_are_missing_if_that_is_asked(brief, frame):
     assert set(model.impute(new)["word"]) <= {"p", "q"}
 
 
+@pytest.mark.slow
 def test_refits_to_some_samples_take_categories_that_others_have_for_missing(brief, frame):
     refit = for_a_part(brief(missing_values="marginalize")).fit(frame[frame["kind"] != "a"])
     assert refit.predict(frame).shape == (N,)
@@ -245,6 +249,7 @@ def test_refits_to_some_samples_take_categories_that_others_have_for_missing(bri
     assert for_a_part(StandardScaler()).get_params() == StandardScaler().get_params()
 
 
+@pytest.mark.long
 def test_a_fit_that_goes_on_keeps_its_likelihoods(model, frame):
     before = copy.deepcopy(model)
     assert before.partial_fit(frame).likelihoods_ == model.likelihoods_
@@ -259,6 +264,7 @@ def test_gaps_need_a_parameter_that_the_message_names(brief, frame):
         brief(missing_values="error").fit(frame)
 
 
+@pytest.mark.long
 def test_tools_that_split_samples(brief, frame):
     X = MultimodalData({"t": frame, "y": np.random.default_rng(1).normal(size=(N, 2))})
     train, test = train_test_split(X, random_state=0)
@@ -270,7 +276,7 @@ def test_tools_that_split_samples(brief, frame):
     assert words["y"] == "gaussian"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_goes_on_where_a_fold_has_one_category(brief, frame):
     sorted_frame = frame.assign(word=np.where(np.arange(N) < N // 2, "rare", "usual"))
     model = brief(missing_values=MissingValues(subset_epochs=0, unknown="missing"))
@@ -278,6 +284,7 @@ def test_a_search_goes_on_where_a_fold_has_one_category(brief, frame):
     assert np.isfinite(search.fit(sorted_frame).cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.slow
 def test_arrays_of_counts_and_of_yes_and_no(brief):
     rng = np.random.default_rng(0)
     images, counts = rng.integers(2, size=(N, 3, 3)), rng.poisson(4.0, (N, 5))
@@ -292,6 +299,7 @@ def test_arrays_of_counts_and_of_yes_and_no(brief):
     assert model.reconstruct([images, counts], 1, return_std=True)[1].shape == (N, 6)
 
 
+@pytest.mark.slow
 def test_a_numeric_fit_takes_numbers_of_other_dtypes_and_no_words(brief):
     X = pd.DataFrame({"a": np.arange(N) % 5, "b": np.linspace(0, 1, N)})
     for given in (X, {"t": X}):
@@ -311,6 +319,7 @@ def test_displays_and_report_of_a_mixed_table(model, frame):
     assert "Fit of 60 samples" in str(model.report())
 
 
+@pytest.mark.slow
 def test_what_training_says_is_in_the_units_of_scores(quick):
     """Words have probabilities, whose unit no scale changes."""
     rng = np.random.default_rng(0)
@@ -321,6 +330,7 @@ def test_what_training_says_is_in_the_units_of_scores(quick):
     assert abs(model.history_["lower_bound"][-1] - model.score(frame)) < 0.3
 
 
+@pytest.mark.slow
 def test_a_context_needs_numbers_to_shift(quick, frame):
     labelled = frame.assign(site=np.where(np.arange(N) % 3, "A", "B"))
     with pytest.raises(ValueError, match=r"contexts \['site'\] shift no modality.*no numbers"):

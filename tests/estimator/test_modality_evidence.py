@@ -14,7 +14,7 @@ def mispaired(taught):
     group = np.tile(np.arange(3), 50)
     images = rng.normal(size=(150, 3, 2)) + 5.0 * group[:, None, None]
     curves = rng.normal(size=(150, 4)) + 5.0 * group[:, None]
-    model = taught((3,), max_iter=10, training__batch_size=20).fit(
+    model = taught((3,), max_iter=5, training__batch_size=20).fit(
         {"image": images, "curve": curves}
     )
     curves[:5] = curves[[10, 11, 12, 13, 15]]
@@ -64,6 +64,7 @@ def test_the_result_is_not_changed_by_accident(mispaired):
         model.modality_evidence([images, curves]).conflict = None
 
 
+@pytest.mark.slow
 def test_one_modality_has_no_evidence_to_compare(quick, pair):
     with pytest.raises(ValueError, match="only one modality, 'modality0': expected a model of two"):
         quick((2,)).fit(pair[1]).modality_evidence(pair[1])

@@ -39,7 +39,7 @@ def lines():
     ("start", "bounds"),
     some_slow(
         [(0.0, (0, np.inf)), (1e-9, (0, np.inf)), (10.0, (-np.inf, 10)), (1.0, (0, 1e9))],
-        [(0.0, (0, np.inf)), (10.0, (-np.inf, 10))],
+        [(0.0, (0, np.inf))],
     ),
 )
 def test_a_start_at_a_bound_is_left(lines, start, bounds):
@@ -48,6 +48,7 @@ def test_a_start_at_a_bound_is_left(lines, start, bounds):
     assert_allclose(np.sort(table["slope"]), [1.0, 5.0], atol=0.1)
 
 
+@pytest.mark.slow
 def test_standard_errors_of_what_the_data_do_not_tell_are_infinite(lines):
     """Only a + b is in the curve; c is told apart from them."""
     expert = ExpertDecoder(lambda x, a, b, c: (a + b) * x + c, X)
@@ -105,6 +106,7 @@ def test_shared_parameters_are_weighed_by_the_scatter():
     assert_allclose(found, np.linalg.solve(matrix, right), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_shared_parameters_lean_on_the_cells_that_scatter_less():
     """Slopes scatter by 3 in one cell and by 0.05 in the other; the mean slope is the same."""
     rng = np.random.default_rng(1)
@@ -124,6 +126,7 @@ def fragile(x, a, b):
     return a * x + b
 
 
+@pytest.mark.long
 def test_a_model_function_that_raises_at_trial_parameters_is_fitted_where_it_does_not():
     """The slope of one group is out of reach; the other group's fit must not suffer."""
     data = make_lines(slopes=(-2.0, 3.0))
@@ -132,6 +135,7 @@ def test_a_model_function_that_raises_at_trial_parameters_is_fitted_where_it_doe
     assert_allclose(table["a"].max(), 3.0, atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_model_function_that_raises_in_gradient_steps_is_told_like_one_that_diverges():
     data = make_lines(slopes=(-2.0, 3.0))
     est = estimator(ExpertDecoder(fragile, X, refit=False), training__learning_rate=1.0)
@@ -142,6 +146,7 @@ def test_a_model_function_that_raises_in_gradient_steps_is_told_like_one_that_di
     assert np.isfinite(est.score_samples(data)).all()
 
 
+@pytest.mark.slow
 def test_an_expert_per_sample_that_raises_names_modality_parameters_and_cause():
     data = make_lines(slopes=(-2.0, 3.0))
     match = r"fragile of modality 'modality1' failed at a from .*: it raised RuntimeError: negative"
@@ -226,7 +231,7 @@ def test_batch_normalization_sees_observed_rows_alone(lines):
     assert np.isfinite(est.score_samples([images, lines[1]])).all()
 
 
-@pytest.mark.parametrize("n_observed", some_slow([1, 2, 3], [1]))
+@pytest.mark.parametrize("n_observed", some_slow([1, 2, 3], []))
 def test_convolutions_with_few_observed_rows(lines, n_observed):
     images = np.full((80, 4, 4), np.nan)
     images[:n_observed] = np.random.default_rng(0).normal(size=(n_observed, 4, 4))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from quick_fits import quick
+from some_slow import some_slow
 
 from skcausalpima import MissingValues, MultimodalData
 from skcausalpima._data import on_disk
@@ -68,6 +69,7 @@ def test_finds_what_a_fit_in_memory_finds(fitted):
     assert len(fitted.labels_) == N
 
 
+@pytest.mark.long
 def test_is_the_same_each_time(fitted, on_file):
     again = estimator().fit(on_file)
     assert_array_equal(again.cluster_means_, fitted.cluster_means_)
@@ -112,7 +114,7 @@ def test_several_modalities_some_of_them_on_disk(on_file, tmp_path):
     assert est.predict({"image": on_file, "curve": None}).shape == (N,)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_missing_samples(on_file, tmp_path):
     is_seen = np.random.default_rng(3).random(N) > 0.3
     with_gaps = np.where(is_seen[:, None], curves(), np.nan)
@@ -142,7 +144,7 @@ def test_several_starts(on_file):
     assert est.stability_.rand_indices.shape == (2, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_read_for_themselves(on_file, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(on_disk, "BLOCK_BYTES", 2**20)  # which workers do not know otherwise
@@ -152,7 +154,7 @@ def test_workers_read_for_themselves(on_file, monkeypatch):
     assert_array_equal(one.cluster_means_, two.cluster_means_)
 
 
-@pytest.mark.parametrize("library", ["h5py", "zarr"])
+@pytest.mark.parametrize("library", some_slow(["h5py", "zarr"], ["h5py"]))
 def test_datasets(library, fitted, tmp_path):
     module, chunks = pytest.importorskip(library), (12, *SHAPE)
     if library == "h5py":
@@ -163,6 +165,7 @@ def test_datasets(library, fitted, tmp_path):
     assert_array_equal(fitted.predict({"modality0": X}), fitted.labels_)
 
 
+@pytest.mark.long
 def test_several_datasets_of_one_file(tmp_path):
     """Those of h5py have \"dims\", as labelled arrays have, but no labels."""
     arrays = {"a": images(), "b": images()[:, ::2, 0]}
@@ -182,6 +185,7 @@ def test_a_fit_that_is_continued(on_file):
     assert half.n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_what_is_known_of_samples(on_file):
     known = np.full((N, 2), -1)
     known[::4] = factors()[::4]
@@ -193,6 +197,7 @@ def test_what_is_known_of_samples(on_file):
     assert (est.node_labels_ == factors()).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_experts_fit_all_samples(tmp_path):
     x = np.linspace(0, 1, 5)
     values = (factors()[:, :1] + 1.0) * x + np.random.default_rng(4).normal(0, 0.1, (N, 5))

@@ -41,6 +41,7 @@ def test_objective_weighs_the_modalities(quick, pair):
     assert_allclose(history["objective"], history["lower_bound"] + extra, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_weights_words_and_numbers(quick, pair, fitted):
     """Elements are the plain bound; what training weighs is in tests/modules."""
     elements = quick(modality_weights="elements").fit(pair)
@@ -53,7 +54,8 @@ def test_weights_words_and_numbers(quick, pair, fitted):
 
 
 @pytest.mark.parametrize(
-    ("tol", "n_iter_no_change", "n_iter"), [(0.0, 1, 12), (1e6, 2, 3), (1e6, 5, 6)]
+    ("tol", "n_iter_no_change", "n_iter"),
+    some_slow([(0.0, 1, 12), (1e6, 2, 3), (1e6, 5, 6)], [(1e6, 2, 3)]),
 )
 def test_early_stopping(quick, pair, tol, n_iter_no_change, n_iter):
     """The first epoch always counts as a rise."""
@@ -93,7 +95,9 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
+@pytest.mark.parametrize(
+    "temperature", [(5.0, 0.05), pytest.param((0.05, 5.0), marks=pytest.mark.long)]
+)
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
     options = {
@@ -116,7 +120,10 @@ def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
 
 
 @pytest.mark.parametrize(
-    ("temperature", "expected"), [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])]
+    ("temperature", "expected"),
+    some_slow(
+        [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])], [((4.0, 1.0), [4, 2, 1])]
+    ),
 )
 def test_temperature(quick, pair, temperature, expected):
     model = quick(structure=GradientStructure(temperature=temperature)).fit(pair)
@@ -148,12 +155,12 @@ def once(quick, pair):
         ),
         {"structure__polishing_epochs": 0},
         {"structure__edge_penalty": 1.0},
-        {"structure__learning_rate": 0.5},
+        pytest.param({"structure__learning_rate": 0.5}, marks=pytest.mark.slow),
         {"training__max_grad_norm": 1e-3},
         {"mixture__shrinkage": 0},
-        {"mixture__shrinkage": 1000.0},
+        pytest.param({"mixture__shrinkage": 1000.0}, marks=pytest.mark.slow),
         {"training__batch_size": 7},
-        {"training__batch_size": 1000},
+        pytest.param({"training__batch_size": 1000}, marks=pytest.mark.slow),
         {"training__learning_rate": 0.1},
         {"decoder_variance": 0.3},
         {"mixture__reg_covar": 0.1},

@@ -65,7 +65,7 @@ def all_of(model, X):
     return {method: getattr(model, method)(X) for method in METHODS}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(kind=KIND, rows=SOME_ROWS)
 @examples(3)
 def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of, gaps, kind, rows):
@@ -78,7 +78,7 @@ def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of
     assert_allclose(model.score(taken(gaps, rows)), part["score_samples"].mean(), rtol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(kind=KIND, factor=st.floats(-3.0, 3.0), rows=SOME_ROWS)
 @examples(8)
 def test_memberships_are_probabilities(model_of, gaps, kind, factor, rows):
@@ -123,7 +123,7 @@ def networks(order, sign):
 
 @given(order=st.permutations(range(4)), sign=st.sampled_from([-1.0, 1.0]))
 @examples(3)
-@pytest.mark.slow
+@pytest.mark.long
 def test_elements_may_come_in_any_order_and_sign(quick, pair, order, sign):
     """If the networks start alike for each element, as those of the package do not."""
     one, other = (
@@ -202,7 +202,7 @@ def graphs(draw):
     return tuple(sizes), graph
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
 @examples(3)
 def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
@@ -217,6 +217,7 @@ def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
         assert_array_equal(values, getattr(repeated, method)(pair))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @given(drawn=graphs())
 @examples(5)

@@ -56,7 +56,7 @@ def test_grey_bars():
     assert accuracies.mean() > 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_digits():
     digits = load_digits_with_curves(noise_variance=0.5, random_state=700)
     est = CausalPIMA((10,), random_state=0).fit([digits.images, digits.curves])

@@ -77,6 +77,7 @@ def test_complete_samples_are_returned_as_they_are(named, pair):
         assert not np.shares_memory(array, given)
 
 
+@pytest.mark.slow
 def test_a_single_modality(quick, pair):
     model = quick((2,)).fit(pair[1])
     mean, std = model.reconstruct(pair[1], return_std=True)
@@ -107,7 +108,7 @@ def test_without_encoders_of_subsets_those_of_all_samples_answer(fitted, pair):
     assert (std > 0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_expert_per_cluster_is_averaged(quick):
     """A modality that says nothing leaves all curves, each with its component's weight."""
     rng = np.random.default_rng(0)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy import special, stats
-from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 
@@ -71,11 +70,15 @@ PARAMETERS = [
     {"scale": "feature"},
     {"scale": None},
 ]
-FAST = [{}]
+SOON = [{}, {"mixture": "tied"}]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parameters", some_slow(PARAMETERS, FAST), ids=str)
+@pytest.mark.parametrize(
+    "parameters",
+    [pytest.param(of, marks=[] if of in SOON else pytest.mark.long) for of in PARAMETERS],
+    ids=str,
+)
 def test_no_score_exceeds_the_true_density_and_none_is_far_below(shortfalls, parameters):
     """On average no density exceeds the true one: by four standard errors once in 30 000 data sets.
 

@@ -218,13 +218,7 @@ def flat_results(model, pair):
 
 
 #: A tool of each kind; with one array the last ones are slow, too.
-FAST = [
-    "train_test_split",
-    "StratifiedKFold",
-    "cross_val_score",
-    "resample",
-    "metadata routing",
-]
+FAST = ["train_test_split", "StratifiedKFold", "cross_val_score", "resample"]
 
 
 @pytest.mark.parametrize("tool", some_slow(TOOLS, FAST))
@@ -235,14 +229,16 @@ def test_a_container_gives_the_values_of_the_flat_form(model, pair, flat_results
         assert np.isfinite(array).all()
 
 
-@pytest.mark.parametrize("tool", some_slow(TOOLS, FAST[:3]))
+@pytest.mark.parametrize("tool", some_slow(TOOLS, FAST[:2]))
 def test_one_array_gives_the_values_of_its_rows(model, pair, tool):
     images = pair[0]
     results = TOOLS[tool].run(model, images, GROUPS)
     assert_same(results, TOOLS[tool].run(model, images.reshape(72, 6), GROUPS))
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(
+    "tool", some_slow(TOOLS, TOOLS.keys() - {"FeatureUnion", "Pipeline with memory"})
+)
 def test_a_bare_list(model, pair, flat_results, tool):
     run, outcome = TOOLS[tool]
     if outcome == "our error":
@@ -354,11 +350,12 @@ def mapped(pair):
     return MultimodalData([images, pair[1]])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "run",
     [
-        pytest.param(grid_search, id="score", marks=pytest.mark.long),
-        pytest.param(grid_search_by_labels, id="labels", marks=pytest.mark.slow),
+        pytest.param(grid_search, id="score"),
+        pytest.param(grid_search_by_labels, id="labels"),
     ],
 )
 def test_two_processes_find_what_one_finds(model, pair, run):
@@ -370,7 +367,7 @@ def test_two_processes_find_what_one_finds(model, pair, run):
         assert_allclose(result, other, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_processes_get_large_modalities_as_memory_maps(pair):
     X = mapped(pair)
     tasks = (delayed(lambda X: [type(array) for array in X.arrays])(X) for _ in range(2))

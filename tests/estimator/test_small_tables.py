@@ -1,5 +1,7 @@
 """Small tables: too few samples, columns that tell nothing, and clusters of the usual kinds."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
-from some_slow import each_once
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import InstabilityWarning
@@ -31,7 +33,7 @@ def test_weights_count_as_samples(quick):
         quick((5,)).fit(TABLE, sample_weight=weights)
 
 
-@pytest.mark.parametrize("node_sizes", [(5,), (2, 2)])
+@pytest.mark.parametrize("node_sizes", [pytest.param((5,), marks=pytest.mark.slow), (2, 2)])
 @pytest.mark.filterwarnings("ignore:The arrangement")
 def test_as_many_samples_as_cells(quick, node_sizes):
     n_cells = int(np.prod(node_sizes))
@@ -39,7 +41,7 @@ def test_as_many_samples_as_cells(quick, node_sizes):
     assert np.isfinite(model.lower_bound_)
 
 
-@pytest.mark.parametrize("node_sizes", [(3,), (2, 2)])
+@pytest.mark.parametrize("node_sizes", [pytest.param((3,), marks=pytest.mark.slow), (2, 2)])
 def test_all_samples_alike_share_one_cell(quick, node_sizes):
     with pytest.warns(InstabilityWarning, match="All samples lie in one of [34] cells"):
         model = quick(node_sizes).fit(np.ones((40, 5)))
@@ -48,7 +50,7 @@ def test_all_samples_alike_share_one_cell(quick, node_sizes):
     assert np.isfinite(model.score_samples(np.ones((3, 5)))).all()
 
 
-@pytest.mark.parametrize("scale", ["modality", "feature"])
+@pytest.mark.parametrize("scale", some_slow(["modality", "feature"], ["feature"]))
 def test_what_is_constant_tells_nothing(quick, scale):
     constant = np.full((40, 3), 2.0)
     model = quick((2,), scale=scale).fit([TABLE, constant])
@@ -61,9 +63,9 @@ def test_what_is_constant_tells_nothing(quick, scale):
     "shape",
     [
         (40, 1, 1),
-        (40, 200),
-        pytest.param((40, 2), marks=pytest.mark.slow),
-        pytest.param((1000, 4), marks=pytest.mark.slow),
+        pytest.param((40, 200), marks=pytest.mark.slow),
+        pytest.param((40, 2), marks=pytest.mark.long),
+        pytest.param((1000, 4), marks=pytest.mark.long),
     ],
 )
 def test_narrow_and_wide_tables(quick, shape):
@@ -73,6 +75,7 @@ def test_narrow_and_wide_tables(quick, shape):
     assert model.transform(X).shape == (len(X), model.latent_dim_)
 
 
+@pytest.mark.slow
 def test_known_outcomes_number_the_clusters(quick):
     known = np.where(np.arange(40) % 10 == 0, 1 - np.arange(40) // 20, -1)
     model = quick((2,)).fit(TABLE, known_nodes=known[:, None])
@@ -89,7 +92,9 @@ def test_iris():
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind"), each_once([(1, 1), (1, 1, 3), (2,)], [None, "conv"]), ids=str
+    ("shape", "kind"),
+    some_slow(itertools.product([(1, 1), (1, 1, 3), (2,)], [None, "conv"]), [((2,), None)]),
+    ids=str,
 )
 def test_the_smallest_images_and_curves(quick, kind, shape):
     X = np.ones(shape) * TABLE[:, 0].reshape(-1, *[1] * len(shape)) + 0.1
@@ -98,7 +103,8 @@ def test_the_smallest_images_and_curves(quick, kind, shape):
     assert np.isfinite(model.score_samples([X, TABLE])).all()
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_repeated_samples_bear_no_further_components(quick, seed):
     # 400 rows of which 200 are distinct: mixtures of as many components as 400 would bear found
     # other cells at every start
@@ -112,6 +118,7 @@ def test_repeated_samples_bear_no_further_components(quick, seed):
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.95
 
 
+@pytest.mark.long
 def test_classes_of_words_begin_where_they_are_likeliest(quick):
     rng = np.random.default_rng(105)
     classes = rng.integers(3, size=100)

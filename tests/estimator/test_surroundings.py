@@ -129,15 +129,13 @@ def answers(model, X, path):
     }
 
 
-# Each surroundings with one of the options; slow: most options with one of the surroundings.
+# One of the surroundings with one of the options; slow: the other one with another one.
 FIRST, SECOND = SURROUNDINGS
-FAST = {("structure", FIRST), ("defaults", SECOND)}
-SLOW = {(option, FIRST) for option in ("float32", "experts", "weights", "variances")}
-MARKS = {
-    case: [] if case in FAST else [pytest.mark.slow if case in SLOW else pytest.mark.long]
+MARKS = {("structure", FIRST): [], ("defaults", SECOND): pytest.mark.slow}
+CASES = [
+    pytest.param(*case, marks=MARKS.get(case, pytest.mark.long), id=" under ".join(case))
     for case in itertools.product(OPTIONS, SURROUNDINGS)
-}
-CASES = [pytest.param(*case, marks=MARKS[case], id=" under ".join(case)) for case in MARKS]
+]
 
 
 @pytest.mark.parametrize(("option", "surroundings"), CASES)

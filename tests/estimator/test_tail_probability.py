@@ -20,8 +20,8 @@ def draw(n, seed):
 
 @pytest.fixture(scope="module")
 def three_groups(quick):
-    taught = MissingValues(subset_epochs=10)
-    return quick((3,), max_iter=10, training__batch_size=30, missing_values=taught).fit(
+    taught = MissingValues(subset_epochs=5)
+    return quick((3,), max_iter=5, training__batch_size=30, missing_values=taught).fit(
         draw(100, seed=0)
     )
 
@@ -72,7 +72,7 @@ def test_one_row_and_nothing_observed(three_groups, fresh):
     assert three_groups.tail_probability(nothing) == [1.0]
 
 
-@pytest.mark.parametrize("dtype", some_slow([np.float64, np.float32], [np.float64]))
+@pytest.mark.parametrize("dtype", some_slow([np.float64, np.float32], []))
 def test_the_company_of_training_samples_makes_no_difference(three_groups, dtype):
     """It decides how sums are rounded, and each of them is compared with itself, too."""
     X = [array.astype(dtype) for array in draw(100, seed=0)]
@@ -93,6 +93,7 @@ def test_values_far_off_are_the_least_probable(three_groups, fresh):
     assert found[[0, 2]].min() > 3 / 301
 
 
+@pytest.mark.slow
 def test_without_encoders_of_subsets(quick, fresh):
     model = quick((3,), missing_values=MissingValues(subset_epochs=0)).fit(draw(40, seed=0))
     found = model.tail_probability([fresh[0], None])
@@ -106,6 +107,7 @@ def test_samples_that_were_set_aside_are_the_reference(quick):
     assert model.tail_probability(X).min() >= 3 / 31
 
 
+@pytest.mark.slow
 def test_training_samples_that_lack_modalities_count_for_what_they_have(quick):
     X = draw(40, seed=0)
     X[0][:10], X[1][10:30] = np.nan, np.nan
@@ -113,6 +115,7 @@ def test_training_samples_that_lack_modalities_count_for_what_they_have(quick):
     assert [len(terms) for terms in model._fitted.tail_reference] == [110, 100, 90]
 
 
+@pytest.mark.long
 def test_weights_count_as_so_many_samples(quick):
     X = draw(20, seed=0)
     weights = np.tile([1, 2], 30)

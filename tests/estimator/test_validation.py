@@ -13,6 +13,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import KFold
+from some_slow import some_slow
 
 from skcausalpima import (
     BackgroundKnowledge,
@@ -437,7 +438,7 @@ def test_numbers_that_no_float_holds(brief, pair, make, what):
 # Frames
 
 
-@pytest.mark.parametrize("form", ["list", "mapping", "container"])
+@pytest.mark.parametrize("form", some_slow(["list", "mapping", "container"], ["mapping"]))
 def test_columns_in_another_order(brief, frames, form):
     def make(parts):
         return {

@@ -86,7 +86,7 @@ def test_files_hold_views(model, modalities, tmp_path):
     assert_array_equal(loaded.predict_proba(modalities), model.predict_proba(modalities))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_that_goes_on_keeps_its_views(modalities):
     """Bit by bit, and also with data that would be no curves."""
     model = estimator(1, warm_start=True, training__tol=0).fit(modalities)
@@ -98,7 +98,7 @@ def test_a_fit_that_goes_on_keeps_its_views(modalities):
     assert model._fitted.spec.views == ("power_spectrum", "scale_space")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     holed = {"image": modalities["image"].astype(float), "curve": modalities["curve"].astype(float)}
     holed["image"][:25] = np.nan

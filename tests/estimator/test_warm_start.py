@@ -26,7 +26,7 @@ from skcausalpima.modules import ExpertDecoder, line
 
 # What other starts and gaps say of the first fit, and how it laid clusters on the grid
 OF_FIRST = ("stability_", "gaps_", "arrangement_")
-FAST = ["default", "paper"]
+MARKS = {"default": [], "paper": [], "tiers": pytest.mark.slow, "expert": pytest.mark.slow}
 
 
 def in_two(model, X, first=2, second=3, **fit):
@@ -37,7 +37,9 @@ def in_two(model, X, first=2, second=3, **fit):
 
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.parametrize("name", some_slow(CONFIGURATIONS, FAST))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=MARKS.get(name, pytest.mark.long)) for name in CONFIGURATIONS]
+)
 def test_two_and_three_epochs_are_five(quick, pair, name):
     whole = quick(**CONFIGURATIONS[name], max_iter=5).fit(pair)
     parts = in_two(clone(whole), pair)
@@ -78,7 +80,7 @@ def test_forms_of_data(quick, pair, form):
 KNOWN = itertools.product(["known", "set", "set to"], ["refined", "gradient"])
 
 
-@pytest.mark.parametrize(("kind", "structure"), some_slow(KNOWN, [("set", "refined")]))
+@pytest.mark.parametrize(("kind", "structure"), some_slow(KNOWN, []))
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
@@ -167,7 +169,7 @@ def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
     assert not model.converged_
 
 
-@pytest.mark.parametrize("validation_fraction", some_slow([0.0, 0.25], [0.25]))
+@pytest.mark.parametrize("validation_fraction", some_slow([0.25, 0.0], []))
 def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     """It is scaled as the first was, and early stopping forgets the bounds of the first."""
     rows = np.r_[0:12, 18:30, 36:48, 54:66]
@@ -192,6 +194,7 @@ def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     assert (model._fitted.numbers["encoders.0.network.0.weight"] != before).any()
 
 
+@pytest.mark.long
 def test_another_held_out_part_is_drawn_anew(pair, fitted_warm):
     model = deepcopy(fitted_warm).set_params(training__validation_fraction=0.2)
     copy = pickle.loads(pickle.dumps(model)).fit(pair)
@@ -202,6 +205,7 @@ def test_another_held_out_part_is_drawn_anew(pair, fitted_warm):
     assert model._fitted.training.order is None
 
 
+@pytest.mark.long
 def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
     est = quick(
         max_iter=2, warm_start=True, training__validation_fraction=0.2, training__tol=0
@@ -214,6 +218,7 @@ def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(pair), est.predict_proba(pair))
 
 
+@pytest.mark.slow
 def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
     structure = GradientStructure(temperature=(1.0, 0.25))
     model = quick(warm_start=True, structure=structure).fit(pair).fit(pair)
@@ -236,6 +241,7 @@ def test_other_data_is_refused(pair, fitted_warm):
     assert model.fit(pair).n_iter_ == 6
 
 
+@pytest.mark.long
 def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fitted):
     model = quick(max_iter=1, warm_start=True).fit(pair).set_params(max_iter=2)
     with torch.no_grad():
@@ -243,6 +249,7 @@ def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fit
     assert_same_fits(model, fitted, pair)
 
 
+@pytest.mark.slow
 def test_interventions_may_come_and_go(pair, fitted_warm):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
@@ -255,6 +262,7 @@ def test_interventions_may_come_and_go(pair, fitted_warm):
     assert not model._fitted.numbers["prior.set_logs"].any()
 
 
+@pytest.mark.slow
 def test_an_expert_that_diverged_is_tried_again(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
     options = {"training__learning_rate": 1e9, "init": Initialization(pretraining_epochs=0)}

@@ -18,7 +18,7 @@ def linked(quick, pair):
 
     N2 is a copy of N1 in three of four samples.
     """
-    model = quick(max_iter=100, init=Initialization(), training__batch_size=20).fit(pair)
+    model = quick(max_iter=30, init=Initialization(), training__batch_size=20).fit(pair)
     model.dag_ = nx.DiGraph()
     model.dag_.add_nodes_from(["N1", "N2"], size=2)
     model.dag_.add_edge("N1", "N2", weight=0.75)
@@ -126,7 +126,7 @@ def test_places_are_latent_points_where_the_component_is_sure(linked, pair):
 
 
 @pytest.mark.parametrize(
-    "covariance_type", some_slow(["full", "tied", "diag", "spherical"], ["full", "diag"])
+    "covariance_type", some_slow(["full", "tied", "diag", "spherical"], ["full"])
 )
 def test_what_was_set_to_what_it_was(quick, pair, covariance_type):
     model = quick(mixture=covariance_type).fit(pair)

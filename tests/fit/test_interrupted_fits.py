@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from some_slow import some_slow
 
 from skcausalpima import MultimodalData, ScoreSearch
 from skcausalpima._fit import interrupts, restarts, whole
@@ -88,7 +89,8 @@ def test_in_the_start_nothing_is_left(quick, pair, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"training__validation_fraction": 0.25}, {"structure": "gradient"}]
+    "options",
+    some_slow([{}, {"training__validation_fraction": 0.25}, {"structure": "gradient"}], [{}]),
 )
 def test_in_training_the_estimator_is_fitted(quick, pair, interrupt, options):
     interrupt(2 + 4)
@@ -102,6 +104,7 @@ def test_in_training_the_estimator_is_fitted(quick, pair, interrupt, options):
     assert str(model.report())
 
 
+@pytest.mark.slow
 def test_while_it_is_polished(quick, pair, interrupt):
     interrupt(2 + 3 + 2)
     structure = ScoreSearch(polishing_epochs=50)
@@ -109,6 +112,7 @@ def test_while_it_is_polished(quick, pair, interrupt):
     assert model.n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_when_nothing_is_left_to_do(quick, pair, fitted, monkeypatch):
     plain = whole.fitted_state
 
@@ -137,6 +141,7 @@ def test_the_second_ends_it(quick, pair, interrupt):
     assert is_as_new(model)
 
 
+@pytest.mark.slow
 def test_it_can_be_continued(quick, pair, interrupt):
     interrupt(2 + 2)
     model = quick(max_iter=20, training__tol=0.0, warm_start=True)
@@ -166,10 +171,12 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
     assert len(steps) == 20
 
 
-LATER = [pytest.param(epoch, 3, marks=pytest.mark.slow) for epoch in (8 + 1, 16 + 5)]
+LATER = [pytest.param(epoch, 3, marks=pytest.mark.long) for epoch in (8 + 1, 16 + 5)]
 
 
-@pytest.mark.parametrize(("epoch", "n_kept"), [(2 + 2, 2), (8 + 4, 3), *LATER])
+@pytest.mark.parametrize(
+    ("epoch", "n_kept"), [(2 + 2, 2), pytest.param(8 + 4, 3, marks=pytest.mark.slow), *LATER]
+)
 def test_the_best_finished_run_is_kept(quick, pair, interrupt, monkeypatch, epoch, n_kept):
     """The interrupted one where there is none: 2 + 3 + 3 epochs each."""
     runs, plain = [], restarts.run
@@ -215,7 +222,7 @@ def test_in_another_thread_there_are_none(quick, pair):
     assert models[0].n_iter_ == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_searches_end_as_a_whole(quick, pair, interrupt):
     search = GridSearchCV(quick(), {"max_iter": [2, 3]}, cv=2)
     for epoch in (4, 2 * 5 + 2 * 6 + 4):  # of the first fit, and of the last, outside of joblib
@@ -235,7 +242,7 @@ def test_a_pipeline_of_one_fit_is_fitted(quick, pair, interrupt):
     assert pipeline[-1].n_iter_ == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_refits_are_left_out(quick, pair, interrupt):
     est = quick().fit(pair)
     per_fit = 2 + 3 + 1
@@ -250,7 +257,7 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
     """All are fitted, from the largest down: of this start nothing is known before."""
     model, X = quick(init="linear", max_iter=2), MultimodalData(pair)

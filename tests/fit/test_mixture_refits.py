@@ -35,13 +35,13 @@ def curves(distance, n=300, seed=0):
 @pytest.fixture(scope="module")
 def overlapping(quick):
     X = curves(3.0)
-    return quick(max_iter=8).fit(X), X
+    return quick().fit(X), X
 
 
 @pytest.fixture(scope="module")
 def clear(quick):
     X = curves(9.0)
-    return quick(max_iter=8).fit(X), X
+    return quick().fit(X), X
 
 
 def noisy_mixture_em(y, noise, counts, weights, means, covariances, n_iter):
@@ -81,6 +81,7 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
         assert_allclose(mixture.covariances.numpy(), expected[1], atol=2e-4)
 
 
+@pytest.mark.long
 def test_leaps_come_to_what_steps_come_to(overlapping, monkeypatch):
     """In fewer steps, and to mixtures that are as probable or more."""
     reached, made, step = [], [], SeveralMixtures.step
@@ -115,6 +116,7 @@ def two_clusters(shrinkage):
     return learner, Components(*map(torch.DoubleTensor, (weights, means, variances)))
 
 
+@pytest.mark.slow
 def test_a_fall_of_the_log_likelihood_is_no_end(monkeypatch):
     """It falls in the first steps, as covariances are drawn to each other."""
     learner, start = two_clusters(shrinkage=50.0)
@@ -167,6 +169,7 @@ def test_a_leap_beyond_mixtures_is_not_made():
     assert torch.equal(leap(*whole, errors).covariances, whole[2].covariances)
 
 
+@pytest.mark.long
 def test_replicates_do_not_depend_on_company(overlapping):
     kept = mixture_refits(*overlapping)
     together = list(kept.replicates(range(3)))
@@ -188,7 +191,7 @@ def test_of_clear_clusters_graphs_are_those_of_bootstrapped_counts(clear):
         assert_array_equal(graph.adjacency, search_dag(joint).adjacency)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_shares_are_between_those_of_independent_and_of_dependent_nodes(quick, clear):
     est, X = clear
     options = {"refit": "mixture", "n_bootstraps": 30, "random_state": 0}
@@ -203,6 +206,7 @@ def test_shares_are_between_those_of_independent_and_of_dependent_nodes(quick, c
     assert found.adjacency[0, 1] < 0.5
 
 
+@pytest.mark.slow
 def test_they_are_the_default_where_starts_agree(quick, clear, monkeypatch):
     est, X = clear
     assert est.arrangement_.agreement > 0.95
@@ -226,6 +230,7 @@ def test_they_are_the_default_where_starts_agree(quick, clear, monkeypatch):
     assert edge_confidence(gradient, X, n_bootstraps=1, random_state=0).refit == "all"
 
 
+@pytest.mark.long
 def test_workers_and_seeds(overlapping):
     est, X = overlapping
     one = edge_confidence(est, X, refit="mixture", n_bootstraps=4, random_state=3)
@@ -239,7 +244,7 @@ def test_workers_and_seeds(overlapping):
 CASES = ["incomplete", "gaps", "weights", "known", "interventions"]
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, ["incomplete", "weights"]))
+@pytest.mark.parametrize("case", some_slow(CASES, []))
 def test_cells_of_a_fit_are_its_own(quick, taught, case):
     X, params = curves(8.0, n=200), {}
     rng = np.random.default_rng(1)

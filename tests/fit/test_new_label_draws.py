@@ -50,6 +50,7 @@ def without_moves(est, X):
     return est._fitted_model().tail_probabilities(est._read(X), est._fitted.tail_reference)
 
 
+@pytest.mark.long
 def test_few_samples_of_many_columns_are_known(fitted):
     """They differ from each other in directions of noise, which tell no cells apart."""
     (told,) = fitted.adapt(samples("C", 60, seed=10)).adapted_
@@ -61,6 +62,7 @@ def test_few_samples_of_many_columns_are_known(fitted):
     assert np.square(error).mean() < 1.5 * (1 / 20 + 1 / 500)
 
 
+@pytest.mark.long
 def test_further_samples_are_compared_with_such_whose_offset_is_off_as_far(adapted, share_of_known):
     """Of 20 samples an offset is off by a twentieth of the variance, in each of the columns."""
     further = samples("C", 1000, seed=5)
@@ -83,6 +85,7 @@ def test_bounds_are_larger_where_samples_are_of_few_cells(fitted):
     assert np.mean(moves) == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.slow
 def test_samples_of_other_labels_are_compared_as_before(fitted, adapted):
     known = samples("B", 100, seed=8)
     expected = fitted.tail_probability(known)
@@ -97,6 +100,7 @@ def test_a_reference_of_the_user_is_not_moved(adapted):
     np.testing.assert_allclose(est.tail_probability(further, reference), expected)
 
 
+@pytest.mark.slow
 def test_a_reference_that_is_renewed_is_moved_as_far(fitted):
     est = fitted.adapt(samples("C", 40, seed=10))
     est.partial_fit(samples("A", 60, seed=11))

@@ -24,8 +24,8 @@ CausalPIMA((2,), n_init=2, n_jobs=2, verbose=2, random_state=0, **never).fit(X)
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [pytest.param("SIGTERM", marks=pytest.mark.long), "SIGKILL"])
+@pytest.mark.long
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
 def test_no_worker_outlives_a_killed_fit(number):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen([sys.executable, "-c", FIT], start_new_session=True, **pipes) as process:

@@ -43,12 +43,12 @@ def without_rank_zero(monkeypatch):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"training__validation_fraction": 0.2},
+        pytest.param({"training__validation_fraction": 0.2}, marks=pytest.mark.slow),
         pytest.param(
             {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2}, marks=pytest.mark.slow
         ),
         pytest.param(
-            {"structure": "gradient", "decoders": ["cluster_mlp", None]}, marks=pytest.mark.slow
+            {"structure": "gradient", "decoders": ["cluster_mlp", None]}, marks=pytest.mark.long
         ),
         {"node_sizes": (4,), "experts": [None, ExpertDecoder(line, np.linspace(0, 1, 4))]},
     ],
@@ -67,7 +67,7 @@ def test_ranks_fit_one_model(monkeypatch, without_rank_zero, quick, pair, parame
     assert fits[0].lower_bound_ == pytest.approx(alone.fit(pair).lower_bound_, rel=0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_some_rank_lacks_or_knows_all_take_into_account(
     monkeypatch, without_rank_zero, taught, pair
 ):
@@ -118,7 +118,7 @@ GRADIENT = {"structure": "gradient"}
 TURNS = itertools.product([{}, GRADIENT], [2, 3])
 
 
-@pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, [({}, 2)]), ids=str)
+@pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, []), ids=str)
 def test_ranks_that_take_turns_make_the_steps_of_one_process(
     monkeypatch, quick, pair, parameters, n_ranks
 ):

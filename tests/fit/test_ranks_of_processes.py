@@ -63,12 +63,10 @@ def ranks(tmp_path, images):
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "end",
-    [
-        pytest.param("os._exit(3)", id="dies"),
-        pytest.param("time.sleep(14)", id="hangs", marks=pytest.mark.long),
-    ],
+    [pytest.param("os._exit(3)", id="dies"), pytest.param("time.sleep(14)", id="hangs")],
 )
 def test_a_rank_that_does_not_answer_is_an_error_on_the_other(ranks, end):
     (first, _), _ = ranks(

@@ -64,6 +64,7 @@ def test_a_fit_that_begins_wrong_ends_right(quick, pair, fitted, crossed_start):
     assert est.lower_bound_ == pytest.approx(fitted.lower_bound_, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_fit_that_goes_on_ends_right_too(quick, pair, crossed_start):
     est = quick(warm_start=True, max_iter=2).fit(pair)
     assert node_recovery(FACTORS, est.predict_nodes(pair))[0].min() > 0.95

@@ -16,7 +16,6 @@ from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from same_fits import assert_same_fits
 from sklearn.exceptions import ConvergenceWarning
-from some_slow import some_slow
 from torch import nn
 
 import skcausalpima
@@ -158,7 +157,7 @@ class Drawing(nn.Module):
         return x[order] + noise + torch.rand_like(x) + torch.randn_like(x)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_warnings_of_workers_reach_the_user(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
     options = {"n_init": 2, "init": Initialization(pretraining_epochs=0)}
@@ -184,7 +183,7 @@ def describe(sent, folder):
     return seen, str(data.dtype), len(list(folder.rglob("*.pkl")))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
     get_reusable_executor().shutdown()  # one of another test maps into another folder
     arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
@@ -236,15 +235,16 @@ class Small(CausalPIMA):
         self.random_state = 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.long
+@pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_constructor_of_your_own(pair, n_jobs):
     options = {"hidden_layer_sizes": (8,), "max_iter": 1, "views": None, "random_state": 0}
     expected = CausalPIMA(**options, n_init=2).fit(pair)
     assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
 
 
-@pytest.mark.parametrize("n_jobs", some_slow([1, 2], [2]))
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
     options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}
     expected = quick(**options).fit(pair)
@@ -254,7 +254,7 @@ def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
     assert_same_fits(model, expected, pair)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_have_the_default_dtype_of_the_caller(quick, pair):
     """In it modules and start values are made."""
     try:
@@ -277,6 +277,7 @@ def test_thread_counts_are_left_alone():
     assert not [path for path in files if "set_num_threads" in path.read_text()]
 
 
+@pytest.mark.slow
 def test_a_run_on_another_machine_looks_for_no_file_of_this_one(monkeypatch, random_start, pair):
     names, files = iter(["here"]), []
 

@@ -143,6 +143,7 @@ def steps(monkeypatch):
     return taken
 
 
+@pytest.mark.slow
 def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
     found, setup, initial, _, interruption = asked
     of_fit = setup.training

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit import restarts, stability
@@ -25,7 +26,7 @@ def groups(n_groups, n_samples=120, distance=6.0):
     return distance * rng.normal(size=(n_groups, 5))[label] + rng.normal(size=(n_samples, 5))
 
 
-@pytest.mark.parametrize("init", ["arranged", "linear"])
+@pytest.mark.parametrize("init", some_slow(["arranged", "linear"], ["linear"]))
 def test_clear_groups_are_stable(quick, init):
     with warnings.catch_warnings(action="error", category=InstabilityWarning):
         est = quick((3,), init=init, max_iter=8, latent_dim=2).fit(groups(3))
@@ -34,7 +35,7 @@ def test_clear_groups_are_stable(quick, init):
     assert_array_equal(est.stability_.rand_indices, [[1.0]])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_too_few_cells_for_the_digits_are_unstable():
     X = load_digits().data[:400]
     with pytest.warns(
@@ -56,6 +57,7 @@ def alarmed(monkeypatch):
     monkeypatch.setattr(restarts, "LEAST_OF_STARTS", 1.1)
 
 
+@pytest.mark.slow
 def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
     seeds = []
     initialize = restarts.initialize_run
@@ -75,10 +77,12 @@ def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
     assert_array_equal(est.predict_proba(groups(3)), alone.predict_proba(groups(3)))
 
 
+@pytest.mark.slow
 def test_of_several_fits_no_short_runs_are_made(quick, pair, alarmed):
     assert quick(n_init=2).fit(pair).stability_.short_runs is None
 
 
+@pytest.mark.long
 def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
     def agreement():
         return quick((3,)).fit(groups(3)).stability_.short_runs
@@ -137,6 +141,7 @@ def test_an_interrupt_while_short_runs_train_keeps_the_fit(quick, alarmed, monke
     assert est.n_iter_ > 0
 
 
+@pytest.mark.slow
 def test_several_fits_say_how_far_they_agree(quick, pair):
     est = quick(n_init=3).fit(pair)
     indices = est.stability_.rand_indices
@@ -146,12 +151,14 @@ def test_several_fits_say_how_far_they_agree(quick, pair):
     assert est.stability_.agreement == np.median(indices[np.triu_indices(3, 1)])
 
 
+@pytest.mark.long
 def test_a_fit_that_is_continued_keeps_what_its_start_said(quick, pair):
     est = quick(n_init=2, warm_start=True).fit(pair)
     before = est.stability_
     assert est.fit(pair).stability_ is before
 
 
+@pytest.mark.long
 def test_rows_beyond_a_thousand_are_not_looked_at(quick):
     est = quick((3,)).fit(groups(3, n_samples=1500))
     assert est.stability_.agreement > 0.9

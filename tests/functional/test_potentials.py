@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, special, stats
+from some_slow import each_once
 
 from skcausalpima.functional import (
     OwnPosterior,
@@ -280,8 +281,7 @@ def masks(known):
     return (torch.arange(C)[:, None] + torch.arange(N)) % 3 < 2 if known else None
 
 
-@pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("regimes", [False, True])
+@pytest.mark.parametrize(("regimes", "known"), each_once([False, True], [True, False]))
 def test_the_gradient_takes_probabilities_for_constants_in_the_expected_potential(
     case, regimes, known
 ):

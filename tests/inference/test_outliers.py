@@ -7,6 +7,7 @@ from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, own_model
 from scipy.stats import norm
+from some_slow import some_slow
 
 from skcausalpima._inference import evidence
 from skcausalpima._inference.evidence import (
@@ -62,7 +63,7 @@ def test_terms_of_what_is_missing_are_nan_and_the_others_stay():
     assert_allclose(terms[seen], whole[seen], atol=1e-10)
 
 
-@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("taught", some_slow([False, True], [True]))
 @torch.no_grad()
 def test_decoders_with_likelihoods_of_their_own_are_asked_for_them(taught):
     model, data = own_model(), make_data()

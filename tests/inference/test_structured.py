@@ -1,5 +1,6 @@
 """What a model says about samples, whole or not, and its bound, by drawing and integration."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +35,9 @@ KINDS = {
     "predicted variances": {"predict_variances": (True, True)},
     "of each": {"experts": [None, ExpertDecoder(line, POINTS)], "decoders": ["cluster_mlp", None]},
 }
+
+#: Those that a model is made of soonest.
+FEW = ["plain", "expert per cluster", "predicted variances"]
 
 
 @torch.no_grad()
@@ -124,8 +128,7 @@ def conditionals(model, found):
 
 
 @pytest.mark.usefixtures("no_outliers")
-@pytest.mark.parametrize("which", ["parts", "whole"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["whole", "parts"]))
 @torch.no_grad()
 def test_probabilities_of_components(kind, which):
     """A_c Z_c^t L_c, with L_c by drawing from q(z | c), beyond the modality's own potential."""
@@ -162,7 +165,13 @@ def test_probabilities_of_components(kind, which):
     )
 
 
-@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["parts", "whole"]))
+@pytest.mark.parametrize(
+    ("kind", "which"),
+    some_slow(
+        itertools.product(KINDS, ["parts", "whole"]),
+        [("plain", "parts"), ("expert per cluster", "whole"), ("predicted variances", "parts")],
+    ),
+)
 @torch.no_grad()
 def test_the_bound_is_what_drawing_says(kind, which):
     """E_q [log p(x_S, z, c) - log q(z, c)] over draws of c and z from the posterior."""
@@ -284,7 +293,7 @@ def test_of_a_linear_model_answers_are_exact(observed):
 
 
 @pytest.mark.usefixtures("no_outliers")
-@pytest.mark.parametrize("share", [0.8, 0.3, 0.1])
+@pytest.mark.parametrize("share", some_slow([0.8, 0.3, 0.1], [0.3]))
 def test_of_a_linear_model_answers_about_elements_are_exact(share):
     """Whatever elements there are: densities of just these, sample by sample."""
     mixture, rng = LinearMixture(), np.random.default_rng(7)
@@ -340,7 +349,7 @@ def test_means_and_places(kind, which):
     assert_allclose(found.place, places, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some_slow(KINDS, FEW))
 @torch.no_grad()
 def test_complete_samples_have_the_posterior_of_the_model(kind):
     """Encoders of incomplete ones change nothing of theirs."""
@@ -360,7 +369,10 @@ def test_complete_samples_have_the_posterior_of_the_model(kind):
         assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", some_slow(KINDS, ["plain"]))
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=pytest.mark.slow if k == "plain" else pytest.mark.long) for k in KINDS],
+)
 @torch.no_grad()
 def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     model, encoders = random_model(kind)

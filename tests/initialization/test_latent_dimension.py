@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import adjusted_rand_score
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.latent_classes import TableColumns
@@ -70,12 +71,12 @@ def asked(x, *args, **kwargs):
     return room(x, *args, **kwargs)[0]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(range(3), [1]))
 def test_columns_that_vary_together_have_a_dimension_each(seed):
     assert asked(correlated(seed)[0]) == N_COLUMNS
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(range(3), [1]))
 def test_clusters_are_sought_where_they_show(seed):
     """All scores are canonical variates: those of scikit-learn, up to signs and units."""
     x, labels = correlated(seed)
@@ -108,6 +109,7 @@ def test_units_of_clusters_are_those_of_what_varies_within_them():
     assert_allclose(np.abs(np.corrcoef(found.scaled[:, 0], found.placed[:, 0])), 1.0)
 
 
+@pytest.mark.slow
 def test_all_scores_of_some_columns_and_the_first_of_many():
     x, _ = correlated(0, n_columns=30, n_samples=600)
     dimension, found = room(x)
@@ -127,7 +129,7 @@ def test_clusterings_must_agree_more(monkeypatch):
     assert asked(x) == 3
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(range(3), [1]))
 def test_where_first_scores_show_clusters_the_plan_stays(seed):
     assert asked(correlated(seed, strength=0.0, distance=8.0)[0]) == 3
     assert asked(np.random.RandomState(seed).normal(size=(N_SAMPLES, N_COLUMNS))) == 3
@@ -149,6 +151,7 @@ def test_only_tables_of_numbers_are_asked(other):
     assert asked(correlated(0)[0], **other) == other.get("latent_dim", 3)
 
 
+@pytest.mark.slow
 def test_curves_are_not_asked():
     """What neighbours have in common is much, and no noise."""
     rng = np.random.RandomState(0)
@@ -184,7 +187,7 @@ def test_levels_are_no_clusters():
     assert asked(rounded) == 3
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(range(3), [1]))
 def test_tails_are_no_clusters(seed):
     """They are more probable than one Gaussian, in all scores most of all."""
     assert asked(np.exp(np.random.RandomState(seed).normal(size=(500, N_COLUMNS)))) == 3
@@ -226,7 +229,7 @@ def of_classes(x, together=True):
     return with_room_for_clusters(spec, None, initial, seed=0)[0]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(range(3), [1]))
 def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hide_classes(seed):
     hidden, _ = correlated(seed)
     assert of_classes(hidden) == N_COLUMNS + 1  # and no more than there are scores
@@ -235,6 +238,7 @@ def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hid
     assert of_classes(shown) == 3
 
 
+@pytest.mark.long
 def test_fewer_rows_than_classes():
     z = np.random.RandomState(0).normal(size=(25, 1))
     frame = pd.DataFrame(
@@ -249,7 +253,7 @@ def test_fewer_rows_than_classes():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
 def test_fits_find_classes_beside_words(seed):
     x, labels = correlated(seed)
     word = np.random.RandomState(seed).choice(["yes", "no"], size=len(x))
@@ -259,7 +263,13 @@ def test_fits_find_classes_beside_words(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "n_columns"), [(0, N_COLUMNS), (1, N_COLUMNS), (2, 40)])
+@pytest.mark.parametrize(
+    ("seed", "n_columns"),
+    [
+        (0, N_COLUMNS),
+        *(pytest.param(s, n, marks=pytest.mark.long) for s, n in [(1, N_COLUMNS), (2, 40)]),
+    ],
+)
 def test_fits_find_clusters_that_first_scores_do_not_show(seed, n_columns):
     x, labels = correlated(seed, n_columns=n_columns, n_samples=30 * n_columns)
     est = CausalPIMA(3, random_state=seed).fit(x)

@@ -79,6 +79,7 @@ def test_share_is_that_of_the_eigenvalues():
     assert_allclose(noise_share(x, z), directions / expected)
 
 
+@pytest.mark.slow
 def test_images_are_not_noise_where_the_ratio_is_small(quick):
     """What these images leave has so few directions that the ratio is .94 by chance."""
     lattices = make_lattices(200, random_state=0)
@@ -94,7 +95,7 @@ def test_too_little_to_know(n_samples, n_scores):
     assert quadratic_ratio(x, z) == np.inf
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_keeps_what_the_start_has():
     """Steps of one size have lost a tenth of the samples."""
     tables, cells = wide_tables(0, n_samples=2600, widths=(300, 20), distance=4.0)
@@ -113,9 +114,9 @@ def test_training_keeps_what_the_start_has():
     ("parameters", "expected"),
     [
         ({}, ["table"]),
-        ({"init": "paper"}, []),
-        ({"decoder_variance": "predicted"}, []),
-        pytest.param({"encoders": {"table": "conv"}}, [], marks=pytest.mark.slow),
+        pytest.param({"init": "paper"}, [], marks=pytest.mark.slow),
+        pytest.param({"decoder_variance": "predicted"}, [], marks=pytest.mark.slow),
+        pytest.param({"encoders": {"table": "conv"}}, [], marks=pytest.mark.long),
     ],
 )
 def test_which_modalities_are_linear(quick, parameters, expected):
@@ -127,6 +128,7 @@ def test_which_modalities_are_linear(quick, parameters, expected):
     assert est.choices_.linear == expected
 
 
+@pytest.mark.long
 def test_missing_elements_do_not_matter(quick):
     [table], _ = wide_tables(2)
     table[np.random.RandomState(0).uniform(size=table.shape) < 0.2] = np.nan
@@ -136,7 +138,7 @@ def test_missing_elements_do_not_matter(quick):
     assert est.choices_.linear == ["modality0"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_steps_are_a_tenth_as_long(quick, monkeypatch):
     [table], _ = wide_tables(3)
 
@@ -151,6 +153,7 @@ def test_steps_are_a_tenth_as_long(quick, monkeypatch):
     assert moved[0] < 0.5 * moved[1]
 
 
+@pytest.mark.slow
 def test_continued_fits_and_files_remember(quick, tmp_path):
     [table], cells = wide_tables(4)
     est = quick(max_iter=1, structure="gradient", warm_start=True).fit(table)

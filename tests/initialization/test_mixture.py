@@ -13,6 +13,7 @@ from sklearn.mixture._gaussian_mixture import (
     _compute_precision_cholesky,
     _estimate_gaussian_parameters,
 )
+from some_slow import some_slow
 
 from skcausalpima._clustering.clusters import kmeans_labels
 from skcausalpima._initialization import mixture
@@ -93,7 +94,7 @@ def test_iterations_are_scikit_learns(points, gamma, covariance_type, n_iter):
     assert_allclose(fit.responsibilities.T, expected.predict_proba(points), atol=2e-3)
 
 
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("covariance_type", some_slow(COVARIANCE_TYPES, ["full", "diag"]))
 def test_the_bound_rises(points, gamma, covariance_type):
     posterior = DiagonalGaussian(
         torch.as_tensor(points), torch.as_tensor(np.random.default_rng(2).normal(size=(300, 2)) - 2)
@@ -229,7 +230,7 @@ def test_sharp_potentials_are_points(points, gamma, covariance_type, shared):
     assert_allclose(found.responsibilities, exact.responsibilities, atol=5e-3)
 
 
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("covariance_type", some_slow(COVARIANCE_TYPES, ["tied", "spherical"]))
 def test_the_likelihood_of_the_locations_rises(points, gamma, covariance_type):
     """Potentials as wide as the clusters: log sum_c A_c N(y; m_c, S_c + V), by SciPy."""
     precision = np.array([[1.5, 0.3], [0.3, 0.8]])

@@ -196,6 +196,7 @@ def test_known_nodes_are_asked_where_they_are_known(exact):
     assert both["cells", "all"].accuracy == pytest.approx(right[:120].mean())
 
 
+@pytest.mark.slow
 def test_outcomes_may_be_labels(quick):
     X = np.random.default_rng(0).normal(size=(40, 2)) + np.tile([[0.0], [8.0]], (20, 1))
     known = pd.DataFrame({"N1": ["low", "high"] * 20})
@@ -215,7 +216,7 @@ def test_draws_depend_on_the_random_state_alone(fitted_and_taught):
     assert first["cells", "all"].prob_pred.tolist() != other["cells", "all"].prob_pred.tolist()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_form_of_samples_is_asked(quick):
     rng = np.random.default_rng(0)
     table = rng.normal(size=(60, 4)) + np.repeat([[0.0], [6.0]], 30, axis=0)
@@ -234,6 +235,7 @@ def test_every_form_of_samples_is_asked(quick):
             assert all(curve.accuracy == pytest.approx(1) for curve in curves.values())
 
 
+@pytest.mark.slow
 def test_the_whole_has_a_name_of_its_own(quick, pair):
     est = quick({"cells": 2, "N": 2}).fit({"all": pair[0], "b": pair[1]})
     curves = calibration_curves(est, n_samples=20, random_state=0)

@@ -333,7 +333,7 @@ def assert_same(first, second):
     assert list(first.dag.edges(data="confidence")) == list(second.dag.edges(data="confidence"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
     before = contents(fitted), torch.get_num_threads(), torch.get_rng_state().tolist()
     numpy_state = global_state()

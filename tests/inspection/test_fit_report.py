@@ -143,6 +143,7 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert "What to do next\n  1. " in str(report)
 
 
+@pytest.mark.slow
 def test_one_node_has_no_arrangement_and_no_edges(quick, pair):
     report = quick((3,)).fit(pair).report()
     assert report.arrangement is None
@@ -255,6 +256,7 @@ def test_what_takes_long_is_not_asked(fitted, monkeypatch):
     assert slow.report().calibration == {}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_drawn_is_not_told():
     report = FitReport.of(estimator(WELL))
     assert report.calibration == {}

@@ -37,13 +37,13 @@ def factors(distance, n=200, seed=0):
 @pytest.fixture(scope="module")
 def doubtful(quick):
     X = groups(3.0)
-    return quick(2, max_iter=8).fit(X), X
+    return quick(2).fit(X), X
 
 
 @pytest.fixture(scope="module")
 def clear(quick):
     X = factors(9.0)
-    return quick(max_iter=8).fit(X), X
+    return quick().fit(X), X
 
 
 @pytest.fixture
@@ -97,6 +97,7 @@ def test_refits_are_maxima(quick, monkeypatch):
     assert (reached[1] - reached[0] < 0.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 def test_of_one_node_intervals_are_those_of_exact_integrals(doubtful):
     """The posterior of a share is a polynomial of it, for each refit."""
@@ -131,6 +132,7 @@ def test_of_clear_clusters_intervals_are_quantiles_of_counts(clear):
         assert_allclose(found.high[node], known.high[node], atol=0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 def test_workers_threads_and_seeds(doubtful):
     est, X = doubtful
@@ -142,7 +144,7 @@ def test_workers_threads_and_seeds(doubtful):
     assert (other.draws["N1"] != one).any()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_map_the_samples(doubtful, tmp_path):
     est, X = doubtful
     one = refitted(est, X, n_draws=120).draws["N1"]
@@ -150,12 +152,13 @@ def test_workers_map_the_samples(doubtful, tmp_path):
         assert_array_equal(refitted(est, X, n_draws=120, n_jobs=2).draws["N1"], one)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_dies_is_told():
     with pytest.raises(RuntimeError, match=r"A worker of fits died; . of 3 fits were complete"):
         completed([partial(os._exit, 1)] * 3, 2, 0, "fits")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_refits")
 def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     est, X = doubtful
@@ -177,11 +180,11 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param("incomplete", marks=pytest.mark.slow),
-        pytest.param("gaps", marks=pytest.mark.slow),
-        "weights",
+        pytest.param("incomplete", marks=pytest.mark.long),
+        pytest.param("gaps", marks=pytest.mark.long),
+        pytest.param("weights", marks=pytest.mark.slow),
         pytest.param("known", marks=pytest.mark.slow),
-        pytest.param("interventions", marks=pytest.mark.slow),
+        pytest.param("interventions", marks=pytest.mark.long),
     ],
 )
 def test_what_is_known_of_samples_counts(quick, taught, case, monkeypatch):

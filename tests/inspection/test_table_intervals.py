@@ -111,7 +111,7 @@ def test_known_outcomes_leave_no_doubt(est):
     assert_array_equal(found.low["b"], clear.low["b"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_node_that_was_set_says_nothing_of_its_table(est):
     was_set = np.full_like(OUTCOMES, -1)
     was_set[::2, 1] = OUTCOMES[::2, 1]
@@ -143,6 +143,7 @@ def test_three_nodes_in_any_order():
         assert_allclose(found.draws[node].mean(axis=0), est.cpts_[node], atol=0.02)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_intervals(fitted, pair):
     first, again, other = (table_intervals(fitted, pair, random_state=s) for s in (0, 0, 1))
     assert_array_equal(first.draws["N1"], again.draws["N1"])

@@ -18,7 +18,7 @@ def test_only_decoders_are_per_cluster():
     assert not any(NETWORKS[word].per_cluster for word in NETWORK_WORDS["encoders"])
 
 
-@pytest.mark.parametrize("word", some_slow(NETWORKS, NETWORKS.keys() - {"cluster_conv"}))
+@pytest.mark.parametrize("word", some_slow(NETWORKS, ["mlp"]))
 def test_a_saved_model_of_every_word_is_loaded(random_start, pair, tmp_path, word):
     """The least size of a file's model is counted by the same table."""
     encoder = word if word in NETWORK_WORDS["encoders"] else None

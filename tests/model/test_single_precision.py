@@ -93,7 +93,11 @@ def test_what_asks_for_double_precision_gets_single():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")  # it is pretended
 @pytest.mark.parametrize(
-    "options", [{}, {"training__validation_fraction": 0.25, "training__max_grad_norm": 1.0}]
+    "options",
+    [
+        pytest.param({}, marks=pytest.mark.long),
+        {"training__validation_fraction": 0.25, "training__max_grad_norm": 1.0},
+    ],
 )
 def test_a_fit_needs_no_double_precision_on_its_device(quick, pair, monkeypatch, options):
     """On a pretended device, which refuses it: all sums are in single precision."""

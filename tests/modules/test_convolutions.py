@@ -91,13 +91,13 @@ NETWORKS = [
 
 @pytest.mark.parametrize(
     ("networks", "init"),
-    some_slow(itertools.product(NETWORKS, ["arranged", "paper"]), [(NETWORKS[1], "paper")]),
+    some_slow(itertools.product(NETWORKS, ["paper", "arranged"]), []),
 )
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # noise has no clusters
 def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
     """Batch normalization included: single rows, subsets and the whole agree."""
     init = Initialization(init, pretraining_epochs=1)
-    est = CausalPIMA((2,), max_iter=2, init=init, random_state=0, **networks)
+    est = CausalPIMA((2,), max_iter=1, init=init, random_state=0, **networks)
     est.fit(data)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()

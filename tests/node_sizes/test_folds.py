@@ -49,6 +49,7 @@ def test_training_sets_differ(square):
     assert other.cells.shape == first.cells.shape == (400, 1)
 
 
+@pytest.mark.slow
 def test_finer_grids_and_noise_fail_in_the_start(square):
     X, _, splits = square
     assert failures_of_starts(started((3, 3), X, splits), (3, 3))

@@ -30,6 +30,7 @@ def test_grids_that_fit_come_before_finer_ones_that_do_not():
     assert good.score > ScoredGrid((2, 4), 1.0, 9.0).score
 
 
+@pytest.mark.long
 def test_kinds_without_structure_and_grids():
     rng = np.random.default_rng(0)
     kinds = rng.normal(size=(100, 8)) + 9 * np.eye(8)[rng.integers(5, size=100)]
@@ -41,7 +42,7 @@ def test_kinds_without_structure_and_grids():
     assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_columns_are_in_units_of_their_noise_where_fits_have_them_so():
     """One noise for all of ten columns, two of which show a node each, hides these."""
     rng = np.random.default_rng(0)
@@ -57,6 +58,7 @@ def test_the_smallest_node_stands_for_noise():
     assert proposed(CausalPIMA(random_state=0), noise, 240) == [(2,)]
 
 
+@pytest.mark.slow
 def test_what_is_stated_holds():
     X, _ = cube(120, np.random.default_rng(1))
     found = proposed(CausalPIMA({"a": 2, "b": 2}, random_state=0), X, 96)
@@ -77,7 +79,7 @@ def test_what_nothing_can_be_proposed_for_is_told():
         proposed(CausalPIMA(max_iter=-1), X, 48)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_proposes_the_same_and_the_estimator_stays_as_it_was():
     X, _ = cube(100, np.random.default_rng(2))
     model = CausalPIMA(random_state=np.random.RandomState(0))

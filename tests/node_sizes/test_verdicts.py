@@ -250,6 +250,7 @@ def test_the_start_is_asked_for_less():
         assert bool(failures_of_starts(folds, (2, 2))) == in_the_start
 
 
+@pytest.mark.slow
 def test_what_is_settled_stays_whatever_comes():
     rng, settled = np.random.default_rng(0), []
     right = np.arange(120)[:, None] % 2

@@ -46,7 +46,7 @@ def test_a_truncated_file(content, tmp_path):
     refuse(path)
 
 
-@pytest.mark.parametrize("flip", [0xFF, pytest.param(0x01, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("flip", [0xFF, pytest.param(0x01, marks=pytest.mark.long)])
 def test_a_flipped_byte(content, tmp_path, flip):
     path = tmp_path / "model"
     for place in [*range(40), *range(40, len(content), 61)]:
@@ -340,6 +340,7 @@ def test_a_model_that_is_not_finite_is_not_saved(fitted, tmp_path):
         est.save(tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_infinity_in_a_users_module_is_the_users(quick, pair, tmp_path):
     class Masked(nn.Module):
         def __init__(self):

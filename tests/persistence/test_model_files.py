@@ -156,7 +156,7 @@ CausalPIMA.load(sys.argv[1]).save(sys.argv[2])
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_a_killed_save_left_is_removed_by_the_next(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -102,14 +102,9 @@ def drawn(content, kinds, seed, number):
     return [every[k] for k in np.random.default_rng(seed).permutation(len(every))[:number]]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("kind", "seed"),
-    [
-        pytest.param("expert", 0, marks=pytest.mark.slow),
-        pytest.param("convolutions", 1, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize(("kind", "seed"), [("expert", 0), ("convolutions", 1)])
 def test_one_changed_value(saved, load, pair, kind, seed):
     content = saved(kind)
     counts = work_or_are_refused(load, pair, content, drawn(content, ["fit"], seed, 100))
@@ -126,14 +121,16 @@ def test_many_changed_values(saved, load, pair, kind):
     assert work_or_are_refused(load, pair, content, places)["refused"] > 160
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
     for kind in KINDS:
         with warnings.catch_warnings(action="ignore"):  # of tables without a gap, in so short fits
             use(load(*saved(kind)), pair)
 
 
-@pytest.mark.parametrize("ending", [".exp_avg", ".exp_avg_sq"])
+@pytest.mark.parametrize(
+    "ending", [".exp_avg_sq", pytest.param(".exp_avg", marks=pytest.mark.long)]
+)
 def test_adam_is_not_given_moments_of_another_shape(saved, load, ending):
     document, arrays = saved("expert")
     short = {
@@ -295,6 +292,7 @@ def test_metadata_that_no_method_asks_for(saved, load):
         load(*changed_by(edit, *saved("expert")))
 
 
+@pytest.mark.slow
 def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
     def edit(document, arrays):
         name = "training.order"

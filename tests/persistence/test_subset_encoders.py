@@ -158,6 +158,7 @@ def test_they_may_be_left_out(saved, pair, tmp_path):
     assert np.isfinite(loaded.predict_proba([pair[0], None])).all()
 
 
+@pytest.mark.slow
 def test_a_single_modality_has_none(save, pair, refused):
     document, arrays, est = save(pair[1])
     assert list(est._fitted.subset_numbers) == ["information_roots"]
@@ -196,6 +197,7 @@ def test_how_sharp_potentials_are_is_checked(saved, refused, change):
     refused(document, infinite, "subset_numbers: information_roots holds NaN or infinity")
 
 
+@pytest.mark.slow
 def test_encoders_of_the_users_own(save, pair, tmp_path, refused):
     code = {"encoders": [Normed(), None]}
     document, arrays, est = save(**code)
@@ -213,6 +215,7 @@ def test_encoders_of_the_users_own(save, pair, tmp_path, refused):
     CausalPIMA.load(tmp_path / "model", **code)
 
 
+@pytest.mark.slow
 def test_encoders_of_the_users_own_that_are_others(save, refused):
     document, arrays, _ = save(encoders=[Normed(), None])
     match = r"layers.0.weight of encoders\['modality0'\] was .* but this model has"

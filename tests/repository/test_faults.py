@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-#: How many cases of each kind, of which a fortieth is slow and all are long.
+#: How many cases of each kind, of which a fortieth is slow and all are long. Other tests interrupt.
 CASES = {
     "calls": 1390,
     "tensors": 200,
@@ -37,7 +37,11 @@ def attack(monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "number"),
     [
-        *(pytest.param(kind, 1 + n // 40, marks=pytest.mark.slow) for kind, n in CASES.items()),
+        *(
+            pytest.param(kind, 1 + n // 40, marks=pytest.mark.slow)
+            for kind, n in CASES.items()
+            if kind != "interrupts"
+        ),
         *(pytest.param(kind, n, marks=pytest.mark.long) for kind, n in CASES.items()),
     ],
 )
@@ -70,6 +74,7 @@ def test_what_counts_as_a_fault(attack):
     assert outcome(raising(SystemExit(0))) == "undocumented"
 
 
+@pytest.mark.slow
 def test_what_is_the_same(attack, fitted, quick, pair):
     _, verdicts, _ = attack
     parts = verdicts.fitted_part(fitted)

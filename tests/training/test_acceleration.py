@@ -59,8 +59,8 @@ def test_networks_are_in_bfloat16_while_they_train(quick, singles):
     "options",
     [
         pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
-        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.slow),
-        {"experts": [None, line]},
+        pytest.param({"decoder_variance": "predicted"}, marks=pytest.mark.long),
+        pytest.param({"experts": [None, line]}, marks=pytest.mark.slow),
         {"missing_values": MissingValues(subset_epochs=2)},
     ],
 )
@@ -223,7 +223,7 @@ def test_missing_modalities(quick, singles, traced):
     assert traced["unique_graphs"] == n_graphs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_compiled_fit(quick, singles, tmp_path):
     """It is like any other, and so are its files, pickles and copies."""
     init = Initialization("linear", pretraining_epochs=0)

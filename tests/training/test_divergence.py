@@ -87,11 +87,11 @@ def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
 @pytest.mark.parametrize(
     "options",
     [
-        {"decoders": "cluster_mlp"},
+        pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
         {"decoder_variance": "predicted"},
         {"experts": [None, line]},
         {"encoders": [lambda shape, size: nn.Sequential(nn.Flatten(), nn.Linear(6, 2 * size))] * 2},
-        {"training__validation_fraction": 0.2},
+        pytest.param({"training__validation_fraction": 0.2}, marks=pytest.mark.slow),
     ],
     ids=["cluster decoders", "predicted", "expert", "factories", "held out"],
 )
@@ -119,7 +119,7 @@ def test_a_fit_that_is_continued_stays_as_it_was(pair, fitted_warm, spoil):
     assert_same_fits(model, fitted_warm, pair)
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("warm_start", some_slow([False, True], [False]))
 def test_the_best_state_of_held_out_data_is_kept(quick, pair, spoil, monkeypatch, warm_start):
     options = {"training__validation_fraction": 0.2, "warm_start": warm_start}
     spoil("decoders", "training", 2)
@@ -172,9 +172,10 @@ def only_some_diverge(monkeypatch, *numbers):
     return seen
 
 
-SOME = [pytest.param(which, marks=pytest.mark.slow) for which in [(1,), (2,), (3,)]]
+SOME = [pytest.param(which, marks=pytest.mark.long) for which in [(1,), (2,), (3,)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [(1, 3), *SOME])
 def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
     model = quick(n_init=3, max_iter=2)
@@ -201,7 +202,7 @@ def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
     np.testing.assert_array_equal(model._fitted.numbers["prior.means"], best.state["prior.means"])
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_where_all_starts_diverge(quick, pair, n_jobs):
     model = quick(n_init=2, n_jobs=n_jobs, training__learning_rate=1e200, init=UNTRAINED)
     match = (
@@ -244,7 +245,7 @@ class OnlyInEvaluation(nn.Module):
         return x
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_leave_out_the_same_starts(quick, pair):
     fits, told = [], []
     for n_jobs in (1, 2):
@@ -257,7 +258,7 @@ def test_workers_leave_out_the_same_starts(quick, pair):
     assert_same_fits(*fits, pair)
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_errors_of_your_own_modules_end_the_fit(quick, pair, n_jobs):
     model = quick(n_init=2, n_jobs=n_jobs, decoders=[None, shapeless])
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
@@ -275,11 +276,11 @@ OPTIONS = {
     "tied": {"mixture": "tied"},
     "cluster": {"decoders": "cluster_mlp"},
     "predicted": {"decoder_variance": "predicted"},
-    "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
     "given": {"decoder_variance": 0.3},
+    "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
     "held out": {"training__validation_fraction": 0.2},
-    "conv": {"encoders": "conv"},
     "clipped": {"training__max_grad_norm": 1.0},
+    "conv": {"encoders": "conv"},
 }
 
 

@@ -70,6 +70,7 @@ def linear_case(n_samples):
     return mixture, SubsetEncoders(model), exact, data, taught
 
 
+@pytest.mark.slow
 def test_likelihoods_of_a_linear_model_are_exact(monkeypatch):
     """Whatever encoders do to what they say, as long as it can be undone; by the true moments."""
     monkeypatch.setattr(linear_locations, "MAX_ROWS", 8000)
@@ -106,7 +107,7 @@ def test_modalities_that_nobody_has_and_experts_stay_as_they_are():
         assert (after[2] != before[name][2]).any()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_images_that_curves_have_outvoted_tell_their_node():
     """Without derived views, of 300 lattices the image alone had .49 of the lattice, a guess."""
     data, new = make_lattices(300, random_state=0), make_lattices(500, random_state=50)

@@ -96,6 +96,7 @@ def test_errors_of_the_epoch_are_those_of_its_steps():
     assert_allclose(model.log_variances.exp(), errors / data.n_elements, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_steps_fit_the_tables_to_the_counts():
     """Many of them bring A to the shares of the clusters under a complete graph."""
     model, data = make_model(), make_data()
@@ -139,7 +140,9 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("word", ["cluster_mlp", "cluster_conv"])
+@pytest.mark.parametrize(
+    "word", ["cluster_mlp", pytest.param("cluster_conv", marks=pytest.mark.long)]
+)
 def test_steps_and_updates_raise_the_bound_of_own_likelihoods(word):
     model, data = own_model(decoders=[word, None]), make_data()
     before = objective(model, data)

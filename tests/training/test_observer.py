@@ -1,12 +1,13 @@
 """What is told of training: in the data's units, in lines that are not torn."""
 
+import itertools
 import os
 from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from some_slow import each_once
+from some_slow import some_slow
 
 from skcausalpima import MultimodalData
 from skcausalpima._progress_lines import ProgressLines
@@ -23,7 +24,11 @@ def gaps(pair):
 
 
 @pytest.mark.parametrize(
-    ("which", "scale"), each_once(["whole", "gaps", "weights"], ["modality", "feature", None])
+    ("which", "scale"),
+    some_slow(
+        itertools.product(["whole", "gaps", "weights"], ["modality", "feature", None]),
+        [("whole", "modality"), ("weights", "feature")],
+    ),
 )
 def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""
@@ -46,6 +51,7 @@ def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, whic
     assert_allclose(sum(model.history_[term] for term in terms), told, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_scaled_data_tell_the_same(quick, pair):
     """Data in other units shift the bound by the logarithm of the unit for each element."""
     options = {"max_iter": 4, "training__validation_fraction": 0.25}
@@ -99,6 +105,7 @@ def test_a_line_that_is_rewritten_is_left_where_the_fit_fails(quick, pair):
     assert terminal.written[-1] == "\n"
 
 
+@pytest.mark.slow
 def test_each_line_is_one_piece(quick, pair):
     with redirect_stdout(Terminal()) as terminal:
         quick(verbose=2, n_init=2).fit(MultimodalData(pair))
@@ -106,6 +113,7 @@ def test_each_line_is_one_piece(quick, pair):
     assert all(text.endswith("left\n") for text in terminal.written)
 
 
+@pytest.mark.long
 def test_lines_are_sparse_where_they_cannot_be_rewritten(quick, pair, capsys):
     quick(verbose=1, max_iter=40, training__tol=0.0).fit(pair)
     lines = capsys.readouterr().out.splitlines()

@@ -80,7 +80,7 @@ def log_overlaps(model, potential):
     return torch.stack(rows)
 
 
-@pytest.mark.parametrize("make", [make_model, own_model])
+@pytest.mark.parametrize("make", some_slow([make_model, own_model], [own_model]))
 @torch.no_grad()
 def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
     """KL(q(c, z | x) || q(c, z | x_S)) by drawing from the teacher, of two pupils."""
@@ -135,7 +135,7 @@ def test_the_lesson_is_the_posterior_of_whole_samples():
     assert_array_equal(taught.rows(rows).evidence[0], taught.evidence[0][:, rows])
 
 
-@pytest.mark.parametrize("per_cluster", [False, True])
+@pytest.mark.parametrize("per_cluster", some_slow([False, True], []))
 @torch.no_grad()
 def test_exact_potentials_are_the_best_pupil(per_cluster):
     """Of a linear model, on average over samples: others are further from the teacher.
@@ -219,7 +219,7 @@ def mean_loss(model, data, pupil):
         return divergences(pupil, parts, taught).mean().item()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_teaching_leads_to_the_exact_potentials():
     """Of a linear model, from encoders in the middle of nowhere; and to Bayes' rule."""
     mixture = LinearMixture()
@@ -241,6 +241,7 @@ def test_teaching_leads_to_the_exact_potentials():
     assert errors[1] < 0.2 * errors[0]
 
 
+@pytest.mark.slow
 def test_nothing_else_changes_and_it_is_the_same_twice():
     model, data = make_model(), make_data(missing=True)
     values = {name: value.clone() for name, value in model.state_dict().items()}
@@ -273,7 +274,7 @@ def with_encoder(encoder):
     return model
 
 
-@pytest.mark.parametrize("n_samples", some_slow([1, 2, 3, 90], [1, 90]))
+@pytest.mark.parametrize("n_samples", some_slow([1, 2, 3, 90], [1]))
 def test_encoders_that_are_frozen(n_samples):
     """A batch may hold nothing but samples of which a frozen encoder sees the part."""
     model = with_encoder(nn.Linear(6, 4).requires_grad_(False))
@@ -297,7 +298,8 @@ def test_all_encoders_are_frozen():
     assert mean_loss(model, data, encoders) < mean_loss(model, data, SubsetEncoders(model).eval())
 
 
-@pytest.mark.parametrize("rate", [0.0, 30.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", some_slow([0.0, 30.0], [30.0]))
 def test_teaching_that_leads_away_is_not_kept(rate, monkeypatch):
     """By each modality alone, on samples that are held back; from the exact potentials."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
@@ -318,6 +320,7 @@ def assert_same_values(one, other):
         assert_array_equal(value, other_value)
 
 
+@pytest.mark.slow
 def test_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
     """Of a pupil whose networks stay as they are the best ones are found, of these samples."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 200)
@@ -356,6 +359,7 @@ def test_networks_do_not_see_the_samples_that_are_held_back(monkeypatch):
     assert all(map(torch.equal, *zip(*pairs, strict=True)))
 
 
+@pytest.mark.slow
 def test_batch_normalization_and_dropout():
     torch.manual_seed(0)  # what is taught is not always kept, and modules draw from this generator
     inner = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 4))
@@ -376,6 +380,7 @@ def test_encoders_that_diverge_are_left_out():
     assert teach(model, data, SETTINGS, 1, seed()) is None
 
 
+@pytest.mark.slow
 def test_weights_count():
     model, data = make_model(), make_data().subset(slice(0, 20))
     weights = torch.ones(1, 20).double()

@@ -43,7 +43,13 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+@pytest.mark.parametrize(
+    "graph",
+    [
+        pytest.param(of, id=n, marks=pytest.mark.slow if n == "twelve" else [])
+        for n, of in GRAPHS.items()
+    ],
+)
 def test_names_of_thirty_letters_can_be_read(graph):
     display = GraphDisplay.from_graph(graph)
     assert_readable(display.figure_)

@@ -7,6 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from drawn_texts import assert_readable, drawn_texts
+from some_slow import some_slow
 
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import (
@@ -40,7 +41,13 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize(("table", "node", "parents"), TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize(
+    ("table", "node", "parents"),
+    [
+        pytest.param(*of, id=name, marks=pytest.mark.slow if name == "many" else [])
+        for name, of in TABLES.items()
+    ],
+)
 def test_tables_can_be_read_and_have_all_numbers(table, node, parents):
     display = TableDisplay(table, node, parents).plot()
     assert_readable(display.figure_)
@@ -76,7 +83,7 @@ def test_a_table_of_an_estimator(fitted):
     assert display.image_.get_cmap().name == "gray"
 
 
-@pytest.mark.parametrize("n_nodes", [1, 5])
+@pytest.mark.parametrize("n_nodes", some_slow([1, 5], [1]))
 def test_associations_can_be_read(n_nodes):
     rng = np.random.default_rng(0)
     found = NodeAssociations(

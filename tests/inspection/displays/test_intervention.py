@@ -81,6 +81,7 @@ def test_shares_of_draws_are_those_of_the_distribution():
         np.testing.assert_array_equal(np.bincount(cells, minlength=4), [4, 2, 0, 2])
 
 
+@pytest.mark.slow
 def test_on_given_axes(est):
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
     display = InterventionDisplay.from_estimator(est, {"N1": 1}, n_draws=2, ax=axes[0])

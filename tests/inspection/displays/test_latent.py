@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_texts import assert_readable
+from some_slow import some_slow
 
 from skcausalpima.inspection import LatentDisplay
 from skcausalpima.inspection._displays.latent import projection_of
@@ -23,7 +24,7 @@ def by_hand(n_clusters, n_axes=2, **changes):
 
 @pytest.mark.parametrize(
     ("n_clusters", "n_axes"),
-    [(1, 1), (2, 2), (64, 2), pytest.param(100, 1, marks=pytest.mark.slow)],
+    some_slow([(1, 1), (2, 2), (64, 2), (100, 1)], [(1, 1), (2, 2)]),
 )
 def test_clusters_have_points_ellipses_and_names(n_clusters, n_axes, long_names):
     names = [f"{k:06b}" for k in range(n_clusters)]
@@ -56,10 +57,10 @@ def test_an_ellipse_is_two_standard_deviations_of_its_cluster():
     "c",
     [
         [f"category of 30 letters, no. {k:02d}" for k in range(24)],
-        np.arange(24) % 2 == 0,
-        np.arange(24) % 3,
+        pytest.param(np.arange(24) % 2 == 0, marks=pytest.mark.slow),
+        pytest.param(np.arange(24) % 3, marks=pytest.mark.slow),
         np.r_[np.nan, np.arange(23.0)],
-        [None, "a", "b", "c"] * 6,
+        pytest.param([None, "a", "b", "c"] * 6, marks=pytest.mark.slow),
         np.arange(24) * 1000.5,
     ],
     ids=["strings", "booleans", "integers", "gaps", "unknown", "numbers"],
@@ -71,6 +72,7 @@ def test_points_are_coloured_by_categories_or_numbers(c):
     assert_readable(display.figure_)
 
 
+@pytest.mark.slow
 def test_many_integers_are_numbers():
     display = by_hand(30, c=np.arange(90)).plot()
     assert len(display.points_) == 1

@@ -15,8 +15,8 @@ from skcausalpima.inspection._displays.node_effects import effects_of_nodes
         ((2,), (5,), "mean"),
         ((2, 3, 4), (6, 6, 3), "difference"),
         ((2, 20), (30,), "mean"),
-        ((2,) * 5, (6, 6), "difference"),
-        pytest.param((2,) * 5, (30,), "difference", marks=pytest.mark.slow),
+        pytest.param((2,) * 5, (6, 6), "difference", marks=pytest.mark.slow),
+        pytest.param((2,) * 5, (30,), "difference", marks=pytest.mark.long),
     ],
     ids=str,
 )

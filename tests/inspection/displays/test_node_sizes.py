@@ -28,7 +28,13 @@ def selection(candidates):
     return SimpleNamespace(results=results, best_node_sizes=candidates[0])
 
 
-@pytest.mark.parametrize("candidates", CANDIDATES.values(), ids=CANDIDATES)
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        pytest.param(of, id=n, marks=pytest.mark.slow if n == "many" else [])
+        for n, of in CANDIDATES.items()
+    ],
+)
 def test_a_selection_can_be_read(candidates):
     display = NodeSizesDisplay.from_selection(selection(candidates))
     assert_readable(display.figure_)

@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import (
@@ -67,7 +68,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", some_slow(SHOWN, SHOWN.keys() - {"summary"}))
 def test_pictures_have_the_names(named, data, name):
     figure = SHOWN[name](named, data[0]).figure_
     assert_readable(figure)
@@ -115,6 +116,7 @@ def test_outcomes_can_be_asked_for_by_name(named, data):
         network.d_separated("forged", "heat")
 
 
+@pytest.mark.slow
 def test_refits_know_the_names(named, data):
     X, material, heat = data
     told = {"material": MATERIALS[material]}

@@ -4,21 +4,28 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
-from some_slow import some_slow
 
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.inspection._displays.prototypes import CellTable
 
-CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((10,), (30,)), ((2, 3, 2), (6, 6)), ((2, 2, 2), (5,))]
-SLOW = [((2,) * 6, (6, 6))]
-SLOW += [((2,) * n, shape) for n in (1, 3, 5, 6) for shape in [(7, 6), (7, 6, 3), (40,), (6,)]]
+CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((2, 3, 2), (6, 6))]
+SLOW = [((10,), (30,)), ((2, 2, 2), (5,)), ((2,) * 6, (6, 6))]
+LONG = [((2,) * n, shape) for n in (1, 3, 5, 6) for shape in [(7, 6), (7, 6, 3), (40,), (6,)]]
 
 
 def samples(sizes, shape):
     return np.random.default_rng(0).normal(size=(int(np.prod(sizes)), *shape))
 
 
-@pytest.mark.parametrize(("sizes", "shape"), some_slow([*CASES, *SLOW], CASES), ids=str)
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        *CASES,
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in LONG),
+    ],
+    ids=str,
+)
 def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
     titles = ["before 12.3\nafter 4.56"] * int(np.prod(sizes))
     display = PrototypeDisplay(

@@ -4,11 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
+from some_slow import some_slow
 
 from skcausalpima.inspection import ReconstructionDisplay
 
 
-@pytest.mark.parametrize(("n_samples", "with_std"), [(1, True), (2, False), (5, True)])
+@pytest.mark.parametrize(
+    ("n_samples", "with_std"),
+    some_slow([(1, True), (2, False), (5, True)], [(1, True), (2, False)]),
+)
 def test_rows_are_modalities_and_columns_samples(n_samples, with_std, long_names):
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(n_samples, *shape)) for shape in [(6, 6), (30,), (5,)]]
@@ -52,6 +56,7 @@ def test_what_is_held_back_is_not_seen(shown_fit, shown_data):
     assert "held back" in display.axes_[0, 0].get_ylabel()
 
 
+@pytest.mark.slow
 def test_samples_that_lack_a_modality(shown_fit, shown_data):
     images = shown_data["image"].copy()
     images[0] = np.nan

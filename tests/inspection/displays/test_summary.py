@@ -15,7 +15,7 @@ def test_four_pictures_are_on_one_page(shown_fit, shown_data):
     assert_readable(display.figure_)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_drawn_again_on_given_axes(shown_fit, shown_data):
     ax = plt.subplots(figsize=(12, 9), layout="constrained")[1]
     display = SummaryDisplay.from_estimator(shown_fit, shown_data, modality="line")

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
+from some_slow import some_slow
 
 from skcausalpima.inspection import TrainingDisplay
 
@@ -22,6 +23,7 @@ def history(n_epochs=6, names=("image", "curve")):
     return terms | {"lower_bound": sum(terms.values())}
 
 
+@pytest.mark.slow
 def test_the_bound_is_in_the_units_of_the_data(quick, pair):
     images, curves = pair
     est = quick(max_iter=5).fit([1000 * images, curves])
@@ -70,7 +72,10 @@ def test_of_held_out_samples_the_kept_state_is_marked():
     assert (kept.get_xdata()[0], kept.get_ydata()[0]) == (2, -5.0)
 
 
-@pytest.mark.parametrize("names", [["x" * 30], [f"temperature_of_bed_{k:011d}" for k in range(6)]])
+BEDS = [f"temperature_of_bed_{k:011d}" for k in range(6)]
+
+
+@pytest.mark.parametrize("names", some_slow([["x" * 30], BEDS], [["x" * 30]]))
 def test_long_names_and_single_epochs_can_be_read(names):
     figure, axes = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
     display = TrainingDisplay(history(1, names), final=-3.0).plot(axes[0])
