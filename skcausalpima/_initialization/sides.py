@@ -133,11 +133,11 @@ class Sides:
             return best
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
-            clearly = self._clearly(best) if free.are_numbers else BY_WEIGHTS
-            best = self._better(best, [self._try(elements)], clearly)
+            needed = 0.0 if free.are_numbers else BY_WEIGHTS  # they are trained by elements
+            best = self._better(best, [self._try(elements)], needed)
         while kinds:
             further = [self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()]
-            better = self._better(best, further, self._clearly(best))
+            better = self._better(best, further, CLEARLY if best.agreement >= SURE else -DOUBT)
             if better is best:
                 break
             best = better
@@ -149,10 +149,6 @@ class Sides:
         trial = try_side(side, self.scores(side), sizes, known, self.seed, self.n_candidates)
         self.tried.append(trial)
         return trial
-
-    def _clearly(self, best: Trial) -> float:
-        """Return by how much a side must agree more that is likelier to be right."""
-        return CLEARLY if best.agreement >= SURE else -DOUBT
 
     def _better(self, best: Trial, others: Sequence[Trial], needed: float) -> Trial:
         """Return the other trial that agrees with itself most, if by so much more than the best."""
@@ -201,7 +197,7 @@ def try_side(
 def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     """Return a setup in which nothing is left open, and what was tried."""
     weights, views = best.side.weights, best.side.views
-    if setup.left_open.are_numbers:  # each has its noise
+    if setup.left_open.are_numbers:  # what they leave is noise, which does not count too often
         weights = (1.0,) * len(setup.spec.shapes)
     spec = replace(setup.spec, modality_weights=weights, views=views)
     tried = [
