@@ -199,9 +199,10 @@ class CausalPIMA(
         data) counts alike, however wide or noisy it is, as in k-means on modalities divided by
         the root of their width. ``"auto"`` looks for clusters both ways, and takes ``"elements"``
         where these agree with each other clearly more; ``"balanced"`` otherwise, and wherever
-        clusters are not arranged on the grid. Tables of numbers are trained by ``"elements"`` if
-        all modalities are such, whichever way finds the clusters. Numbers, one per modality, are
-        factors of the log-likelihoods; a mapping must have all names.
+        clusters are not arranged on the grid. Where all modalities are tables of numbers, the way
+        that agrees more finds the clusters, and training is by ``"elements"`` unless these agree
+        much less. Numbers, one per modality, are factors of the log-likelihoods; a mapping must
+        have all names.
     views : "auto", sequence, mapping or None, default="auto"
         Derived views, with which clusters are found and laid on the grid, and which train beside
         their modality without counting in ``score``. ``"power_spectrum"``, the logarithm of an

@@ -36,7 +36,8 @@ from .principal_components import PrincipalScores, noise_variances, principal_sc
 CLEARLY, BY_WEIGHTS = 0.03, 0.08
 
 #: Without views, where clusterings agree less than this, the data say little against them: then
-#: views are taken unless these agree so much less. (Edges and peaks that move are such data.)
+#: views are taken unless these agree so much less. (Edges and peaks that move are such data.) So
+#: are tables of numbers trained by elements.
 SURE, DOUBT = 0.8, 0.2
 
 #: A side whose clusters have one place on the grid may agree with itself by so much less.
@@ -196,9 +197,10 @@ def try_side(
 
 def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     """Return a setup in which nothing is left open, and what was tried."""
-    weights, views = best.side.weights, best.side.views
+    weights, views, ones = best.side.weights, best.side.views, (1.0,) * len(setup.spec.shapes)
     if setup.left_open.are_numbers:  # what they leave is noise, which does not count too often
-        weights = (1.0,) * len(setup.spec.shapes)
+        by_elements = [of.agreement for of in sides.tried if of.side.weights == ones]
+        weights = ones if any(best.agreement - of < DOUBT for of in by_elements) else weights
     spec = replace(setup.spec, modality_weights=weights, views=views)
     tried = [
         TriedSide(side=trial.side, agreement=trial.agreement, is_taken=trial is best)

@@ -77,8 +77,8 @@ class LeftOpen:
     weights : bool, default=False
         Whether modalities are balanced, or count by their elements, where clusters are found.
     are_numbers : bool, default=False
-        Whether all modalities are tables of numbers: these are trained by elements, whichever way
-        clusters are found.
+        Whether all modalities are tables of numbers: these may be trained by elements although
+        balanced ones find the clusters.
     views : tuple of int, default=()
         Modalities that may have the view that suits them, or none.
     columns : tuple of int, default=()
