@@ -20,10 +20,9 @@ from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
 from .._clustering.latent_classes import TableColumns, latent_classes
-from .._data.units import is_table
 from .._data.validation import Modalities
 from .._model.build import named_network
-from .._model.spec import ModelSpec
+from .._model.spec import ModelSpec, are_tables_of_numbers
 from .initial_sample import InitialSample, tried
 from .principal_components import PrincipalScores, observed_rows, principal_scores
 
@@ -128,10 +127,9 @@ def _are_few_numbers(spec: ModelSpec, modalities: Modalities) -> bool:
 
     What curves have in common is much, and little of it noise.
     """
-    is_more = any(spec.layouts) or any(spec.views) or any(spec.experts)
-    if is_more or sum(map(math.prod, spec.shapes)) > MAX_COLUMNS:
+    if any(spec.views) or sum(map(math.prod, spec.shapes)) > MAX_COLUMNS:
         return False
-    return all(is_table(modalities, m) for m in range(len(spec.shapes)))
+    return are_tables_of_numbers(spec, modalities)
 
 
 def _hidden_clusters(

@@ -44,7 +44,7 @@ from .parameters import (
     resolve_temperatures,
 )
 from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
-from .spec import ModelSpec, Network
+from .spec import ModelSpec, Network, are_tables_of_numbers
 from .surroundings import seeded_modules
 
 
@@ -267,8 +267,7 @@ def _left_open(
     is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
     is_open &= len(spec.shapes) > 1
     columns = () if has_many_cells(spec.node_sizes) else tables
-    are_numbers = is_open and not any(spec.layouts) and not any(spec.experts)
-    are_numbers = are_numbers and all(is_table(modalities, m) for m in range(len(spec.shapes)))
+    are_numbers = is_open and are_tables_of_numbers(spec, modalities)
     return LeftOpen(weights=is_open, are_numbers=are_numbers, views=views, columns=columns)
 
 

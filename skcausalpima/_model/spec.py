@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from .._data.column_kinds import Layout
+from .._data.units import is_table
+from .._data.validation import Modalities
 from ..modules import ExpertDecoder
 
 #: An encoder or decoder, as the user may give it.
@@ -101,3 +103,10 @@ class ModelSpec:
     def torch_dtype(self) -> torch.dtype:
         """PyTorch's name of the dtype."""
         return getattr(torch, self.dtype)
+
+
+def are_tables_of_numbers(spec: ModelSpec, modalities: Modalities) -> bool:
+    """Return whether all modalities are tables of numbers, and none has an expert."""
+    if any(spec.layouts) or any(spec.experts):
+        return False
+    return all(is_table(modalities, m) for m in range(len(spec.shapes)))
