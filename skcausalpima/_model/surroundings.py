@@ -136,7 +136,7 @@ def _on_snapshot(method: Callable[..., Any]) -> Callable[..., Any]:
     return read
 
 
-#: Held by whoever has seeded PyTorch's generators, which all threads of a process share.
+#: Held by whoever has set PyTorch's generators, which all threads of a process share.
 _SEEDING = threading.RLock()
 
 #: What the modules of a fit, in this thread, draw from on the CPU; None for PyTorch's own.
@@ -172,8 +172,11 @@ class _OwnDraws(TorchDispatchMode):
         return func(*args, **kwargs, generator=self.generator)
 
     def _drawn_by_all(self, func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Call what takes no generator, as ``rand_like`` in some versions of PyTorch."""
-        with torch.random.fork_rng([]):
+        """Call what takes no generator, as ``rand_like`` in some versions of PyTorch.
+
+        It borrows the one that all threads share, so that threads that do so wait for each other.
+        """
+        with _SEEDING, torch.random.fork_rng([]):
             torch.set_rng_state(self.generator.get_state())
             found = func(*args, **kwargs)
             self.generator.set_state(torch.get_rng_state())

@@ -120,6 +120,23 @@ def test_threads_take_turns(restarts):
     assert_same_fits(model, expected, X)
 
 
+def in_two_threads(draw):
+    """Return what a function returns in two threads at once, seeded with their numbers."""
+    found, barrier = {}, threading.Barrier(2)
+
+    def seeded(number):
+        with seeded_modules(torch.device("cpu"), number):
+            barrier.wait(10)
+            found[number] = draw()
+
+    threads = [threading.Thread(target=seeded, args=(number,)) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return found
+
+
 def test_modules_of_a_thread_draw_from_a_generator_of_their_own():
     """As much as from PyTorch's own with this seed; nobody else meets it."""
     x, module = torch.ones(40, 8), nn.Sequential(nn.Dropout(0.5), Drawing(), nn.RReLU())
@@ -129,23 +146,31 @@ def test_modules_of_a_thread_draw_from_a_generator_of_their_own():
     others = torch.rand(1).item()
     torch.manual_seed(2)
     with_own_draws(module)
-    found = {}
-
-    def draw(number):
-        with seeded_modules(torch.device("cpu"), number):
-            barrier.wait(10)
-            found[number] = module(x), module_draws(torch.device("cpu"))["cpu"]
-
-    barrier = threading.Barrier(2)
-    threads = [threading.Thread(target=draw, args=(number,)) for number in (1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
+    found = in_two_threads(lambda: (module(x), module_draws(torch.device("cpu"))["cpu"]))
     assert torch.rand(1).item() == others
     assert_array_equal(found[1][0], expected)
     assert_array_equal(found[1][1], state)
     assert (found[2][0] != expected).any()
+
+
+def test_draws_of_threads_that_borrow_the_generator_of_all_take_turns():
+    """What takes no generator, as `native_dropout`, draws from PyTorch's own for a moment."""
+    x, n_draws = torch.ones(8), 300
+    module = with_own_draws(Borrowing())
+    torch.manual_seed(2)
+    others = torch.get_rng_state()
+    found = in_two_threads(lambda: torch.stack([module(x) for _ in range(n_draws)]))
+    assert_array_equal(torch.get_rng_state(), others)
+    for number in (1, 2):
+        torch.manual_seed(number)
+        assert_array_equal(found[number], torch.stack([Borrowing()(x) for _ in range(n_draws)]))
+
+
+class Borrowing(nn.Module):
+    """Draws in a way that takes no generator."""
+
+    def forward(self, x):
+        return torch.native_dropout(x, 0.5, True)[0]
 
 
 class Drawing(nn.Module):
