@@ -37,7 +37,7 @@ def pytest_collection_finish():
 
 #: Short runs that follow an alarm are left out of all tests: of noise they take as long as two more
 #: fits, and change nothing but what is said of stability.
-NO_SHORT_RUNS = {"_fit.restarts.MAX_SAMPLES": 0}
+NO_SHORT_RUNS = {"_fit.short_runs.MAX_SAMPLES": 0}
 
 #: Starts of the mixtures that a fit begins from, or compares itself with, of which fits of the
 #: default suite have fewer than users' fits: little but their time depends on it.

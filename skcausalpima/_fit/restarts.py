@@ -1,4 +1,4 @@
-"""Runs from several seeds, of which the best is kept; short ones, which ask whether they agree."""
+"""Runs from several seeds, of which the best is kept."""
 
 from __future__ import annotations
 
@@ -9,36 +9,26 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
-from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initial_sample import InitialSample
-from .._initialization.initialize import initialize_run
 from .._model.scaled_samples import as_arrays, from_arrays
 from .._model.setup import Setup
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
-from .._repeated_fits import is_one_of_many
 from .._state.training import BegunRun
 from .._training.ending import divergence
-from .._training.filling import viewed
-from .._training.loop import epochs, settle
-from .._training.observer import Interruption, Observer
+from .._training.observer import Observer
 from .._typing import Values
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
 from .callbacks import Watch
 from .interrupts import telling_workers, working_for
 from .run import Run, run
-from .stability import present_labels, rand_indices
-
-#: Short runs: how many, and their epochs of pre-training, and of training.
-N_RUNS, N_EPOCHS = 2, 3
-#: Beyond so many samples or cells, other starts alone decide.
-MAX_SAMPLES, MAX_CELLS = 20_000, 128
+from .short_runs import with_short_runs
+from .stability import rand_indices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +83,7 @@ def best_run(
     """
     if len(seeds) == 1:
         only = run(setup, data, initial, seeds[0], watch.observer(1), begun)
-        return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
+        return with_short_runs(only, setup, data, initial, seeds[0], watch.interruption)
     arrays = as_arrays(data)
     of_start = {n: v for n, v in vars(initial).items() if n not in ("data", "candidates")}
     shared = Shared(
@@ -188,60 +178,3 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
         if interruption.insists or not interruption.requested:
             raise
         return None
-
-
-def with_short_runs(
-    found: Run, setup: Setup, initial: InitialSample, seed: int, interruption: Interruption
-) -> Run:
-    """Return a run with the median agreement of its cells and those of short runs, by pairs.
-
-    Other starts are looked at in a trained latent space. They raise an alarm too often; whole fits
-    from other seeds would know. Runs of a few epochs say nearly the same, for a third of the time,
-    and are made after an alarm alone. They draw nothing from the generators of the run. One that
-    diverges, or is interrupted, leaves the alarm as it is.
-    """
-    seen, n_samples = found.seen, initial.data.n_samples
-    if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
-        return found
-    is_large = n_samples > MAX_SAMPLES or math.prod(setup.spec.node_sizes) > MAX_CELLS
-    if found.stopped or interruption.requested or is_large or is_one_of_many.get():
-        return found
-    seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            short = [_labels_of_short_run(setup, initial, other, interruption) for other in seeds]
-    except DivergenceError:
-        return found
-    except KeyboardInterrupt:
-        if interruption.insists or not interruption.requested:
-            raise
-        return found
-    pairs = np.triu_indices(1 + N_RUNS, 1)
-    median = np.median(rand_indices([seen.labels, *short])[pairs])
-    return replace(found, seen=replace(seen, short_runs=float(median)))
-
-
-def _labels_of_short_run(
-    setup: Setup, initial: InitialSample, seed: int, interruption: Interruption
-) -> np.ndarray:
-    """Return the cells of some samples after a short run from a seed."""
-    training = setup.training
-    n_epochs = min(N_EPOCHS, training.schedule.pretraining_epochs)
-    training = replace(
-        training,
-        steps=replace(training.steps, tol=0.0, validation_fraction=0.0),
-        schedule=replace(training.schedule, pretraining_epochs=n_epochs),
-        temperatures=training.temperatures[:N_EPOCHS],
-    )
-    setup = replace(setup, training=training)
-    initial = replace(initial, rows=None, places=None, candidates=())
-    observer = Observer(interruption=interruption)
-    with torch.enable_grad(), setup.seeded(seed):
-        state = initialize_run(setup, initial.data, initial, seed, observer)
-        model = state.model
-        data = viewed(model, initial.data)
-        epochs(state.progress, data, state.update)
-        settle(model, data, state.update)
-    interruption.check()
-    return present_labels(model, initial)

@@ -41,6 +41,8 @@ class StartAgreement:
         Median agreement of these with each other.
     short_runs : float or None
         Median agreement of the run and of short runs from other seeds; None where none was made.
+    replaced : bool
+        Whether the run took the place of one that differed from what short runs agree on.
     gaps : Gaps or None
         Whether there are gaps between the cells, their numbers those of the grid; None where there
         is but one cell, or no principal scores to look at.
@@ -50,6 +52,7 @@ class StartAgreement:
     with_fit: float | None = None
     among_starts: float | None = None
     short_runs: float | None = None
+    replaced: bool = False
     gaps: Gaps | None = None
 
 
@@ -203,6 +206,7 @@ def stability_report(seen: StartAgreement, rand_indices: np.ndarray | None) -> S
         with_starts=seen.with_fit,
         among_starts=seen.among_starts,
         short_runs=seen.short_runs,
+        replaced=seen.replaced,
         rand_indices=rand_indices,
     )
 

@@ -37,7 +37,7 @@ from safetensors import safe_open
 from .._typing import Values
 
 FORMAT = "skcausalpima"
-VERSION = 14
+VERSION = 15
 PARTS = {"version", "class", "library", "parameters", "input", "sha256"}
 #: What else is in a file, and what is said where it is in one that is to have another.
 KINDS = {

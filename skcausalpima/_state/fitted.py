@@ -216,7 +216,7 @@ class FittedState:
         "misfit gap ties node_shares node_agreement agreement smallest_share found certainty"
     )
     stability: SimpleNamespace | None = has(
-        "agreement unstable with_starts among_starts short_runs rand_indices"
+        "agreement unstable with_starts among_starts short_runs replaced rand_indices"
     )
     gaps: SimpleNamespace | None = has("nodes cut pairs")
     choices: SimpleNamespace | None = has(

@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import Initialization, Training
-from skcausalpima._fit import restarts
-from skcausalpima._fit.restarts import with_short_runs
+from skcausalpima._fit import restarts, short_runs
+from skcausalpima._fit.short_runs import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
 from skcausalpima._training.observer import Interruption
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("all_repetitions")
 
 @pytest.fixture(scope="module")
 def asked(quick):
-    """What a fit asks by: an alarmed run, the setup, the samples, the seed, an interruption."""
+    """What a fit asks by: an alarmed run, the setup, samples, a start, a seed, an interruption."""
     kept, rng = [], np.random.default_rng(0)
     x = rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None]
     init = Initialization(pretraining_epochs=4)
@@ -47,7 +47,7 @@ def labels(monkeypatch):
         seeds.append(seed)
         return given[len(seeds) - 1]
 
-    monkeypatch.setattr(restarts, "_labels_of_short_run", of_run)
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", of_run)
     return given, seeds
 
 
@@ -67,6 +67,86 @@ def test_their_agreement_is_the_median_over_all_pairs(asked, labels):
     assert result.state is found.state
 
 
+@pytest.fixture
+def whole(asked, monkeypatch):
+    """Seeds of whole runs that are asked for, and the function that says what comes of them."""
+    seeds = []
+
+    def ending_in(labels, **changes):
+        def run(setup, data, initial, seed, observer):
+            assert data is asked[2]
+            assert initial.candidates == ()  # clusterings of its own
+            seeds.append(seed)
+            seen = replace(asked[0].seen, labels=labels, with_fit=0.6)
+            return replace(asked[0], seen=seen, state={"it": seed}, **changes)
+
+        monkeypatch.setattr(short_runs, "run", run)
+
+    return seeds, ending_in
+
+
+THREE, OTHER = np.arange(60) % 3, np.arange(60) % 4 // 2
+
+
+@pytest.fixture
+def agreeing(monkeypatch):
+    """Short runs that find the same three cells but for a sample, and their seeds."""
+    seeds = []
+
+    def of_run(setup, initial, seed, interruption):
+        seeds.append(seed)
+        return np.where(np.arange(60) < len(seeds) - 1, 2, THREE)
+
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", of_run)
+    return seeds
+
+
+def test_a_run_that_alone_differs_is_replaced_by_one_that_agrees(asked, agreeing, whole):
+    made, ending_in = whole
+    ending_in(THREE)
+    result = with_short_runs(alarmed(asked[0], labels=OTHER), *asked[1:])
+    assert made == agreeing[:1]
+    assert result.state == {"it": made[0]}
+    assert result.seen.replaced
+    assert result.seen.with_fit == 0.6
+    indices = [adjusted_rand_score(THREE, np.where(np.arange(60) < k, 2, THREE)) for k in (0, 1)]
+    assert result.seen.short_runs == indices[1] < indices[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "changes"),
+    [(OTHER, {}), (np.arange(60) // 20, {}), (THREE, {"stopped": "epoch 2 of training"})],
+)
+def test_a_run_stays_where_the_next_does_not_agree_or_was_stopped(
+    asked, agreeing, whole, labels, changes
+):
+    made, ending_in = whole
+    ending_in(labels, **changes)
+    found = alarmed(asked[0], labels=OTHER)
+    result = with_short_runs(found, *asked[1:])
+    assert len(made) == 1
+    assert result.state is found.state
+    assert not result.seen.replaced
+    assert result.seen.short_runs < 0.1
+
+
+def test_a_run_is_not_the_odd_one_where_short_runs_differ_as_much(asked, labels, whole):
+    made, ending_in = whole
+    ending_in(THREE)
+    assert with_short_runs(alarmed(asked[0], labels=OTHER), *asked[1:]).state is asked[0].state
+    assert made == []
+
+
+def test_an_interrupt_of_the_next_run_keeps_the_first(asked, agreeing, monkeypatch):
+    def interrupted(setup, data, initial, seed, observer):
+        observer.interruption.requested = True
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(short_runs, "run", interrupted)
+    found = alarmed(asked[0], labels=OTHER)
+    assert with_short_runs(found, *asked[1:5], Interruption()) is found
+
+
 def test_none_are_made_without_an_alarm(asked, labels):
     found, *others = asked
     for seen in (None, alarmed(found, with_fit=None).seen):
@@ -79,19 +159,19 @@ def test_none_are_made_without_an_alarm(asked, labels):
 @pytest.mark.parametrize(("limit", "most"), [("MAX_SAMPLES", "n_samples"), ("MAX_CELLS", 3)])
 def test_none_are_made_beyond_what_is_allowed(asked, labels, monkeypatch, limit, most):
     if most == "n_samples":
-        most = asked[2].data.n_samples
-    monkeypatch.setattr(restarts, limit, most - 1)
+        most = asked[3].data.n_samples
+    monkeypatch.setattr(short_runs, limit, most - 1)
     assert with_short_runs(*asked) is asked[0]
-    monkeypatch.setattr(restarts, limit, most)
+    monkeypatch.setattr(short_runs, limit, most)
     assert with_short_runs(*asked).seen.short_runs is not None
 
 
 def test_none_are_made_of_what_was_stopped_or_is_one_of_many(asked, labels):
-    found, setup, initial, seed, _ = asked
+    found, setup, data, initial, seed, _ = asked
     stopped, requested = Interruption(), replace(found, stopped="epoch 2")
     stopped.requested = True
-    assert with_short_runs(found, setup, initial, seed, stopped) is found
-    assert with_short_runs(requested, setup, initial, seed, Interruption()) is requested
+    assert with_short_runs(found, setup, data, initial, seed, stopped) is found
+    assert with_short_runs(requested, setup, data, initial, seed, Interruption()) is requested
     token = is_one_of_many.set(True)
     assert with_short_runs(*asked) is found
     is_one_of_many.reset(token)
@@ -106,12 +186,12 @@ def test_an_interrupt_ends_them_and_the_second_one_the_fit(asked, monkeypatch, r
         interruption.requested, interruption.insists = requested, insists
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(restarts, "_labels_of_short_run", interrupted)
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", interrupted)
     if requested and not insists:
-        assert with_short_runs(*asked[:4], interruption) is asked[0]
+        assert with_short_runs(*asked[:5], interruption) is asked[0]
     else:
         with pytest.raises(KeyboardInterrupt):
-            with_short_runs(*asked[:4], interruption)
+            with_short_runs(*asked[:5], interruption)
 
 
 def test_what_they_warn_of_is_not_told(asked, monkeypatch):
@@ -119,7 +199,7 @@ def test_what_they_warn_of_is_not_told(asked, monkeypatch):
         warnings.warn("of a short run", stacklevel=1)
         return np.arange(60)
 
-    monkeypatch.setattr(restarts, "_labels_of_short_run", warned)
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", warned)
     with warnings.catch_warnings(action="error"):
         assert with_short_runs(*asked).seen.short_runs is not None
 
@@ -130,13 +210,13 @@ def steps(monkeypatch):
     taken = []
 
     def note(name):
-        function = getattr(restarts, name)
+        function = getattr(short_runs, name)
 
         def noted(*given):
             taken.append((name, given))
             return function(*given)
 
-        monkeypatch.setattr(restarts, name, noted)
+        monkeypatch.setattr(short_runs, name, noted)
 
     for name in ("initialize_run", "epochs", "settle"):
         note(name)
@@ -145,10 +225,10 @@ def steps(monkeypatch):
 
 @pytest.mark.slow
 def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
-    found, setup, initial, _, interruption = asked
+    found, setup, _, initial, _, interruption = asked
     of_fit = setup.training
-    cells = restarts._labels_of_short_run(setup, initial, 5, interruption)
-    assert_array_equal(cells, restarts._labels_of_short_run(setup, initial, 5, interruption))
+    cells = short_runs._labels_of_short_run(setup, initial, 5, interruption)
+    assert_array_equal(cells, short_runs._labels_of_short_run(setup, initial, 5, interruption))
     assert len(cells) == len(found.seen.labels)
     assert [name for name, _ in steps[:3]] == ["initialize_run", "epochs", "settle"]
     (_, (begun, data, _, number, _)), (_, trained) = steps[:2]
@@ -164,9 +244,9 @@ def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
 
 
 def test_they_are_no_longer_than_the_fit(asked, steps):
-    _, setup, *others = asked
+    _, setup, _, *others = asked
     brief = replace(setup.training.schedule, pretraining_epochs=1)
-    restarts._labels_of_short_run(
+    short_runs._labels_of_short_run(
         replace(setup, training=replace(setup.training, schedule=brief)), *others
     )
     assert steps[0][1][0].training.schedule.pretraining_epochs == 1
@@ -174,12 +254,12 @@ def test_they_are_no_longer_than_the_fit(asked, steps):
 
 def test_what_was_cut_short_has_no_cells(asked, monkeypatch):
     *given, _ = asked
-    interruption, plain = Interruption(), restarts.epochs
+    interruption, plain = Interruption(), short_runs.epochs
 
     def interrupted(*of):
         interruption.interrupt()
         plain(*of)
 
-    monkeypatch.setattr(restarts, "epochs", interrupted)
+    monkeypatch.setattr(short_runs, "epochs", interrupted)
     with interruption.postponed(), pytest.raises(KeyboardInterrupt):
-        restarts._labels_of_short_run(*given[1:], interruption)
+        short_runs._labels_of_short_run(given[1], *given[3:], interruption)

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
-from skcausalpima._fit import restarts, stability
+from skcausalpima._fit import short_runs, stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import StartAgreement, stability_report
 from skcausalpima._repeated_fits import completed
@@ -54,15 +54,15 @@ def test_too_few_cells_for_the_digits_are_unstable():
 @pytest.fixture
 def alarmed(monkeypatch):
     """Let other starts raise an alarm in every fit."""
-    monkeypatch.setattr(restarts, "LEAST_OF_STARTS", 1.1)
+    monkeypatch.setattr(short_runs, "LEAST_OF_STARTS", 1.1)
 
 
 @pytest.mark.slow
 def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
     seeds = []
-    initialize = restarts.initialize_run
+    initialize = short_runs.initialize_run
     monkeypatch.setattr(
-        restarts, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
+        short_runs, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
     )
     settings = {"max_iter": 8, "latent_dim": 2, "random_state": 0}
     with warnings.catch_warnings(action="error", category=InstabilityWarning):
@@ -96,7 +96,7 @@ def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
     "limit", ["MAX_SAMPLES", pytest.param("MAX_CELLS", marks=pytest.mark.slow)]
 )
 def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
-    monkeypatch.setattr(restarts, limit, 2)
+    monkeypatch.setattr(short_runs, limit, 2)
     est = quick((3,)).fit(groups(3))
     assert est.stability_.short_runs is None
     assert est.stability_.agreement == est.stability_.with_starts
@@ -110,7 +110,7 @@ def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_in
         observer.interruption.interrupt()
         observer.interruption.check()
 
-    monkeypatch.setattr(restarts, "initialize_run", fail)
+    monkeypatch.setattr(short_runs, "initialize_run", fail)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         est = quick((3,)).fit(groups(3))
@@ -121,13 +121,13 @@ def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_in
 
 
 def test_an_interrupt_while_short_runs_train_keeps_the_fit(quick, alarmed, monkeypatch):
-    step, labels, running = loop.gradient_step, restarts._labels_of_short_run, []
+    step, labels, running = loop.gradient_step, short_runs._labels_of_short_run, []
 
     def of_short_run(setup, initial, seed, interruption):
         running.append(interruption)
         return labels(setup, initial, seed, interruption)
 
-    monkeypatch.setattr(restarts, "_labels_of_short_run", of_short_run)
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", of_short_run)
     monkeypatch.setattr(loop, "gradient_step", lambda *a: step(*a) if not running else once(*a))
 
     def once(*arguments):

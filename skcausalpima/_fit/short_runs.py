@@ -1,0 +1,111 @@
+"""Short runs from other seeds: whether they find the cells of a run, or agree on other ones."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import torch
+
+from .._inference.reports import LEAST_OF_STARTS, StartAgreement
+from .._initialization.initial_sample import InitialSample
+from .._initialization.initialize import initialize_run
+from .._model.setup import Setup
+from .._model.tensors import TensorData
+from .._repeated_fits import is_one_of_many
+from .._training.filling import viewed
+from .._training.loop import epochs, settle
+from .._training.observer import Interruption, Observer
+from ..exceptions import DivergenceError
+from .run import Run, run
+from .stability import present_labels, rand_indices
+
+#: Short runs: how many, and their epochs of pre-training, and of training.
+N_RUNS, N_EPOCHS = 2, 3
+#: Beyond so many samples or cells, other starts alone decide.
+MAX_SAMPLES, MAX_CELLS = 20_000, 128
+
+#: A run is the odd one where short runs agree with each other by so much more than with it.
+CLEARLY = 0.1
+
+
+def with_short_runs(
+    found: Run,
+    setup: Setup,
+    data: TensorData,
+    initial: InitialSample,
+    seed: int,
+    interruption: Interruption,
+) -> Run:
+    """Return a run with the median agreement of its cells and those of short runs, by pairs.
+
+    Other starts are looked at in a trained latent space. They raise an alarm too often; whole fits
+    from other seeds would know. Runs of a few epochs say nearly the same, for a third of the time,
+    and are made after an alarm alone. They draw nothing from the generators of the run. One that
+    diverges, or is interrupted, leaves the alarm as it is.
+
+    Wrong cells differ from each other, right ones agree. Where short runs agree with each other
+    clearly more than with the run, its start was the exception: a whole run from the seed of one of
+    them takes its place, if they agree with that one clearly more.
+    """
+    seen, n_samples = found.seen, initial.data.n_samples
+    if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
+        return found
+    is_large = n_samples > MAX_SAMPLES or math.prod(setup.spec.node_sizes) > MAX_CELLS
+    if found.stopped or interruption.requested or is_large or is_one_of_many.get():
+        return found
+    seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
+    free = replace(initial, candidates=())  # clusterings of their own
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            short = [_labels_of_short_run(setup, free, other, interruption) for other in seeds]
+            agreement = rand_indices([seen.labels, *short])
+            if _oddness(agreement) > CLEARLY:
+                again = run(setup, data, free, seeds[0], Observer(interruption=interruption))
+                instead = cast(StartAgreement, again.seen)
+                now = rand_indices([instead.labels, *short])
+                if not again.stopped and _oddness(agreement) - _oddness(now) > CLEARLY:
+                    found, seen, agreement = again, replace(instead, replaced=True), now
+    except DivergenceError:
+        return found
+    except KeyboardInterrupt:
+        if interruption.insists or not interruption.requested:
+            raise
+        return found
+    median = np.median(agreement[np.triu_indices(1 + N_RUNS, 1)])
+    return replace(found, seen=replace(seen, short_runs=float(median)))
+
+
+def _oddness(agreement: np.ndarray) -> float:
+    """Return how much more the others agree with each other than any of them with the first."""
+    others = agreement[1:, 1:][np.triu_indices(len(agreement) - 1, 1)]
+    return float(others.min() - agreement[0, 1:].max())
+
+
+def _labels_of_short_run(
+    setup: Setup, initial: InitialSample, seed: int, interruption: Interruption
+) -> np.ndarray:
+    """Return the cells of some samples after a short run from a seed."""
+    training = setup.training
+    n_epochs = min(N_EPOCHS, training.schedule.pretraining_epochs)
+    training = replace(
+        training,
+        steps=replace(training.steps, tol=0.0, validation_fraction=0.0),
+        schedule=replace(training.schedule, pretraining_epochs=n_epochs),
+        temperatures=training.temperatures[:N_EPOCHS],
+    )
+    setup = replace(setup, training=training)
+    initial = replace(initial, rows=None, places=None)
+    observer = Observer(interruption=interruption)
+    with torch.enable_grad(), setup.seeded(seed):
+        state = initialize_run(setup, initial.data, initial, seed, observer)
+        model = state.model
+        data = viewed(model, initial.data)
+        epochs(state.progress, data, state.update)
+        settle(model, data, state.update)
+    interruption.check()
+    return present_labels(model, initial)
