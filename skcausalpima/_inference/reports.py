@@ -16,7 +16,8 @@ from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_be
 from .._clustering.matching import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
-from .._model.setup import Setup, Side
+from .._model.left_open import Side
+from .._model.setup import Setup
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 

@@ -14,8 +14,9 @@ from sklearn.utils.extmath import randomized_svd
 from .._clustering.clusters import Clustering
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
+from .._model.left_open import Side
 from .._model.scaled_samples import fit_data
-from .._model.setup import Setup, Side
+from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
 from .column_noise import unlike_spreads, unlike_units, variances

@@ -27,7 +27,8 @@ from .._clustering.matching import NEAR_TIE, agreement_with_others, tolerated_sh
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
-from .._model.setup import LeftOpen, Setup, Side, TriedSide
+from .._model.left_open import LeftOpen, Side, TriedSide
+from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
 from .principal_components import PrincipalScores, noise_variances, principal_scores

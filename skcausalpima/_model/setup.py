@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -12,13 +11,11 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
-from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._contexts.offsets import find_contexts
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
-from .._data.units import is_table
 from .._data.validation import Modalities
 from .._parameter_objects import GradientStructure, MeanField, ScoreSearch
 from .._structure.constraints import edge_constraints
@@ -27,6 +24,7 @@ from .._typing import Unchecked
 from ..functional import covariance_type_named
 from .build import named_network, warn_of_channels_first
 from .experts import column_layouts, resolve_experts, resolve_views
+from .left_open import LeftOpen, TriedSide, tables_of_own_scale, what_is_left_open
 from .parameters import (
     check_contexts,
     check_enough_samples,
@@ -44,70 +42,8 @@ from .parameters import (
     resolve_temperatures,
 )
 from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
-from .spec import ModelSpec, Network, are_tables_of_numbers
+from .spec import ModelSpec, Network
 from .surroundings import seeded_modules
-
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One way to see the data.
-
-    Parameters
-    ----------
-    weights : tuple of float or None
-        Factor of each modality's log-likelihood; None for balanced ones.
-    views : tuple of (str or None)
-        Kind of each modality's derived view.
-    """
-
-    weights: tuple[float, ...] | None
-    views: tuple[str | None, ...]
-
-    def with_view(self, m: int, kind: str | None) -> Side:
-        """Return the side on which one more modality has a view."""
-        return replace(self, views=(*self.views[:m], kind, *self.views[m + 1 :]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftOpen:
-    """What is to be decided by clusterings of the data.
-
-    Parameters
-    ----------
-    weights : bool, default=False
-        Whether modalities are balanced, or count by their elements, where clusters are found.
-    are_numbers : bool, default=False
-        Whether all modalities are tables of numbers: these may be trained by elements although
-        balanced ones find the clusters.
-    views : tuple of int, default=()
-        Modalities that may have the view that suits them, or none.
-    columns : tuple of int, default=()
-        Tables whose columns may be in units of their noise.
-    """
-
-    weights: bool = False
-    are_numbers: bool = False
-    views: tuple[int, ...] = ()
-    columns: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class TriedSide:
-    """A side, and how far clusterings on it agree with each other.
-
-    Parameters
-    ----------
-    side : Side
-        Weights and views.
-    agreement : float
-        Of the clustering that the others agree with most: mean adjusted Rand index of nodes.
-    is_taken : bool
-        Whether clusters are those that were found on it.
-    """
-
-    side: Side
-    agreement: float
-    is_taken: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +155,7 @@ def set_up(
     tables: tuple[int, ...] = ()
     if kept is None:
         scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
-        tables = _tables_of_own_scale(params, modalities, stated, with_experts)
+        tables = tables_of_own_scale(params, modalities, stated, with_experts)
     else:
         scaler = kept.scaler
         spec = replace(spec, linear_modalities=kept.linear_modalities)
@@ -233,42 +169,9 @@ def set_up(
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
         contexts=contexts,
-        left_open=_left_open(params, modalities, spec, tables),
+        left_open=what_is_left_open(params, modalities, spec, tables),
     )
     return setup, samples
-
-
-def _tables_of_own_scale(
-    params: SimpleNamespace,
-    modalities: Modalities,
-    stated: Sequence[str | None],
-    with_experts: Collection[int],
-) -> tuple[int, ...]:
-    """Return the tables whose scale, and whose one noise variance, are left to the data."""
-    if params.decoder_variance != "learned":
-        return ()
-    autos = (
-        m
-        for m, word in enumerate(stated)
-        if word == "auto" and m not in with_experts and modalities.columns[m] is None
-    )
-    return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
-
-
-def _left_open(
-    params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
-) -> LeftOpen:
-    """Return what of the model clusterings of the data are to decide."""
-    limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
-    if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
-        return LeftOpen()
-    is_auto = isinstance(params.views, str)
-    views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
-    is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
-    is_open &= len(spec.shapes) > 1
-    columns = () if has_many_cells(spec.node_sizes) else tables
-    are_numbers = is_open and are_tables_of_numbers(spec, modalities)
-    return LeftOpen(weights=is_open, are_numbers=are_numbers, views=views, columns=columns)
 
 
 def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:

@@ -21,9 +21,10 @@ from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import filled_by_low_rank, initial_sample, settled_sample
 from .._initialization.principal_components import PrincipalScores
+from .._model.left_open import LeftOpen
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
-from .._model.setup import LeftOpen, set_up
+from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
 from .._parameter_objects import BackgroundKnowledge, Initialization
 from .._typing import Samples, Sizes

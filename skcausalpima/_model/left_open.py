@@ -1,0 +1,108 @@
+"""What parameters leave to the data, and what was tried: weights, views, units of columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
+from .._data.units import is_table
+from .._data.validation import Modalities
+from .spec import ModelSpec, are_tables_of_numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One way to see the data.
+
+    Parameters
+    ----------
+    weights : tuple of float or None
+        Factor of each modality's log-likelihood; None for balanced ones.
+    views : tuple of (str or None)
+        Kind of each modality's derived view.
+    """
+
+    weights: tuple[float, ...] | None
+    views: tuple[str | None, ...]
+
+    def with_view(self, m: int, kind: str | None) -> Side:
+        """Return the side on which one more modality has a view."""
+        return replace(self, views=(*self.views[:m], kind, *self.views[m + 1 :]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOpen:
+    """What is to be decided by clusterings of the data.
+
+    Parameters
+    ----------
+    weights : bool, default=False
+        Whether modalities are balanced, or count by their elements, where clusters are found.
+    are_numbers : bool, default=False
+        Whether all modalities are tables of numbers: these may be trained by elements although
+        balanced ones find the clusters.
+    views : tuple of int, default=()
+        Modalities that may have the view that suits them, or none.
+    columns : tuple of int, default=()
+        Tables whose columns may be in units of their noise.
+    """
+
+    weights: bool = False
+    are_numbers: bool = False
+    views: tuple[int, ...] = ()
+    columns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriedSide:
+    """A side, and how far clusterings on it agree with each other.
+
+    Parameters
+    ----------
+    side : Side
+        Weights and views.
+    agreement : float
+        Of the clustering that the others agree with most: mean adjusted Rand index of nodes.
+    is_taken : bool
+        Whether clusters are those that were found on it.
+    """
+
+    side: Side
+    agreement: float
+    is_taken: bool
+
+
+def tables_of_own_scale(
+    params: SimpleNamespace,
+    modalities: Modalities,
+    stated: Sequence[str | None],
+    with_experts: Collection[int],
+) -> tuple[int, ...]:
+    """Return the tables whose scale, and whose one noise variance, are left to the data."""
+    if params.decoder_variance != "learned":
+        return ()
+    autos = (
+        m
+        for m, word in enumerate(stated)
+        if word == "auto" and m not in with_experts and modalities.columns[m] is None
+    )
+    return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
+
+
+def what_is_left_open(
+    params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
+) -> LeftOpen:
+    """Return what of the model clusterings of the data are to decide."""
+    limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
+    if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
+        return LeftOpen()
+    is_auto = isinstance(params.views, str)
+    views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
+    is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
+    is_open &= len(spec.shapes) > 1
+    columns = () if has_many_cells(spec.node_sizes) else tables
+    are_numbers = is_open and are_tables_of_numbers(spec, modalities)
+    return LeftOpen(weights=is_open, are_numbers=are_numbers, views=views, columns=columns)
