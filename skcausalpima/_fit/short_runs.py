@@ -28,8 +28,9 @@ N_RUNS, N_EPOCHS = 2, 3
 #: Beyond so many samples or cells, other starts alone decide.
 MAX_SAMPLES, MAX_CELLS = 20_000, 128
 
-#: A run is the odd one where short runs agree with each other by so much more than with it.
-CLEARLY = 0.1
+#: A run is the odd one where short runs agree with each other so far, and by so much more than with
+#: it.
+LEAST_OF_OTHERS, CLEARLY = 0.9, 0.1
 
 
 def with_short_runs(
@@ -47,8 +48,8 @@ def with_short_runs(
     and are made after an alarm alone. They draw nothing from the generators of the run. One that
     diverges, or is interrupted, leaves the alarm as it is.
 
-    Wrong cells differ from each other, right ones agree. Where short runs agree with each other
-    clearly more than with the run, its start was the exception: a whole run from the seed of one of
+    Wrong cells differ from each other, right ones agree. Where short runs agree with each other, and
+    clearly less with the run, its start was the exception: a whole run from the seed of one of
     them takes its place, if they agree with that one clearly more.
     """
     seen, n_samples = found.seen, initial.data.n_samples
@@ -64,7 +65,7 @@ def with_short_runs(
             warnings.simplefilter("ignore")
             short = [_labels_of_short_run(setup, free, other, interruption) for other in seeds]
             agreement = rand_indices([seen.labels, *short])
-            if _oddness(agreement) > CLEARLY:
+            if agreement[1:, 1:].min() >= LEAST_OF_OTHERS and _oddness(agreement) > CLEARLY:
                 again = run(setup, data, free, seeds[0], Observer(interruption=interruption))
                 instead = cast(StartAgreement, again.seen)
                 now = rand_indices([instead.labels, *short])

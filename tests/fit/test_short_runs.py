@@ -137,6 +137,17 @@ def test_a_run_is_not_the_odd_one_where_short_runs_differ_as_much(asked, labels,
     assert made == []
 
 
+def test_short_runs_that_agree_but_in_part_replace_nothing(asked, monkeypatch, whole):
+    made, ending_in = whole
+    ending_in(THREE)
+    given = [THREE, np.where(np.arange(60) < 4, (THREE + 1) % 3, THREE)]
+    assert 0.7 < adjusted_rand_score(*given) < 0.9
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", lambda *of: given[of[2] == seeds[1]])
+    seeds = np.random.SeedSequence(asked[4]).generate_state(2).tolist()
+    with_short_runs(alarmed(asked[0], labels=OTHER), *asked[1:])
+    assert made == []
+
+
 def test_an_interrupt_of_the_next_run_keeps_the_first(asked, agreeing, monkeypatch):
     def interrupted(setup, data, initial, seed, observer):
         observer.interruption.requested = True
