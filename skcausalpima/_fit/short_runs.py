@@ -48,8 +48,8 @@ def with_short_runs(
     and are made after an alarm alone. They draw nothing from the generators of the run. One that
     diverges, or is interrupted, leaves the alarm as it is.
 
-    Wrong cells differ from each other, right ones agree. Where short runs agree with each other, and
-    clearly less with the run, its start was the exception: a whole run from the seed of one of
+    Wrong cells differ from each other, right ones agree. Where short runs agree with each other,
+    and clearly less with the run, its start was the exception: a whole run from the seed of one of
     them takes its place, if they agree with that one clearly more.
     """
     seen, n_samples = found.seen, initial.data.n_samples
