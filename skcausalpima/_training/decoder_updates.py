@@ -43,7 +43,7 @@ MIN_COUNT = 1e-3
 PRIOR_SHARE, LEAST_SQUARES = 1e-3, 0.01
 
 #: The same of columns, in samples, of which so many are looked at; and steps towards the optimum.
-PRIOR_SAMPLES, COLUMN_ROWS, MOST_STEPS = 16, 4096, 30
+PRIOR_SAMPLES, COLUMN_ROWS, MOST_STEPS = 32, 4096, 30
 
 #: Samples that dispersions are learned from.
 DISPERSION_ROWS = 2048
