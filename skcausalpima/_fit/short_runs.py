@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -20,6 +21,7 @@ from .._training.filling import viewed
 from .._training.loop import epochs, settle
 from .._training.observer import Interruption, Observer
 from ..exceptions import DivergenceError
+from ..modules import ExpertError
 from .run import Run, run
 from .stability import present_labels, rand_indices
 
@@ -64,14 +66,16 @@ def with_short_runs(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             short = [_labels_of_short_run(setup, free, other, interruption) for other in seeds]
-            agreement = rand_indices([seen.labels, *short])
-            if agreement[1:, 1:].min() >= LEAST_OF_OTHERS and _oddness(agreement) > CLEARLY:
-                again = run(setup, data, free, seeds[0], Observer(interruption=interruption))
-                instead = cast(StartAgreement, again.seen)
-                now = rand_indices([instead.labels, *short])
-                if not again.stopped and _oddness(agreement) - _oddness(now) > CLEARLY:
-                    found, seen, agreement = again, replace(instead, replaced=True), now
-    except DivergenceError:
+        agreement = rand_indices([seen.labels, *short])
+        # each process of a group would decide for itself, and might decide otherwise
+        if _is_odd(agreement, short) and not data.is_distributed:
+            observer = Observer(interruption=interruption, scaler=setup.scaler)
+            again = run(setup, data, free, seeds[0], observer)
+            instead = cast(StartAgreement, again.seen)
+            now = rand_indices([instead.labels, *short])
+            if not again.stopped and _oddness(agreement) - _oddness(now) > CLEARLY:
+                found, seen, agreement = again, replace(instead, replaced=True), now
+    except (DivergenceError, ExpertError):
         return found
     except KeyboardInterrupt:
         if interruption.insists or not interruption.requested:
@@ -79,6 +83,16 @@ def with_short_runs(
         return found
     median = np.median(agreement[np.triu_indices(1 + N_RUNS, 1)])
     return replace(found, seen=replace(seen, short_runs=float(median)))
+
+
+def _is_odd(agreement: np.ndarray, short: Sequence[np.ndarray]) -> bool:
+    """Return whether short runs agree with each other, and clearly less with the run before them.
+
+    Those that have but one cell say nothing.
+    """
+    has_cells = all(len(np.unique(labels)) > 1 for labels in short)
+    agree = bool(agreement[1:, 1:].min() >= LEAST_OF_OTHERS)
+    return has_cells and agree and _oddness(agreement) > CLEARLY
 
 
 def _oddness(agreement: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import Initialization, Training
@@ -15,6 +15,8 @@ from skcausalpima._fit.short_runs import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
 from skcausalpima._training.observer import Interruption
+from skcausalpima.exceptions import DivergenceError
+from skcausalpima.modules import ExpertError
 
 pytestmark = pytest.mark.usefixtures("all_repetitions")
 
@@ -135,6 +137,49 @@ def test_a_run_is_not_the_odd_one_where_short_runs_differ_as_much(asked, labels,
     ending_in(THREE)
     assert with_short_runs(alarmed(asked[0], labels=OTHER), *asked[1:]).state is asked[0].state
     assert made == []
+
+
+def test_short_runs_of_one_cell_replace_nothing(asked, monkeypatch, whole):
+    made, ending_in = whole
+    ending_in(np.zeros(60, dtype=int))
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", lambda *of: np.zeros(60, dtype=int))
+    with_short_runs(alarmed(asked[0], labels=OTHER), *asked[1:])
+    assert made == []
+
+
+@pytest.mark.parametrize("error", [DivergenceError, ExpertError])
+def test_a_next_run_that_fails_leaves_the_first(asked, agreeing, monkeypatch, error):
+    def fail(*of):
+        raise error("numbers are not finite")
+
+    monkeypatch.setattr(short_runs, "run", fail)
+    found = alarmed(asked[0], labels=OTHER)
+    assert with_short_runs(found, *asked[1:]) is found
+
+
+def test_a_run_in_the_place_of_another_has_its_figures_in_units_of_the_data(quick, monkeypatch):
+    """And warns of what it meets; only short runs are silent."""
+    rng = np.random.default_rng(0)
+    x = 100.0 * (rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None])
+    plain = short_runs.run
+
+    def warned(*of):
+        warnings.warn("of the run that is kept", stacklevel=1)
+        return plain(*of)
+
+    monkeypatch.setattr(short_runs, "run", warned)
+    labels = [np.arange(60) % 3, np.arange(60) % 3]
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", lambda *of: labels[0])
+    asked_of = restarts.with_short_runs
+    monkeypatch.setattr(
+        restarts,
+        "with_short_runs",
+        lambda found, *of: asked_of(alarmed(found, labels=OTHER), *of),
+    )
+    with pytest.warns(UserWarning, match="of the run that is kept"):
+        est = quick((3,), max_iter=8, latent_dim=2).fit(x)
+    assert est.stability_.replaced
+    assert_allclose(est.history_["lower_bound"][-1], est.lower_bound_, atol=1.0)
 
 
 def test_short_runs_that_agree_but_in_part_replace_nothing(asked, monkeypatch, whole):
