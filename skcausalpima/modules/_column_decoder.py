@@ -306,6 +306,7 @@ class ColumnDecoder(Decoder):
             The logarithm of the variance of an element that balances modalities: the number of
             free elements over the null deviance of a sample.
         """
+        x, weight, bias = (of.to(self.factor.device) for of in (x, weight, bias))
         raw, slope = self._raw(x), weight * self.factor.to(weight)[:, None]
         offset, deviance = bias.clone(), raw.new_zeros(())
         for part, index, _ in self._parts(ColumnLikelihood):

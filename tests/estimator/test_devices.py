@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -30,6 +31,7 @@ class Encoder(nn.Sequential):
 
 PER_SAMPLE = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
 LINEAR = Initialization("linear", pretraining_epochs=1)
+KINDS = dict(zip("abcd", ("gaussian", "bernoulli", "categorical", "negative_binomial"), strict=True))
 #: Parameters, what else ``fit`` gets, and what is done to the data.
 CASES = {
     "defaults": {"modality_weights": "auto", "views": "auto"},
@@ -54,6 +56,8 @@ CASES = {
     "holes": {"data": "holes"},
     "views": {"data": "curves", "views": {"modality0": "scale_space"}},
     "on disk": {"data": "on disk"},
+    "columns": {"data": "columns", "likelihoods": {"modality1": KINDS}},
+    "columns with holes": {"data": "columns with holes", "likelihoods": {"modality1": KINDS}},
 }
 
 
@@ -64,6 +68,11 @@ def changed(pair, how, folder):
         images[::5], curves[1::5] = np.nan, np.nan
     elif how == "holes":
         images[::5, 1], curves[1::5, 1] = np.nan, np.nan
+    elif (how or "").startswith("columns"):
+        kinds = [curves[:, 0], GROUP % 2, np.arange(72) % 3, np.arange(72) % 7]
+        curves = pd.DataFrame(dict(zip("abcd", kinds, strict=True)), dtype=np.float64)
+        if how == "columns with holes":
+            curves.iloc[::5, 1] = curves.iloc[1::5, 2] = curves.iloc[2::5, 3] = np.nan
     elif how == "curves":
         return np.repeat(curves, 8, axis=1)
     elif how == "on disk":
@@ -75,7 +84,8 @@ def changed(pair, how, folder):
 def asked_of(model, X):
     """Return all that is asked of samples."""
     asked = [model.predict_proba(X), model.transform(X), model.score_samples(X)]
-    return [*asked, model.tail_probability(X), *model.reconstruct(X)]
+    reconstructed = [np.asarray(of, dtype=float) for of in model.reconstruct(X)]
+    return [*asked, model.tail_probability(X), *reconstructed]
 
 
 def answers(quick, X, data=None, known=None, **parameters):
@@ -113,7 +123,7 @@ def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
     check(quick, pair, monkeypatch, tmp_path, "paper")
 
 
-SLOW = {"knowledge"}
+SLOW = {"knowledge", "columns"}
 
 
 @pretended
