@@ -27,7 +27,8 @@ from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState
 from .._training.block_update import PassResult, data_pass
-from .._training.decoder_updates import fit_column_layers, fit_last_layers
+from .._training.column_layers import fit_column_layers
+from .._training.decoder_updates import fit_last_layers
 from .._training.ending import ADVICE, Convergence, check_finite, check_model, told_divergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
@@ -288,9 +289,9 @@ def _select_graph_and_polish(
         with told_divergence(model, "polishing", weights=training.weights):
             settle(model, training, update)
         data = filled(model, data)
-    if not progress.observer.stopped and _fit_last_layers(setup, model, training, generator):
-        settle(model, training, state.update)
     with told_divergence(model, "the final model", weights=data.weights):
+        if not progress.observer.stopped and _fit_last_layers(setup, model, training, generator):
+            settle(model, training, state.update)
         if refines:
             end = data_pass(model, data, generator)
             graph = refit_tables(model.prior, end.counts, graph)

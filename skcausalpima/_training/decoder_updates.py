@@ -2,8 +2,7 @@
 
 What a multilayer perceptron decodes is linear in its last hidden layer (and in the latent point,
 where there is a linear path). So the layer that minimises the squared errors is a linear
-regression, which gradient steps come to last of all. Of columns of other kinds than numbers it is a
-generalised linear model. Posteriors and components do not change.
+regression, which gradient steps come to last of all. Posteriors and components do not change.
 """
 
 from __future__ import annotations
@@ -25,14 +24,7 @@ from ..functional import (
     fit_curves,
     projected_squared_errors,
 )
-from ..modules import (
-    Batch,
-    ClusterExpert,
-    ColumnDecoder,
-    Likelihood,
-    MultimodalVAE,
-    as_decoder,
-)
+from ..modules import Batch, ClusterExpert, Likelihood, MultimodalVAE
 
 #: Cells with a smaller sum of responsibilities say nothing about their curves.
 MIN_COUNT = 1e-3
@@ -41,9 +33,6 @@ MIN_COUNT = 1e-3
 #: input that few samples reach says next to nothing: it counts as one whose squares are so large,
 #: relative to the mean of all inputs.
 PRIOR_SHARE, LEAST_SQUARES = 1e-3, 0.01
-
-#: The same of columns, in samples, of which so many are looked at; and steps towards the optimum.
-PRIOR_SAMPLES, COLUMN_ROWS, MOST_STEPS = 32, 4096, 30
 
 #: Samples that dispersions are learned from.
 DISPERSION_ROWS = 2048
@@ -257,89 +246,13 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
 def _regression(squares: Tensor, products: Tensor, trained: Tensor) -> Tensor:
     """Return the coefficients of a regression, drawn to the trained ones, (width, n_inputs)."""
     diagonal = squares.diagonal()
-    prior = torch.diag(PRIOR_SHARE * _at_least_some(diagonal))
+    prior = torch.diag(PRIOR_SHARE * at_least_some(diagonal))
     return torch.linalg.solve(squares + prior, products + prior @ trained.double().T).T
 
 
-def _at_least_some(squares: Tensor) -> Tensor:
+def at_least_some(squares: Tensor) -> Tensor:
     """Return sums of squares of inputs, more where few samples reach one."""
     return torch.maximum(squares, LEAST_SQUARES * squares.mean())
-
-
-@torch.no_grad()
-def fit_column_layers(model: MultimodalVAE, data: TensorData, generator: torch.Generator) -> bool:
-    r"""Set the last layer of every decoder of columns to its optimum at draws of z.
-
-    With what the layer sees, :math:`h`, and the trained coefficients :math:`W_0`, it maximises
-
-    .. math:: \sum_n w_n \log p(x_n | W h_n) - \frac{k}{2} \sum_j \overline{h_j^2}
-              \lVert W_j - W_{0j} \rVert^2
-
-    by L-BFGS: the trained layer counts for k samples.
-
-    Parameters
-    ----------
-    model : MultimodalVAE
-        Its decoders are changed in place.
-    data : TensorData
-        Samples that train, of which some that lie evenly spaced are asked.
-    generator : torch.Generator
-        Source of the draws.
-
-    Returns
-    -------
-    bool
-        Whether there are such decoders.
-    """
-    networks = {
-        m: network
-        for m, decoder in enumerate(model.decoders)
-        if isinstance(decoder, ColumnDecoder)
-        and (network := as_decoder(decoder.network)).last_layer is not None
-    }
-    if not networks:
-        return False
-    model.eval()
-    rows = data.evenly_spaced(COLUMN_ROWS)
-    batch = data.subset(rows).loaded().rows(slice(None))
-    noise = data.normal(len(rows), model.n_draws, generator)
-    z = model.assign(batch, noise, model.log_weights(batch.regime_index)).z
-    for m, network in networks.items():
-        x, seen = batch.arrays[m].double(), batch.elements.get(m)
-        weights = batch.weighted(batch.present[m].to(x))
-        inputs = network.last_inputs(z).double()
-        inputs, x, weights = (data.rows_of_all(of) for of in (inputs, x, weights))
-        seen = None if seen is None else data.rows_of_all(seen)
-        trained, decoder = cast(Tensor, network.last_layer), cast(ColumnDecoder, model.decoders[m])
-        network.set_last_layer(_likeliest(decoder, inputs, x, weights, seen, trained))
-    return True
-
-
-def _likeliest(
-    decoder: ColumnDecoder,
-    inputs: Tensor,
-    x: Tensor,
-    weights: Tensor,
-    seen: Tensor | None,
-    trained: Tensor,
-) -> Tensor:
-    """Return the coefficients at which columns are most probable, drawn to the trained ones."""
-    total, squares = weights.sum(), _at_least_some(weights @ inputs.square())
-    prior, trained = PRIOR_SAMPLES * squares / total, trained.double()
-    layer = trained.clone().requires_grad_()
-    steps = torch.optim.LBFGS([layer], max_iter=MOST_STEPS, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        steps.zero_grad()
-        own = decoder.likelihood_at(inputs @ layer.T, x, seen).log_likelihoods[0]
-        drawn = 0.5 * (prior * (layer - trained).square()).sum()
-        value = (drawn - own @ weights) / total
-        value.backward()
-        return value
-
-    with torch.enable_grad():
-        steps.step(loss)
-    return layer.detach() if bool(layer.isfinite().all()) else trained
 
 
 @torch.no_grad()

@@ -31,7 +31,9 @@ class Encoder(nn.Sequential):
 
 PER_SAMPLE = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
 LINEAR = Initialization("linear", pretraining_epochs=1)
-KINDS = dict(zip("abcd", ("gaussian", "bernoulli", "categorical", "negative_binomial"), strict=True))
+KINDS = dict(
+    zip("abcd", ("gaussian", "bernoulli", "categorical", "negative_binomial"), strict=True)
+)
 #: Parameters, what else ``fit`` gets, and what is done to the data.
 CASES = {
     "defaults": {"modality_weights": "auto", "views": "auto"},

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.decoder_updates import PRIOR_SAMPLES, fit_column_layers
+from skcausalpima._training.column_layers import N_DRAWS, PRIOR_SAMPLES, fit_column_layers
 from skcausalpima.modules import ColumnDecoder, MLPDecoder
 
 LAYOUT = (("bernoulli", 1), ("categorical", 3))
@@ -35,13 +35,16 @@ def columns(weights=None, elements=None):
 
 
 def inputs_of(model, data, number):
-    """Return what the last layer sees at draws of z."""
+    """Return what the last layer sees at draws of z, one after the other."""
     model.eval()
+    generator, found = seed(number), []
     with torch.no_grad():
         batch = data.subset(torch.arange(data.n_samples)).loaded().rows(slice(None))
-        noise = data.normal(data.n_samples, model.n_draws, seed(number))
-        z = model.assign(batch, noise, model.prior.log_weights()).z
-        return model.decoders[1].network.last_inputs(z).numpy()
+        for _ in range(N_DRAWS):
+            noise = data.normal(data.n_samples, model.n_draws, generator)
+            z = model.assign(batch, noise, model.prior.log_weights()).z
+            found.append(model.decoders[1].network.last_inputs(z).numpy())
+    return np.concatenate(found)
 
 
 @pytest.mark.parametrize("is_partial", [False, True])
@@ -53,7 +56,8 @@ def test_that_columns_are_most_probable_near_the_trained_layer(is_partial):
     elements = seen[:, [0, 1, 1, 1]] if is_partial else None
     model, data = columns(weights, elements)
     trained = model.decoders[1].network.last_layer.detach().numpy()
-    h, x = inputs_of(model, data, 4), data.arrays[1].numpy()
+    h, x = inputs_of(model, data, 4), np.tile(data.arrays[1].numpy(), (N_DRAWS, 1))
+    seen, weights = np.tile(seen, (N_DRAWS, 1)), np.tile(weights, N_DRAWS) / N_DRAWS
     squares = weights @ np.square(h)
     prior = PRIOR_SAMPLES * np.maximum(squares, 0.01 * squares.mean()) / weights.sum()
 
