@@ -27,7 +27,6 @@ from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState
 from .._training.block_update import PassResult, data_pass
-from .._training.column_layers import fit_column_layers
 from .._training.decoder_updates import fit_last_layers
 from .._training.ending import ADVICE, Convergence, check_finite, check_model, told_divergence
 from .._training.filling import filled, viewed
@@ -289,9 +288,10 @@ def _select_graph_and_polish(
         with told_divergence(model, "polishing", weights=training.weights):
             settle(model, training, update)
         data = filled(model, data)
+    if setup.training.schedule.fits_last_layers and not progress.observer.stopped:
+        fit_last_layers(model, training, generator)
+        settle(model, training, state.update)
     with told_divergence(model, "the final model", weights=data.weights):
-        if not progress.observer.stopped and _fit_last_layers(setup, model, training, generator):
-            settle(model, training, state.update)
         if refines:
             end = data_pass(model, data, generator)
             graph = refit_tables(model.prior, end.counts, graph)
@@ -300,17 +300,6 @@ def _select_graph_and_polish(
         ends = [end.terms["objective"], end.terms["lower_bound"]]
         check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
     return graph, end
-
-
-def _fit_last_layers(
-    setup: Setup, model: MultimodalVAE, data: TensorData, generator: torch.Generator
-) -> bool:
-    """Set last layers of decoders to their optimum where they are to be; return whether any is."""
-    is_short = setup.training.schedule.fits_last_layers
-    if is_short:
-        fit_last_layers(model, data, generator)
-    is_paper = setup.training.initialization.method == "paper"
-    return (not is_paper and fit_column_layers(model, data, generator)) or is_short
 
 
 def _told_selection(data: TensorData, state: RunState) -> AbstractContextManager[None]:

@@ -246,13 +246,8 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
 def _regression(squares: Tensor, products: Tensor, trained: Tensor) -> Tensor:
     """Return the coefficients of a regression, drawn to the trained ones, (width, n_inputs)."""
     diagonal = squares.diagonal()
-    prior = torch.diag(PRIOR_SHARE * at_least_some(diagonal))
+    prior = torch.diag(PRIOR_SHARE * torch.maximum(diagonal, LEAST_SQUARES * diagonal.mean()))
     return torch.linalg.solve(squares + prior, products + prior @ trained.double().T).T
-
-
-def at_least_some(squares: Tensor) -> Tensor:
-    """Return sums of squares of inputs, more where few samples reach one."""
-    return torch.maximum(squares, LEAST_SQUARES * squares.mean())
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ which serves this package alone.
 from ._batch import Batch, BoundWithErrors, Gap, Likelihood, beyond_potentials, whole_modalities
 from ._column_decoder import ColumnDecoder
 from ._convolutions import ConvDecoder, ConvEncoder
-from ._decoder_protocol import Around, as_decoder, fisher_information, masked_potential
+from ._decoder_protocol import Around, fisher_information, masked_potential
 from ._decoders import MLPDecoder
 from ._derived_view import N_COMPONENTS, DerivedView, DerivedViews, log_power_spectrum, spatial_axes
 from ._encoders import MLPEncoder, is_same_in_training

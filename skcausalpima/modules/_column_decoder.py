@@ -181,24 +181,8 @@ class ColumnDecoder(Decoder):
         Likelihood
             Of shape (1, n_samples); squared errors are those of numbers.
         """
-        return self.likelihood_at(self.predictors(z), x, seen)
-
-    def likelihood_at(self, eta: Tensor, x: Tensor, seen: Tensor | None = None) -> Likelihood:
-        r"""Return what :meth:`likelihood` does, given what the network says.
-
-        Parameters
-        ----------
-        eta : Tensor of shape (n_samples, width)
-            :math:`\eta`.
-        x, seen
-            As in :meth:`likelihood`.
-
-        Returns
-        -------
-        Likelihood
-            Of shape (1, n_samples).
-        """
-        raw, (total, errors) = self._raw(x), eta.new_zeros(2, len(eta))
+        eta, raw = self.predictors(z), self._raw(x)
+        total, errors = eta.new_zeros(2, len(eta))
         for part, index, first in self._parts(ColumnLikelihood):
             values = part.log_likelihoods(eta[:, index], raw[:, index].to(x))
             shown = values if seen is None else values * seen[:, first]
