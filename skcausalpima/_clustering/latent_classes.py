@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 from sklearn.utils import check_random_state
 
 from .clusters import Clustering, describe, seen_rows
+from .over_fitted import normalized
 
 _MAX_ITER = 200
 _TOL = 1e-5  # rise of the mean log-likelihood, in nats, below which EM ends
@@ -233,16 +233,15 @@ def _fitted(
     before = -np.inf
     for _ in range(_MAX_ITER):
         coefficients = part.coefficients(sums, scatter)
-        logs = part.statistics @ coefficients + np.log(weights)
-        evidence = logsumexp(logs, axis=1)
-        shares = np.exp(logs - evidence[:, None])
+        logs = (part.statistics @ coefficients + np.log(weights)).T
+        shares, evidence = normalized(logs)
         likelihood = float((evidence + part.in_all_classes(scatter)).mean())
         if likelihood - before < _TOL:
             break
         before = likelihood
-        weights = np.maximum(shares.mean(axis=0), np.finfo(float).tiny)
-        sums = part.statistics.T @ shares + another
+        weights = np.maximum(shares.mean(axis=1), np.finfo(float).tiny)
+        sums = (shares @ part.statistics).T + another
         scatter = part.scatter(sums, products)
     if part is not whole:
-        shares = softmax(whole.statistics @ coefficients + np.log(weights), axis=1)
-    return shares, likelihood - 0.5 * n_more * np.log(n_samples) / n_samples
+        shares, _ = normalized((whole.statistics @ coefficients + np.log(weights)).T)
+    return shares.T, likelihood - 0.5 * n_more * np.log(n_samples) / n_samples
