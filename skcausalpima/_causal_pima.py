@@ -356,9 +356,10 @@ class CausalPIMA(
         are the mean over nodes of ``arrangement_.node_agreement``. Where ``with_starts``
         is below 0.78, two runs of a few epochs from other seeds are made (of up to 20 000 samples
         and 128 cells), and the median over the three pairs decides: ``short_runs``, else None.
-        Where these agree with each other at 0.9, and by 0.1 less with the fit, its start was the
-        exception: it is fitted once more, from one of their seeds, and that fit is kept if it
-        agrees with them by 0.1 more (``replaced``; ``history_`` is of the one that is kept).
+        Where several nodes are fitted, and these runs agree with each other at 0.9, and by 0.1 less
+        with the fit, its start was the exception: it is fitted once more, from one of their seeds,
+        and that fit is kept if it agrees with them by 0.1 more (``replaced``; ``history_`` is of
+        the one that is kept, ``short_runs`` of the first).
         ``unstable`` says whether it is below 0.8, or 0.78 for a single fit, of which an
         :class:`~skcausalpima.exceptions.InstabilityWarning` tells, and ``rand_indices``, of shape
         (n_fits, n_fits), has those of all pairs of fits, the fits in the order of their starts.

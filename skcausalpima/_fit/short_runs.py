@@ -50,9 +50,10 @@ def with_short_runs(
     and are made after an alarm alone. They draw nothing from the generators of the run. One that
     diverges, or is interrupted, leaves the alarm as it is.
 
-    Wrong cells differ from each other, right ones agree. Where short runs agree with each other,
-    and clearly less with the run, its start was the exception: a whole run from the seed of one of
-    them takes its place, if they agree with that one clearly more.
+    Wrong cells of a grid differ from each other, right ones agree. Where short runs agree with each
+    other, and clearly less with the run, its start was the exception: a whole run from the seed of
+    one of them takes its place, if they agree with that one clearly more. The median stays that of
+    the first run: what it warns of, the data have not lost.
     """
     seen, n_samples = found.seen, initial.data.n_samples
     if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
@@ -68,13 +69,14 @@ def with_short_runs(
             short = [_labels_of_short_run(setup, free, other, interruption) for other in seeds]
         agreement = rand_indices([seen.labels, *short])
         # each process of a group would decide for itself, and might decide otherwise
-        if _is_odd(agreement, short) and not data.is_distributed:
+        may_replace = len(setup.spec.node_sizes) > 1 and not data.is_distributed
+        if may_replace and _is_odd(agreement, short):
             observer = Observer(interruption=interruption, scaler=setup.scaler)
             again = run(setup, data, free, seeds[0], observer)
             instead = cast(StartAgreement, again.seen)
             now = rand_indices([instead.labels, *short])
             if not again.stopped and _oddness(agreement) - _oddness(now) > CLEARLY:
-                found, seen, agreement = again, replace(instead, replaced=True), now
+                found, seen = again, replace(instead, replaced=True)
     except (DivergenceError, ExpertError):
         return found
     except KeyboardInterrupt:

@@ -177,7 +177,7 @@ def _stability(of: Figures) -> Lines:
         yield "agreement with other starts", f"{found.with_starts:.2f} {scale}"
         yield "agreement among other starts", f"{found.among_starts:.2f}"
     if found.short_runs is not None:
-        instead = " (the first run was the one that differed)" if found.replaced else ""
+        instead = " (of a run that differed, and was replaced)" if found.replaced else ""
         yield "agreement with short runs", f"{found.short_runs:.2f}{instead}"
     though = ", though other starts agree on other cells" if of._others_agree else ""
     likely = f"likely{though} (not asked: other samples)"

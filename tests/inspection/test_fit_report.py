@@ -278,10 +278,10 @@ def test_short_runs_are_told():
     assert "agreement with other starts       0.50 (1 in full, 0 by chance)" in str(report)
     assert "agreement with short runs         0.85" in str(report)
     assert "likely" in str(report)
-    assert "the one that differed" not in str(report)
-    lines = sections(changed(stability={"short_runs": 0.99, "replaced": True}))["Stability"]
+    assert "was replaced" not in str(report)
+    lines = sections(changed(stability={"short_runs": 0.82, "replaced": True}))["Stability"]
     told = dict(lines)["agreement with short runs"]
-    assert told == "0.99 (the first run was the one that differed)"
+    assert told == "0.82 (of a run that differed, and was replaced)"
 
 
 def test_what_is_likely_is_said_beside_starts_that_agree_on_other_cells():
