@@ -3,7 +3,7 @@
 import pytest
 
 from skcausalpima import CausalPIMA, Training
-from skcausalpima._fit import restarts
+from skcausalpima._fit import short_runs
 from skcausalpima._training import loop
 from skcausalpima.datasets import make_circles_images
 
@@ -19,7 +19,7 @@ def test_the_optimizer_goes_on_from_phase_to_phase(monkeypatch):
         counts.setdefault(optimizer, []).append(int(moments["step"]))
 
     monkeypatch.setattr(loop, "gradient_step", noted)
-    monkeypatch.setattr(restarts, "MAX_SAMPLES", 0)  # none are made
+    monkeypatch.setattr(short_runs, "MAX_SAMPLES", 0)  # none are made
     images = make_circles_images(200, random_state=0).images
     training = Training(batch_size=50)
     CausalPIMA((2, 2), max_iter=3, training=training, random_state=0, verbose=0).fit(images)
