@@ -99,8 +99,7 @@ def _is_odd(agreement: np.ndarray, short: Sequence[np.ndarray]) -> bool:
 
 def _oddness(agreement: np.ndarray) -> float:
     """Return how much more the others agree with each other than any of them with the first."""
-    others = agreement[1:, 1:][np.triu_indices(len(agreement) - 1, 1)]
-    return float(others.min() - agreement[0, 1:].max())
+    return float(agreement[1:, 1:].min() - agreement[0, 1:].max())
 
 
 def _labels_of_short_run(

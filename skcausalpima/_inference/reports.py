@@ -41,7 +41,8 @@ class StartAgreement:
     among_starts : float or None
         Median agreement of these with each other.
     short_runs : float or None
-        Median agreement of the run and of short runs from other seeds; None where none was made.
+        Median agreement of the run, or of the one that it replaced, and of short runs from other
+        seeds; None where none was made.
     replaced : bool
         Whether the run took the place of one that differed from what short runs agree on.
     gaps : Gaps or None
