@@ -206,10 +206,10 @@ def select_node_sizes(
         sizes: clone(estimator).set_params(node_sizes=_named(estimator, sizes)) for sizes in tried
     }
     judged, interrupted = judged_candidates(models, X, splits, n_jobs, verbose)
-    folds, failed, is_fitted = zip(*judged.values(), strict=True)
+    folds, failed, is_fitted, is_sound = zip(*judged.values(), strict=True)
     results = measure(list(judged), list(folds), list(failed))
     results["fitted"] = np.array(is_fitted)
-    best = list(judged)[choose(results)]
+    best = list(judged)[choose(results, np.array(is_sound))]
     return NodeSizeSelection(best, None if interrupted else models[best].fit(X), results)
 
 

@@ -246,3 +246,20 @@ def test_two_levels_of_columns(brief):
     found, expected = (select_node_sizes(brief(), X, [2], cv=2) for X in (levels, parts))
     assert found.best_node_sizes == expected.best_node_sizes
     assert_array_equal(found.results["stability"], expected.results["stability"])
+
+
+@pytest.mark.slow
+def test_kinds_are_no_grid():
+    """Two of three sets of kinds are told by chance in one of a hundred cases, at a rate of .05."""
+    chosen = []
+    for seed in range(1, 4):
+        rng = np.random.default_rng(seed)
+        kind = rng.integers(4, size=400)
+        X = rng.normal(0, 3, (4, 8))[kind] + rng.normal(size=(400, 8))
+        found = select_node_sizes(CausalPIMA(max_iter=10, random_state=seed), X, [4, (2, 2)])
+        chosen.append(found.best_node_sizes)
+        assert all(found.results["told"][0])
+        if found.best_node_sizes == (4,):
+            assert found.results["failed"][1]
+            assert not found.results["supported"][1]
+    assert chosen.count((4,)) >= 2

@@ -27,7 +27,7 @@ from .placements import Problem, least_rise, make_problem, misfits_of, neighbour
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
 # (3, 3) has 5040, (2, 5) has 15120.
-_MAX_EXHAUSTIVE = 20_000
+MAX_EXHAUSTIVE = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +140,9 @@ def arrange(
     tables = None if known is None else [table[seen] for table in known]
     problem = make_problem(means[seen], sizes, tables)
     rng = check_random_state(random_state)
-    exhaustive = _n_distinct(len(seen), sizes) <= _MAX_EXHAUSTIVE
+    exhaustive = n_distinct(len(seen), sizes) <= MAX_EXHAUSTIVE
     if exhaustive:
-        placed = _distinct(len(problem.means), sizes)
+        placed = distinct(len(problem.means), sizes)
         misfits = misfits_of(placed, problem)
     else:
         placed, misfits = search(problem, rng)
@@ -178,7 +178,7 @@ def arrange_again(means: np.ndarray, counts: np.ndarray, node_sizes: tuple[int, 
     present = np.arange(len(means))
     if not counts.all():
         return present
-    if _n_distinct(len(means), node_sizes) <= _MAX_EXHAUSTIVE:
+    if n_distinct(len(means), node_sizes) <= MAX_EXHAUSTIVE:
         return arrange(means, counts, node_sizes).cells
     placed = np.concatenate([present[None], neighbours(present, len(means))])
     return placed[misfits_of(placed, make_problem(means, node_sizes)).argmin()]
@@ -239,7 +239,7 @@ def misfit_of_cells(means: np.ndarray, counts: np.ndarray, sizes: tuple[int, ...
     return float(misfits_of(seen[None], make_problem(means[seen], sizes))[0])
 
 
-def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
+def n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
     """Count arrangements up to relabelling of outcomes and swaps of nodes (exact on full grids)."""
     n_cells = math.prod(sizes)
     placings = math.perm(n_cells, n_clusters)
@@ -249,7 +249,7 @@ def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
 
 
 @lru_cache(maxsize=4)
-def _distinct(n_clusters: int, sizes: tuple[int, ...]) -> np.ndarray:
+def distinct(n_clusters: int, sizes: tuple[int, ...]) -> np.ndarray:
     """Return all distinct arrangements (n, n_clusters) as cells; they are not to be written into.
 
     Cluster after cluster takes a free cell. An arrangement is written once only: outcomes of a

@@ -111,16 +111,17 @@ def lie_where_effects_put_them(
 def misfits_of(states: np.ndarray, problem: Problem) -> np.ndarray:
     r"""Return :math:`\mathrm{tr}((I - H) M M^T)` for each placing (n, n_clusters) of clusters."""
     gram = problem.means @ problem.means.T
-    if problem.is_full:
-        kernel = _kernel(problem)
-        explained = kernel[states[:, :, None], states[:, None, :]].reshape(len(states), -1)
-        explained = explained @ gram.ravel()
-        return np.maximum(np.trace(gram) - explained, 0.0)
-    designs = problem.design[states]  # (n, n_clusters, n_effects)
-    normal = np.swapaxes(designs, 1, 2) @ designs
-    moments = np.swapaxes(designs, 1, 2) @ gram @ designs
-    explained = np.einsum("sij,sji->s", np.linalg.pinv(normal, hermitian=True), moments)
+    explained = projectors(states, problem).reshape(len(states), -1) @ gram.ravel()
     return np.maximum(np.trace(gram) - explained, 0.0)
+
+
+def projectors(states: np.ndarray, problem: Problem) -> np.ndarray:
+    """Return H, (n, n_clusters, n_clusters), of each placing: what effects fit centred means to."""
+    if problem.is_full:
+        return kernel_of(problem)[states[:, :, None], states[:, None, :]]
+    designs = problem.design[states]  # (n, n_clusters, n_effects)
+    transposed = np.swapaxes(designs, 1, 2)
+    return designs @ np.linalg.pinv(transposed @ designs, hermitian=True) @ transposed
 
 
 def _objectives(states: np.ndarray, problem: Problem) -> np.ndarray:
@@ -129,7 +130,7 @@ def _objectives(states: np.ndarray, problem: Problem) -> np.ndarray:
     return misfits_of(states, problem) - bonus.sum(axis=1)
 
 
-def _kernel(problem: Problem) -> np.ndarray:
+def kernel_of(problem: Problem) -> np.ndarray:
     """Return the projector on main effects of a full grid, for centred means."""
     sizes, outcomes = problem.sizes, problem.outcomes
     same = outcomes[:, None, :] == outcomes[None, :, :]  # (n_cells, n_cells, n_nodes)
@@ -180,7 +181,7 @@ def _descend(cells: np.ndarray, problem: Problem) -> np.ndarray:
 
 def _swap_descent(cells: np.ndarray, problem: Problem) -> np.ndarray:
     """Apply the best swap of two clusters until none lowers the misfit of a full grid."""
-    cells, kernel = cells.copy(), _kernel(problem)
+    cells, kernel = cells.copy(), kernel_of(problem)
     gram = problem.means @ problem.means.T
     diagonal = np.diag(gram)
     distances = diagonal[:, None] + diagonal - 2 * gram

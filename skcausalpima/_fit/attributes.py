@@ -27,6 +27,7 @@ from .._inference.reports import (
     separation_report,
     stability_report,
     warn_of_collapse,
+    with_factors,
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
@@ -122,7 +123,7 @@ def fitted_state(
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
         contexts=contexts,
-        **_of_start(best, setup, samples, before),
+        **_of_start(best, setup, samples, data, before),
     )
 
 
@@ -145,7 +146,9 @@ def _contexts(
     return found
 
 
-def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState | None) -> Values:
+def _of_start(
+    best: Run, setup: Setup, samples: FitSamples, data: TensorData, before: FittedState | None
+) -> Values:
     """Return what is known of the start of training; a fit that goes on keeps it."""
     seen = best.seen
     if seen is None:
@@ -153,13 +156,25 @@ def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState 
         kept = {name: getattr(before, name, None) for name in names}
         return kept | {"by_chance": before is not None and before.by_chance}
     warn_of_collapse(seen.labels, len(best.state["prior.means"]))
+    arrangement = arrangement_report(setup, best.candidates, best.moved)
+    stability = stability_report(seen, best.rand_indices)
+    known = _are_known(setup, samples, data)
     return {
-        "arrangement": arrangement_report(setup, best.candidates, best.moved),
-        "stability": stability_report(seen, best.rand_indices),
+        "arrangement": with_factors(arrangement, seen, stability.unstable, known),
+        "stability": stability,
         "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),
     }
+
+
+def _are_known(setup: Setup, samples: FitSamples, data: TensorData) -> np.ndarray:
+    """Return of which nodes two outcomes are known in some samples, of all ranks."""
+    sizes, known = setup.spec.node_sizes, samples.knowledge.known_nodes
+    counts = np.zeros((len(sizes), max(sizes)))
+    if known is not None:
+        counts = np.stack([(known == outcome).sum(axis=0) for outcome in range(max(sizes))], axis=1)
+    return (data.total_of(counts.astype(np.float64)) > 0).sum(axis=1) > 1
 
 
 def _phases(

@@ -13,6 +13,7 @@ from torch import Tensor
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import kmeans_labels
+from .._clustering.factors_or_kinds import Additivity, additivity
 from .._clustering.gaps import Gaps, find_gaps
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.matching import NEAR_TIE, TIE_TOLERANCE
@@ -79,7 +80,8 @@ def start_agreement(
         plain = _ends(initial.scores.whitened[rows, :n_dims], starts, settings)
         kinds.append(sorted(plain, key=lambda end: -end.bound)[:N_BEST])
     ends = [[end.responsibilities.argmax(dim=0).numpy() for end in kind] for kind in kinds if kind]
-    return replace(_compare(cells, ends), gaps=_gaps(model, initial, cells))
+    gaps, sums = _gaps_and_sums(model, initial, cells)
+    return replace(_compare(cells, ends), gaps=gaps, additivity=sums)
 
 
 def agreement_of_many_cells(
@@ -92,8 +94,10 @@ def agreement_of_many_cells(
     """
     agreement = None if seen is None else float(seen.agreement[seen.chosen])
     cells = present_labels(model, initial)
-    gaps = _gaps(model, initial, cells)
-    return StartAgreement(labels=cells, with_fit=agreement, among_starts=agreement, gaps=gaps)
+    gaps, sums = _gaps_and_sums(model, initial, cells)
+    return StartAgreement(
+        labels=cells, with_fit=agreement, among_starts=agreement, gaps=gaps, additivity=sums
+    )
 
 
 def present_labels(
@@ -108,17 +112,25 @@ def _rows(initial: InitialSample, n_rows: int = MAX_ROWS) -> np.ndarray:
     return np.sort(np.random.RandomState(0).permutation(initial.data.n_samples)[:n_rows])
 
 
-def _gaps(model: MultimodalVAE, initial: InitialSample, cells: np.ndarray) -> Gaps | None:
-    """Return the gaps between cells, given those of the samples that are looked at."""
+def _gaps_and_sums(
+    model: MultimodalVAE, initial: InitialSample, cells: np.ndarray
+) -> tuple[Gaps | None, Additivity | None]:
+    """Return the gaps between cells, and whether these lie at sums of effects.
+
+    ``cells`` are those of the samples that are looked at.
+    """
     n_cells = len(np.unique(cells))
     if initial.scores is None or n_cells == 1 or LEAST_ROWS * n_cells > MOST_ROWS:
-        return None
+        return None, None
     grid, n_rows = NodeGrid(model.prior.node_sizes), MAX_ROWS
     wanted = min(MOST_ROWS, ROWS_PER_CELL * n_cells)
     if wanted > n_rows:
         n_rows, cells = wanted, present_labels(model, initial, wanted)
-    scores = initial.scores.scaled[_rows(initial, n_rows), : 2 * n_effects(grid.sizes)]
-    return find_gaps(scores, cells, grid.outcomes())
+    rows = _rows(initial, n_rows)
+    gaps = find_gaps(
+        initial.scores.scaled[rows, : 2 * n_effects(grid.sizes)], cells, grid.outcomes()
+    )
+    return gaps, additivity(initial.scores.placed[rows], cells, grid.sizes)
 
 
 def _posterior(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> SamplePosterior:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
+from .._clustering.factors_or_kinds import Additivity
 from .._clustering.gaps import Gaps
 from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_beyond_search
 from .._clustering.matching import AGREEING
@@ -18,6 +19,7 @@ from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.left_open import Side
 from .._model.setup import Setup
+from .._state.fitted import NOT_ASKED
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
@@ -48,6 +50,8 @@ class StartAgreement:
     gaps : Gaps or None
         Whether there are gaps between the cells, their numbers those of the grid; None where there
         is but one cell, or no principal scores to look at.
+    additivity : Additivity or None
+        How far chance explains that cells lie at sums of effects; None likewise.
     """
 
     labels: np.ndarray
@@ -56,6 +60,7 @@ class StartAgreement:
     short_runs: float | None = None
     replaced: bool = False
     gaps: Gaps | None = None
+    additivity: Additivity | None = None
 
 
 def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
@@ -142,7 +147,33 @@ def arrangement_report(
         smallest_share=float(seen.smallest_share[seen.chosen]),
         found=chosen.found,
         certainty=chosen.certainty,
+        **NOT_ASKED,
     )
+
+
+def with_factors(
+    arrangement: SimpleNamespace | None,
+    seen: StartAgreement,
+    is_unstable: bool,
+    known: np.ndarray,
+) -> SimpleNamespace | None:
+    """Return the report of an arrangement with which nodes are told to be factors.
+
+    Nodes whose outcomes are ``known``, (n_nodes,), are factors, since somebody says so. Of others
+    the means tell nothing where cells are doubtful: where they depend on the seed, nearly tie, or
+    have no gap between them.
+    """
+    if arrangement is None or not arrangement.found:
+        return arrangement
+    sums, gaps = seen.additivity, seen.gaps
+    figures = vars(arrangement)
+    if sums is None:
+        return SimpleNamespace(**figures | ({"told": known} if known.any() else {}))
+    is_cut = gaps is not None and bool(gaps.cut.any() or len(gaps.pairs))
+    is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
+    told = known | (sums.told & (not is_doubtful))
+    p_values = {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
+    return SimpleNamespace(**figures | p_values | {"told": told})
 
 
 def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
@@ -174,6 +205,7 @@ def _of_chance(n_nodes: int) -> SimpleNamespace:
         smallest_share=0.0,
         found=False,
         certainty=None,
+        **NOT_ASKED,
     )
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from .._arithmetic import working_in
 from .._clustering.candidates import choose_candidate, find_candidates
 from .._clustering.clusters import describe
+from .._clustering.factors_or_kinds import additivity
 from .._clustering.gaps import Gaps, find_gaps
 from .._clustering.many_cells import has_many_cells
 from .._compat.scikit_learn import safe_indexing
@@ -51,6 +52,7 @@ class Fold:
     node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
     cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
     has_cut_pair: bool  # whether there is none between some two cells
+    told: np.ndarray  # (n_nodes,): whether means tell that a node is a factor, or nobody asked
 
     @property
     def node_agreement(self) -> float:
@@ -91,6 +93,7 @@ def _as_fold(
     np.fill_diagonal(parts, 0.0)
     places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
     unknown = np.full(n_nodes, np.nan)
+    told = None if arrangement is None else arrangement.told
     return Fold(
         names=names,
         cells=states[found.labels],
@@ -105,6 +108,7 @@ def _as_fold(
         node_agreements=unknown if arrangement is None else arrangement.node_agreement,
         cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
         has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
+        told=np.ones(n_nodes, dtype=bool) if told is None else told,
     )
 
 
@@ -173,12 +177,14 @@ def _start_fold(initial: InitialSample, spec: ModelSpec, training: np.ndarray, s
     probabilities = np.zeros((n_samples, grid.n_cells))
     probabilities[:, found.cells] = chosen.responsibilities
     cells, outcomes, gaps = found.cells[chosen.labels], grid.outcomes(), None
-    looked_at = rng.permutation(rows)[:MAX_ROWS]
+    looked_at, told = rng.permutation(rows)[:MAX_ROWS], None
     if len(np.unique(cells[looked_at])) > 1:
         points = scores.scaled[looked_at, : 2 * n_effects(sizes)]
         gaps = find_gaps(points, cells[looked_at], outcomes)
+        sums = additivity(scores.placed[looked_at], cells[looked_at], sizes)
+        told = None if sums is None else sums.told & (not gaps.cut.any())
     agreement = float(report.agreement[report.chosen])
-    arrangement = SimpleNamespace(**vars(found), agreement=agreement)
+    arrangement = SimpleNamespace(**vars(found), agreement=agreement, told=told)
     return _as_fold(
         names=spec.node_names,
         probabilities=probabilities,

@@ -16,7 +16,7 @@ from .._typing import Samples, Sizes
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from .folds import Fold, fit_fold, start_folds
-from .verdicts import failures, failures_of_starts, is_settled, least_settled
+from .verdicts import failures, failures_of_starts, is_settled, least_settled, untold
 
 
 class Judged(NamedTuple):
@@ -25,6 +25,7 @@ class Judged(NamedTuple):
     folds: list[Fold]
     failed: tuple[str, ...]
     is_fitted: bool
+    is_sound: bool = False  # fails nothing, unless it is that its nodes are not told
 
 
 def judged_candidates(
@@ -67,21 +68,28 @@ def judged_candidates(
         if folds is not None
     }
     open_ = [sizes for sizes in models if sizes not in judged or not judged[sizes].failed]
-    best = None
+    best, not_told = None, list[Sizes]()
     for rank, group in itertools.groupby(sorted(open_, key=_rank, reverse=True), _rank):
         alike = list(group)
+        if best is None and not_told and _rank(not_told[0])[0] > rank[0]:
+            best = not_told[0]  # fewer cells say less, and not one of as many is supported
         for sizes in alike:
             if best is not None and _rank(best) > rank and sizes in judged:
-                failed = (f"not fitted: {best}, which says more, is supported",)
-                judged[sizes] = Judged(judged[sizes].folds, failed, False)
+                word = "found again" if best in not_told else "supported"
+                told = (f"not fitted: {best}, which says more, is {word}",)
+                judged[sizes] = Judged(judged[sizes].folds, told, False)
                 continue
             # bounds of candidates that are alike otherwise are compared over the same folds
             n_first = len(splits) if len(alike) > 1 else least_settled(len(splits))
             folds = _fitted(models[sizes], sizes, X, splits, n_first, n_jobs, verbose)
             if folds is None:
                 return _complete(judged, models), True
-            judged[sizes] = Judged(folds, failures(folds, sizes), True)
-            if best is None and not judged[sizes].failed:
+            failed = failures(folds, sizes)
+            said = untold(folds, sizes)
+            judged[sizes] = Judged(folds, failed or said, True, not failed)
+            if said and not failed:
+                not_told.append(sizes)
+            elif best is None and not failed:
                 best = sizes
     return {sizes: judged[sizes] for sizes in models}, False
 

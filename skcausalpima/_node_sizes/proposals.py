@@ -17,6 +17,7 @@ from .._arithmetic import working_in
 from .._clustering.arrangement import arrange, means_of_labels
 from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
 from .._clustering.matching import AGREEING
+from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import filled_by_low_rank, initial_sample, settled_sample
@@ -134,7 +135,8 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     ranked = sorted(grids, key=lambda grid: -grid.score)
     chosen = list(dict.fromkeys(grid.node_sizes for grid in ranked))[:MAX_GRIDS]
     if n_nodes in (None, 1):
-        chosen += [(size,) for size in _best_singles(singles)]
+        kinds = [math.prod(sizes) for sizes in chosen]  # of the same cells, without factors
+        chosen = list(dict.fromkeys(chosen + [(k,) for k in [*kinds, *_best_singles(singles)]]))
     possible = _possible(chosen, start.node_sizes, params, given)
     return sorted(possible, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
@@ -251,13 +253,10 @@ def products(number: int, least: int = 2) -> list[Sizes]:
 
 def _random_misfit(means: np.ndarray, sizes: Sizes, rng: np.random.RandomState) -> float:
     """Return what arrangements leave of means that lie at random with the same covariances."""
-    spread = np.linalg.svd(means - means.mean(axis=0), compute_uv=False)[: len(means) - 1]
-    misfits = []
-    for _ in range(N_RANDOM):
-        drawn = rng.normal(size=(len(means), len(spread)))
-        axes = np.linalg.qr(drawn - drawn.mean(axis=0))[0]
-        misfits.append(arrange(axes * spread, np.ones(len(means)), sizes, random_state=rng).misfit)
-    return float(np.median(misfits))
+    drawn = random_means(means, N_RANDOM, rng)
+    _, explained = lay(drawn, sizes, rng)
+    total = np.square(drawn[0]).sum() or 1.0
+    return float(np.median(np.maximum(1.0 - explained / total, 0.0)))
 
 
 def _best_singles(agreement: dict[int, float]) -> set[int]:

@@ -75,6 +75,7 @@ def measure(
     }
     again = [FoundAgain(parts, sizes) for sizes, parts in zip(candidates, folds, strict=True)]
     figures["stability"] = np.array([of.stability for of in again])
+    figures["told"] = [tuple(_are_told(parts).tolist()) for parts in folds]
     for name in FIGURES:  # of the typical fit
         values = [np.median([getattr(fold, name) for fold in parts]) for parts in folds]
         figures[name] = np.array(values)
@@ -86,6 +87,26 @@ def failures(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
     """Say which tests fits to a candidate fail."""
     again = FoundAgain(folds, node_sizes).failures()
     return (*again, *_overlaps(folds), *_ties(folds), *_cuts(folds))
+
+
+def untold(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
+    """Say which nodes most fits do not tell to be factors, if these are too many for a grid.
+
+    Of three nodes or more one may be: the others have shown that cells lie at sums of effects.
+    """
+    told = _are_told(folds)
+    if told.sum() >= len(node_sizes) - (len(node_sizes) > 2):
+        return ()
+    numbers = dict(zip(folds[0].names, np.sum([~fold.told for fold in folds], axis=0), strict=True))
+    said = [f"{name} in {number} of {len(folds)} folds" for name, number in numbers.items()]
+    names = ", ".join(of for of, is_told in zip(said, told, strict=True) if not is_told)
+    kinds = (math.prod(node_sizes),)
+    return (f"not told to be factors: {names} ({kinds} claims less of the same cells)",)
+
+
+def _are_told(folds: list[Fold]) -> np.ndarray:
+    """Return which nodes are told to be factors in most fits."""
+    return 2 * np.sum([fold.told for fold in folds], axis=0) > len(folds)
 
 
 def failures_of_starts(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
@@ -114,7 +135,8 @@ def is_settled(folds: list[Fold], node_sizes: Sizes, n_folds: int) -> bool:
     Returns
     -------
     bool
-        True where a test is failed, or all are passed, for good.
+        True where a test is failed for good, or all are passed, and it is known which nodes are
+        told to be factors.
     """
     apart = [(f.overlap < MAX_OVERLAP, f.shared < MAX_SHARED, not f.has_cut_pair) for f in folds]
     untied = [not f.node_agreement < AGREEING for f in folds]  # NaN, no grid, is fine
@@ -124,7 +146,10 @@ def is_settled(folds: list[Fold], node_sizes: Sizes, n_folds: int) -> bool:
     n_all = (n_folds, math.comb(n_folds, 2))
     tests = list(zip((passed, again_passed), n_all, strict=True))
     is_failed = any((2 * (~of).sum(axis=0) > total).any() for of, total in tests)
-    return is_failed or all((2 * of.sum(axis=0) > total).all() for of, total in tests)
+    if is_failed or not all((2 * of.sum(axis=0) > total).all() for of, total in tests):
+        return is_failed
+    n_told = np.sum([fold.told for fold in folds], axis=0)
+    return bool((2 * np.maximum(n_told, len(folds) - n_told) > n_folds).all())
 
 
 def least_settled(n_folds: int) -> int:
@@ -310,11 +335,15 @@ def _cuts(folds: list[Fold], pairs: bool = True) -> list[str]:
     ]
 
 
-def choose(results: Results) -> int:
-    """Return the index of the candidate to take."""
-    supported = np.flatnonzero(np.logical_and(results["supported"], results["fitted"]))
+def choose(results: Results, is_sound: np.ndarray) -> int:
+    """Return the index of the candidate to take.
+
+    A sound one fails nothing, unless it is that its nodes are not told to be factors. It makes way
+    for candidates of as many cells, but for no smaller ones, whose cells say less.
+    """
+    sound = np.flatnonzero(np.logical_and(is_sound, results["fitted"]))
     sizes = results["node_sizes"]
-    if not len(supported):
+    if not len(sound):
         best = int(np.argmax(results["stability"]))
         said = list(results["failed"][best])
         more = [f"{len(said) - N_TOLD} more"] if len(said) > N_TOLD else []
@@ -326,5 +355,5 @@ def choose(results: Results) -> int:
             NodeSizesWarning,
         )
         return best
-    bounds = results["mean_bound"]
-    return int(max(supported, key=lambda k: (math.prod(sizes[k]), len(sizes[k]), bounds[k])))
+    bounds, told = results["mean_bound"], results["supported"]
+    return int(max(sound, key=lambda k: (math.prod(sizes[k]), told[k], len(sizes[k]), bounds[k])))

@@ -37,7 +37,7 @@ from safetensors import safe_open
 from .._typing import Values
 
 FORMAT = "skcausalpima"
-VERSION = 15
+VERSION, OLDEST = 16, 15
 PARTS = {"version", "class", "library", "parameters", "input", "sha256"}
 #: What else is in a file, and what is said where it is in one that is to have another.
 KINDS = {
@@ -101,7 +101,7 @@ def _check_version(document: Values) -> None:
     here = f"but this version of skcausalpima reads version {VERSION}"
     if version > VERSION:
         raise ValueError(f"it has version {version} of the format, {here}: update skcausalpima")
-    if version < VERSION:
+    if version < OLDEST:
         raise ValueError(
             f"it has version {version} of the format, an older one, whose fits are made otherwise, "
             f"{here}: load it with the version that saved it, or fit again"

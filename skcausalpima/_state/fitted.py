@@ -25,7 +25,7 @@ import functools
 import networkx as nx
 
 from .._contexts.fitted import links
-from .._structure.digraphs import CONTEXT, KIND, compel_nothing
+from .._structure.digraphs import CONTEXT, KIND, TOLD, compel_nothing
 from .._typing import Values
 from ..functional import covariance_type_named
 
@@ -43,6 +43,10 @@ def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
     return len(value) == sizes["modality"] + (sizes["modality"] > 1) and all(
         is_array(of, "float64", ("",), {}) and bool(np.isfinite(of).all()) for of in value
     )
+
+
+#: What an arrangement says of factors where nobody asked, as before version 16 of files.
+NOT_ASKED = {"p_value": None, "node_p_values": None, "told": None}
 
 
 class ExpertTable(Mapping[str, np.ndarray]):
@@ -213,7 +217,8 @@ class FittedState:
     separation: SimpleNamespace = has("smallest occupancy empty merged certainty")
     convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved")
     arrangement: SimpleNamespace | None = has(
-        "misfit gap ties node_shares node_agreement agreement smallest_share found certainty"
+        "misfit gap ties node_shares node_agreement agreement smallest_share found certainty "
+        "p_value node_p_values told"
     )
     stability: SimpleNamespace | None = has(
         "agreement unstable with_starts among_starts short_runs replaced rand_indices"
@@ -229,6 +234,11 @@ class FittedState:
     training: TrainingState | None
     arrivals: Arrivals
     contexts: FittedContexts = NO_CONTEXTS
+
+    def __post_init__(self) -> None:
+        of_before = self.arrangement is not None and not {*NOT_ASKED} & {*vars(self.arrangement)}
+        if of_before:
+            vars(self.arrangement).update(NOT_ASKED)
 
     @property
     def outcomes(self) -> np.ndarray:
@@ -317,6 +327,9 @@ def _graph(state: FittedState) -> nx.DiGraph:
         dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
     if state.by_chance:
         compel_nothing(dag)
+    elif state.arrangement is not None and state.arrangement.told is not None:
+        told = dict(zip(names, state.arrangement.told.tolist(), strict=True))
+        nx.set_node_attributes(dag, told, TOLD)
     return dag
 
 

@@ -8,6 +8,7 @@ import networkx as nx
 
 BY_CHANCE = "placed_by_chance"  # attribute of graphs
 KIND, CONTEXT = "kind", "context"  # attribute of nodes, and its value for contexts
+TOLD = "told"  # attribute of nodes: whether they are told to be factors, where that was asked
 
 
 def is_by_chance(graph: nx.DiGraph) -> bool:
@@ -18,6 +19,22 @@ def is_by_chance(graph: nx.DiGraph) -> bool:
 def contexts_of(graph: nx.DiGraph) -> frozenset[Hashable]:
     """Return the nodes of a fitted graph that are contexts."""
     return frozenset(node for node, kind in graph.nodes(data=KIND) if kind == CONTEXT)
+
+
+def doubtful_edges(graph: nx.DiGraph) -> frozenset[tuple[Hashable, Hashable]]:
+    """Return the edges of a fitted graph at a node that is not told to be a factor.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skcausalpima._structure.digraphs import doubtful_edges
+    >>> graph = nx.DiGraph([("hue", "shift"), ("hue", "radius")])
+    >>> nx.set_node_attributes(graph, {"hue": True, "shift": True, "radius": False}, "told")
+    >>> doubtful_edges(graph)
+    frozenset({('hue', 'radius')})
+    """
+    told = graph.nodes(data=TOLD, default=True)
+    return frozenset(edge for edge in graph.edges if not (told[edge[0]] and told[edge[1]]))
 
 
 def node_graph(graph: nx.DiGraph, with_causes: bool = False) -> nx.DiGraph:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.isotonic import isotonic_regression
 
 from .._names import broken
-from .digraphs import contexts_of, is_by_chance
+from .digraphs import contexts_of, doubtful_edges, is_by_chance
 
 Edge: TypeAlias = tuple[Hashable, Hashable]
 
@@ -283,6 +283,8 @@ class GraphPicture:
         Whether all is pale, since nodes were placed by chance.
     contexts : frozenset of hashable
         Nodes that are contexts, whose boxes look different.
+    dashed : frozenset of (hashable, hashable)
+        Edges at nodes that are not told to be factors.
     """
 
     texts: dict[Hashable, str]
@@ -290,6 +292,7 @@ class GraphPicture:
     layout: LayeredLayout
     is_pale: bool
     contexts: frozenset[Hashable]
+    dashed: frozenset[Edge]
 
     @classmethod
     def of(cls, graph: nx.DiGraph, font: float, n_letters: int, n_lines: int) -> Self:
@@ -302,7 +305,12 @@ class GraphPicture:
         boxes = {node: _box(text.split("\n"), font) for node, text in texts.items()}
         layout = layered_layout(graph, boxes, (GAPS[0] * font, GAPS[1] * font))
         return cls(
-            texts=texts, boxes=boxes, layout=layout, is_pale=is_by_chance(graph), contexts=contexts
+            texts=texts,
+            boxes=boxes,
+            layout=layout,
+            is_pale=is_by_chance(graph),
+            contexts=contexts,
+            dashed=doubtful_edges(graph),
         )
 
 

@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from sklearn.utils import check_random_state
 
 from .._structure import equivalence as _equivalence
-from .._structure.digraphs import check_graph, copy_graph, is_by_chance
+from .._structure.digraphs import check_graph, copy_graph, doubtful_edges, is_by_chance
 from .._typing import Outcomes
 from . import _bif, _formats
 from ._conditional import ConditionalDistribution, family_joints, query
@@ -840,7 +840,8 @@ class CategoricalDAG:
             agree on the direction), ``known`` (they do not, but the edge attribute ``compelled``
             says that knowledge or interventions settle it; ``by site`` if the context site does,
             which was set from outside) or ``reversible``; the strength (`edge_strength`, in nats);
-            the edge attribute ``confidence`` (if any).
+            the edge attribute ``confidence`` (if any); ``not told`` where an end has the attribute
+            ``told``, and it is False: no factor, as far as the means of a fit's cells say.
 
         See Also
         --------
@@ -857,6 +858,7 @@ class CategoricalDAG:
         """
         adjacency, pdag = self.adjacency, self._pdag()
         joints, settled = family_joints(self.graph, self.cpts), self._settled_by_contexts()
+        doubtful = doubtful_edges(self.graph)
         lines = []
         for i, j in np.argwhere(adjacency):
             edge = (self.nodes[i], self.nodes[j])
@@ -871,6 +873,7 @@ class CategoricalDAG:
             parts.append(f"strength {_strength(joint):.4f} nats")
             if attributes.get("confidence") is not None:
                 parts.append(f"confidence {attributes['confidence']:.2f}")
+            parts += ["not told"] if edge in doubtful else []
             lines.append(parts)
         if not lines:
             return "No edges: the nodes are independent."

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import networkx as nx
 import numpy as np
 
-from .._structure.digraphs import is_by_chance
+from .._structure.digraphs import doubtful_edges, is_by_chance
 from .._structure.graph_picture import LINE, Edge, GraphPicture, printable, strokes, width_of_line
 
 FONT = 13.0  # pixels
@@ -47,7 +47,8 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     ]
     parts += [f'<g opacity="{PALE}">'] if picture.is_pale else []
     for edge, route in picture.layout.routes.items():
-        parts += _edge(route, graph.edges[edge].get("weight"), edge in solid)
+        weight = graph.edges[edge].get("weight")
+        parts += _edge(route, weight, edge in solid, edge in picture.dashed)
     for node, text in picture.texts.items():
         place = picture.layout.centres[node], picture.boxes[node]
         parts += _node(*place, text.split("\n"), node in picture.contexts)
@@ -59,10 +60,13 @@ def _described(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     edges = [f"{u} -> {v}" if (u, v) in solid else f"{u} - {v}" for u, v in graph.edges]
     text = f"Graph of {', '.join(map(str, graph))}. Edges: {', '.join(edges) or 'none'}."
     text += " Nodes were placed by chance." if is_by_chance(graph) else ""
+    text += " Dashed: of nodes that are not told to be factors." if doubtful_edges(graph) else ""
     return html.escape(printable(text))
 
 
-def _edge(route: np.ndarray, weight: float | None, is_compelled: bool) -> list[str]:
+def _edge(
+    route: np.ndarray, weight: float | None, is_compelled: bool, is_dashed: bool
+) -> list[str]:
     """Draw an edge: in turn straight and curved, with a head if it is compelled."""
     width = width_of_line(weight, *EDGE_WIDTHS, unknown=0.5)
     colour = COMPELLED if is_compelled else REVERSIBLE
@@ -70,8 +74,10 @@ def _edge(route: np.ndarray, weight: float | None, is_compelled: bool) -> list[s
     if is_compelled:
         route[-2:, 0] = np.minimum(route[-2:, 0], tip[0] - HEAD)
     path = [f"{letter} {' '.join(map(_point, points))}" for letter, points in strokes(route)]
+    dashes = ' stroke-dasharray="6 4"' if is_dashed else ""
     parts = [
-        f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="{width:.1f}"/>'
+        f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="{width:.1f}"'
+        f"{dashes}/>"
     ]
     if is_compelled:
         half = HEAD / 2 + width / 2

@@ -18,7 +18,8 @@ from .._grid import NodeGrid
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
-from ._report_lines import Figures, advice, hardly_filled, percent, sections
+from ._report_advice import advice, alarms, hardly_filled
+from ._report_lines import Figures, percent, sections
 
 N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
 MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
@@ -175,6 +176,30 @@ class FitReport(Figures):
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
         return replace(found, advice=advice(found))
+
+    @property
+    def verdict(self) -> str:
+        """What to make of cells and nodes: ``"told"``, ``"not told"`` or ``"alarmed"``.
+
+        ``"alarmed"`` where something speaks against cells, nodes, training or data, which
+        ``advice`` has. Else ``"told"`` where all nodes are told or known to be factors, or there is
+        one, which claims nothing; ``"not told"`` where means of cells do not tell a grid from kinds
+        (``arrangement_.told``): cells are fine, and their number as a single node is the cautious
+        reading.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(1)
+        >>> kind = rng.integers(4, size=400)
+        >>> X = rng.normal(0, 3, (4, 8))[kind] + rng.normal(size=(400, 8))
+        >>> CausalPIMA((2, 2), random_state=0).fit(X).report().verdict
+        'not told'
+        """
+        if alarms(self):
+            return "alarmed"
+        return "not told" if self._untold else "told"
 
     def __str__(self) -> str:
         title = self._title()

@@ -1,4 +1,4 @@
-"""The figures of a fit in words: lines in sections, and what they ask for."""
+"""The figures of a fit in words: lines in sections."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.matching import AGREEING
-from .._clustering.over_fitted import smallest_share
 from ._calibration import CalibrationCurve
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
 
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
-FEW = 0.05  # of the samples
-FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
-SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
-N_COLUMNS = 3  # that are named
-ALONE, COUNTED = "modality0", "negative_binomial"  # what is no mapping; the likelihood of counts
 CLOSE = 1.5  # times the root of the number of columns: there the choice of scale turns
 
 #: How training ended, in words.
@@ -69,6 +62,21 @@ class Figures:
         """True if other starts agree with each other clearly more than with the fit."""
         found = self.stability
         return found.with_starts is not None and found.among_starts - found.with_starts >= MOVED
+
+    @property
+    def _is_asked(self) -> bool:
+        """True if it was asked whether nodes are factors."""
+        return self.arrangement is not None and self.arrangement.told is not None
+
+    @property
+    def _untold(self) -> tuple[str, ...]:
+        """Nodes that are not told to be factors: a single one claims nothing, and is none."""
+        if len(self.node_names) == 1:
+            return ()
+        told = None if self.arrangement is None else self.arrangement.told
+        if told is None:
+            return self.node_names
+        return tuple(n for n, is_told in zip(self.node_names, told, strict=True) if not is_told)
 
     def _outcomes(self, cells: np.ndarray) -> list[list[str]]:
         """Return the names of the outcomes of cells."""
@@ -161,6 +169,12 @@ def _nodes(of: Figures) -> Lines:
         yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
         yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
         yield "agreement of first clusterings", percent(found.agreement)
+        if of._is_asked:
+            told = [name for name in of.node_names if name not in of._untold]
+            yield "told to be factors", ", ".join(told) or "none"
+        if of._is_asked and found.p_value is not None:
+            chance = of._by_node(_decimals(found.node_p_values))
+            yield "chance of such sums of effects", f"{chance}, all {found.p_value:.2f}"
 
 
 def _stability(of: Figures) -> Lines:
@@ -203,7 +217,8 @@ def _graph(of: Figures) -> Lines:
         yield "edges", f"{len(of.edges)} between {len(of.node_names)} nodes"
     for parent, child, weight, compelled in of.edges:
         arrow = "->" if compelled else "--"  # the direction of others is a convention
-        yield f"  {parent} {arrow} {child}", f"{weight:.2f}"
+        is_doubtful = {parent, child} & set(of._untold)
+        yield f"  {parent} {arrow} {child}", f"{weight:.2f}{' (not told)' if is_doubtful else ''}"
 
 
 def _contexts(of: Figures) -> Lines:
@@ -241,144 +256,3 @@ def sections(of: Figures) -> dict[str, list[tuple[str, str]]]:
     """Return the lines of each section that has some; a line more is one ``yield`` more."""
     found = {name: list(lines(of)) for name, lines in SECTIONS.items()}
     return {name: lines for name, lines in found.items() if lines}
-
-
-def advice(of: Figures) -> tuple[str, ...]:
-    """Return what to do next."""
-    found = (*_on_starts(of), *_on_cells(of), *_on_training_and_data(of))
-    return found or (
-        "Nothing to worry about was found in these samples. What others like them would say, "
-        "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
-        "table_intervals of tables.",
-    )
-
-
-def _on_starts(of: Figures) -> Iterator[str]:
-    """Yield what nodes, cells and labels that chance has made ask for."""
-    stability, moved = of.stability, of.convergence.moved
-    if not of._are_placed:
-        yield (
-            "Do not read a meaning into nodes, tables or edges: nodes were placed by chance, since "
-            "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
-            "state some known_nodes."
-        )
-    if of.shares.max() == 1 and len(of.shares) > 1:
-        yield (
-            "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer "
-            "outcomes; there may be none."
-        )
-    if stability.unstable:
-        yield (
-            "Do not read a meaning into single cells yet: fits with another random_state may find "
-            "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
-            "(skcausalpima.model_selection.select_node_sizes, six fits for each) and scale."
-        )
-    if of._others_agree and moved is not None and moved < FEW:
-        yield (
-            "Other starts agree with each other on other cells than these, which training has left "
-            "as it found them. Look whether the cells make sense; compare another random_state."
-        )
-    elif of._others_agree:
-        yield (
-            "Training has moved samples out of the clusters that other starts agree on. Look "
-            "whether the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
-        )
-    found = of.arrangement
-    if found is not None and of._are_placed and found.node_agreement.min() < AGREEING:
-        yield (
-            "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try "
-            "another random_state or n_init=10, or name nodes by some known_nodes; other "
-            "node_sizes last."
-        )
-
-
-def _on_cells(of: Figures) -> Iterator[str]:
-    """Yield what cells ask for that are not apart, not sure, or not full."""
-    certainty, one_cell = of.separation.certainty, of.shares.max() == 1
-    if uncut := _without_gaps(of):
-        yield (
-            f"{uncut}. What hangs together was cut: by more outcomes than there are, or because a "
-            "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
-            "latent space (inspection.LatentDisplay)."
-        )
-    if certainty.mean() < SURE and not one_cell:
-        shares = of._by_node(map(percent, certainty))
-        yield (
-            f"By the fit's own account its labels are right in {shares} of the samples: cells "
-            "overlap, or are too many. Work with predict_proba in place of labels; compare smaller "
-            "node_sizes."
-        )
-    if len(of.merged):
-        yield (
-            f"Do not tell these cells apart: {of._pairs(of.merged)}. Fewer outcomes may do, or a "
-            "larger latent_dim."
-        )
-    n_empty = len(of.separation.empty)
-    if n_empty and not one_cell:
-        yield (
-            f"{n_empty} of {len(of.shares)} cells hold no samples: the grid may be too large, "
-            "or a combination does not occur. Compare smaller node_sizes."
-        )
-    is_doubted = hardly_filled(of.shares, of.n_samples) & ~of.as_expected
-    n_tiny = int(is_doubted.sum())
-    if n_tiny and not one_cell:
-        n_fewest = round(of.n_samples * of.shares[is_doubted].min())
-        cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"
-        yield (
-            f"{cells} hardly any samples (the smallest {n_fewest}), and not where effects that "
-            "add up would have them. Such a cell may be a few unusual samples: look at them, and "
-            "compare smaller node_sizes."
-        )
-
-
-def hardly_filled(shares: np.ndarray, n_samples: int) -> np.ndarray:
-    """Return which cells hold samples, but hardly any."""
-    n_filled = int((shares > 0).sum())
-    few = min(FEW_SAMPLES, n_samples / (4 * n_filled)) / n_samples
-    return (shares > 0) & (shares < max(few, smallest_share(n_filled)))
-
-
-def _without_gaps(of: Figures) -> str:
-    """Write between which cells or outcomes there is no gap."""
-    if of.gaps is None:
-        return ""
-    if len(of.joined):
-        pairs = of._pairs(of.joined)
-        return f"Between these cells there is no gap, samples lie there as in them: {pairs}"
-    named = [name for name, cut in zip(of.node_names, of.gaps.cut, strict=True) if cut]
-    return f"There is no gap between the outcomes of {', '.join(named)}" if named else ""
-
-
-def _on_training_and_data(of: Figures) -> Iterator[str]:
-    """Yield what training that has not converged, contexts, and columns that are counts ask for."""
-    for doubt in of.doubts:
-        yield f"Do not read a meaning into all differences between contexts: {doubt}."
-    if of.convergence.ended == "too early":
-        yield "Training ended while the bound still rose or labels changed: raise max_iter."
-    if of.convergence.ended == "fallen":
-        yield (
-            "The bound was far better before training ended: use a smaller "
-            "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
-        )
-    if of.choices.counts:
-        yield _on_counts(of.choices)
-
-
-def _on_counts(choices: SimpleNamespace) -> str:
-    """Write which columns look like counts, and how to state that they are."""
-    told, stated, is_array = [], dict[str, str](), False
-    for name, columns in choices.counts.items():
-        named, n_more = columns[:N_COLUMNS], len(columns) - N_COLUMNS
-        more = f" and {n_more} more" if n_more > 0 else ""
-        told.append(f"{', '.join(named)}{more} of {name!r}")
-        words = [f"{column!r}: {COUNTED!r}" for column in named] + ["..."] * (n_more > 0)
-        is_whole = columns == list(map(str, range(choices.columns[name][1])))
-        stated[name] = repr(COUNTED) if is_whole else f"{{{', '.join(words)}}}"
-        is_array |= not is_whole and all(map(str.isdigit, columns))
-    each = ", ".join(f"{name!r}: {words}" for name, words in stated.items())
-    likelihoods = stated[ALONE] if list(choices.scale) == [ALONE] else f"{{{each}}}"
-    return (
-        f"These columns look like counts (integers, many zeros, a long tail): {'; '.join(told)}. "
-        f"If they are, fit with likelihoods={likelihoods}"
-        f"{f', or {COUNTED!r} where all columns are counts' if is_array else ''}."
-    )

@@ -82,8 +82,8 @@ def test_smallest_and_second_misfit_equal_brute_force(sizes, n_clusters):
     [((2, 2), 3), ((2, 3), 60), ((2, 2, 2), 840), ((2, 4), 840), ((3, 3), 5040), ((6,), 1)],
 )
 def test_enumeration_lists_each_distinct_arrangement_once(sizes, number):
-    placed = _arrangement._distinct(math.prod(sizes), sizes)
-    assert len(placed) == number == _arrangement._n_distinct(math.prod(sizes), sizes)
+    placed = _arrangement.distinct(math.prod(sizes), sizes)
+    assert len(placed) == number == _arrangement.n_distinct(math.prod(sizes), sizes)
     assert len({_partitions(cells, sizes) for cells in placed}) == number
 
 
@@ -93,7 +93,7 @@ def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
     means = rng.permutation(_additive_means(rng, sizes, 0.6))[:n_clusters]
     counts = rng.random(n_clusters) + 1
     full = arrange(means, counts, sizes)
-    monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+    monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
     searched = arrange(means, counts, sizes, random_state=0)
     assert not searched.exhaustive
     assert searched.misfit == pytest.approx(full.misfit, abs=1e-9)
@@ -270,7 +270,7 @@ def test_size_of_effect_is_that_of_the_mean_however_many_clusters():
 
 def test_ties_of_a_search_are_counted_once(monkeypatch):
     """However often its starts and neighbours meet one and the same arrangement."""
-    monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+    monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
     found = arrange(np.eye(4), np.ones(4), (2, 2), random_state=0)
     assert (found.ties, found.gap) == (2, pytest.approx(1.0))
 
@@ -279,7 +279,7 @@ def test_ties_of_a_search_are_counted_once(monkeypatch):
 def test_a_slightly_worse_arrangement_is_no_tie(monkeypatch, exhaustive):
     """By hand: a square of unequal diagonals, and one whose second axis is hardly shorter."""
     if not exhaustive:
-        monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+        monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
     means = np.eye(4)
     means[3] += 1e-3 * np.array([1.0, -1.0, 0.5, 0.0])
     found = arrange(means, np.ones(4), (2, 2), random_state=0)
@@ -333,7 +333,7 @@ def test_a_single_known_outcome_is_respected(cluster, node):
 @pytest.mark.parametrize("exhaustive", [True, False])
 def test_known_outcomes_of_a_cluster_without_samples_do_not_count(monkeypatch, exhaustive):
     if not exhaustive:
-        monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+        monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
     rng = np.random.default_rng(1)
     sizes, counts = (2, 2, 2), np.array([9.0, 8, 7, 0, 5, 4, 3, 6])
     means, seen = _additive_means(rng, sizes, 0.1), counts > 0

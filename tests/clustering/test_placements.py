@@ -150,7 +150,7 @@ def test_misfits_are_those_of_a_regression(sizes, n_clusters):
 def test_kernel_projects_centred_means_on_main_effects(sizes):
     problem, *_ = make(2, sizes, math.prod(sizes))
     projector = problem.design @ np.linalg.pinv(problem.design)
-    assert_allclose(_placements._kernel(problem) @ problem.means, projector @ problem.means)
+    assert_allclose(_placements.kernel_of(problem) @ problem.means, projector @ problem.means)
 
 
 # Known outcomes --------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ def test_alignment_leaves_what_is_not_known():
 def test_arrangement_agrees_first_and_fits_second(monkeypatch, sizes, n_clusters, exhaustive):
     """Against all placings of the clusters."""
     if not exhaustive:
-        monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+        monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
     rng = np.random.default_rng(2)
     for _ in range(3):
         means = rng.normal(size=(n_clusters, 4))

@@ -24,6 +24,9 @@ ARRANGEMENT = SimpleNamespace(
     agreement=0.97,
     found=True,
     certainty=None,
+    p_value=0.01,
+    node_p_values=np.array([0.02, 0.03]),
+    told=np.array([True, True]),
 )
 WELL = FitReport(
     node_names=("shape", "size"),
@@ -165,6 +168,8 @@ def test_lines_fit_into_a_terminal(n_nodes):
         arrangement={
             "node_shares": np.full(n_nodes, 1 / n_nodes),
             "node_agreement": np.full(n_nodes, 0.5),
+            "node_p_values": np.full(n_nodes, 0.5),
+            "told": np.zeros(n_nodes, bool),
         },
         separation={"certainty": np.full(n_nodes, 0.9)},
         gaps={"nodes": np.full(n_nodes, np.nan), "cut": np.zeros(n_nodes, bool)},

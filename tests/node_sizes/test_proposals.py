@@ -37,8 +37,8 @@ def test_kinds_without_structure_and_grids():
     assert (5,) in proposed(CausalPIMA(random_state=0), kinds, 80)
     X, _ = cube(300, rng)
     found = proposed(CausalPIMA(random_state=0), X, 240)
-    assert (2, 2, 2) in found
-    assert len(found) <= 5
+    assert {(2, 2, 2), (8,)} <= set(found)  # a grid, and as many kinds
+    assert len(found) <= 8
     assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 

@@ -14,6 +14,7 @@ from skcausalpima._node_sizes.verdicts import (
     least_settled,
     least_similarity,
     measure,
+    untold,
 )
 from skcausalpima.exceptions import NodeSizesWarning
 
@@ -35,6 +36,7 @@ def fold(cells, **changed):
         "node_agreements": np.ones(n_nodes),
         "cut": np.zeros(n_nodes, dtype=bool),
         "has_cut_pair": False,
+        "told": np.ones(n_nodes, dtype=bool),
     }
     return Fold(**(perfect | changed))
 
@@ -85,7 +87,7 @@ def test_cells_that_never_occur_are_no_matter_but_outcomes_are():
     assert similarity(nodes[:, :1], nodes[:, :1], (3,)) == 0.0
 
 
-def choice(node_sizes, bounds=None, supported=None, stability=None, fitted=None):
+def choice(node_sizes, bounds=None, supported=None, stability=None, fitted=None, sound=None):
     n = len(node_sizes)
     results = {
         "node_sizes": node_sizes,
@@ -95,7 +97,7 @@ def choice(node_sizes, bounds=None, supported=None, stability=None, fitted=None)
         "fitted": np.ones(n, dtype=bool) if fitted is None else np.array(fitted),
         "failed": [("cell (1,) of 9 samples", *"abc")] * n,
     }
-    return node_sizes[choose(results)]
+    return node_sizes[choose(results, results["supported"] if sound is None else np.array(sound))]
 
 
 def test_the_largest_supported_grid_wins_whatever_the_bounds():
@@ -112,6 +114,44 @@ def test_of_equally_many_cells_most_nodes_and_of_these_the_best_bound():
 
 def test_what_was_not_fitted_is_not_chosen_before_what_was():
     assert choice([(2,), (3,), (4,)], fitted=[True, True, False]) == (3,)
+
+
+def test_a_grid_that_is_not_told_makes_way_for_as_many_kinds_and_for_no_fewer():
+    candidates = [(2, 2), (8,), (2, 2, 2)]
+    of_grids = {"sound": [True, True, True], "supported": [True, True, False]}
+    assert choice(candidates, **of_grids) == (8,)
+    assert choice(candidates, sound=[True, False, True], supported=[True, False, False]) == (
+        2,
+        2,
+        2,
+    )
+    assert choice(candidates, sound=[True, False, False], supported=[True, False, False]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ([[1, 1]] * 5, ""),
+        ([[1, 0], [1, 0], [1, 0], [1, 1], [1, 1]], "N2 in 3 of 5 folds ((4,) claims less"),
+        ([[1, 1, 0]] * 5, ""),  # two of three nodes tell
+        ([[1, 0, 0]] * 5, "N2 in 5 of 5 folds, N3 in 5 of 5 folds ((8,) claims less"),
+    ],
+)
+def test_grids_are_asked_for_nodes_that_are_told(told, said):
+    sizes = (2,) * len(told[0])
+    nodes = np.array(list(np.ndindex(*sizes)) * 8)
+    folds = [fold(nodes, told=np.array(of, dtype=bool)) for of in told]
+    found = untold(folds, sizes)
+    assert (found == ()) if not said else (said in found[0])
+    assert failures(folds, sizes) == ()
+
+
+def test_folds_that_are_to_come_may_still_tell():
+    nodes = np.array(list(np.ndindex(2, 2)) * 8)
+    told = [fold(nodes, told=np.array(of)) for of in ([True, True], [True, False])]
+    assert is_settled([told[0]] * 4, (2, 2), 5)
+    assert not is_settled([told[0], told[1]] * 2, (2, 2), 5)
+    assert is_settled([told[1]] * 3 + [told[0]], (2, 2), 5)
 
 
 def test_one_poor_fit_of_five_does_not_decide():

@@ -15,7 +15,7 @@ from resigned_files import read_file, write_file
 from torch import nn
 
 from skcausalpima import CausalPIMA
-from skcausalpima._state.file import FORMAT, VERSION
+from skcausalpima._state.file import FORMAT, OLDEST, VERSION
 from skcausalpima.modules import ExpertDecoder, line
 
 
@@ -87,7 +87,7 @@ def test_the_unchanged_forgery_loads(content, tmp_path):
             1,
             rf"version 1 of the format, an older one.*reads version {VERSION}.*fit again",
         ),
-        ("version", VERSION - 1, r"an older one.*load it with the version that saved it, or fit"),
+        ("version", OLDEST - 1, r"an older one.*load it with the version that saved it, or fit"),
         ("version", 10**30, "update skcausalpima"),
         ("version", 0, "the version 0, not a number from 1"),
         ("version", "1", "the version '1'"),

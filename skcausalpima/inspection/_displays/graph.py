@@ -10,7 +10,13 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_graph
+from ..._structure.digraphs import (
+    check_graph,
+    contexts_of,
+    doubtful_edges,
+    is_by_chance,
+    node_graph,
+)
 from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence
@@ -33,7 +39,8 @@ class GraphDisplay(Display):
     """A picture of a graph of nodes, from left to right.
 
     Compelled edges, which all graphs of the equivalence class share, are arrows. Reversible ones
-    are plain lines: their direction is not known. The stronger an edge, the wider its line.
+    are plain lines: their direction is not known. The stronger an edge, the wider its line. Edges
+    at nodes that are not told to be factors (``arrangement_.told``) are dashed.
     All is grey where a fit placed nodes by chance. Contexts have dashed boxes with corners.
 
     Parameters
@@ -275,6 +282,7 @@ class GraphDisplay(Display):
         parts += ["line: reversible"] if n_edges > len(compelled) else []
         parts += [f"width: {self.meaning}"] if self.strengths and n_edges else []
         text = ", ".join(parts) if n_edges else "no edges"
+        text += ", dashed line: of nodes not told to be factors" if doubtful_edges(graph) else ""
         text += ", dashed box: context" if contexts_of(graph) else ""
         if is_by_chance(graph):
             text = f"nodes placed by chance; {text}"
@@ -324,6 +332,7 @@ class _Drawing(GraphPicture):
         colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
         style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
         look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
+        look |= {"ls": (0, (4, 2))} if edge in self.dashed else {}
         arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
         return ax.add_artist(arrow)
 

@@ -1,0 +1,220 @@
+r"""Factors or kinds: do cells lie at sums of effects more nearly than chance would have them?
+
+A grid is a claim: the means of its cells are :math:`b + \sum_l e_l(o_l)`, or nearly so. Any means
+can be laid on one, and leave something; chance says how much. Under the null hypothesis of kinds
+the means have the principal variances that they have, and a random orientation
+(:func:`random_means`), and are laid on the grid as well as they go, as the cells were. Of each draw
+the *whole* is what main effects leave, and the figure of a *node* what its main effect leaves of
+the differences between its outcomes in all combinations of the others. A tree passes the test of
+the whole, since two pairs that are far apart leave little, but not those of both nodes.
+
+The covariance of the samples has no part in the null. Noise has more directions than kinds may
+have, in which differences between kinds would seem parallel: kinds that differ in two of 22 columns
+would be told on 2 x 2 and 2 x 3 in .33 and .59, and are in .05 and .03.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._grid import NodeGrid
+from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
+from .matching import TIE_TOLERANCE
+from .placements import make_problem, misfits_of
+from .random_means import lay, random_means
+
+#: Draws of random means, by the number of arrangements that each is compared with: the standard
+#: error of a p-value of .05 is .007, .015 and .022.
+FEW_ARRANGEMENTS, N_DRAWS, N_DRAWS_OF_MANY, N_SEARCHED = 1000, 999, 199, 99
+
+#: Cells of the largest grid that is asked: beyond, a test takes longer than 2 s (arbitrary).
+MAX_CELLS = 64
+
+#: A node is told by its own p-value, or by a larger one beside a whole that is. So told are kinds
+#: of 14 sorts on (2, 2), (2, 3) and (2, 2, 2), with 20 columns of noise more or without, in at most
+#: .11 of 150 draws each, and sums in all (benchmarks/factors.py --means).
+SMALL, MODEST = 0.05, 0.2
+
+#: Share of the draws of errors that a direction in which means differ must exceed (a convention).
+ABOVE_ERRORS, N_ERRORS = 0.95, 199
+
+
+@dataclass(frozen=True, kw_only=True)
+class Additivity:
+    """How far chance explains that cells lie at sums of effects.
+
+    Parameters
+    ----------
+    p_value : float
+        Of the whole.
+    node_p_values : ndarray of shape (n_nodes,)
+        Of each node; NaN where no two cells differ in it alone.
+    n_directions : int
+        In how many directions cells differ by more than the errors of their means.
+    """
+
+    p_value: float
+    node_p_values: np.ndarray
+    n_directions: int
+
+    @property
+    def told(self) -> np.ndarray:
+        """Whether the means tell that a node is a factor, (n_nodes,); means in a row tell none."""
+        small = self.node_p_values <= (MODEST if self.p_value <= SMALL else SMALL)
+        return small & (self.n_directions >= len(self.node_p_values))
+
+
+def additivity(points: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -> Additivity | None:
+    """Ask whether cells lie at sums of effects more nearly than chance would have them.
+
+    Cells count alike, however many samples they have. Nothing is taken off for errors of means, and
+    all modalities turn together: either would call kinds factors. Draws are always the same ones.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, n_features)
+        Where arrangements are sought: principal scores.
+    labels : ndarray of int of shape (n_samples,)
+        Cell of each sample: a flat index (C order).
+    sizes : tuple of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    Additivity or None
+        None for one node, for more than 64 cells, where cells hold nobody in a grid of more than
+        20 000 arrangements, and where less than three hold samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.factors_or_kinds import additivity
+    >>> rng = np.random.RandomState(0)
+    >>> labels = rng.randint(4, size=400)
+    >>> noise = rng.normal(size=(400, 8))
+    >>> effects, kinds = 5 * rng.normal(size=(2, 8)), 5 * rng.normal(size=(4, 8))
+    >>> sums = np.stack([labels // 2, labels % 2], axis=1) @ effects
+    >>> additivity(sums + noise, labels, (2, 2)).told
+    array([ True,  True])
+    >>> additivity(kinds[labels] + noise, labels, (2, 2)).told
+    array([False, False])
+    """
+    cells, rng = np.unique(labels), np.random.RandomState(0)
+    means, counts = means_of_labels(np.searchsorted(cells, labels), points, len(cells))
+    n_draws = _n_draws(len(cells), sizes)
+    if n_draws == 0:
+        return None
+    observed = (means - means.mean(axis=0))[None]
+    drawn = random_means(means, n_draws, rng)
+    places, of_draws = lay(drawn, sizes, rng)
+    total = np.square(observed).sum()
+    lain = total * (1.0 - misfits_of(cells[None], make_problem(means, sizes)))
+    whole = np.minimum(lain, lay(observed, sizes, rng)[1])  # else it was searched for harder
+    parts, order = _parts_by_rank(observed, cells[None], sizes)
+    ranked = _p_values(parts, _parts_by_rank(drawn, places, sizes)[0])
+    return Additivity(
+        p_value=float(_p_values(whole, of_draws[:, None], total)[0]),
+        node_p_values=ranked[np.argsort(order[0])],
+        n_directions=_n_directions(points, np.searchsorted(cells, labels), means, counts),
+    )
+
+
+def _n_draws(n_clusters: int, sizes: tuple[int, ...]) -> int:
+    """Return how many draws are made; 0 where nothing is asked."""
+    n_cells = NodeGrid(sizes).n_cells
+    if len(sizes) == 1 or n_clusters < 3 or n_cells > MAX_CELLS:
+        return 0
+    n_arrangements = n_distinct(n_clusters, sizes)
+    if n_arrangements > MAX_EXHAUSTIVE:
+        return N_SEARCHED if n_clusters == n_cells else 0
+    return N_DRAWS if n_arrangements <= FEW_ARRANGEMENTS else N_DRAWS_OF_MANY
+
+
+def _p_values(observed: np.ndarray, drawn: np.ndarray, total: float = 1.0) -> np.ndarray:
+    """Return how probable it is that draws, (n_draws, n_figures), have as much explained.
+
+    Draws of which nothing is known, as cells hold nobody, count as if they had.
+    """
+    as_much = ~(drawn < observed - TIE_TOLERANCE * total)
+    p_values = (1 + as_much.sum(axis=0)) / (1 + len(drawn))
+    return np.where(np.isnan(observed), np.nan, p_values).ravel()
+
+
+def _parts_by_rank(
+    means: np.ndarray, cells: np.ndarray, sizes: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which part of the differences between its outcomes the main effect of a node explains.
+
+    These are the differences within the combinations of the other nodes' outcomes.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_sets, n_clusters, n_features)
+        Sets of means.
+    cells : ndarray of int of shape (n_sets, n_clusters)
+        Where they lie.
+    sizes : tuple of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    parts : ndarray of shape (n_sets, n_nodes)
+        Of nodes of one size that with the largest effect comes first. NaN where no combination has
+        two outcomes.
+    order : ndarray of int of shape (n_sets, n_nodes)
+        The node at each place.
+    """
+    n_sets, n_features = len(means), means.shape[2]
+    grid = np.zeros((n_sets, NodeGrid(sizes).n_cells, n_features))
+    is_there = np.zeros(grid.shape[:2])
+    np.put_along_axis(grid, cells[:, :, None], means, axis=1)
+    np.put_along_axis(is_there, cells, 1.0, axis=1)
+    parts, effects = np.zeros((2, n_sets, len(sizes)))
+    for node, size in enumerate(sizes):
+        split = (n_sets, *sizes, -1)
+        y = np.moveaxis(grid.reshape(split), 1 + node, -2).reshape(n_sets, -1, size, n_features)
+        mask = np.moveaxis(is_there.reshape(split), 1 + node, -2).reshape(n_sets, -1, size, 1)
+        n_there = np.maximum(mask.sum(axis=2, keepdims=True), 1.0)
+        y = mask * (y - (mask * y).sum(axis=2, keepdims=True) / n_there)
+        marks = mask * (np.eye(size) - np.swapaxes(mask, 2, 3) / n_there)
+        normal = np.einsum("ncst,ncsu->ntu", marks, marks)
+        moments = np.einsum("ncst,ncsd->ntd", marks, y)
+        fitted = np.linalg.pinv(normal, hermitian=True) @ moments
+        effects[:, node] = (fitted * moments).sum(axis=(1, 2))
+        squares = np.square(y).sum(axis=(1, 2, 3))
+        parts[:, node] = np.divide(
+            effects[:, node], squares, out=np.full(n_sets, np.nan), where=squares > 0
+        )
+    order = np.tile(np.arange(len(sizes)), (n_sets, 1))
+    for size in set(sizes):
+        alike = np.flatnonzero(np.array(sizes) == size)
+        order[:, alike] = alike[np.argsort(-effects[:, alike], axis=1, kind="stable")]
+    return np.take_along_axis(parts, order, axis=1), order
+
+
+def _n_directions(
+    points: np.ndarray, labels: np.ndarray, means: np.ndarray, counts: np.ndarray
+) -> int:
+    """Return in how many directions means differ by more than their errors.
+
+    Units are the scatter within cells, shrunk to that of a ball. The largest singular value of
+    draws of errors, of the same scatter, is what all of the means' are compared with.
+    """
+    n_samples, n_features = points.shape
+    within = points - means[labels]
+    scatter = within.T @ within / max(n_samples - len(means), 1)
+    shrinkage = min(1.0, 2 * n_features / n_samples)
+    size = np.trace(scatter) / n_features or 1.0
+    ball = (shrinkage + 1e-9) * size * np.eye(n_features)
+    variances, axes = np.linalg.eigh((1.0 - shrinkage) * scatter + ball)
+    units = axes / np.sqrt(variances)
+    values = np.maximum(np.linalg.eigvalsh(units.T @ scatter @ units), 0.0)
+    rng = np.random.RandomState(0)
+    errors = rng.normal(size=(N_ERRORS, len(means), n_features)) * np.sqrt(values)
+    errors /= np.sqrt(counts)[:, None]
+    errors -= errors.mean(axis=1, keepdims=True)
+    largest = np.linalg.norm(errors, ord=2, axis=(1, 2))
+    found = np.linalg.svd((means - means.mean(axis=0)) @ units, compute_uv=False)
+    return int((found > np.quantile(largest, ABOVE_ERRORS)).sum())

@@ -1,0 +1,188 @@
+"""What the figures of a fit ask for: a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+
+from .._clustering.matching import AGREEING
+from .._clustering.over_fitted import smallest_share
+from ._report_lines import Figures, percent
+
+FEW = 0.05  # of the samples
+FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
+SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
+N_COLUMNS = 3  # that are named
+ALONE, COUNTED = "modality0", "negative_binomial"  # what is no mapping; the likelihood of counts
+
+
+def advice(of: Figures) -> tuple[str, ...]:
+    """Return what to do next."""
+    return (*alarms(of), *_on_factors(of)) or (
+        "Nothing to worry about was found in these samples. What others like them would say, "
+        "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
+        "table_intervals of tables.",
+    )
+
+
+def alarms(of: Figures) -> tuple[str, ...]:
+    """Return what speaks against cells, nodes, training or data."""
+    return (*_on_starts(of), *_on_cells(of), *_on_training_and_data(of))
+
+
+def _on_factors(of: Figures) -> Iterator[str]:
+    """Yield what nodes ask for that are not told to be factors, which is no alarm."""
+    if not of._untold or not of._are_placed:
+        return
+    names, asked = ", ".join(of._untold), "Known outcomes (known_nodes) or another modality would"
+    claim = f"node_sizes={len(of.shares)}, kinds without factors, is the cautious reading"
+    if not of._is_asked:
+        yield (
+            "Whether cells are a grid of factors was not asked (that is done of init='arranged', "
+            f"up to 64 cells): {claim}. {asked} tell."
+        )
+    elif alarms(of):
+        yield f"{names}: not told to be factors. {claim[0].upper()}{claim[1:]}."
+    elif len(of._untold) == len(of.node_names):
+        yield (
+            f"Cells are fine; their means do not tell whether they are a grid of factors: {claim}. "
+            f"{asked} tell."
+        )
+    else:
+        yield (
+            f"Cells are fine; their means do not tell that {names} would be a factor, as they do "
+            f"of the others: {claim}. {asked} tell."
+        )
+
+
+def _on_starts(of: Figures) -> Iterator[str]:
+    """Yield what nodes, cells and labels that chance has made ask for."""
+    stability, moved = of.stability, of.convergence.moved
+    if not of._are_placed:
+        yield (
+            "Do not read a meaning into nodes, tables or edges: nodes were placed by chance, since "
+            "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
+            "state some known_nodes."
+        )
+    if of.shares.max() == 1 and len(of.shares) > 1:
+        yield (
+            "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer "
+            "outcomes; there may be none."
+        )
+    if stability.unstable:
+        yield (
+            "Do not read a meaning into single cells yet: fits with another random_state may find "
+            "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
+            "(skcausalpima.model_selection.select_node_sizes, six fits for each) and scale."
+        )
+    if of._others_agree and moved is not None and moved < FEW:
+        yield (
+            "Other starts agree with each other on other cells than these, which training has left "
+            "as it found them. Look whether the cells make sense; compare another random_state."
+        )
+    elif of._others_agree:
+        yield (
+            "Training has moved samples out of the clusters that other starts agree on. Look "
+            "whether the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
+        )
+    found = of.arrangement
+    if found is not None and of._are_placed and found.node_agreement.min() < AGREEING:
+        yield (
+            "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try "
+            "another random_state or n_init=10, or name nodes by some known_nodes; other "
+            "node_sizes last."
+        )
+
+
+def _on_cells(of: Figures) -> Iterator[str]:
+    """Yield what cells ask for that are not apart, not sure, or not full."""
+    certainty, one_cell = of.separation.certainty, of.shares.max() == 1
+    if uncut := _without_gaps(of):
+        yield (
+            f"{uncut}. What hangs together was cut: by more outcomes than there are, or because a "
+            "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
+            "latent space (inspection.LatentDisplay)."
+        )
+    if certainty.mean() < SURE and not one_cell:
+        shares = of._by_node(map(percent, certainty))
+        yield (
+            f"By the fit's own account its labels are right in {shares} of the samples: cells "
+            "overlap, or are too many. Work with predict_proba in place of labels; compare smaller "
+            "node_sizes."
+        )
+    if len(of.merged):
+        yield (
+            f"Do not tell these cells apart: {of._pairs(of.merged)}. Fewer outcomes may do, or a "
+            "larger latent_dim."
+        )
+    n_empty = len(of.separation.empty)
+    if n_empty and not one_cell:
+        yield (
+            f"{n_empty} of {len(of.shares)} cells hold no samples: the grid may be too large, "
+            "or a combination does not occur. Compare smaller node_sizes."
+        )
+    is_doubted = hardly_filled(of.shares, of.n_samples) & ~of.as_expected
+    n_tiny = int(is_doubted.sum())
+    if n_tiny and not one_cell:
+        n_fewest = round(of.n_samples * of.shares[is_doubted].min())
+        cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"
+        yield (
+            f"{cells} hardly any samples (the smallest {n_fewest}), and not where effects that "
+            "add up would have them. Such a cell may be a few unusual samples: look at them, and "
+            "compare smaller node_sizes."
+        )
+
+
+def hardly_filled(shares: np.ndarray, n_samples: int) -> np.ndarray:
+    """Return which cells hold samples, but hardly any."""
+    n_filled = int((shares > 0).sum())
+    few = min(FEW_SAMPLES, n_samples / (4 * n_filled)) / n_samples
+    return (shares > 0) & (shares < max(few, smallest_share(n_filled)))
+
+
+def _without_gaps(of: Figures) -> str:
+    """Write between which cells or outcomes there is no gap."""
+    if of.gaps is None:
+        return ""
+    if len(of.joined):
+        pairs = of._pairs(of.joined)
+        return f"Between these cells there is no gap, samples lie there as in them: {pairs}"
+    named = [name for name, cut in zip(of.node_names, of.gaps.cut, strict=True) if cut]
+    return f"There is no gap between the outcomes of {', '.join(named)}" if named else ""
+
+
+def _on_training_and_data(of: Figures) -> Iterator[str]:
+    """Yield what training that has not converged, contexts, and columns that are counts ask for."""
+    for doubt in of.doubts:
+        yield f"Do not read a meaning into all differences between contexts: {doubt}."
+    if of.convergence.ended == "too early":
+        yield "Training ended while the bound still rose or labels changed: raise max_iter."
+    if of.convergence.ended == "fallen":
+        yield (
+            "The bound was far better before training ended: use a smaller "
+            "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
+        )
+    if of.choices.counts:
+        yield _on_counts(of.choices)
+
+
+def _on_counts(choices: SimpleNamespace) -> str:
+    """Write which columns look like counts, and how to state that they are."""
+    told, stated, is_array = [], dict[str, str](), False
+    for name, columns in choices.counts.items():
+        named, n_more = columns[:N_COLUMNS], len(columns) - N_COLUMNS
+        more = f" and {n_more} more" if n_more > 0 else ""
+        told.append(f"{', '.join(named)}{more} of {name!r}")
+        words = [f"{column!r}: {COUNTED!r}" for column in named] + ["..."] * (n_more > 0)
+        is_whole = columns == list(map(str, range(choices.columns[name][1])))
+        stated[name] = repr(COUNTED) if is_whole else f"{{{', '.join(words)}}}"
+        is_array |= not is_whole and all(map(str.isdigit, columns))
+    each = ", ".join(f"{name!r}: {words}" for name, words in stated.items())
+    likelihoods = stated[ALONE] if list(choices.scale) == [ALONE] else f"{{{each}}}"
+    return (
+        f"These columns look like counts (integers, many zeros, a long tail): {'; '.join(told)}. "
+        f"If they are, fit with likelihoods={likelihoods}"
+        f"{f', or {COUNTED!r} where all columns are counts' if is_array else ''}."
+    )

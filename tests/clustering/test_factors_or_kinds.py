@@ -1,0 +1,202 @@
+"""Whether chance explains that cells lie at sums of effects."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcausalpima._clustering import factors_or_kinds as _factors_or_kinds
+from skcausalpima._clustering.arrangement import arrange
+from skcausalpima._clustering.factors_or_kinds import additivity
+
+
+def cells_of(sizes, n_samples=300, seed=0):
+    """Draw cells, each of which occurs."""
+    n_cells = math.prod(sizes)
+    drawn = np.random.RandomState(seed).randint(n_cells, size=n_samples)
+    return np.concatenate([np.arange(n_cells), drawn])
+
+
+def at_sums(sizes, labels, width=8, seed=0, distance=6.0):
+    """Draw samples whose means are sums of effects."""
+    rng = np.random.RandomState(seed)
+    means = np.zeros((math.prod(sizes), width))
+    for size, outcomes in zip(sizes, np.unravel_index(np.arange(len(means)), sizes), strict=True):
+        means += distance * rng.normal(size=(size, width))[outcomes]
+    return means[labels] + rng.normal(size=(len(labels), width))
+
+
+def laid(means, sizes, labels):
+    """Return the cells of samples of kinds that are laid on a grid as well as they go."""
+    return arrange(means, np.bincount(labels), sizes, random_state=0).cells[labels]
+
+
+def kinds(seed, n_kinds, width=8, shape="normal"):
+    rng = np.random.RandomState(seed)
+    means = rng.normal(size=(n_kinds, width))
+    if shape == "tree":
+        means += 10 * np.repeat(rng.normal(size=(n_kinds // 2, width)), 2, axis=0)
+    labels = np.concatenate([np.arange(n_kinds), rng.randint(n_kinds, size=300)])
+    return 6 * means, labels, 6 * means[labels] + rng.normal(size=(len(labels), width))
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2), (3, 3), (2, 2, 3)])
+def test_sums_are_told(sizes):
+    labels = cells_of(sizes)
+    found = additivity(at_sums(sizes, labels), labels, sizes)
+    assert found.told.all()
+    assert found.p_value <= 0.02
+    assert found.n_directions >= len(sizes)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2)])
+def test_kinds_are_told_as_seldom_as_chance_has_it(sizes):
+    """Of 40 sets more than six are told by chance in less than one of 200 times, at most.
+
+    That is so if one of twenty is: both tests are made for that, and a grid asks for all nodes.
+    """
+    told = []
+    for seed in range(40):
+        means, labels, points = kinds(seed, math.prod(sizes))
+        told.append(additivity(points, laid(means, sizes, labels), sizes).told.all())
+    assert sum(told) <= 6
+
+
+def test_p_values_of_the_whole_are_those_of_chance():
+    """Of Gaussian kinds a tenth is below .1: the share of 150 is within four standard errors."""
+    p_values = []
+    for seed in range(150):
+        means, labels, _ = kinds(seed, 4)
+        cells = laid(means, (2, 2), labels)
+        p_values.append(additivity(means[labels], cells, (2, 2)).p_value)
+    error = np.sqrt(0.1 * 0.9 / 150)
+    assert abs(np.mean(np.array(p_values) <= 0.1) - 0.1) < 4 * error
+
+
+def test_kinds_in_few_of_many_columns_are_no_factors():
+    """In noise of 20 columns differences of any kinds would seem parallel."""
+    told = []
+    for seed in range(30):
+        means, labels, points = kinds(seed, 6, width=2)
+        noise = np.random.RandomState(seed).normal(size=(len(points), 20))
+        cells = laid(np.pad(means, ((0, 0), (0, 20))), (2, 3), labels)
+        told.append(additivity(np.hstack([points, noise]), cells, (2, 3)).told.all())
+    assert np.mean(told) <= 0.2  # of 30, at a rate of .05: above in one of 700 times
+
+
+def test_trees_pass_the_test_of_the_whole_and_not_those_of_the_nodes():
+    whole, told = [], []
+    for seed in range(20):
+        means, labels, points = kinds(seed, 4, shape="tree")
+        found = additivity(points, laid(means, (2, 2), labels), (2, 2))
+        whole.append(found.p_value <= 0.05)
+        told.append(found.told.all())
+    assert np.mean(whole) > 0.3
+    assert np.mean(told) < 0.15
+
+
+def test_equal_steps_in_a_row_have_one_direction():
+    labels, direction = cells_of((2, 2), 400), np.random.RandomState(0).normal(size=6)
+    points = 5 * np.outer(labels, direction) + np.random.RandomState(1).normal(size=(404, 6))
+    found = additivity(points, labels, (2, 2))
+    assert found.p_value <= 0.05
+    assert found.n_directions == 1
+    assert not found.told.any()
+
+
+@pytest.mark.parametrize(("n_away", "n_directions"), [(0, 0), (1, 1), (2, 2), (3, 3)])
+def test_directions_are_those_above_the_errors_of_means(n_away, n_directions):
+    """All of 20 sets but for one or two, as the limit is that of one in twenty."""
+    counts = []
+    for seed in range(20):
+        rng, labels = np.random.RandomState(seed), cells_of((2, 2), 200, seed)
+        means = np.zeros((4, 10))
+        means[1 : n_away + 1] = 9 * np.eye(10)[:n_away]
+        points = means[labels] + rng.normal(size=(len(labels), 10))
+        counts.append(additivity(points * 3.0, labels, (2, 2)).n_directions)
+    assert np.mean(np.array(counts) == n_directions) >= 0.8
+
+
+def test_units_rotations_and_names_do_not_matter():
+    means, labels, points = kinds(3, 6)
+    cells = laid(means, (2, 3), labels)
+    found = additivity(points, cells, (2, 3))
+    axes = np.linalg.qr(np.random.RandomState(0).normal(size=(8, 8)))[0]
+    turned = additivity(100 * points @ axes + 7, cells, (2, 3))
+    outcomes = np.stack(np.unravel_index(cells, (2, 3)), axis=1)
+    renamed = np.array([1, 0])[outcomes[:, 0]], np.array([2, 0, 1])[outcomes[:, 1]]
+    named = additivity(points, np.ravel_multi_index(renamed, (2, 3)), (2, 3))
+    swapped = additivity(points, np.ravel_multi_index(outcomes.T[::-1], (3, 2)), (3, 2))
+    for other in (turned, named):
+        assert_allclose(other.node_p_values, found.node_p_values)
+        assert other.p_value == found.p_value
+    assert_allclose(swapped.p_value, found.p_value, atol=0.05)  # other draws lie as well
+
+
+def test_nodes_of_one_size_keep_their_p_values_whichever_is_named_first():
+    labels = cells_of((2, 2))
+    points = at_sums((2, 2), labels, seed=1) + 9 * (labels == 3)[:, None] * np.eye(8)[0]
+    found = additivity(points, labels, (2, 2))
+    other = additivity(points, np.array([0, 2, 1, 3])[labels], (2, 2))
+    assert_array_equal(other.node_p_values, found.node_p_values[::-1])
+
+
+def by_regression(means, outcomes, node):
+    """Return the part of differences within combinations that the main effect explains."""
+    others = np.delete(outcomes, node, axis=1)
+    blocks = (others[:, None] == np.unique(others, axis=0)).all(axis=2).astype(float)
+    marks = np.eye(outcomes[:, node].max() + 1)[outcomes[:, node]]
+
+    def left(design):
+        fit = np.linalg.lstsq(design, means, rcond=None)[0]
+        return np.square(means - design @ fit).sum()
+
+    return 1 - left(np.hstack([blocks, marks])) / left(blocks)
+
+
+@pytest.mark.parametrize("empty", [[], [3], [1, 6]])
+def test_parts_are_those_of_two_regressions(empty):
+    sizes, rng = (2, 2, 2), np.random.RandomState(0)
+    cells = np.setdiff1d(np.arange(8), empty)
+    means = rng.normal(size=(len(cells), 5))
+    means -= means.mean(axis=0)
+    parts, order = _factors_or_kinds._parts_by_rank(means[None], cells[None], sizes)
+    outcomes = np.stack(np.unravel_index(cells, sizes), axis=1)
+    expected = [by_regression(means, outcomes, node) for node in order[0]]
+    assert_allclose(parts[0], expected)
+    assert sorted(order[0]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "occupied"),
+    [((4,), range(4)), ((2, 2), range(2)), ((2, 2, 3), range(11)), ((3, 3, 3, 3), range(81))],
+)
+def test_what_cannot_be_asked_is_not(sizes, occupied):
+    labels = np.tile(list(occupied), 3)
+    points = np.random.RandomState(0).normal(size=(len(labels), 4))
+    assert additivity(points, labels, sizes) is None
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2)])
+def test_grids_with_an_empty_cell_are_asked(sizes):
+    labels = cells_of(sizes)
+    labels = labels[labels != 1]
+    found = additivity(at_sums(sizes, labels), labels, sizes)
+    assert 0 < found.p_value <= 1
+    if sizes == (2, 2):  # three cells lie at sums, whatever they are
+        assert found.p_value == 1
+        assert not found.told.any()
+
+
+def test_few_samples_equal_ones_and_combinations_that_lack():
+    rng = np.random.RandomState(0)
+    two = additivity(rng.normal(size=(8, 3)), np.repeat(range(4), 2), (2, 2))
+    assert 0 < two.p_value <= 1
+    same = additivity(np.ones((40, 3)), np.arange(40) % 4, (2, 2))
+    assert same.p_value == 1
+    assert not same.told.any()
+    # no two cells differ in the second node alone
+    diagonal = additivity(rng.normal(size=(60, 3)), np.array([0, 4, 8])[np.arange(60) % 3], (3, 3))
+    assert np.isnan(diagonal.node_p_values).all()
+    assert not diagonal.told.any()
