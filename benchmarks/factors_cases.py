@@ -1,13 +1,13 @@
 """What ``factors.py`` fits: kinds without factors, and grids that are there.
 
-Every case is drawn by one seed: which sort, how many cells and samples, which shares. ``choosing``
-cases have even seeds and ``judging`` ones odd seeds.
+Every case is drawn by one seed: which sort, how many cells and samples, which shares.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -108,6 +108,8 @@ MEANS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "one far out": one_far_out,
     "image templates": templates,
     "mixed table": gaussian(WIDTH),
+    "Gaussian in 2 of 22": gaussian(2),
+    "circle in 2 of 22": circle(False),
 }
 
 #: Their means are sums, or nearly so, for some numbers of cells: told apart from the others.
@@ -120,17 +122,20 @@ def shares_of(rng: np.random.Generator, n_cells: int, is_equal: bool) -> np.ndar
     return shares / shares.sum()
 
 
-def kinds(sort: str, seed: int) -> Drawn:
-    """Draw kinds of a sort."""
+def kinds(sort: str, seed: int, sizes: Sizes | None = None, n_samples: int | None = None) -> Drawn:
+    """Draw kinds of a sort; the grid that they are asked for, and how many, by default too."""
     rng = np.random.default_rng([seed, sum(map(ord, sort))])
-    n_cells = int(rng.choice(list(GRIDS)))
-    sizes = GRIDS[n_cells][rng.integers(len(GRIDS[n_cells]))]
-    n_samples = int(rng.choice(SAMPLES))
+    of_cells = GRIDS[int(rng.choice(list(GRIDS)))]
+    drawn = of_cells[rng.integers(len(of_cells))], int(rng.choice(SAMPLES))
+    sizes, n_samples = sizes or drawn[0], n_samples or drawn[1]
+    n_cells = math.prod(sizes)
     means = (MEANS | GRIDS_AFTER_ALL)[sort](rng, n_cells)
     distances = np.linalg.norm(means[:, None] - means, axis=2) + np.diag(np.full(n_cells, np.inf))
     means *= APART / max(np.median(distances.min(axis=1)), 1e-9)
     shares = shares_of(rng, n_cells, rng.uniform() < 0.5)
     cells = rng.permutation(np.r_[np.arange(n_cells), rng.choice(n_cells, n_samples, p=shares)])
+    if sort.endswith("of 22"):
+        means = np.pad(means, ((0, 0), (0, 22 - means.shape[1])))
     x = means[cells] + rng.normal(size=(len(cells), means.shape[1]))
     if sort == "image templates":
         return Drawn(x.reshape(-1, SIDE, SIDE), cells, sizes)
@@ -203,7 +208,7 @@ def sums(
 
 
 def generated(
-    seed: int, make: Callable, factors: tuple[int, ...], n_samples: int, **parameters
+    seed: int, *, make: Callable, factors: tuple[int, ...], n_samples: int, **parameters
 ) -> Drawn:
     """Draw one of the generators, and keep the samples in which only some factors vary."""
     bunch = make(4 * n_samples, random_state=seed, **parameters)
@@ -217,30 +222,31 @@ def generated(
 
 
 def _images() -> dict[str, Callable[[int], Drawn]]:
-    discs, bars = datasets.make_circles_images, datasets.make_grey_bars
-    rectangles, spectra = datasets.make_rectangles, datasets.make_spectra
-    rows = {"lattices": (datasets.make_lattices, (0, 1), {})}
-    for name, make in {
-        "discs": discs,
-        "bars": bars,
-        "rectangles": rectangles,
-        "spectra": spectra,
-    }.items():
-        for factors in ((0, 1), (0, 2), (1, 2), (0, 1, 2)):
-            rows[f"{name} {factors}"] = (make, factors, {})
-    sprites = {"shape": "square"}
-    rows["sized discs"] = (datasets.make_sized_circles, (0, 1), {})
-    rows["pendulum"] = (datasets.make_pendulum, (0, 1), {})
-    rows["sprites"] = (datasets.make_sprites, (0, 1, 2), sprites)
-    rows["striped discs"] = (datasets.make_striped_circles, (0, 1, 2, 3), {})
+    """Return the generators of the package, those of three factors also with one held fixed."""
+    draw = partial(partial, generated, n_samples=800)
+    rows = {
+        "lattices (2, 2)": draw(make=datasets.make_lattices, factors=(0, 1)),
+        "sized discs (2, 3)": draw(make=datasets.make_sized_circles, factors=(0, 1)),
+        "pendulum (3, 3)": draw(make=datasets.make_pendulum, factors=(0, 1)),
+        "sprites (2, 2, 2)": draw(make=datasets.make_sprites, factors=(0, 1, 2), shape="square"),
+        "striped discs (2, 2, 2, 2)": draw(
+            make=datasets.make_striped_circles, factors=(0, 1, 2, 3)
+        ),
+    }
+    three = {
+        "discs": datasets.make_circles_images,
+        "bars": datasets.make_grey_bars,
+        "rectangles": datasets.make_rectangles,
+        "spectra": datasets.make_spectra,
+    }
+    for name, make in three.items():
+        rows[f"{name} (2, 2, 2)"] = draw(make=make, factors=(0, 1, 2))
+        for factors in ((0, 1), (0, 2), (1, 2)):
+            rows[f"{name}, factors {factors}"] = draw(make=make, factors=factors)
+    return rows
 
-    def drawing(make: Callable, factors: tuple[int, ...], parameters: dict) -> Callable:
-        return lambda seed: generated(seed, make, factors, 800, **parameters)
 
-    return {name: drawing(*row) for name, row in rows.items()}
-
-
-#: Where effects add up, by kind of trial; ``idle`` asks for a node more than there is.
+#: Where effects add up.
 SUMS: dict[str, Callable[[int], Drawn]] = {
     "sums (2, 2)": lambda seed: sums(seed, (2, 2)),
     "sums (2, 2), 200 samples": lambda seed: sums(seed, (2, 2), 200),
@@ -255,6 +261,7 @@ SUMS: dict[str, Callable[[int], Drawn]] = {
     "dependent nodes (2, 2, 2)": lambda seed: sums(seed, (2, 2, 2), dependence=0.5),
     "two modalities, a node each": lambda seed: sums(seed, (2, 2), width=8, n_modalities=2),
 }
+#: Cells that are few, and nodes that are not there, or only where another one is on.
 OTHERS: dict[str, Callable[[int], Drawn]] = {
     "cells of 1-3 % (2, 2)": lambda seed: sums(seed, (2, 2), 1200, rare=0.12),
     "nested (2, 2)": lambda seed: sums(seed, (2, 2), nested=True),

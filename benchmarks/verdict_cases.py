@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import factors_cases
 import node_rows
 import numpy as np
 from sklearn import datasets as public
@@ -18,6 +19,10 @@ from sklearn.preprocessing import StandardScaler
 from skcausalpima import datasets
 
 Sizes = tuple[int, ...]
+
+
+#: The kind of trial that asks kinds for a grid.
+KINDS = "kinds"
 
 
 class Drawn(NamedTuple):
@@ -122,6 +127,12 @@ def unlike_groups(seed: int, n_samples: int, shares: Sequence[float], distance: 
     return Drawn([x + distance * centres[group]], group[:, None])
 
 
+def kinds(seed: int, sort: str, sizes: Sizes, n_samples: int) -> Drawn:
+    """Draw kinds without factors, as many as a grid has cells."""
+    found = factors_cases.kinds(sort, seed, sizes, n_samples)
+    return Drawn([found.X], found.cells[:, None])
+
+
 # --- generators of the package, and real data ------------------------------------------------
 
 
@@ -221,6 +232,12 @@ def choosing() -> dict[str, Case]:
         "wine, standardised": Case("real", draw(real, load=public.load_wine, scaled=True), (3,)),
         "wine (2,)": Case("smaller grid", draw(real, load=public.load_wine, scaled=True), (2,)),
         "zeros, ones and curve": Case("real", node_rows_of("zeros_and_ones", 600), (2, 2)),
+        **kinds_asked("Gaussian in 8", (2, 2)),
+        **kinds_asked("Gaussian in 3", (2, 3)),
+        **kinds_asked("tree, 3 times", (2, 2)),
+        **kinds_asked("image templates", (2, 2, 2)),
+        **kinds_asked("log-normal", (3, 3)),
+        **kinds_asked("Gaussian in 2 of 22", (2, 3)),
     }
 
 
@@ -300,7 +317,19 @@ def judging() -> dict[str, Case]:
         "iris, two kinds": Case("real", two_irises, (2,)),
         "digits and line": Case("real", node_rows_of("digits", 1000), (10,)),
         "digits and line (5,)": Case("smaller grid", node_rows_of("digits", 1000), (5,)),
+        **kinds_asked("Gaussian in 50", (2, 2)),
+        **kinds_asked("Gaussian in 2", (2, 2)),
+        **kinds_asked("tree, 10 times", (2, 3)),
+        **kinds_asked("binary profiles", (2, 2, 2)),
+        **kinds_asked("row, equal steps", (2, 2)),
+        **kinds_asked("circle in 2 of 22", (3, 3)),
     }
+
+
+def kinds_asked(sort: str, sizes: Sizes) -> dict[str, Case]:
+    """Return the case of kinds that are asked for a grid, by its name."""
+    draw = functools.partial(kinds, sort=sort, sizes=sizes, n_samples=500)
+    return {f"{sort} {sizes}": Case(KINDS, draw, sizes)}
 
 
 def two_irises(seed: int) -> Drawn:

@@ -43,8 +43,9 @@ class NodeSizeSelection(NamedTuple):
         or else all figures are those of the start of such fits; ``mean_bound`` and ``std_bound``,
         the bound of held-out samples over the folds, NaN where none was fitted; ``stability``, the
         median over pairs of folds of the smallest Jaccard similarity of a cell with its
-        counterpart; whether the candidate is ``supported``, and else which tests it has
-        ``failed``, or why it was not fitted, a tuple of sentences: cells are named by their
+        counterpart; ``told``, for each node whether most fits tell that it is a factor, a tuple of
+        bool (a single node claims nothing, and is); whether the candidate is ``supported``, and
+        else which tests it has ``failed``, or why it was not fitted, a tuple of sentences: cells are named by their
         outcomes as in the first fold. After an interrupt, candidates that are not complete are left
         out. Medians over the folds are
         ``overlap``, the largest lift of two cells; ``shared``, the largest part of a cell's
@@ -107,12 +108,15 @@ def select_node_sizes(
       is cut in pieces;
     - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
-      several nodes only).
+      several nodes only);
+    - its nodes are told to be factors in most fits (``arrangement_.told``), or all but one of three
+      or more: else its cells may be kinds without factors.
 
     Of supported candidates the one with most cells is chosen, as by prediction strength [2]_: it
     sees what the others see, and more. Of those with as many cells it is the one with most nodes,
     which also says how the cells hang together, and of these the one with the best bound of
-    held-out samples.
+    held-out samples. A grid that fails nothing but to be told makes way for candidates of as many
+    cells that are supported, such as a single node, which claims less; but for none of fewer cells.
 
     So candidates are fitted from the largest down, and not below the first that is supported. The
     last fold is left out where it cannot change a verdict. Before, all of them are looked at in the
@@ -122,9 +126,9 @@ def select_node_sizes(
 
     Without ``candidates`` some are proposed by the start of a fit, before any training: single
     nodes with numbers of clusters that parts of the samples agree on, and grids on which such
-    clusters have one clear place, a better one than random means would have. There are five at
-    most, of at most 24 cells. That takes about as long as a fit, and all that ``estimator`` states
-    holds.
+    clusters have one clear place, a better one than random means would have, each beside a single
+    node of as many outcomes. There are eight at most, of at most 24 cells. That takes about as long
+    as a fit, and all that ``estimator`` states holds.
 
     The bound does not choose between grids: it keeps rising when cells that hold together are cut
     in pieces, and it depends on the dimension of the latent space and on the length of training,

@@ -191,14 +191,19 @@ def arrange_labels(
     known: np.ndarray | None,
     rng: np.random.RandomState,
     place: Place | None = None,
+    n_clusters: int | None = None,
 ) -> Arrangement:
     """Arrange clusters by the means of their samples.
 
-    ``labels`` are their numbers, from 0, (n_samples,); ``known`` outcomes are -1 where unknown,
+    ``labels`` are their numbers, from 0, (n_samples,), of which the last ones may not occur;
+    ``known`` outcomes are -1 where unknown,
     (n_samples, n_nodes). Clusters that have a ``place`` lie in the cells of their numbers already:
     their rivals are all swaps of two clusters, with the effects as they are.
     """
-    n_clusters = int(labels.max()) + 1 if place is None else math.prod(sizes)
+    if place is not None:
+        n_clusters = math.prod(sizes)
+    elif n_clusters is None:
+        n_clusters = int(labels.max()) + 1
     means, counts = means_of_labels(labels, data, n_clusters)
     tables = None if known is None else known_counts(known, labels, n_clusters, sizes)
     if place is None:

@@ -196,7 +196,10 @@ def choose_candidate(
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
     grid = NodeGrid(sizes).outcomes()
-    arrangements = [arrange_labels(c.labels, data, sizes, known, rng, c.place) for c in candidates]
+    arrangements = [
+        arrange_labels(c.labels, data, sizes, known, rng, c.place, len(c.occupancy))
+        for c in candidates
+    ]
     nodes = node_labels(candidates, arrangements, sizes)
     if len(candidates) == 1:  # starts of the search for nodes were compared, if there was one
         place = candidates[0].place

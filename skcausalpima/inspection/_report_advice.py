@@ -33,8 +33,8 @@ def alarms(of: Figures) -> tuple[str, ...]:
 
 
 def _on_factors(of: Figures) -> Iterator[str]:
-    """Yield what nodes ask for that are not told to be factors, which is no alarm."""
-    if not of._untold or not of._are_placed:
+    """Yield what nodes ask for that are not told to be factors: no alarm, and after one no news."""
+    if not of._untold or alarms(of):
         return
     names, asked = ", ".join(of._untold), "Known outcomes (known_nodes) or another modality would"
     claim = f"node_sizes={len(of.shares)}, kinds without factors, is the cautious reading"
@@ -43,8 +43,6 @@ def _on_factors(of: Figures) -> Iterator[str]:
             "Whether cells are a grid of factors was not asked (that is done of init='arranged', "
             f"up to 64 cells): {claim}. {asked} tell."
         )
-    elif alarms(of):
-        yield f"{names}: not told to be factors. {claim[0].upper()}{claim[1:]}."
     elif len(of._untold) == len(of.node_names):
         yield (
             f"Cells are fine; their means do not tell whether they are a grid of factors: {claim}. "

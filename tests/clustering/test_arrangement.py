@@ -3,10 +3,13 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from some_slow import some_slow
 
 from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
+from skcausalpima._clustering.candidates import choose_candidate
+from skcausalpima._clustering.clusters import describe
 from skcausalpima._clustering.matching import NEAR_TIE
 
 
@@ -374,3 +377,14 @@ def test_clusters_are_arranged_again():
     assert np.array_equal(
         _arrangement.arrange_again(means, counts * [1, 0, 1, 1], (2, 2)), range(4)
     )
+
+
+def test_a_cluster_that_is_nowhere_the_likeliest_takes_a_free_cell():
+    """Clusters of one column may overlap so: then there are more of them than labels."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    points = rng.normal(size=(60, 3)) + 9 * np.eye(3)[labels]
+    shares = np.column_stack([0.8 * np.eye(3)[labels], np.full(60, 0.2)])
+    candidate = describe(shares, points, "mixture")
+    _, report = choose_candidate([candidate], points, (2, 2))
+    assert_array_equal(np.sort(report.arrangements[0].cells), np.arange(4))
