@@ -5,13 +5,13 @@
 
 Each case of ``verdict_cases.py`` is fitted with default settings, data and fit by one seed. A
 report has one of three words, *told*, *not told* and *alarmed* (a warning, or advice beyond that
-nodes are not told); *fine* are the first two. *Right*, if told: of the grid that the data have, a mean node
-accuracy of .95 (one node: adjusted Rand index .85); of another grid, every node has two outcomes
-above 1 % and is a function of the true cells in .95 of the samples; of kinds, never. If not told,
-the cells count, as one node: adjusted Rand index .85, or of another grid a function of the true
-ones. Where there are no clusters, never. Printed are the shares of wrong fits among those told, and
-among those called fine, and of alarmed ones among right fits of right grids, with Wilson intervals,
-and a line per kind. Commits whose reports have no word are told where there is nothing to worry
+nodes are not told); *fine* are the first two. *Right*, if told: of the grid that the data have, a
+mean node accuracy of .95 (one node: adjusted Rand index .85); of another grid, every node has two
+outcomes above 1 % and is a function of the true cells in .95 of the samples; of kinds, never. If
+not told, the cells count, as one node: adjusted Rand index .85, or of another grid a function of
+the true ones. Where there are no clusters, never. Printed are the shares of wrong fits among those
+told, and among those called fine, and of alarmed ones among right fits of right grids, with Wilson
+intervals, and a line per kind. Commits whose reports have no word are told where there is nothing to worry
 about. Real data need the folder that SKCAUSALPIMA_DATA names. Run with OMP_NUM_THREADS=1; about
 ten minutes for each half.
 """

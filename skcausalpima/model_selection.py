@@ -45,9 +45,9 @@ class NodeSizeSelection(NamedTuple):
         median over pairs of folds of the smallest Jaccard similarity of a cell with its
         counterpart; ``told``, for each node whether most fits tell that it is a factor, a tuple of
         bool (a single node claims nothing, and is); whether the candidate is ``supported``, and
-        else which tests it has ``failed``, or why it was not fitted, a tuple of sentences: cells are named by their
-        outcomes as in the first fold. After an interrupt, candidates that are not complete are left
-        out. Medians over the folds are
+        else which tests it has ``failed``, or why it was not fitted, a tuple of sentences: cells
+        are named by their outcomes as in the first fold. After an interrupt, candidates that are
+        not complete are left out. Medians over the folds are
         ``overlap``, the largest lift of two cells; ``shared``, the largest part of a cell's
         probabilities that is another's; ``separation``, the smallest Fisher ratio of two
         cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
