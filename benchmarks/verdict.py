@@ -11,9 +11,9 @@ outcomes above 1 % and is a function of the true cells in .95 of the samples; of
 not told, the cells count, as one node: adjusted Rand index .85, or of another grid a function of
 the true ones. Where there are no clusters, never. Printed are the shares of wrong fits among those
 told, and among those called fine, and of alarmed ones among right fits of right grids, with Wilson
-intervals, and a line per kind. Commits whose reports have no word are told where there is nothing to worry
-about. Real data need the folder that SKCAUSALPIMA_DATA names. Run with OMP_NUM_THREADS=1; about
-ten minutes for each half.
+intervals, and a line per kind. Commits whose reports have no word are told where there is nothing
+to worry about. Real data need the folder that SKCAUSALPIMA_DATA names. Run with OMP_NUM_THREADS=1;
+about ten minutes for each half.
 """
 
 from __future__ import annotations

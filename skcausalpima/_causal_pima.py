@@ -334,9 +334,11 @@ class CausalPIMA(
         that they are factors, and no kinds that were laid on a grid: chance would have the cells
         lie as near to sums of effects with ``p_value``, and the effects of each node be as much
         alike with ``node_p_values``, of shape (n_nodes,). A node is told by at most .05, or by .2
-        where the whole has .05, unless means lie in a row or cells are doubtful; one with known
-        outcomes is told in any case. Not told is no alarm. All three are None where nobody asked:
-        beyond 64 cells, in files of before, where nodes are placed by chance. A fit that is
+        where the whole has .05, unless means lie in a row or cells are doubtful. So it is by at
+        most .05 in ``context_p_values``, of shape (n_nodes,): as probable it is that labels of
+        contexts change the mix of cells along the node alone by chance (None without contexts).
+        One with known outcomes is told in any case. Not told is no alarm. All are None where nobody
+        asked: beyond 64 cells, in files of before, where nodes are placed by chance. A fit that is
         continued keeps that of its first part.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of

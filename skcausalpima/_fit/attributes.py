@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._contexts.fitted import FittedContexts, doubts
+from .._contexts.moved_nodes import moved_by_contexts
 from .._data.sample_weight import TrainingRows
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
@@ -123,7 +124,7 @@ def fitted_state(
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
         contexts=contexts,
-        **_of_start(best, setup, samples, data, before),
+        **_of_start(best, setup, samples, data, contexts, before),
     )
 
 
@@ -147,7 +148,12 @@ def _contexts(
 
 
 def _of_start(
-    best: Run, setup: Setup, samples: FitSamples, data: TensorData, before: FittedState | None
+    best: Run,
+    setup: Setup,
+    samples: FitSamples,
+    data: TensorData,
+    contexts: FittedContexts,
+    before: FittedState | None,
 ) -> Values:
     """Return what is known of the start of training; a fit that goes on keeps it."""
     seen = best.seen
@@ -159,8 +165,9 @@ def _of_start(
     arrangement = arrangement_report(setup, best.candidates, best.moved)
     stability = stability_report(seen, best.rand_indices)
     known = _are_known(setup, samples, data)
+    moved = moved_by_contexts(contexts, setup.spec.node_sizes)
     return {
-        "arrangement": with_factors(arrangement, seen, stability.unstable, known),
+        "arrangement": with_factors(arrangement, seen, stability.unstable, known, moved),
         "stability": stability,
         "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
         "choices": choices_report(setup, samples.modalities),

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
-from .._clustering.factors_or_kinds import Additivity
+from .._clustering.factors_or_kinds import SMALL, Additivity
 from .._clustering.gaps import Gaps
 from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_beyond_search
 from .._clustering.matching import AGREEING
@@ -156,24 +156,29 @@ def with_factors(
     seen: StartAgreement,
     is_unstable: bool,
     known: np.ndarray,
+    moved: np.ndarray | None = None,
 ) -> SimpleNamespace | None:
     """Return the report of an arrangement with which nodes are told to be factors.
 
-    Nodes whose outcomes are ``known``, (n_nodes,), are factors, since somebody says so. Of others
-    the means tell nothing where cells are doubtful: where they depend on the seed, nearly tie, or
-    have no gap between them.
+    Nodes whose outcomes are ``known``, (n_nodes,), are factors, since somebody says so. Others are
+    told by the means of cells, or where chance would hardly have contexts change the mix of cells
+    along them alone (``moved``: p-values): neither says anything where cells are doubtful, which
+    depend on the seed, nearly tie, or have no gap between them.
     """
     if arrangement is None or not arrangement.found:
         return arrangement
     sums, gaps = seen.additivity, seen.gaps
-    figures = vars(arrangement)
-    if sums is None:
-        return SimpleNamespace(**figures | ({"told": known} if known.any() else {}))
     is_cut = gaps is not None and bool(gaps.cut.any() or len(gaps.pairs))
     is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
-    told = known | (sums.told & (not is_doubtful))
-    p_values = {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
-    return SimpleNamespace(**figures | p_values | {"told": told})
+    told, found = known, NOT_ASKED | {"context_p_values": moved}
+    if moved is not None:
+        told = told | ((moved <= SMALL) & (not is_doubtful))
+    if sums is not None:
+        told = told | (sums.told & (not is_doubtful))
+        found |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
+    if sums is not None or told.any():
+        found["told"] = told
+    return SimpleNamespace(**vars(arrangement) | found)
 
 
 def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:

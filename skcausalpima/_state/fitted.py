@@ -46,7 +46,7 @@ def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
 
 
 #: What an arrangement says of factors where nobody asked, as before version 16 of files.
-NOT_ASKED = {"p_value": None, "node_p_values": None, "told": None}
+NOT_ASKED = dict.fromkeys(["p_value", "node_p_values", "context_p_values", "told"])
 
 
 class ExpertTable(Mapping[str, np.ndarray]):
@@ -218,7 +218,7 @@ class FittedState:
     convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved")
     arrangement: SimpleNamespace | None = has(
         "misfit gap ties node_shares node_agreement agreement smallest_share found certainty "
-        "p_value node_p_values told"
+        "p_value node_p_values context_p_values told"
     )
     stability: SimpleNamespace | None = has(
         "agreement unstable with_starts among_starts short_runs replaced rand_indices"

@@ -175,6 +175,8 @@ def _nodes(of: Figures) -> Lines:
         if of._is_asked and found.p_value is not None:
             chance = of._by_node(_decimals(found.node_p_values))
             yield "chance of such sums of effects", f"{chance}, all {found.p_value:.2f}"
+        if of._is_asked and found.context_p_values is not None:
+            yield "chance of such mixes in contexts", of._by_node(_decimals(found.context_p_values))
 
 
 def _stability(of: Figures) -> Lines:

@@ -26,6 +26,7 @@ ARRANGEMENT = SimpleNamespace(
     certainty=None,
     p_value=0.01,
     node_p_values=np.array([0.02, 0.03]),
+    context_p_values=None,
     told=np.array([True, True]),
 )
 WELL = FitReport(
