@@ -110,13 +110,14 @@ def select_node_sizes(
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only);
     - its nodes are told to be factors in most fits (``arrangement_.told``), or all but one of three
-      or more: else its cells may be kinds without factors.
+      or more: else its cells may be kinds without factors. A grid that nobody asks of, as of more
+      than 64 cells, is not told.
 
-    Of supported candidates the one with most cells is chosen, as by prediction strength [2]_: it
-    sees what the others see, and more. Of those with as many cells it is the one with most nodes,
-    which also says how the cells hang together, and of these the one with the best bound of
-    held-out samples. A grid that fails nothing but to be told makes way for candidates of as many
-    cells that are supported, such as a single node, which claims less; but for none of fewer cells.
+    The candidate with most cells is chosen, as by prediction strength [2]_: it sees what the others
+    see, and more. Of those with as many cells a supported one comes first, then the one with most
+    nodes, which also says how the cells hang together, and then the one with the best bound of
+    held-out samples. So a grid that fails nothing but to be told, and is not supported, makes way
+    for a single node of as many outcomes, which claims less, but for no candidate of fewer cells.
 
     So candidates are fitted from the largest down, and not below the first that is supported. The
     last fold is left out where it cannot change a verdict. Before, all of them are looked at in the
@@ -169,7 +170,8 @@ def select_node_sizes(
     Warns
     -----
     NodeSizesWarning
-        No candidate is supported; the most stable one is returned. The warning has what it failed.
+        Each candidate fails a test besides that of being told; the most stable one is returned. The
+        warning has what it failed.
     InterruptionWarning
         An interrupt came before all candidates were complete.
 

@@ -4,13 +4,13 @@ Words, numbers and gaps: a table as it is
 
 You learn how a table of words, numbers and gaps is fitted as it stands, what its cells look like,
 and how sure the fit is of what is missing. The penguins come with the package ``palmerpenguins``.
-Without it, a table of the same kind is made.
+Without it, a table of the same kind is made up, and the first line of output says so.
 """
 
 # %%
 # Read
 # ----
-# 344 penguins of three species. The species is kept out of the fit.
+# 344 birds of three species. The species is kept out of the fit.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -41,8 +41,10 @@ try:
     from palmerpenguins import load_penguins
 except ImportError:
     birds = made_up_penguins()
+    print("made-up birds, since palmerpenguins is not installed")
 else:
     birds = load_penguins().drop(columns="year")
+    print("penguins of Palmer Station, as palmerpenguins has them")
 species = birds.pop("species")
 print(birds.head(4))
 print(birds.isna().sum())

@@ -47,6 +47,9 @@ from .run import Run
 #: come to its end.
 RISING = 0.05
 
+#: Samples with known outcomes that are looked at: shares are exact to .03.
+MAX_KNOWN = 1000
+
 #: Labels of which more change per epoch at last have not come to rest.
 CHANGING = 0.05
 
@@ -90,6 +93,7 @@ def fitted_state(
             covariance_type=covariance_type,
             contexts=contexts,
         )
+        known = _are_known(fitted, samples, data)
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
         named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
@@ -124,7 +128,7 @@ def fitted_state(
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
         contexts=contexts,
-        **_of_start(best, setup, samples, data, contexts, before),
+        **_of_start(best, setup, samples, known, contexts, before),
     )
 
 
@@ -151,7 +155,7 @@ def _of_start(
     best: Run,
     setup: Setup,
     samples: FitSamples,
-    data: TensorData,
+    known: np.ndarray,
     contexts: FittedContexts,
     before: FittedState | None,
 ) -> Values:
@@ -164,7 +168,6 @@ def _of_start(
     warn_of_collapse(seen.labels, len(best.state["prior.means"]))
     arrangement = arrangement_report(setup, best.candidates, best.moved)
     stability = stability_report(seen, best.rand_indices)
-    known = _are_known(setup, samples, data)
     moved = moved_by_contexts(contexts, setup.spec.node_sizes)
     return {
         "arrangement": with_factors(arrangement, seen, stability.unstable, known, moved),
@@ -175,13 +178,30 @@ def _of_start(
     }
 
 
-def _are_known(setup: Setup, samples: FitSamples, data: TensorData) -> np.ndarray:
-    """Return of which nodes two outcomes are known in some samples, of all ranks."""
-    sizes, known = setup.spec.node_sizes, samples.knowledge.known_nodes
-    counts = np.zeros((len(sizes), max(sizes)))
-    if known is not None:
-        counts = np.stack([(known == outcome).sum(axis=0) for outcome in range(max(sizes))], axis=1)
-    return (data.total_of(counts.astype(np.float64)) > 0).sum(axis=1) > 1
+def _are_known(fitted: FittedModel, samples: FitSamples, data: TensorData) -> np.ndarray:
+    """Return of which nodes the data confirm the outcomes that are known of some samples.
+
+    Without what is known, the model says the known outcome more often than it would by saying the
+    commonest one always, by two standard errors of that share: labels that somebody made up name no
+    factor, nor do two of them. Samples are those of all ranks.
+    """
+    sizes, known = fitted.model.prior.node_sizes, samples.knowledge.known_nodes
+    counts = np.zeros((len(sizes), 1 + max(sizes)))  # right, and of each outcome
+    rows = np.flatnonzero((known >= 0).any(axis=1)) if known is not None else np.zeros(0, int)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MAX_KNOWN)).astype(int))]
+    if known is not None and len(rows):
+        free = replace(data, samples=replace(data.samples, allowed=None))
+        free = free.subset(torch.as_tensor(rows, device=data.device))
+        posterior = sample_posterior(fitted.model, free, fitted.encoders)
+        said = NodeGrid(tuple(sizes)).outcomes(posterior.cells.argmax(dim=1).cpu().numpy())
+        counts[:, 0] = (said == known[rows]).sum(axis=0)
+        for outcome in range(max(sizes)):
+            counts[:, 1 + outcome] = (known[rows] == outcome).sum(axis=0)
+    right, *outcomes = data.total_of(counts).T
+    n_known = np.maximum(np.sum(outcomes, axis=0), 1.0)
+    commonest = np.max(outcomes, axis=0) / n_known
+    error = np.sqrt(commonest * (1.0 - commonest) / n_known)
+    return (commonest > 0.0) & (commonest < 1.0) & (right / n_known >= commonest + 2.0 * error)
 
 
 def _phases(

@@ -52,7 +52,7 @@ class Fold:
     node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
     cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
     has_cut_pair: bool  # whether there is none between some two cells
-    told: np.ndarray  # (n_nodes,): whether means tell that a node is a factor, or nobody asked
+    told: np.ndarray  # (n_nodes,): whether a node is told to be a factor, or is a single one
 
     @property
     def node_agreement(self) -> float:
@@ -108,7 +108,7 @@ def _as_fold(
         node_agreements=unknown if arrangement is None else arrangement.node_agreement,
         cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
         has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
-        told=np.ones(n_nodes, dtype=bool) if told is None else told,
+        told=np.full(n_nodes, n_nodes == 1) if told is None else told,
     )
 
 

@@ -16,7 +16,14 @@ from .._typing import Samples, Sizes
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from .folds import Fold, fit_fold, start_folds
-from .verdicts import failures, failures_of_starts, is_settled, least_settled, untold
+from .verdicts import (
+    failures,
+    failures_of_starts,
+    in_one_order,
+    is_settled,
+    least_settled,
+    untold,
+)
 
 
 class Judged(NamedTuple):
@@ -61,11 +68,14 @@ def judged_candidates(
     found, interrupted = completed(looked_at, n_jobs, 0, "select_node_sizes")
     if interrupted:
         raise KeyboardInterrupt
-    starts = dict(zip(models, found.values(), strict=True))
+    starts = {
+        sizes: in_one_order(folds, sizes)
+        for sizes, folds in zip(models, found.values(), strict=True)
+        if folds is not None
+    }
     judged = {
         sizes: Judged(folds, failures_of_starts(folds, sizes), False)
         for sizes, folds in starts.items()
-        if folds is not None
     }
     open_ = [sizes for sizes in models if sizes not in judged or not judged[sizes].failed]
     best, not_told = None, list[Sizes]()
@@ -81,10 +91,10 @@ def judged_candidates(
                 continue
             # bounds of candidates that are alike otherwise are compared over the same folds
             n_first = len(splits) if len(alike) > 1 else least_settled(len(splits))
-            folds = _fitted(models[sizes], sizes, X, splits, n_first, n_jobs, verbose)
-            if folds is None:
+            fits = _fitted(models[sizes], sizes, X, splits, n_first, n_jobs, verbose)
+            if fits is None:
                 return _complete(judged, models), True
-            failed = failures(folds, sizes)
+            folds, failed = fits, failures(fits, sizes)
             said = untold(folds, sizes)
             judged[sizes] = Judged(folds, failed or said, True, not failed)
             if said and not failed:
@@ -123,7 +133,7 @@ def _fitted(
             return None
         if interrupted:
             return None
-        folds += fits.values()
+        folds = in_one_order([*folds, *fits.values()], sizes)
     return folds
 
 

@@ -30,7 +30,8 @@ from .._model.surroundings import precision_of, usual_surroundings
 from .._parameter_objects import BackgroundKnowledge, Initialization
 from .._typing import Samples, Sizes
 
-#: Cells of the largest grid that is proposed, and outcomes of the largest single node.
+#: Cells of the largest grid that is proposed (and of as many kinds beside it), and outcomes of
+#: other single nodes.
 MAX_CELLS, MAX_OUTCOMES = 24, 16
 
 #: Samples that clusters are found in.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -81,6 +82,19 @@ def measure(
         figures[name] = np.array(values)
     supported = np.array([not reasons for reasons in failed])
     return {"node_sizes": candidates, **figures, "supported": supported, "failed": failed}
+
+
+def in_one_order(folds: list[Fold], node_sizes: Sizes) -> list[Fold]:
+    """Return fits with nodes and outcomes in the order of the first, as far as samples tell.
+
+    Nodes of one size change places from fit to fit, and all that is known of them with them.
+    """
+    tables, ordered = outcome_indicators(folds[0].cells, node_sizes), []
+    for fold in folds:
+        cells, order, _ = align_nodes(fold.cells, tables)
+        of_nodes = {name: getattr(fold, name)[order] for name in ("told", "cut", "node_agreements")}
+        ordered.append(replace(fold, cells=cells, **of_nodes))
+    return ordered
 
 
 def failures(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:

@@ -219,7 +219,7 @@ class FitReport(Figures):
         parts = [STYLE, f'<div class="skcausalpima-report"><h4>{html.escape(self._title())}</h4>']
         parts.append(self._cells_as_html())
         for name, lines in sections(self).items():
-            rows = (f"{_tag('th', label)}{_tag('td', value)}" for label, value in lines)
+            rows = (f"{_label(label)}{_tag('td', value)}" for label, value in lines)
             parts.append(
                 f"<b>{name}</b><table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
             )
@@ -325,6 +325,13 @@ def _line_as_text(label: str, value: str) -> str:
 def _wrapped(text: str, first: str, others: str) -> str:
     """Break a text into lines."""
     return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others)
+
+
+def _label(text: str) -> str:
+    """Write the label of a line, as far to the right as it is in a terminal."""
+    indent = (len(text) - len(text.lstrip())) / 2
+    style = f' style="padding-left: {indent:g}em"' if indent else ""
+    return f"<th{style}>{html.escape(text.strip())}</th>"
 
 
 def _tag(name: str, text: str) -> str:

@@ -50,8 +50,8 @@ def _on_factors(of: Figures) -> Iterator[str]:
         )
     else:
         yield (
-            f"Cells are fine; their means do not tell that {names} would be a factor, as they do "
-            f"of the others: {claim}. {asked} tell."
+            f"Cells are fine; nothing tells that {names}, too, would be a factor: {claim}. {asked} "
+            "tell."
         )
 
 
@@ -155,6 +155,12 @@ def _on_training_and_data(of: Figures) -> Iterator[str]:
     """Yield what training that has not converged, contexts, and columns that are counts ask for."""
     for doubt in of.doubts:
         yield f"Do not read a meaning into all differences between contexts: {doubt}."
+    if of.convergence.ended == "interrupted":
+        yield (
+            f"The fit was stopped after {of.n_iter} epochs, by an interrupt or a callback: what "
+            "there is was kept, without polishing and teaching. Before you rely on it, let a fit "
+            "come to its end, or train this one further (warm_start=True, a Checkpoint)."
+        )
     if of.convergence.ended == "too early":
         yield "Training ended while the bound still rose or labels changed: raise max_iter."
     if of.convergence.ended == "fallen":

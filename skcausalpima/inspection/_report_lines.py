@@ -122,7 +122,7 @@ def _data(of: Figures) -> Lines:
         kinds = [f"{kind} of {name}" for name, kind in views.items() if kind is not None]
         words = f"{weights}, {' and '.join(kinds) or 'no views'}"
         mark = " (taken)" if side.is_taken else ""
-        yield "" if k else "first clusterings agree", f"{side.agreement:.2f} if {words}{mark}"
+        yield "" if k else "weights and views tried", f"{side.agreement:.2f} if {words}{mark}"
     taken = [side.modality_weights for side in found.tried if side.is_taken]
     if taken not in ([], [found.modality_weights]):
         yield "weights in training", str(found.modality_weights)
@@ -168,7 +168,7 @@ def _nodes(of: Figures) -> Lines:
         worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
         yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
         yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
-        yield "agreement of first clusterings", percent(found.agreement)
+        yield "labels that the starts share", percent(found.agreement)
         if of._is_asked:
             told = [name for name in of.node_names if name not in of._untold]
             yield "told to be factors", ", ".join(told) or "none"
@@ -191,10 +191,10 @@ def _stability(of: Figures) -> Lines:
         yield "agreement with other starts", f"not known: {why}"
     if found.with_starts is not None:
         yield "agreement with other starts", f"{found.with_starts:.2f} {scale}"
-        yield "agreement among other starts", f"{found.among_starts:.2f}"
+        yield "other starts with each other", f"{found.among_starts:.2f}"
     if found.short_runs is not None:
         instead = " (of a run that differed, and was replaced)" if found.replaced else ""
-        yield "agreement with short runs", f"{found.short_runs:.2f}{instead}"
+        yield "this fit and two short runs", f"{found.short_runs:.2f}{instead}"
     though = ", though other starts agree on other cells" if of._others_agree else ""
     likely = f"likely{though} (not asked: other samples)"
     likely = "not known" if found.agreement is None else likely

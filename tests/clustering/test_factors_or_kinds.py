@@ -105,6 +105,35 @@ def test_equal_steps_in_a_row_have_one_direction():
     assert not found.told.any()
 
 
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2)])
+def test_doses_that_differ_a_little_otherwise_are_kinds(sizes):
+    """Without a limit a third of them and more would be told; here one of 15 sets may be."""
+    told, n_cells = [], math.prod(sizes)
+    for seed in range(15):
+        rng, labels = np.random.RandomState(seed), cells_of(sizes, 400, seed)
+        means = 5 * (np.arange(n_cells)[:, None] * np.eye(8)[0] + rng.normal(0, 0.1, (n_cells, 8)))
+        points = means[labels] + rng.normal(size=(len(labels), 8))
+        told.append(additivity(points, laid(means, sizes, labels), sizes).told.all())
+    assert sum(told) <= 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-160, 1.0, 1e160])
+def test_numbers_of_any_size_are_asked(scale):
+    labels = cells_of((2, 2))
+    points = at_sums((2, 2), labels)
+    found, scaled = (additivity(of, labels, (2, 2)) for of in (points, scale * points))
+    assert_array_equal(scaled.told, found.told)
+    assert_allclose(scaled.p_value, found.p_value)
+
+
+def test_rounding_is_no_difference():
+    found = additivity(np.full((160, 8), 0.1), np.arange(160) % 8, (2, 2, 2))
+    assert found.p_value == 1
+    row = np.outer(np.arange(80) % 4, np.random.RandomState(0).normal(size=5))  # without noise
+    assert not additivity(row, np.arange(80) % 4, (2, 2)).told.any()
+
+
 @pytest.mark.parametrize(("n_away", "n_directions"), [(0, 0), (1, 1), (2, 2), (3, 3)])
 def test_directions_are_those_above_the_errors_of_means(n_away, n_directions):
     """All of 20 sets but for one or two, as the limit is that of one in twenty."""

@@ -72,9 +72,15 @@ def test_known_outcomes_make_a_factor(of_kinds):
         known["N2"][row] = int(of_kinds.node_labels_[row, 1])
     est = CausalPIMA((2, 2), max_iter=3, random_state=1).fit(four_kinds(1), known_nodes=known)
     assert est.arrangement_.told[1]
-    once = {"N1": [None] * 200, "N2": [0] + [None] * 199}
-    est = CausalPIMA((2, 2), max_iter=3, random_state=1).fit(four_kinds(1), known_nodes=once)
-    assert_array_equal(est.arrangement_.told, of_kinds.arrangement_.told)
+
+
+@pytest.mark.parametrize("n_known", [2, 30])
+def test_labels_that_somebody_made_up_make_none(n_known):
+    known = np.full((200, 2), -1)
+    known[:n_known] = np.random.default_rng(5).integers(2, size=(n_known, 2))
+    known[:2] = [[0, 0], [1, 1]]
+    est = CausalPIMA((2, 2), max_iter=3, random_state=1).fit(four_kinds(1), known_nodes=known)
+    assert not est.arrangement_.told.all()
 
 
 @pytest.mark.parametrize(

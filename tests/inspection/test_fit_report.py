@@ -10,6 +10,7 @@ import pytest
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
+from skcausalpima.inspection._report_advice import advice
 from skcausalpima.inspection._report_lines import sections
 
 SEPARATION = SimpleNamespace(
@@ -202,7 +203,7 @@ def test_names_are_no_markup_in_a_notebook():
 
 def test_choices_are_told():
     assert "scale of image                    one number" in str(WELL)
-    assert "first clusterings agree" not in str(WELL)
+    assert "weights and views tried" not in str(WELL)
     sides = [
         SimpleNamespace(
             modality_weights="balanced", views={"image": None}, agreement=0.5, is_taken=False
@@ -225,7 +226,7 @@ def test_choices_are_told():
     )
     text = " ".join(str(report).split())
     assert "each column its own (1.5 of 9 columns hold the variance)" in text
-    assert "first clusterings agree 0.50 if balanced, no views 0.90 if image 1, power_" in text
+    assert "weights and views tried 0.50 if balanced, no views 0.90 if image 1, power_" in text
     assert text.count("(taken)") == 1
     assert "weights in training" not in text
     trained = changed(choices={"tried": sides, "modality_weights": "elements"})
@@ -282,11 +283,11 @@ def test_short_runs_are_told():
     assert "short runs" not in str(WELL)
     report = changed(stability={"with_starts": 0.5, "short_runs": 0.85})
     assert "agreement with other starts       0.50 (1 in full, 0 by chance)" in str(report)
-    assert "agreement with short runs         0.85" in str(report)
+    assert "this fit and two short runs       0.85" in str(report)
     assert "likely" in str(report)
     assert "was replaced" not in str(report)
     lines = sections(changed(stability={"short_runs": 0.82, "replaced": True}))["Stability"]
-    told = dict(lines)["agreement with short runs"]
+    told = dict(lines)["this fit and two short runs"]
     assert told == "0.82 (of a run that differed, and was replaced)"
 
 
@@ -359,3 +360,21 @@ def test_the_advice_follows_from_the_figures(figures, told):
     assert len(report.advice) == 1
     assert told in report.advice[0]
     assert told.split()[0] in report._repr_html_()
+
+
+def test_lines_of_a_notebook_are_indented_as_in_a_terminal():
+    report = changed(calibration={"all": CURVE, "micrograph": CURVE})
+    assert '<th style="padding-left: 1em">micrograph alone</th>' in report._repr_html_()
+    assert "<th>sure of cells of its own draws</th>" in report._repr_html_()
+
+
+def test_an_interrupted_fit_is_said_to_be_one():
+    report = changed(convergence={"ended": "interrupted"}, n_iter=7)
+    assert "The fit was stopped after 7 epochs" in advice(report)[0]
+    assert report.verdict == "alarmed"
+
+
+def test_one_line_alone_is_called_agreement():
+    seen = {"short_runs": 0.85, "with_starts": 0.5, "among_starts": 0.9}
+    labels = [label for lines in sections(changed(stability=seen)).values() for label, _ in lines]
+    assert sum("agreement" in label for label in labels) == 1

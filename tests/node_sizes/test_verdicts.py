@@ -10,6 +10,7 @@ from skcausalpima._node_sizes.verdicts import (
     choose,
     failures,
     failures_of_starts,
+    in_one_order,
     is_settled,
     least_settled,
     least_similarity,
@@ -144,6 +145,18 @@ def test_grids_are_asked_for_nodes_that_are_told(told, said):
     found = untold(folds, sizes)
     assert (found == ()) if not said else (said in found[0])
     assert failures(folds, sizes) == ()
+
+
+def test_nodes_that_change_places_take_along_what_is_known_of_them():
+    nodes = np.array(list(np.ndindex(2, 2)) * 8)
+    known = {"told": [True, False], "cut": [False, True], "node_agreements": [1.0, 0.5]}
+    known = {name: np.array(of) for name, of in known.items()}
+    swapped = fold(1 - nodes[:, ::-1], **{name: of[::-1] for name, of in known.items()})
+    first, second = in_one_order([fold(nodes, **known), swapped], (2, 2))
+    for name, of in known.items():
+        assert_array_equal(getattr(first, name), of)
+        assert_array_equal(getattr(second, name), of)
+    assert_array_equal(second.cells, nodes)
 
 
 def test_folds_that_are_to_come_may_still_tell():

@@ -18,7 +18,8 @@ from .styles import COLOUR_MAP, COLOURS, UNKNOWN, Look, group_style
 CAPTION_SIZE = 9
 PANEL, LEGEND = (1.9, 0.65), 1.1  # inches, without a title; legends beside them
 LINE = 1.35 * TITLE_SIZE / POINTS_PER_INCH
-LONGEST, THICKEST = 4.0, 0.35  # inches: a panel, and a bar
+LONGEST, THICKEST = 8.0, 0.35  # inches: a panel, and a bar
+FILLED = 0.8  # of the height of its line, a name
 TIGHT = 0.75  # of the size of a panel, in axes that are given
 WIDEST, MOST = 11.0, 30  # inches, and panels, of a figure
 MOST_LEVELS = 12  # of categories; the rarer ones are drawn as one
@@ -97,7 +98,7 @@ class ColumnsDisplay(Display):
 def _panel(parts: Sequence[ShownColumn], n_bars: float) -> tuple[float, float]:
     """Return how wide and how high panels of some columns are, with their legends."""
     rows = max(n_bars, *(min(len(part.levels), MOST_LEVELS) + 1 for part in parts))
-    height = min(max(PANEL[1], rows * LINE), LONGEST) + 2 * HEADER_SIZE / POINTS_PER_INCH
+    height = min(max(PANEL[1], rows * LINE / FILLED), LONGEST) + 4 * HEADER_SIZE / POINTS_PER_INCH
     return PANEL[0] + LEGEND * any(len(part.levels) > 1 for part in parts), height
 
 
@@ -186,6 +187,6 @@ def _name_groups(ax: Axes, groups: Sequence[tuple[str, float]], places: np.ndarr
     height = inches(ax)[1]
     room = 0.6 + max(0.0, height / THICKEST - places[-1] - 1.2) / 2
     ax.set_ylim(places[-1] + room, places[0] - room)
-    step = max(1, math.ceil((places[-1] + 1) * LINE / (0.8 * height)))
+    step = max(1, math.ceil((places[-1] + 1) * FILLED * LINE / height))
     names = [shortened(name, GROUP_LETTERS) for name, _ in groups[::step]]
     ax.set_yticks(places[::step] if names else [], names)
