@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._compat.scikit_learn import validate_parameter_constraints
@@ -29,7 +31,8 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
     SimpleNamespace
         Has an attribute for each parameter. ``structure`` is an object or a graph, ``posterior`` an
         object or "structured"; a single size is a tuple of it. ``node_names`` are those that
-        ``node_sizes`` has, or None; ``contexts`` is a tuple of objects.
+        ``node_sizes`` has, or None; ``contexts`` is a tuple of objects. NumPy's numbers, of which
+        torch takes some and refuses others, are Python's.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
     >>> params.structure, params.init.pretraining_epochs
     (GradientStructure(), 'auto')
     """
-    params = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
+    params = {name: _pythonic(getattr(estimator, name)) for name in PARAMETER_CONSTRAINTS}
     sizes = params["node_sizes"]
     params["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
     if isinstance(sizes, Integral):
@@ -56,9 +59,24 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
         parts = _as_object(name, params[name])
         if parts is not None:
             _check_parts(parts, name, caller)
-            params[name] = parts
+            params[name] = _with_pythonic_parts(parts)
     params["contexts"] = _contexts(params["contexts"], caller)
     return SimpleNamespace(**params)
+
+
+def _pythonic(value: Unchecked) -> Unchecked:
+    """Return a number of NumPy's as one of Python's, and all else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_pythonic_parts(parts: BaseEstimator) -> BaseEstimator:
+    """Return an object whose parts are no numbers of NumPy's; the same one where none is."""
+    numbers = {n: _pythonic(v) for n, v in vars(parts).items() if isinstance(v, np.generic)}
+    if not numbers:
+        return parts
+    parts = copy.copy(parts)
+    vars(parts).update(numbers)
+    return parts
 
 
 def _check_parts(parts: Any, name: str, caller: str) -> None:

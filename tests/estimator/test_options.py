@@ -301,3 +301,30 @@ class Slopes(nn.Module):
 def test_modules_without_parameters(random_start, pair):
     modules = {"encoders": [Slopes(4)] * 2, "decoders": [Slopes(3, 2), Slopes(4)]}
     assert np.isfinite(random_start(**modules).fit(pair).lower_bound_)
+
+
+def numbers_among(params):
+    """Yield names and values that are numbers, of all parameters and their parts."""
+    for name, value in sorted(params.items()):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield name, value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(*pair, id=pair[0])
+        for pair in numbers_among(
+            CausalPIMA(2, latent_dim=2, max_iter=1, n_init=1, n_jobs=1, random_state=0).get_params()
+        )
+    ],
+)
+def test_numbers_of_numpy_are_numbers(name, value):
+    """As of ``2 ** np.arange(5, 8)``, which a search tries; the estimator keeps what is given."""
+    kind = np.int64 if isinstance(value, int) else np.float64
+    X = np.random.default_rng(0).normal(size=(24, 3)) + 5 * (np.arange(24) % 2)[:, None]
+    given = CausalPIMA(2, latent_dim=2, max_iter=1, n_init=1, n_jobs=1, random_state=0)
+    other = CausalPIMA(2, latent_dim=2, max_iter=1, n_init=1, n_jobs=1, random_state=0)
+    other.set_params(**{name: kind(value)})
+    assert_array_equal(other.fit(X).cluster_means_, given.fit(X).cluster_means_)
+    assert type(other.get_params()[name]) is kind
