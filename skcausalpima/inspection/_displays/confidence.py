@@ -23,24 +23,31 @@ FRAME = "#D55E00"
 
 @dataclass(eq=False, repr=False)
 class EdgeConfidenceDisplay(Display):
-    """How often refits find the arrows between nodes, and the nodes themselves, again.
+    """How often refits join nodes, settle directions between them, and find the nodes again.
 
-    To the left the share of the refits that have each arrow, from the node of the row to that of
-    the column; the arrows of the fit are framed. To the right how well each node is found again:
-    the adjusted Rand index in the mean over the refits (bar), and in the worst one (dot).
+    To the left, in colours and numbers, the share of the refits that join two nodes, by an arrow of
+    either direction: that of a reversible edge is a convention. Where refits *compel* a direction,
+    from the node of the row to that of the column, their share stands below, behind an arrow. Edges
+    of the fit are framed, in both directions where the fit compels none. To the right how well each
+    node is found again: the adjusted Rand index in the mean over the refits (bar), and in the worst
+    one (dot).
 
     It is recommended to use :meth:`from_confidence`.
 
     Parameters
     ----------
     edge : array-like of shape (n_nodes, n_nodes)
-        Share of the refits that have the arrow i -> j.
+        Share of the refits that have the arrow i -> j; i and j are joined in the sum of both.
     node_names : sequence of str
         The nodes.
     node_stability, worst_node_stability : array-like of shape (n_nodes,), default=None
         Adjusted Rand indices; without the first there is no right part.
     edges : collection of (str, str), default=()
-        The arrows that are framed.
+        The edges of the fit, which are framed.
+    compelled : array-like of shape (n_nodes, n_nodes), default=None
+        Share of the refits that compel i -> j; None for no arrows.
+    arrows : collection of (str, str), default=()
+        Which of the ``edges`` the fit compels.
 
     Attributes
     ----------
@@ -71,6 +78,8 @@ class EdgeConfidenceDisplay(Display):
     node_stability: ArrayLike | None = None
     worst_node_stability: ArrayLike | None = None
     edges: Collection[Edge] = ()
+    compelled: ArrayLike | None = None
+    arrows: Collection[Edge] = ()
 
     @classmethod
     def from_confidence(
@@ -122,6 +131,8 @@ class EdgeConfidenceDisplay(Display):
             node_stability=confidence.node_stability,
             worst_node_stability=confidence.worst_node_stability,
             edges=list(confidence.dag.edges),
+            compelled=confidence.compelled,
+            arrows=[edge[:2] for edge in confidence.dag.edges(data="compelled") if edge[2]],
         )
         return display.plot(ax, **kwargs)
 
@@ -143,7 +154,7 @@ class EdgeConfidenceDisplay(Display):
         Raises
         ------
         ValueError
-            If ``edge`` has not a row and a column per node, or an edge is of no node.
+            If a table has not a row and a column per node, or an edge is of no node.
         ImportError
             If matplotlib is not installed.
 
@@ -154,18 +165,19 @@ class EdgeConfidenceDisplay(Display):
         >>> display = EdgeConfidenceDisplay(
         ...     [[0, 0.9], [0.1, 0]], ["N1", "N2"], edges=[("N1", "N2")])
         >>> display.plot().axes_[0].get_xlabel()
-        'to (framed: arrows of the fit)'
+        'to (framed: edges of the fit)'
         >>> plt.close()
         """
-        names, shares = list(self.node_names), np.array(self.edge, dtype=np.float64)
-        if shares.shape != (len(names), len(names)):
-            raise ValueError(
-                f"edge must have a row and a column for each of the {len(names)} nodes, got shape "
-                f"{shares.shape}."
-            )
+        names = list(self.node_names)
+        shares = self._table("edge", names)
+        shares = shares + shares.T
         np.fill_diagonal(shares, np.nan)
+        settled = np.zeros_like(shares)
+        if self.compelled is not None:
+            settled = self._table("compelled", names)
         labels = list(map(str, names))
-        texts = [["" if np.isnan(share) else f"{share:.2f}" for share in row] for row in shares]
+        pairs = [zip(*rows, strict=True) for rows in zip(shares, settled, strict=True)]
+        texts = [[_written(share, arrow) for share, arrow in row] for row in pairs]
         picture = HeatMap(
             values=shares, rows=labels, columns=labels, texts=texts, meaning="share of refits"
         )
@@ -175,11 +187,11 @@ class EdgeConfidenceDisplay(Display):
         axes = self._several_axes(ax, (1, len(ratios)), size, width_ratios=ratios)
         self.axes_ = axes.ravel()
         self.image_ = picture.draw(self.axes_[0], kwargs)
-        framed = " (framed: arrows of the fit)" if self.edges else ""
+        framed = " (framed: edges of the fit)" if self.edges else ""
         self.axes_[0].set_ylabel("from", fontsize=FONT)
         self.axes_[0].set_xlabel(f"to{framed}", fontsize=FONT)
         self._frame_edges(self.axes_[0], names)
-        titles = ["share of refits with the arrow", "nodes found again"]
+        titles = ["joined in refits, \N{RIGHTWARDS ARROW} compelled", "nodes found again"]
         for panel, title in zip(self.axes_, titles, strict=False):
             n_letters = max(letters_across(panel, FONT + 1), 12)
             panel.set_title(wrapped(title, n_letters, 3), fontsize=FONT + 1)
@@ -187,16 +199,30 @@ class EdgeConfidenceDisplay(Display):
             self._plot_stability(self.axes_[1], self.node_stability)
         return self
 
+    def _table(self, name: str, names: list[str]) -> np.ndarray:
+        """Return the numbers between nodes that have a name."""
+        table = np.array(getattr(self, name), dtype=np.float64)
+        if table.shape != (len(names), len(names)):
+            raise ValueError(
+                f"{name} must have a row and a column for each of the {len(names)} nodes, got "
+                f"shape {table.shape}."
+            )
+        return table
+
     def _frame_edges(self, ax: Axes, names: list[str]) -> None:
-        """Draw a frame around the cells of arrows."""
+        """Draw a frame around the cells of edges, one each way where none is compelled."""
         from matplotlib.patches import Rectangle
 
         for parent, child in self.edges:
             if parent not in names or child not in names:
                 raise ValueError(f"edges holds {(parent, child)!r}, but the nodes are {names}.")
-            corner = names.index(child) - 0.47, names.index(parent) - 0.46
-            for colour, width in (("white", 4.5), (FRAME, 2.0)):  # seen on dark and bright cells
-                ax.add_patch(Rectangle(corner, 0.94, 0.92, fill=False, ec=colour, lw=width))
+            ways = [(parent, child)]
+            if self.compelled is not None and (parent, child) not in set(self.arrows):
+                ways.append((child, parent))
+            for start, end in ways:
+                corner = names.index(end) - 0.47, names.index(start) - 0.46
+                for colour, width in (("white", 4.5), (FRAME, 2.0)):  # on dark and bright cells
+                    ax.add_patch(Rectangle(corner, 0.94, 0.92, fill=False, ec=colour, lw=width))
 
     def _plot_stability(self, ax: Axes, node_stability: ArrayLike) -> None:
         """Draw how well nodes are found again."""
@@ -214,3 +240,11 @@ class EdgeConfidenceDisplay(Display):
             lines.append("bar: mean, dot: worst refit")
         label = "\n".join(wrapped(line, n_letters, 3) for line in lines)
         ax.set_xlabel(label, fontsize=FONT)
+
+
+def _written(share: float, compelled: float) -> str:
+    """Write how often two nodes are joined, and below how often by a compelled arrow."""
+    if np.isnan(share):
+        return ""
+    arrow = f"\n\N{RIGHTWARDS ARROW} {compelled:.2f}" if compelled >= 0.005 else ""
+    return f"{share:.2f}{arrow}"

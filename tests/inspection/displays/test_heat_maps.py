@@ -115,7 +115,7 @@ def test_associations_of_an_estimator(fitted, pair):
 
 def confidence(n_nodes):
     rng = np.random.default_rng(0)
-    names, shares = long_names(n_nodes), rng.random((n_nodes, n_nodes))
+    names, shares = long_names(n_nodes), 0.5 * rng.random((n_nodes, n_nodes))
     dag = nx.DiGraph()
     dag.add_nodes_from(names)
     dag.add_edges_from(pairwise(names))
@@ -141,12 +141,35 @@ def test_the_confidence_of_edges_can_be_read(n_nodes):
     display = EdgeConfidenceDisplay.from_confidence(found)
     assert_readable(display.figure_)
     drawn, diagonal = np.ma.filled(display.image_.get_array(), np.nan), np.eye(n_nodes, dtype=bool)
-    np.testing.assert_array_equal(drawn[~diagonal], found.edge[~diagonal])
+    np.testing.assert_array_equal(drawn[~diagonal], (found.edge + found.edge.T)[~diagonal])
     assert np.isnan(drawn[diagonal]).all()
     frames = [(p.get_x() + 0.47, p.get_y() + 0.46) for p in display.axes_[0].patches[::2]]
-    np.testing.assert_allclose(frames, [(k + 1, k) for k in range(n_nodes - 1)] or np.empty((0,)))
+    both_ways = [way for k in range(n_nodes - 1) for way in ((k + 1, k), (k, k + 1))]
+    np.testing.assert_allclose(frames, both_ways or np.empty((0,)))
     lengths = [bar.get_width() for bar in display.axes_[1].patches]
     np.testing.assert_allclose(lengths, found.node_stability)
+
+
+def test_a_reversible_edge_is_no_certain_arrow():
+    """Every refit joins the two; the direction is a convention, but of the second pair."""
+    edge = [[0, 1, 0], [0, 0, 0], [0, 0.8, 0]]
+    compelled = [[0, 0, 0], [0, 0, 0], [0, 0.8, 0]]
+    edges = [("a", "b"), ("c", "b")]
+    display = EdgeConfidenceDisplay(edge, "abc", edges=edges, compelled=compelled, arrows=edges[1:])
+    display.plot()
+    drawn = np.ma.filled(display.image_.get_array(), np.nan)
+    assert drawn[0, 1] == drawn[1, 0] == 1
+    frames = {
+        (round(p.get_y() + 0.46), round(p.get_x() + 0.47)) for p in display.axes_[0].patches[::2]
+    }
+    assert frames == {(0, 1), (1, 0), (2, 1)}
+    written = [text for text, _ in drawn_texts(display.figure_)]
+    assert any("0.80\n\N{RIGHTWARDS ARROW} 0.80" in text for text in written)
+    assert not any("\N{RIGHTWARDS ARROW} 1.00" in text for text in written)
+    with pytest.raises(
+        ValueError, match="compelled must have a row and a column for each of the 3"
+    ):
+        EdgeConfidenceDisplay(edge, "abc", compelled=[[0]]).plot()
 
 
 def test_the_confidence_of_edges_by_hand():
