@@ -26,8 +26,8 @@ from ._data.validation import Modalities, fitted_form
 from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
+from ._inference.answers import Answers, answers
 from ._inference.fitted_model import FittedModel, model_of, samples_of
-from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
@@ -900,8 +900,7 @@ mapping, default=None
         (['causalpima0', 'causalpima1'], (40, 2))
         """
         modalities = self._read(X)
-        points = self._fitted_model().posterior(modalities).points
-        return modalities.form.transformed(points, self)
+        return modalities.form.transformed(self._fitted_model().posterior(modalities).points, self)
 
     def predict_proba(self, X: Samples) -> np.ndarray:
         """Return the probability of every component, q(c | x).
@@ -999,6 +998,53 @@ mapping, default=None
         labels = self.predict(X)
         return self.cluster_states_[labels]
 
+    def to_frame(self, X: Samples) -> Answers:
+        """Return what the fit says of each sample as a table, in the words of its outcomes.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples in the form of the training data; modalities may be missing.
+
+        Returns
+        -------
+        DataFrame
+            A row for each sample, with the index of X. Columns are, for each node, its outcome in
+            the most probable cell under the node's name (a category where outcomes have names, else
+            a number), and the probability of each outcome under ``(node, outcome)``; then
+            ``"cell_probability"``, that of the most probable cell, ``"log_density"``, the bound in
+            nats that :meth:`score_samples` returns, and ``"tail_probability"``, the p-value of
+            :meth:`tail_probability` against the training samples. That is not for samples of the
+            fit itself, which networks have learned: they are known again by their content, and have
+            NaN there, unless they were read from disk.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If pandas is not installed.
+        ValueError
+            If X does not match the training data, or a node has the name of another column.
+
+        See Also
+        --------
+        predict_nodes, predict_proba : The same as arrays.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0, 0], [0, 8], [8, 0], [8, 8]], (10, 1)) + noise
+        >>> known = {"heat": ["hot", "cold"] * 4 + [None] * 32}
+        >>> model = CausalPIMA({"heat": 2, "load": 2}, max_iter=2, random_state=0)
+        >>> frame = model.fit(X, known_nodes=known).to_frame([[0, 0], [0, 8]])
+        >>> frame["heat"].tolist(), frame["heat", "hot"].round(2).tolist()
+        (['hot', 'cold'], [1.0, 0.0])
+        """
+        return answers(self._fitted_model(), self._fitted, self._read(X))
+
     def score_samples(self, X: Samples) -> np.ndarray:
         """Return the evidence lower bound of every sample (Eq. 31), in nats.
 
@@ -1033,9 +1079,7 @@ mapping, default=None
         >>> model.score_samples([[0.0, 1.0], [4.0, 5.0]]).round()  # as X is, not
         array([ -2., -18.])
         """
-        values = self._fitted_model().score_samples(self._read(X))
-        check_near(values, "terms of the bound")
-        return values
+        return self._fitted_model().score_samples(self._read(X))
 
     def tail_probability(self, X: Samples, reference: Samples | None = None) -> np.ndarray:
         r"""Return how probable it is that a sample like those of the training is as unusual.

@@ -214,15 +214,41 @@ def _row_keys(modalities: Modalities, tables: Sequence[np.ndarray], rows: np.nda
     columns = [table[rows] for table in (modalities.observed.T, *masks, *tables)]
     # What is the same in all rows tells none apart, and may be left over from removed rows.
     columns = [np.ascontiguousarray(table) for table in columns if (table != table[:1]).any()]
+    return _hashes([*(array[rows] for array in arrays), *columns])
+
+
+def row_digests(modalities: Modalities) -> np.ndarray | None:
+    """Return a 64-bit hash of each row, by which it is known again, whatever other rows there are.
+
+    What is missing of a row counts as zeros, a modality that it lacks as lacking. None of rows on
+    disk, which are not read for that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from skcausalpima._data.sample_weight import row_digests
+    >>> x, seen = np.array([[5.0], [6.0], [5.0]]), np.ones((1, 3), dtype=bool)
+    >>> digests = row_digests(SimpleNamespace(arrays=(x,), observed=seen))
+    >>> bool(digests[0] == digests[2]), bool(digests[0] == digests[1])
+    (True, False)
+    """
+    arrays = [array for array in modalities.arrays if array is not None]
+    if any(isinstance(array, OnDisk) for array in arrays):
+        return None
+    present = np.ascontiguousarray(modalities.observed.T)
+    return _hashes([*(flat_rows(np.asarray(array)) for array in arrays), present])
+
+
+def _hashes(tables: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a 64-bit hash of each row of tables with as many rows."""
     digests = bytearray()
-    for place, row in enumerate(rows.tolist()):
+    for row in zip(*tables, strict=True):
         digest = hashlib.blake2b(digest_size=8)
-        for array in arrays:
-            digest.update(array[row])
-        for table in columns:
-            digest.update(table[place])
+        for part in row:
+            digest.update(part)
         digests += digest.digest()
-    return np.frombuffer(bytes(digests), dtype="<u8")
+    return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
 
 
 def _sums(groups: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
-from .._data.sample_weight import TrainingRows
+from .._data.sample_weight import TrainingRows, row_digests
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
@@ -41,14 +41,12 @@ from .._warnings import warn_caller
 from ..exceptions import ContextWarning
 from .arrivals import DECAY
 from .checkpoint import fixed_settings, trained_model
+from .known_factors import known_factors
 from .run import Run
 
 #: A bound that rises by more per epoch at last, relative to its spread between samples, has not
 #: come to its end.
 RISING = 0.05
-
-#: Samples with known outcomes that are looked at: shares are exact to .03.
-MAX_KNOWN = 1000
 
 #: Labels of which more change per epoch at last have not come to rest.
 CHANGING = 0.05
@@ -93,7 +91,7 @@ def fitted_state(
             covariance_type=covariance_type,
             contexts=contexts,
         )
-        known = _are_known(fitted, samples, data)
+        known = known_factors(fitted, samples, data)
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
         named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
@@ -127,6 +125,7 @@ def fitted_state(
         lower_bound=bound,
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
+        row_digests=_digests(given, samples, data, before if arrivals else None),
         contexts=contexts,
         **_of_start(best, setup, samples, known, contexts, before),
     )
@@ -178,32 +177,6 @@ def _of_start(
     }
 
 
-def _are_known(fitted: FittedModel, samples: FitSamples, data: TensorData) -> np.ndarray:
-    """Return of which nodes the data confirm the outcomes that are known of some samples.
-
-    Without what is known, the model says the known outcome more often than it would by saying the
-    commonest one always, by two standard errors of that share: labels that somebody made up name no
-    factor, nor do two of them. Samples are those of all ranks.
-    """
-    sizes, known = fitted.model.prior.node_sizes, samples.knowledge.known_nodes
-    counts = np.zeros((len(sizes), 1 + max(sizes)))  # right, and of each outcome
-    rows = np.flatnonzero((known >= 0).any(axis=1)) if known is not None else np.zeros(0, int)
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MAX_KNOWN)).astype(int))]
-    if known is not None and len(rows):
-        free = replace(data, samples=replace(data.samples, allowed=None))
-        free = free.subset(torch.as_tensor(rows, device=data.device))
-        posterior = sample_posterior(fitted.model, free, fitted.encoders)
-        said = NodeGrid(tuple(sizes)).outcomes(posterior.cells.argmax(dim=1).cpu().numpy())
-        counts[:, 0] = (said == known[rows]).sum(axis=0)
-        for outcome in range(max(sizes)):
-            counts[:, 1 + outcome] = (known[rows] == outcome).sum(axis=0)
-    right, *outcomes = data.total_of(counts).T
-    n_known = np.maximum(np.sum(outcomes, axis=0), 1.0)
-    commonest = np.max(outcomes, axis=0) / n_known
-    error = np.sqrt(commonest * (1.0 - commonest) / n_known)
-    return (commonest > 0.0) & (commonest < 1.0) & (right / n_known >= commonest + 2.0 * error)
-
-
 def _phases(
     best: Run, before: FittedState | None, arrived: bool
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -252,6 +225,22 @@ def _tail_reference(
         data.subset(torch.as_tensor(rows, device=data.device)), known_bounds if is_all else None
     )
     return [np.sort(data.rows_of_all(values)) for values in found]
+
+
+def _digests(
+    given: Modalities, samples: FitSamples, data: TensorData, before: FittedState | None
+) -> np.ndarray | None:
+    """Return by what the samples that were trained on are known again, those of before with them.
+
+    None where those on disk were not read for it.
+    """
+    digests = row_digests(given)
+    if digests is None or (before is not None and before.row_digests is None):
+        return None
+    if samples.rows is not None:
+        digests = digests[samples.rows.places >= 0]
+    earlier = np.zeros(0, np.uint64) if before is None else before.row_digests
+    return np.unique(np.concatenate([data.rows_of_all(digests), earlier]))
 
 
 def _labels_of_all(

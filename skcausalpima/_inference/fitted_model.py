@@ -124,7 +124,9 @@ class FittedModel(ContextModel):
 
     def score_samples(self, modalities: Modalities) -> np.ndarray:
         """Return the bound of every sample in the user's units."""
-        return np.concatenate([self.scores(block) for block in self.blocks(modalities)])
+        values = np.concatenate([self.scores(block) for block in self.blocks(modalities)])
+        check_near(values, "terms of the bound")
+        return values
 
     def scores(self, block: Modalities) -> np.ndarray:
         """Return the bound of samples that are scaled all at once."""

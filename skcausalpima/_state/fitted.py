@@ -198,6 +198,8 @@ class FittedState:
         Where training stood, for ``warm_start``.
     arrivals : Arrivals
         What ``partial_fit`` goes on from.
+    row_digests : ndarray of uint64 of shape (n_rows,) or None
+        By which the samples of the fit are known again, in rising order; None where they are not.
     contexts : FittedContexts, default=NO_CONTEXTS
         Contexts and their offsets.
     """
@@ -233,6 +235,7 @@ class FittedState:
     lower_bound: float
     training: TrainingState | None
     arrivals: Arrivals
+    row_digests: np.ndarray | None = array("uint64", "")
     contexts: FittedContexts = NO_CONTEXTS
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields
-from .file import file_to_read, file_to_write, read, write
+from .file import OLDEST, file_to_read, file_to_write, read, write
 from .fitted import FITTED, INPUT, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
@@ -258,6 +258,8 @@ def _read(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "
             f"version {document['library']})"
         )
+    if kind == "fit" and document["version"] == OLDEST:
+        fit = {"row_digests": None} | fit
     names = {field.name for field in fields(make)}
     if set(fit) != names:
         lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)

@@ -114,7 +114,10 @@ def test_files_of_version_15_load_without_it(of_kinds, tmp_path):
     kept = [(k, v) for k, v in zip(fields["keys"], fields["values"], strict=True)]
     kept = [(k, v) for k, v in kept if k not in NOT_ASKED]
     fields["keys"], fields["values"] = map(list, zip(*kept, strict=True))
-    arrays = {k: v for k, v in arrays.items() if k.split(".")[-1] not in NOT_ASKED}
+    del document["fit"]["row_digests"]
+    arrays = {
+        k: v for k, v in arrays.items() if k.split(".")[-1] not in {*NOT_ASKED, "row_digests"}
+    }
     write_file(tmp_path / "old", document | {"version": 15}, arrays)
     loaded = CausalPIMA.load(tmp_path / "old")
     assert loaded.arrangement_.told is loaded.arrangement_.p_value is None
