@@ -337,9 +337,10 @@ class CausalPIMA(
         where the whole has .05, unless means lie in a row or cells are doubtful. So it is by at
         most .05 in ``context_p_values``, of shape (n_nodes,): as probable it is that labels of
         contexts change the mix of cells along the node alone by chance (None without contexts).
-        One with known outcomes is told in any case. Not told is no alarm. All are None where nobody
-        asked: beyond 64 cells, in files of before, where nodes are placed by chance. A fit that is
-        continued keeps that of its first part.
+        One whose known outcomes the data confirm is told in any case. Not told is no alarm. Beyond
+        64 cells p-values are bounds. All are None where nobody asked: in large grids with empty
+        cells, in files of before, where nodes are placed by chance. A fit that is continued keeps
+        that of its first part.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
         two components that hold samples; ``occupancy``, the share of the training samples (of

@@ -110,8 +110,8 @@ def select_node_sizes(
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only);
     - its nodes are told to be factors in most fits (``arrangement_.told``), or all but one of three
-      or more: else its cells may be kinds without factors. A grid that nobody asks of, as of more
-      than 64 cells, is not told.
+      or more: else its cells may be kinds without factors. A large grid with empty cells, which
+      is not asked, is not told.
 
     The candidate with most cells is chosen, as by prediction strength [2]_: it sees what the others
     see, and more. Of those with as many cells a supported one comes first, then the one with most

@@ -15,12 +15,14 @@ would be told on 2 x 2 and 2 x 3 in .33 and .59, and are in .05 and .03.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
+from .chance_bounds import log_arrangements, log_chance
 from .matching import TIE_TOLERANCE
 from .placements import make_problem, misfits_of
 from .random_means import lay, random_means
@@ -29,8 +31,10 @@ from .random_means import lay, random_means
 #: error of a p-value of .05 is .007, .015 and .022.
 FEW_ARRANGEMENTS, N_DRAWS, N_DRAWS_OF_MANY, N_SEARCHED = 1000, 999, 199, 99
 
-#: Cells of the largest grid that is asked: beyond, a test takes longer than 2 s (arbitrary).
-MAX_CELLS = 64
+#: Cells of the largest grid whose draws are laid: beyond, that takes longer than 2 s (arbitrary),
+#: and chance is bounded. The bound says nothing of a single node; of trees of 81 to 128 cells that
+#: it lets pass, some node explains .4 at most of the differences between its outcomes.
+MAX_CELLS, LEAST_EXPLAINED = 64, 0.5
 
 #: A node is told by its own p-value, or by a larger one beside a whole that is. So told are kinds
 #: of 14 sorts on (2, 2), (2, 3) and (2, 2, 2), with 20 columns of noise more or without, in at most
@@ -60,7 +64,9 @@ class Additivity:
     p_value : float
         Of the whole.
     node_p_values : ndarray of shape (n_nodes,)
-        Of each node; NaN where no two cells differ in it alone.
+        Of each node; NaN where no two cells differ in it alone. Beyond 64 cells both are bounds:
+        that of the whole, or 1 where its main effect explains less than half of the differences
+        between a node's outcomes.
     n_directions : int
         In how many directions cells differ by more than the errors of their means, and than a
         small part of the largest difference.
@@ -95,8 +101,8 @@ def additivity(points: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -
     Returns
     -------
     Additivity or None
-        None for one node, for more than 64 cells, where cells hold nobody in a grid of more than
-        20 000 arrangements, and where less than three hold samples.
+        None for one node, where cells hold nobody in a grid of more than 20 000 arrangements, and
+        where less than three hold samples.
 
     Examples
     --------
@@ -114,36 +120,53 @@ def additivity(points: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -
     """
     cells, rng = np.unique(labels), np.random.RandomState(0)
     n_draws = _n_draws(len(cells), sizes)
-    if n_draws == 0:
+    if n_draws is None:
         return None
     points = points / (np.abs(points).max() or 1.0)  # squares of large numbers have no room
     means, counts = means_of_labels(np.searchsorted(cells, labels), points, len(cells))
     if np.abs(means - means.mean(axis=0)).max() < ROUNDING:
         means[:] = 0.0
     observed = (means - means.mean(axis=0))[None]
-    drawn = random_means(means, n_draws, rng)
-    places, of_draws = lay(drawn, sizes, rng)
-    total = np.square(observed).sum()
-    lain = total * (1.0 - misfits_of(cells[None], make_problem(means, sizes)))
-    whole = np.minimum(lain, lay(observed, sizes, rng)[1])  # else it was searched for harder
+    misfit = float(misfits_of(cells[None], make_problem(means, sizes))[0])
     parts, order = _parts_by_rank(observed, cells[None], sizes)
-    ranked = _p_values(parts, _parts_by_rank(drawn, places, sizes)[0])
+    if n_draws == 0:
+        p_value = _bound(observed[0], misfit, sizes)
+        ranked = np.where(parts[0] < LEAST_EXPLAINED, 1.0, p_value)
+    else:
+        drawn = random_means(means, n_draws, rng)
+        places, of_draws = lay(drawn, sizes, rng)
+        total = np.square(observed).sum()
+        # else it was searched for harder
+        whole = np.minimum(total * (1.0 - misfit), lay(observed, sizes, rng)[1])
+        p_value = float(_p_values(whole, of_draws[:, None], total)[0])
+        ranked = _p_values(parts, _parts_by_rank(drawn, places, sizes)[0])
     return Additivity(
-        p_value=float(_p_values(whole, of_draws[:, None], total)[0]),
+        p_value=p_value,
         node_p_values=ranked[np.argsort(order[0])],
         n_directions=_n_directions(points, np.searchsorted(cells, labels), means, counts),
     )
 
 
-def _n_draws(n_clusters: int, sizes: tuple[int, ...]) -> int:
-    """Return how many draws are made; 0 where nothing is asked."""
+def _n_draws(n_clusters: int, sizes: tuple[int, ...]) -> int | None:
+    """Return how many draws are made: 0 for a bound instead, None where nothing is asked."""
     n_cells = NodeGrid(sizes).n_cells
-    if len(sizes) == 1 or n_clusters < 3 or n_cells > MAX_CELLS:
-        return 0
+    if len(sizes) == 1 or n_clusters < 3:
+        return None
+    if n_cells > MAX_CELLS:
+        return 0 if n_clusters == n_cells else None
     n_arrangements = n_distinct(n_clusters, sizes)
     if n_arrangements > MAX_EXHAUSTIVE:
-        return N_SEARCHED if n_clusters == n_cells else 0
+        return N_SEARCHED if n_clusters == n_cells else None
     return N_DRAWS if n_arrangements <= FEW_ARRANGEMENTS else N_DRAWS_OF_MANY
+
+
+def _bound(centred: np.ndarray, misfit: float, sizes: tuple[int, ...]) -> float:
+    """Return at most how probable it is that some arrangement of random means leaves so little."""
+    squares = np.square(np.linalg.svd(centred, compute_uv=False)[: len(centred) - 1])
+    shares = squares[squares > ROUNDING * squares[0]] / (squares.sum() or 1.0)
+    rank = len(centred) - 1 - sum(size - 1 for size in sizes)  # of what effects leave
+    of_one = log_chance(misfit, shares, rank, len(centred) - 1)
+    return math.exp(min(0.0, log_arrangements(sizes) + of_one))
 
 
 def _p_values(observed: np.ndarray, drawn: np.ndarray, total: float = 1.0) -> np.ndarray:

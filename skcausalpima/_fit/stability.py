@@ -119,18 +119,19 @@ def _gaps_and_sums(
 
     ``cells`` are those of the samples that are looked at.
     """
-    n_cells = len(np.unique(cells))
-    if initial.scores is None or n_cells == 1 or LEAST_ROWS * n_cells > MOST_ROWS:
+    n_cells, n_samples, gaps = len(np.unique(cells)), initial.data.n_samples, None
+    if initial.scores is None or n_cells == 1:
         return None, None
     grid, n_rows = NodeGrid(model.prior.node_sizes), MAX_ROWS
-    wanted = min(MOST_ROWS, ROWS_PER_CELL * n_cells)
-    if wanted > n_rows:
-        n_rows, cells = wanted, present_labels(model, initial, wanted)
-    rows = _rows(initial, n_rows)
-    gaps = find_gaps(
-        initial.scores.scaled[rows, : 2 * n_effects(grid.sizes)], cells, grid.outcomes()
-    )
-    return gaps, additivity(initial.scores.placed[rows], cells, grid.sizes)
+    if LEAST_ROWS * n_cells <= MOST_ROWS:
+        wanted = min(MOST_ROWS, ROWS_PER_CELL * n_cells)
+        if wanted > n_rows:
+            n_rows, cells = wanted, present_labels(model, initial, wanted)
+        scores = initial.scores.scaled[_rows(initial, n_rows), : 2 * n_effects(grid.sizes)]
+        gaps = find_gaps(scores, cells, grid.outcomes())
+    if ROWS_PER_CELL * grid.n_cells > n_rows < n_samples:  # each cell may hold some of all samples
+        n_rows, cells = n_samples, present_labels(model, initial, n_samples)
+    return gaps, additivity(initial.scores.placed[_rows(initial, n_rows)], cells, grid.sizes)
 
 
 def _posterior(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> SamplePosterior:

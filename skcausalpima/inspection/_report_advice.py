@@ -41,7 +41,7 @@ def _on_factors(of: Figures) -> Iterator[str]:
     if not of._is_asked:
         yield (
             "Whether cells are a grid of factors was not asked (that is done of init='arranged', "
-            f"up to 64 cells): {claim}. {asked} tell."
+            f"of large grids where all cells hold samples): {claim}. {asked} tell."
         )
     elif len(of._untold) == len(of.node_names):
         yield (

@@ -7,8 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima._clustering import factors_or_kinds as _factors_or_kinds
-from skcausalpima._clustering.arrangement import arrange
+from skcausalpima._clustering.arrangement import arrange, n_distinct
+from skcausalpima._clustering.chance_bounds import log_arrangements, log_chance
 from skcausalpima._clustering.factors_or_kinds import additivity
+from skcausalpima._clustering.random_means import lay
 
 
 def cells_of(sizes, n_samples=300, seed=0):
@@ -199,12 +201,46 @@ def test_parts_are_those_of_two_regressions(empty):
 
 @pytest.mark.parametrize(
     ("sizes", "occupied"),
-    [((4,), range(4)), ((2, 2), range(2)), ((2, 2, 3), range(11)), ((3, 3, 3, 3), range(81))],
+    [((4,), range(4)), ((2, 2), range(2)), ((2, 2, 3), range(11)), ((3, 3, 3, 3), range(80))],
 )
 def test_what_cannot_be_asked_is_not(sizes, occupied):
     labels = np.tile(list(occupied), 3)
     points = np.random.RandomState(0).normal(size=(len(labels), 4))
     assert additivity(points, labels, sizes) is None
+
+
+def test_many_cells_are_told_by_a_bound():
+    sizes, labels = (3, 3, 3, 3), cells_of((3, 3, 3, 3), 800)
+    found = additivity(at_sums(sizes, labels, width=12, distance=9.0), labels, sizes)
+    assert found.told.all()
+    rng = np.random.RandomState(0)
+    others = {
+        "in 3 directions": 9 * rng.normal(size=(81, 3)),
+        "in 12 directions": 9 * rng.normal(size=(81, 12)),
+        "tree": 9 * rng.normal(size=(3, 12)).repeat(27, axis=0) + 2 * rng.normal(size=(81, 12)),
+        "row": 5 * np.outer(np.arange(81), rng.normal(size=8)),
+    }
+    for name, means in others.items():
+        cells = lay((means - means.mean(axis=0))[None], sizes, rng)[0][0]
+        points = means[labels] + rng.normal(size=(len(labels), means.shape[1]))
+        assert not additivity(points, cells[labels], sizes).told.all(), name
+
+
+@pytest.mark.parametrize(("n", "rank", "r"), [(10, 8, 2), (12, 10, 3), (20, 17, 2), (7, 5, 1)])
+def test_the_bound_holds(n, rank, r):
+    """For one arrangement, of 20 000 draws."""
+    rng = np.random.default_rng(0)
+    shares = np.sort(rng.dirichlet(np.ones(r)))[::-1]
+    directions = np.linalg.qr(rng.normal(size=(20_000, n, r)))[0]
+    left = np.einsum("i,nji,nji->n", shares, directions[:, :rank], directions[:, :rank])
+    for chance in (0.001, 0.01, 0.1):
+        assert math.exp(log_chance(np.quantile(left, chance), shares, rank, n)) >= chance
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (3, 3), (2, 2, 3), (2, 5)])
+def test_arrangements_are_counted(sizes):
+    number = n_distinct(math.prod(sizes), sizes)
+    assert_allclose(math.exp(log_arrangements(sizes)), number)
 
 
 @pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2)])
