@@ -10,9 +10,9 @@ from .placements import kernel_of, make_problem, projectors
 #: Elements of a block of products: some hundred megabytes, in double precision (arbitrary).
 BLOCK_ELEMENTS = 2**24
 
-#: Starts of the search by swaps, at most, and so many cells over all of them, or two starts: the
-#: time of 99 draws is .04, .1, .3 and 1.5 s for 12, 16, 27 and 64 cells (arbitrary).
-N_STARTS, CELLS_OF_STARTS = 32, 512
+#: Starts of the search by swaps: so many cells over all of them, or two starts. The time of 99 draws
+#: is 1 to 3 % of a default fit, for 12 to 27 cells (benchmarks/factors.py cost).
+CELLS_OF_STARTS = 160
 
 #: A swap that gains less is rounding.
 LEAST_GAIN = 1e-12
@@ -118,7 +118,7 @@ def _descended(
     """Lay clusters on a full grid by the best of some descents."""
     n_draws, n_cells = len(grams), len(kernel)
     cells, explained = np.zeros((n_draws, n_cells), dtype=np.int64), np.full(n_draws, -np.inf)
-    for _ in range(max(2, min(N_STARTS, CELLS_OF_STARTS // n_cells))):
+    for _ in range(max(2, CELLS_OF_STARTS // n_cells)):
         ends = _swapped(grams, kernel, rng.permutation(n_cells))
         placed = kernel[ends[:, :, None], ends[:, None, :]]
         reached = (grams * placed).sum(axis=(1, 2))
