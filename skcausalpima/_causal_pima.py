@@ -1907,7 +1907,8 @@ mapping, default=None
         -------
         skcausalpima.inspection.SummaryDisplay
             ``figure_`` is the figure, to be saved or changed. ``latent``, ``prototypes``,
-            ``graph`` and ``training`` are the single displays.
+            ``graph`` and ``training`` are the single displays, and ``further`` are the cells in the
+            second modality and the third.
 
         Raises
         ------

@@ -10,8 +10,8 @@ from .placements import kernel_of, make_problem, projectors
 #: Elements of a block of products: some hundred megabytes, in double precision (arbitrary).
 BLOCK_ELEMENTS = 2**24
 
-#: Starts of the search by swaps: so many cells over all of them, or two starts. The time of 99 draws
-#: is 1 to 3 % of a default fit, for 12 to 27 cells (benchmarks/factors.py cost).
+#: Starts of the search by swaps: so many cells over all of them, or two starts. The time of 99
+#: draws is 1 to 2 % of a default fit, for 12 to 27 cells (benchmarks/factors.py cost).
 CELLS_OF_STARTS = 160
 
 #: A swap that gains less is rounding.

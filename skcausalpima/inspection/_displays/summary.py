@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._typing import Samples
@@ -16,6 +18,7 @@ from .training import TrainingDisplay
 
 SIZE = (13.0, 10.5)  # inches
 RATIOS = {"width_ratios": [1.0, 1.2], "height_ratios": [1.3, 1.0]}
+MOST_MODALITIES = 3  # in which cells are shown below each other
 
 
 @dataclass(eq=False, repr=False)
@@ -35,6 +38,8 @@ class SummaryDisplay(Display):
         The graph.
     training : TrainingDisplay
         How the fit was trained.
+    further : sequence of PrototypeDisplay, default=()
+        What the cells look like in other modalities.
 
     Attributes
     ----------
@@ -64,6 +69,7 @@ class SummaryDisplay(Display):
     prototypes: PrototypeDisplay
     graph: GraphDisplay
     training: TrainingDisplay
+    further: Sequence[PrototypeDisplay] = ()
 
     @classmethod
     def from_estimator(
@@ -83,7 +89,8 @@ class SummaryDisplay(Display):
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples, in the form of the training data.
         modality : str or int, default=None
-            Name or number of the modality in which the cells are shown; None takes the first.
+            Name or number of the modality in which the cells are shown; None takes the first three:
+            what a node does may show in one of them alone.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
 
@@ -126,11 +133,16 @@ class SummaryDisplay(Display):
         """
         cls._check_estimator(est)
         axes = cls._axes_table(ax, (2, 2), SIZE, **RATIOS)
-        prototypes = PrototypeDisplay.from_estimator(est, modality=modality, ax=axes[0, 1])
+        shown = list[str | int](range(len(est.modality_names_in_)))[:MOST_MODALITIES]
+        shown = shown if modality is None else [modality]
+        prototypes, *further = (
+            PrototypeDisplay.from_estimator(est, modality=of, ax=panel)
+            for of, panel in zip(shown, cls._below(axes[0, 1], len(shown)), strict=True)
+        )
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
         training = TrainingDisplay.from_estimator(est, ax=axes[1, 1])
         latent = LatentDisplay.from_estimator(est, X, ax=axes[0, 0])  # last: labels need the layout
-        display = cls(latent, prototypes, graph, training)
+        display = cls(latent, prototypes, graph, training, further)
         display.axes_, display.figure_ = axes, axes[0, 0].figure
         return display
 
@@ -169,8 +181,19 @@ class SummaryDisplay(Display):
         >>> plt.close()
         """
         self.axes_ = axes = self._several_axes(ax, (2, 2), SIZE, **RATIOS)
-        self.prototypes.plot(ax=axes[0, 1])
+        prototypes = [self.prototypes, *self.further]
+        for display, panel in zip(
+            prototypes, self._below(axes[0, 1], len(prototypes)), strict=True
+        ):
+            display.plot(ax=panel)
         self.graph.plot(ax=axes[1, 0])
         self.training.plot(ax=axes[1, 1])
         self.latent.plot(ax=axes[0, 0])
         return self
+
+    @classmethod
+    def _below(cls, ax: Axes, number: int) -> np.ndarray:
+        """Return so many axes below each other, those that are given if it is one."""
+        if number == 1:
+            return np.array([ax])
+        return cls._axes_table(ax, (number, 1), SIZE)[:, 0]
