@@ -43,7 +43,7 @@ def log_chance(left: float, shares: np.ndarray, rank: int, n_directions: int) ->
     >>> from skcausalpima._clustering.chance_bounds import log_chance
     >>> float(log_chance(0.1, np.full(4, 0.25), 50, 60)) < -100
     True
-    >>> float(log_chance(0.8, np.full(4, 0.25), 50, 60))
+    >>> float(log_chance(1.0, np.full(4, 0.25), 50, 60))
     0.0
     """
     best, left = 0.0, max(left, np.finfo(float).tiny)

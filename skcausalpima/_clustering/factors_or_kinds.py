@@ -255,5 +255,5 @@ def _n_directions(
     errors /= np.sqrt(counts)[:, None]
     errors -= errors.mean(axis=1, keepdims=True)
     largest = np.linalg.norm(errors, ord=2, axis=(1, 2))
-    found = np.linalg.svd(means @ units, compute_uv=False)
-    return min(n_large, int((found > np.quantile(largest, ABOVE_ERRORS)).sum()))
+    sizes_of_means = np.linalg.svd(means @ units, compute_uv=False)
+    return min(n_large, int((sizes_of_means > np.quantile(largest, ABOVE_ERRORS)).sum()))

@@ -141,8 +141,8 @@ def _swapped(grams: np.ndarray, kernel: np.ndarray, start: np.ndarray) -> np.nda
     least, moving = LEAST_GAIN * squares.sum(axis=1), np.arange(len(grams))
     while True:
         part, between = product[moving], placed[moving]
-        own = np.einsum("nii->ni", part)
-        gain = part + np.swapaxes(part, 1, 2) - own[:, :, None] - own[:, None]
+        diagonal = np.einsum("nii->ni", part)
+        gain = part + np.swapaxes(part, 1, 2) - diagonal[:, :, None] - diagonal[:, None]
         gain -= (between - between[:, :1, :1]) * distances[moving]
         gain = gain.reshape(len(moving), -1)
         pair = gain.argmax(axis=1)

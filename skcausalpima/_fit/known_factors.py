@@ -32,8 +32,8 @@ def known_factors(fitted: FittedModel, samples: FitSamples, data: TensorData) ->
         free = replace(data, samples=replace(data.samples, allowed=None))
         free = free.subset(torch.as_tensor(rows, device=data.device))
         posterior = sample_posterior(fitted.model, free, fitted.encoders)
-        said = NodeGrid(tuple(sizes)).outcomes(posterior.cells.argmax(dim=1).cpu().numpy())
-        counts[:, 0] = (said == known[rows]).sum(axis=0)
+        predicted = NodeGrid(tuple(sizes)).outcomes(posterior.cells.argmax(dim=1).cpu().numpy())
+        counts[:, 0] = (predicted == known[rows]).sum(axis=0)
         for outcome in range(max(sizes)):
             counts[:, 1 + outcome] = (known[rows] == outcome).sum(axis=0)
     right, *outcomes = data.total_of(counts).T

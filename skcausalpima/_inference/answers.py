@@ -51,9 +51,9 @@ def answers(fitted: FittedModel, state: FittedState, samples: Modalities) -> Ans
     tails = fitted.tail_probabilities(samples, state.tail_reference, state.contexts.adapted)
     others = (probabilities.max(axis=1), fitted.score_samples(samples), tails)
     columns |= shares | dict(zip(OTHERS, others, strict=True))
-    found = pd.DataFrame(dict(enumerate(columns.values())), index=samples.form.rows)
-    found.columns = pd.Index(list(columns), tupleize_cols=False)
+    table = pd.DataFrame(dict(enumerate(columns.values())), index=samples.form.rows)
+    table.columns = pd.Index(list(columns), tupleize_cols=False)
     digests = row_digests(samples)
     if digests is not None and state.row_digests is not None:
-        found.loc[np.isin(digests, state.row_digests), "tail_probability"] = np.nan
-    return found
+        table.loc[np.isin(digests, state.row_digests), "tail_probability"] = np.nan
+    return table

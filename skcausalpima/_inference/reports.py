@@ -170,15 +170,15 @@ def with_factors(
     sums, gaps = seen.additivity, seen.gaps
     is_cut = gaps is not None and bool(gaps.cut.any() or len(gaps.pairs))
     is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
-    told, found = known, NOT_ASKED | {"context_p_values": moved}
+    are_factors, figures = known, NOT_ASKED | {"context_p_values": moved}
     if moved is not None:
-        told = told | ((moved <= SMALL) & (not is_doubtful))
+        are_factors = are_factors | ((moved <= SMALL) & (not is_doubtful))
     if sums is not None:
-        told = told | (sums.told & (not is_doubtful))
-        found |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
-    if sums is not None or told.any():
-        found["told"] = told
-    return SimpleNamespace(**vars(arrangement) | found)
+        are_factors = are_factors | (sums.told & (not is_doubtful))
+        figures |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
+    if sums is not None or are_factors.any():
+        figures["told"] = are_factors
+    return SimpleNamespace(**vars(arrangement) | figures)
 
 
 def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:

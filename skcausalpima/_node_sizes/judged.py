@@ -86,8 +86,8 @@ def judged_candidates(
         for sizes in alike:
             if best is not None and _rank(best) > rank and sizes in judged:
                 word = "found again" if best in not_told else "supported"
-                told = (f"not fitted: {best}, which says more, is {word}",)
-                judged[sizes] = Judged(judged[sizes].folds, told, False)
+                reason = (f"not fitted: {best}, which says more, is {word}",)
+                judged[sizes] = Judged(judged[sizes].folds, reason, False)
                 continue
             # bounds of candidates that are alike otherwise are compared over the same folds
             n_first = len(splits) if len(alike) > 1 else least_settled(len(splits))
@@ -95,9 +95,9 @@ def judged_candidates(
             if fits is None:
                 return _complete(judged, models), True
             folds, failed = fits, failures(fits, sizes)
-            said = untold(folds, sizes)
-            judged[sizes] = Judged(folds, failed or said, True, not failed)
-            if said and not failed:
+            not_factors = untold(folds, sizes)
+            judged[sizes] = Judged(folds, failed or not_factors, True, not failed)
+            if not_factors and not failed:
                 not_told.append(sizes)
             elif best is None and not failed:
                 best = sizes

@@ -112,8 +112,8 @@ def untold(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
     if told.sum() >= len(node_sizes) - (len(node_sizes) > 2):
         return ()
     numbers = dict(zip(folds[0].names, np.sum([~fold.told for fold in folds], axis=0), strict=True))
-    said = [f"{name} in {number} of {len(folds)} folds" for name, number in numbers.items()]
-    names = ", ".join(of for of, is_told in zip(said, told, strict=True) if not is_told)
+    by_node = [f"{name} in {number} of {len(folds)} folds" for name, number in numbers.items()]
+    names = ", ".join(of for of, is_told in zip(by_node, told, strict=True) if not is_told)
     kinds = (math.prod(node_sizes),)
     return (f"not told to be factors: {names} ({kinds} claims less of the same cells)",)
 
@@ -369,5 +369,5 @@ def choose(results: Results, is_sound: np.ndarray) -> int:
             NodeSizesWarning,
         )
         return best
-    bounds, told = results["mean_bound"], results["supported"]
-    return int(max(sound, key=lambda k: (math.prod(sizes[k]), told[k], len(sizes[k]), bounds[k])))
+    bounds, passed = results["mean_bound"], results["supported"]
+    return int(max(sound, key=lambda k: (math.prod(sizes[k]), passed[k], len(sizes[k]), bounds[k])))

@@ -138,8 +138,10 @@ class GraphDisplay(Display):
         >>> sizes = {"heat": 2, "crack": 2}
         >>> model = CausalPIMA(sizes, structure=graph, max_iter=2, random_state=0)
         >>> display = GraphDisplay.from_estimator(model.fit(X))
-        >>> sorted(display.texts_), list(display.lines_), display.ax_.get_xlabel()
-        (['crack', 'heat'], [('heat', 'crack')], 'arrow: compelled, width: weight')
+        >>> sorted(display.texts_), list(display.lines_)
+        (['crack', 'heat'], [('heat', 'crack')])
+        >>> display.ax_.get_xlabel().startswith("arrow: compelled, width: weight")
+        True
         >>> plt.close()
         """
         cls._check_estimator(est)
