@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import TypeGuard
 
@@ -61,6 +62,32 @@ def count(least: int) -> NumberRange:
 def is_integer(value: Unchecked) -> TypeGuard[int]:
     """Return whether a value is an integer of Python's or NumPy's, and no boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_path(path: Unchecked) -> str:
+    """Return a path as text, whatever may be there.
+
+    Parameters
+    ----------
+    path : str, bytes or os.PathLike
+        Of a file or a folder.
+
+    Returns
+    -------
+    str
+        It.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"path is {path!r:.100}: expected the name of a file or of a folder, a str or a "
+            "pathlib.Path."
+        )
+    return os.fsdecode(path)
 
 
 def check_count(value: Unchecked, name: str, least: int = 1) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._scalar_checks import check_count
+from ._scalar_checks import check_count, check_path
 from ._typing import Unchecked
 
 __all__ = ["Checkpoint", "EpochRecord", "OnEpoch"]
@@ -271,7 +271,7 @@ class Checkpoint(_Callback):
     """
 
     def __init__(self, path: str | os.PathLike, *, every: int = 1) -> None:
-        self.path, self.every = os.path.abspath(path), check_count(every, "every")
+        self.path, self.every = os.path.abspath(check_path(path)), check_count(every, "every")
 
     def on_fit_task_begin(self, estimator: Unchecked, context: Unchecked) -> None:
         """Write the first checkpoint, if the task is the fit.

@@ -34,6 +34,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import safe_open
 
+from .._scalar_checks import check_path
 from .._typing import Values
 
 FORMAT = "skcausalpima"
@@ -203,7 +204,7 @@ def file_to_write(path: str | os.PathLike) -> Path:
 
 def _named(path: str | os.PathLike) -> str:
     """Return a path as text."""
-    name = os.fsdecode(path)
+    name = check_path(path)
     if not name:
         raise ValueError('path is "": expected the name of a file or of a folder.')
     return name

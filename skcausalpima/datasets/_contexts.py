@@ -76,6 +76,8 @@ def add_context(
     ------
     ValueError
         An argument is out of range or has another number of labels, or no such factor is known.
+    TypeError
+        If ``data`` is not what a generator returns.
 
     See Also
     --------
@@ -92,6 +94,11 @@ def add_context(
     >>> bool(two.factors[two.instrument == "A", 0].mean() < 0.3)
     True
     """
+    if not (isinstance(data, Mapping) and "factors" in data):
+        raise TypeError(
+            f"data is {data!r:.60}: expected what a generator of skcausalpima.datasets returns, "
+            "such as make_lattices()."
+        )
     if isinstance(labels, str) or len(set(labels)) < max(2, len(labels)):
         raise ValueError(f"labels must be two or more, each named once; got {labels!r}.")
     given = {"offset": offset, "gain": gain, "blur": blur, "noise": noise}

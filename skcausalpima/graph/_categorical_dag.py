@@ -597,7 +597,7 @@ class CategoricalDAG:
         """
 
         def is_one(nodes: Nodes) -> bool:
-            return isinstance(nodes, str) or nodes in self.nodes
+            return isinstance(nodes, str) or not isinstance(nodes, Iterable) or nodes in self.nodes
 
         sets = [
             set(check_names(self.nodes, cast(Iterable, [nodes] if is_one(nodes) else nodes)))

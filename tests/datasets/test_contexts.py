@@ -121,3 +121,9 @@ def test_data_without_images_and_curves_get_labels_alone():
     found = add_context(data, assignment=[0, 1], offset=1.0, random_state=0)
     assert set(found.instrument) == {"B"}
     assert found.offsets == {}
+
+
+@pytest.mark.parametrize("data", ["a", None, np.zeros((3, 2)), {"images": np.zeros((3, 2, 2))}])
+def test_what_no_generator_returns_is_told(data):
+    with pytest.raises(TypeError, match=r"expected what a generator .* such as make_lattices"):
+        add_context(data)

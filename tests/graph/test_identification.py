@@ -4,6 +4,7 @@ from itertools import product
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 
 from skcausalpima.graph import CategoricalDAG
@@ -140,3 +141,9 @@ def test_do_drops_what_was_known_about_directions(sprinkler):
     after = CategoricalDAG(graph, sprinkler.cpts).do({"s": 1})
     assert all("compelled" not in data for *_, data in after.graph.edges(data=True))
     assert all(data["weight"] == 0.5 for *_, data in after.graph.edges(data=True))
+
+
+def test_what_is_compared_with_nothing_is_no_node():
+    dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+    with pytest.raises(ValueError, match="There is no node <NA>; the nodes here are"):
+        dag.d_separated(pd.NA, "N1")

@@ -33,6 +33,7 @@ from skcausalpima import (
 from skcausalpima._state.file import FILE_NAME
 from skcausalpima._state.fitted import ExpertTable
 from skcausalpima._state.plain import BY_FIELDS, pack, unpack
+from skcausalpima.callback import Checkpoint
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from skcausalpima.modules._experts.signature import ParameterSpace
 
@@ -673,3 +674,14 @@ def test_a_loaded_expert_is_the_expert_of_the_fit(random_start, pair, tmp_path, 
     assert_same(outputs(est.fit(pair), pair), outputs(loaded, pair))
     with pytest.raises(ValueError, match="experts is now"):
         loaded.set_params(experts=[None, piecewise_linear(3)]).fit(pair)
+
+
+@pytest.mark.parametrize("path", [3, None, ["model"]])
+def test_what_is_no_path_is_told(fitted, path):
+    told = r"path is .*: expected the name of a file or of a folder, a str or a pathlib\.Path"
+    with pytest.raises(TypeError, match=told):
+        fitted.save(path)
+    with pytest.raises(TypeError, match=told):
+        type(fitted).load(path)
+    with pytest.raises(TypeError, match=told):
+        Checkpoint(path)
