@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
 from .._data.arrays import flat_rows
+from .._data.cell_contents import AS_MAPPING
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler, Scale
 from .._data.validation import Modalities
@@ -324,6 +325,28 @@ def _shifted(
             f"the contexts {[context.name for context in stated]} shift no modality: those with "
             "experts, and tables with columns that are no numbers, have no offsets. Add a modality "
             "of numbers, leave contexts out, or state Context(.., shift=[]), under whose labels "
-            "only the mix of cells differs."
+            "only the mix of cells differs." + _split_told(modalities, [of.name for of in stated])
         )
     return shifted
+
+
+def _split_told(modalities: Modalities, contexts: Sequence[str]) -> str:
+    """Say, with the code, how the first frame with numbers beside others is made two tables."""
+    form = modalities.form
+    for name, table, coding in zip(form.names, form.tables, modalities.columns, strict=True):
+        columns = () if coding is None else coding.columns
+        numbers = [column.name for column in columns if column.word == "gaussian"]
+        if not numbers or table.kind != "frame":
+            continue
+        if form.container == "single":
+            labels = "".join(f", {label!r}: X[{label!r}]" for label in contexts)
+            others = f"X.drop(columns={[*numbers, *contexts]})"
+            made = [f"X = {{'numbers': X[{numbers}], 'others': {others}{labels}}}"]
+        else:
+            own, others = f"X[{name!r}]", f"{name} others"
+            parts = f"{name!r}: {own}[{numbers}], {others!r}: {own}.drop(columns={numbers})"
+            as_mapping = AS_MAPPING.get(form.container)
+            made = [] if as_mapping is None else [as_mapping.format(names=list(form.names))]
+            made.append(f"X = {{**X, {parts}}}")
+        return "\n    ".join([" Numbers in a table of their own have offsets:", *made])
+    return ""

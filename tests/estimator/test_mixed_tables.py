@@ -330,6 +330,25 @@ def test_what_training_says_is_in_the_units_of_scores(quick):
     assert abs(model.history_["lower_bound"][-1] - model.score(frame)) < 0.3
 
 
+@pytest.mark.parametrize("form", ["frame", "mapping", "levels"])
+def test_the_code_that_gives_a_context_numbers_to_shift_runs(quick, frame, form):
+    table, site = frame[["word", "yes", "x"]], np.where(np.arange(N) % 3, "A", "B")
+    X = table.assign(site=site)
+    if form == "levels":
+        X = pd.concat({"mine": table, "site": pd.DataFrame({"": site}, index=table.index)}, axis=1)
+    elif form != "frame":
+        X = {"mine": table, "site": site}
+    model = quick((2,), contexts="site")
+    with pytest.raises(ValueError, match="Numbers in a table of their own have offsets") as told:
+        model.fit(X)
+    _, *code = str(told.value).split("\n    ")
+    names = {"X": X}
+    exec("\n".join(code), names)
+    model.fit(names["X"])
+    assert [*model.offsets_] == ["numbers" if form == "frame" else "mine"]
+    assert model.likelihoods_["others" if form == "frame" else "mine others"] != "gaussian"
+
+
 @pytest.mark.slow
 def test_a_context_needs_numbers_to_shift(quick, frame):
     labelled = frame.assign(site=np.where(np.arange(N) % 3, "A", "B"))
