@@ -394,7 +394,8 @@ class CausalPIMA(
         ``spread``, its interquartile range between samples in nats; ``label_changes``, the share of
         samples that changed their component per epoch at last; ``moved``, the share that did not
         end in the component where they began. Means over ``n_iter_no_change`` epochs, None if there
-        are not twice as many.
+        are not twice as many. ``bound``, ``lower_bound_`` of the samples that the model is learned
+        from, as ``history_`` is: the complete ones, where they are enough.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
         and the temperature of every epoch. The bound is the sum of a ``reconstruction_..`` of each

@@ -102,9 +102,7 @@ def fitted_state(
         of_scaled = bounds(model, data, encoders)
         reference = _tail_reference(fitted, data, best.held_out, of_scaled)
         in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
-        with np.errstate(invalid="ignore"):  # checked below
-            bound = data.mean_of(in_units, samples.weights)
-        check_finite(torch.tensor(bound, dtype=torch.float64), "bounds of the samples")
+        bound, of_core = _mean_bounds(in_units, data, samples)
     return FittedState(
         spec=spec,
         numbers=best.state,
@@ -118,7 +116,7 @@ def fitted_state(
         expert_tables=tables,
         tail_reference=reference,
         separation=separation,
-        convergence=convergence_report(best, setup),
+        convergence=convergence_report(best, setup, of_core),
         history=_columns(best.history),
         phase_history=_phases(best, before, arrivals is not None),
         converged=bool(best.converged),
@@ -285,8 +283,19 @@ def _arrivals(
     )
 
 
-def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
-    """Report how training ended; warn where it ended too early, or went wrong."""
+def _mean_bounds(bounds: np.ndarray, data: TensorData, samples: FitSamples) -> tuple[float, float]:
+    """Return the mean bound of all samples, and of those that the model is learned from."""
+    core, weights = samples.core, samples.weights
+    with np.errstate(invalid="ignore"):  # checked below
+        of_all = of_core = data.mean_of(bounds, weights)
+        if core is not None:
+            of_core = data.mean_of(bounds[core], None if weights is None else weights[core])
+    check_finite(torch.tensor(of_all, dtype=torch.float64), "bounds of the samples")
+    return of_all, of_core
+
+
+def convergence_report(best: Run, setup: Setup, bound: float) -> SimpleNamespace:
+    """Report how training ended, at which bound; warn of too early an end, or of a wrong one."""
     seen = best.convergence
     rule, is_stated = setup.training.steps, setup.training.schedule.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
@@ -299,7 +308,7 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
         ended = "too early"
         _warn_of_end(best, is_stated)
-    found = {"ended": ended} | vars(seen) | {"moved": best.moved}
+    found = {"ended": ended} | vars(seen) | {"moved": best.moved, "bound": bound}
     unknown = (key for key, of in found.items() if isinstance(of, float) and math.isnan(of))
     return SimpleNamespace(**(found | dict.fromkeys(unknown)))
 

@@ -45,6 +45,18 @@ def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
     )
 
 
+def is_scaler(value: ModalityScaler, sizes: Sizes) -> bool:
+    """Return True for one entry per modality of all that a scaler has."""
+    entries = vars(value).values()
+    return all(isinstance(of, tuple) and len(of) == sizes["modality"] for of in entries)
+
+
+def have_names(value: dict[str, ExpertTable], sizes: Sizes) -> bool:
+    """Return True for tables whose columns and parameters have texts as names."""
+    names = (name for table in value.values() for name in (*table, *table.parameters))
+    return all(isinstance(name, str) for name in names)
+
+
 #: What an arrangement says of factors where nobody asked, as before version 16 of files.
 NOT_ASKED = dict.fromkeys(["p_value", "node_p_values", "context_p_values", "told"])
 
@@ -88,7 +100,7 @@ class ExpertTable(Mapping[str, np.ndarray]):
     def __repr__(self) -> str:
         """Show the table."""
         rows = zip(*(self._written(name) for name in self), strict=True)
-        lines = [list(self), *rows]
+        lines = [[*map(str, self)], *rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -207,17 +219,17 @@ class FittedState:
     spec: ModelSpec
     numbers: Numbers
     subset_numbers: Numbers | None
-    scaler: ModalityScaler
+    scaler: ModalityScaler = declared(is_scaler)
     covariance_type: str = declared(lambda value, sizes: value in COVARIANCE_TYPES)
     cells: np.ndarray = array("int64", "component", below="component")
     graph: HardGraph
     outcome_names: OutcomeNames | None
     by_chance: bool
     labels: np.ndarray = array("int64", "sample", below="component")
-    expert_tables: dict[str, ExpertTable]
+    expert_tables: dict[str, ExpertTable] = declared(have_names)
     tail_reference: list[np.ndarray] = declared(are_references)
     separation: SimpleNamespace = has("smallest occupancy empty merged certainty")
-    convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved")
+    convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved bound")
     arrangement: SimpleNamespace | None = has(
         "misfit gap ties node_shares node_agreement agreement smallest_share found certainty "
         "p_value node_p_values context_p_values told"
@@ -242,6 +254,7 @@ class FittedState:
         of_before = self.arrangement is not None and not {*NOT_ASKED} & {*vars(self.arrangement)}
         if of_before:
             vars(self.arrangement).update(NOT_ASKED)
+        vars(self.convergence).setdefault("bound", None)  # not asked before version 16
 
     @property
     def outcomes(self) -> np.ndarray:

@@ -131,7 +131,7 @@ def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **s
     )
     steps = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
     training = SimpleNamespace(steps=steps, schedule=SimpleNamespace(is_stated=is_stated))
-    return best, SimpleNamespace(training=training, resumable=False)
+    return best, SimpleNamespace(training=training, resumable=False), objectives[-1]
 
 
 def test_a_bound_that_has_collapsed_is_told():

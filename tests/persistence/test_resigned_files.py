@@ -196,6 +196,11 @@ def settings_with_more(document, arrays):
     document["fit"]["training"]["settings"]["more"] = 1
 
 
+def columns_without_names(document, arrays):
+    for table in document["fit"]["expert_tables"]["values"]:
+        table["columns"]["keys"][0] = {"$": "tuple", "items": ["a"]}
+
+
 def moments_of_a_buffer(document, arrays):
     moments = document["fit"]["training"]["moments"]
     moments["keys"].append("prior.means")
@@ -257,6 +262,8 @@ DRAWS = "training.draws"
         (within("spec", "linear_modalities", {"$": "tuple", "items": [7]}), "not of its own"),
         (within("spec", "modality_names", {"$": "tuple", "items": ["m"]}), "longer than"),
         (within("covariance_type", "none"), "covariance_type is not"),
+        (within("scaler", "words", {"$": "tuple", "items": ["modality"]}), "scaler is not"),
+        (columns_without_names, "expert_tables is not"),
     ],
 )
 def test_what_a_file_must_mean(saved, load, edit, match):

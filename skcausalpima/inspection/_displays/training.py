@@ -54,7 +54,7 @@ class TrainingDisplay(Display):
     converged : bool, default=None
         Whether training stopped by itself; None draws nothing where it ended.
     final : float, default=None
-        The bound of the final model.
+        The bound of the final model, of the samples that the history is of.
     convergence : SimpleNamespace, default=None
         How training ended, as in ``convergence_``.
 
@@ -129,13 +129,13 @@ class TrainingDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
-        phases = est.phase_history_
+        phases, same_samples = est.phase_history_, est.convergence_.bound
         display = cls(
             est.history_,
             pretraining=phases.get("pre-training", {"objective": ()})["objective"],
             polishing=phases.get("polishing"),
             converged=bool(est.converged_),
-            final=est.lower_bound_,
+            final=est.lower_bound_ if same_samples is None else same_samples,
             convergence=est.convergence_,
         )
         return display.plot(ax)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
+from numpy.testing import assert_allclose
 from some_slow import some_slow
 
 from skcausalpima.inspection import TrainingDisplay
@@ -84,3 +85,20 @@ def test_long_names_and_single_epochs_can_be_read(names):
     again = TrainingDisplay(history(3, names)).plot(display.axes_)
     assert again.axes_[0] is display.axes_[0]
     assert_readable(TrainingDisplay(history(9, names)).plot(axes[1]).figure_)
+
+
+def test_the_mark_at_the_end_is_of_the_samples_of_the_curve(brief, pair):
+    """Samples that lack curves, whose bounds are others, teach no model: the curve has none."""
+    images, curves = pair
+    lacking = np.arange(len(images)) % 5 == 0
+    X = {"images": images, "curves": np.where(lacking[:, None], np.nan, curves)}
+    weights = 1.0 + np.arange(len(images)) % 3
+    est = brief(max_iter=2).fit(X, sample_weight=weights)
+    whole = {name: array[~lacking] for name, array in X.items()}
+    of_these = est.score(whole, sample_weight=weights[~lacking])
+    assert_allclose(est.convergence_.bound, of_these, rtol=1e-4)
+    assert est.lower_bound_ > of_these + 1.0
+    display = TrainingDisplay.from_estimator(est)
+    assert_allclose(lines(display.axes_[0])["final model"].get_ydata(), of_these, rtol=1e-4)
+    complete = brief(max_iter=2).fit([images, curves])
+    assert complete.convergence_.bound == complete.lower_bound_
