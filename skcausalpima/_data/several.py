@@ -65,7 +65,7 @@ class Expected:
 
 
 def read_several(
-    X: Any, container: str, expected: Expected | None = None
+    X: Any, container: str, expected: Expected | None = None, order: Sequence[str] = ()
 ) -> tuple[MultimodalData, list[Table]]:
     """Return several modalities, and what each of them was.
 
@@ -77,6 +77,8 @@ def read_several(
         Which of ``CONTAINERS`` it is.
     expected : Expected, default=None
         What it must have. A list has it by position, all others by name.
+    order : sequence of str, default=()
+        Names in the order in which they are read, if they are those of X.
 
     Raises
     ------
@@ -88,6 +90,7 @@ def read_several(
         _check_list(X, expected)
     given = CONTAINERS[container].read(X)
     names, note = list(given), CONTAINERS[container].note
+    names = list(order) if set(order) == set(names) else names
     if expected is not None:
         names = list(expected.names)
         if container == "several":

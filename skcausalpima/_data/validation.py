@@ -127,7 +127,12 @@ class Modalities:
 
 
 def read_modalities(
-    estimator: BaseEstimator, X: Samples, *, reset: bool, learns: bool = False
+    estimator: BaseEstimator,
+    X: Samples,
+    *,
+    reset: bool,
+    learns: bool = False,
+    order: Sequence[str] = (),
 ) -> Modalities:
     """Check the input of an estimator's method.
 
@@ -143,6 +148,8 @@ def read_modalities(
         True in ``fit``, False in all other methods.
     learns : bool, default=False
         Whether contexts may have labels that ``fit`` has not seen.
+    order : sequence of str, default=()
+        With ``reset``: names of several modalities in the order in which they are read.
 
     Returns
     -------
@@ -156,7 +163,7 @@ def read_modalities(
     container, words = container_of(X), getattr(estimator, "likelihoods", "auto")
     several, fitted = container != "single", None if reset else fitted_form(estimator)
     if several:
-        data, tables = read_several(X, container, expected)
+        data, tables = read_several(X, container, expected, order)
     else:
         tables = [Table.of(X)]
         of = tables[0].dtypes if fitted is None else fitted.tables[0].coding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import joblib
@@ -252,12 +252,14 @@ def fit_fingerprint(setup: Setup, samples: FitSamples, data: TensorData) -> str:
     return joblib.hash((data_fingerprint(data, fraction), units, names))
 
 
-def check_same_fit(stopped: BegunFit, known_by: str) -> None:
+def check_same_fit(stopped: BegunFit, known_by: str, names: Sequence[str]) -> None:
     """Raise where a fit is to go on with other data; tell of one that was not stopped."""
     if stopped.data != known_by:
+        before, now = list(stopped.spec.modality_names), list(names)
+        modalities = "" if before == now else f", of the modalities {before}, not {now}"
         raise ValueError(
-            "The checkpoint is of a fit to other data: pass X, sample_weight, known_nodes and "
-            "interventions as that fit got them, rows in the same order."
+            f"The checkpoint is of a fit to other data{modalities}: pass X, sample_weight, "
+            "known_nodes and interventions as that fit got them, rows in the same order."
         )
     if stopped.has_ended:
         warn_caller(

@@ -155,7 +155,8 @@ def fit_anew(
         if params.contexts:
             check_alone(ranks, "contexts")
         check_target(call.y)
-        given = read_modalities(estimator, call.X, reset=True)
+        order = () if stopped is None else stopped.spec.modality_names
+        given = read_modalities(estimator, call.X, reset=True, order=order)
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
     setup, samples = set_up(params, replace(given, ranks=ranks), *call.known)
@@ -169,7 +170,7 @@ def fit_anew(
         seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
         known_by = functools.cache(partial(fit_fingerprint, setup, samples, data))
         if stopped is not None:
-            check_same_fit(stopped, known_by())
+            check_same_fit(stopped, known_by(), setup.spec.modality_names)
             seeds = stopped.seeds
         setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
         if params.latent_dim is None and params.init.method == "arranged":

@@ -39,6 +39,7 @@ from .._typing import Values
 
 FORMAT = "skcausalpima"
 VERSION, OLDEST = 16, 15
+UNDAMAGED = "an undamaged file from CausalPIMA.save"
 PARTS = {"version", "class", "library", "parameters", "input", "sha256"}
 #: What else is in a file, and what is said where it is in one that is to have another.
 KINDS = {
@@ -123,8 +124,8 @@ def _digest(document: Values, arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def file_to_read(path: str | os.PathLike) -> Path:
-    """Return the file that a path means.
+def file_to_read(path: str | os.PathLike, expected: str = UNDAMAGED) -> Path:
+    """Return the file that a path means, which is expected to be something.
 
     Raises
     ------
@@ -137,17 +138,12 @@ def file_to_read(path: str | os.PathLike) -> Path:
     file = Path(_named(path))
     if file.is_dir():
         if not (file / FILE_NAME).is_file():
-            raise ValueError(
-                f"The folder {file} holds no {FILE_NAME}, so no estimator was saved there."
-            )
+            raise ValueError(f"The folder {file} holds no {FILE_NAME}. Expected {expected}.")
         return file / FILE_NAME
     if not file.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
     if not file.is_file():
-        raise ValueError(
-            f"{file} cannot be loaded: it is no regular file. Expected an undamaged file from "
-            "CausalPIMA.save."
-        )
+        raise ValueError(f"{file} cannot be loaded: it is no regular file. Expected {expected}.")
     _check_written(file)
     return file
 

@@ -35,7 +35,7 @@ from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields
-from .file import OLDEST, file_to_read, file_to_write, read, write
+from .file import OLDEST, UNDAMAGED, file_to_read, file_to_write, read, write
 from .fitted import FITTED, INPUT, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
@@ -57,7 +57,7 @@ BROKEN = (
     *(SafetensorError, ValueError, TypeError, KeyError, IndexError, AttributeError),
     *(ArithmeticError, RuntimeError),
 )
-UNDAMAGED, WHOLE = "an undamaged file from CausalPIMA.save", "a whole checkpoint of a fit"
+WHOLE = "a whole checkpoint of a fit"
 
 
 def save_estimator(estimator: BaseEstimator, path: str | os.PathLike) -> None:
@@ -96,7 +96,7 @@ def load_checkpoint(
 
     ``given`` has an entry for each of ``HOLDS_CODE``.
     """
-    file = file_to_read(path)
+    file = file_to_read(path, WHOLE)
     with _explained(file, WHOLE):
         library, parameters, state, asked = _read(file, cls, "begun", BegunFit)
         if library != __version__:

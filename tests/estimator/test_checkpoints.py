@@ -226,6 +226,17 @@ def test_of_two_fits_with_one_file_the_last_checkpoint_is_there(short, pair, who
     assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
 
 
+def test_modalities_by_name_go_on_in_any_order(quick, pair, tmp_path):
+    X = dict(zip(["images", "curves"], pair, strict=True))
+    path = stopped(quick(), tmp_path / "fit", X)
+    others = {"images": pair[0], "curves": pair[1], "further": pair[1]}
+    told = r"other data, of the modalities \['images', 'curves'\], not \['images', 'curves', 'f"
+    with pytest.raises(ValueError, match=told):
+        CausalPIMA.resume(path, others)
+    resumed = CausalPIMA.resume(path, {"curves": X["curves"], "images": X["images"]})
+    assert_same_fits(resumed, quick().fit(X), X)
+
+
 class Other(CausalPIMA):
     """Another class."""
 
@@ -238,6 +249,8 @@ def test_what_is_no_checkpoint_to_go_on_from(pair, fitted, checkpoint, tmp_path)
         CausalPIMA.load(checkpoint)
     with pytest.raises(FileNotFoundError):
         CausalPIMA.resume(tmp_path / "none", pair)
+    with pytest.raises(ValueError, match=r"holds no model.*Expected a whole checkpoint of a fit"):
+        CausalPIMA.resume(tmp_path, pair)
     with pytest.raises(ValueError, match="of the class 'CausalPIMA', not Other"):
         Other.resume(checkpoint, pair)
     with pytest.raises(ValueError, match="of a fit to other data"):
