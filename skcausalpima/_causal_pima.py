@@ -26,7 +26,7 @@ from ._data.validation import Modalities, fitted_form
 from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.answers import Answers, answers
+from ._inference.answers import Answers, OfNodes, answers, node_probabilities
 from ._inference.fitted_model import FittedModel, model_of, samples_of
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
@@ -967,22 +967,37 @@ mapping, default=None
         """
         return self.predict_proba(X).argmax(axis=1)
 
-    def predict_nodes(self, X: Samples) -> np.ndarray:
-        """Return the outcomes of all nodes in the most probable component.
+    def predict_nodes(self, X: Samples, probabilities: bool = False) -> OfNodes:
+        """Return the outcomes of all nodes in the most probable component, or their probabilities.
 
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; modalities may be missing.
+        probabilities : bool, default=False
+            Whether to return the posterior probabilities of the outcomes.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_nodes)
-            ``cluster_states_[predict(X)]``; columns in the order of ``list(dag_)``.
+        ndarray of shape (n_samples, n_nodes), or dict of str to ndarray of shape (n_samples, \
+n_outcomes)
+            ``cluster_states_[predict(X)]``; columns in the order of ``list(dag_)``. With
+            ``probabilities``, of each node by name, sums of ``predict_proba(X)`` over the
+            components with an outcome. The most probable of one node may be another than in the
+            most probable component.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not match the training data.
 
         See Also
         --------
         predict : The number of the component.
+        predict_proba : Probabilities of the components.
+        to_frame : All of these as a table, in the words of outcomes.
 
         Examples
         --------
@@ -996,9 +1011,12 @@ mapping, default=None
                [1, 1],
                [0, 0],
                [1, 0]])
+        >>> model.predict_nodes([[0, 8]], probabilities=True)["N1"].round(2)
+        array([[0., 1.]])
         """
-        labels = self.predict(X)
-        return self.cluster_states_[labels]
+        if not probabilities:
+            return self.cluster_states_[self.predict(X)]
+        return node_probabilities(self._fitted_model(), self._fitted, self.predict_proba(X))
 
     def to_frame(self, X: Samples) -> Answers:
         """Return what the fit says of each sample as a table, in the words of its outcomes.
@@ -1371,9 +1389,8 @@ mapping, default=None
         >>> np.array_equal(filled[50:], curves[50:])
         True
         """
-        modalities, what = self._read(X), "probabilities" if probabilities else "values"
-        found = self._fitted_model().impute(modalities)
-        return modalities.form.write(found, modalities.contexts, what)
+        given, what = self._read(X), "probabilities" if probabilities else "values"
+        return given.form.write(self._fitted_model().impute(given), given.contexts, what)
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
         r"""Return which modality says what: how much each counts, and how far they disagree.

@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 #: A table of pandas, which is optional.
 Answers: TypeAlias = "pd.DataFrame"
+#: The outcomes of nodes, or the probabilities of these by node.
+OfNodes: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 #: Columns beside those of the nodes.
 OTHERS = ("cell_probability", "log_density", "tail_probability")
+
+
+def node_probabilities(
+    fitted: FittedModel, state: FittedState, probabilities: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return those of the outcomes of each node, of rows of those of the components."""
+    nodes = zip(state.spec.node_names, state.spec.node_sizes, fitted.outcomes.T, strict=True)
+    return {name: probabilities @ np.eye(size)[outcomes] for name, size, outcomes in nodes}
 
 
 def answers(fitted: FittedModel, state: FittedState, samples: Modalities) -> Answers:
@@ -41,13 +51,13 @@ def answers(fitted: FittedModel, state: FittedState, samples: Modalities) -> Ans
     columns: dict[str | tuple, object] = {}
     shares: dict[str | tuple, object] = {}
     named = state.outcome_names or [None] * len(names)
+    of_nodes = node_probabilities(fitted, state, probabilities)
     for node, (name, size, labels) in enumerate(zip(names, sizes, named, strict=True)):
         words = list(labels or range(size))
         columns[name] = likeliest[:, node]
         if labels:
             columns[name] = pd.Categorical.from_codes(likeliest[:, node].tolist(), words)
-        of_outcomes = probabilities @ np.eye(size)[fitted.outcomes[:, node]]
-        shares |= {(name, word): of_outcomes[:, k] for k, word in enumerate(words)}
+        shares |= {(name, word): of_nodes[name][:, k] for k, word in enumerate(words)}
     tails = fitted.tail_probabilities(samples, state.tail_reference, state.contexts.adapted)
     others = (probabilities.max(axis=1), fitted.score_samples(samples), tails)
     columns |= shares | dict(zip(OTHERS, others, strict=True))

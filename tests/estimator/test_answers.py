@@ -45,6 +45,14 @@ def test_a_row_has_the_answers_of_the_arrays(est, frame):
     assert_allclose(found["lattice", "gyroid"], first)
     assert_allclose(found["lattice", "octet"], 1 - first, atol=1e-12)
     assert_allclose(found["log_density"], est.score_samples(X))
+    of_nodes = est.predict_nodes(X, probabilities=True)
+    assert [(name, of.shape) for name, of in of_nodes.items()] == [
+        ("lattice", (len(X), 2)),
+        ("state", (len(X), 2)),
+    ]
+    assert_allclose(of_nodes["lattice"][:, 0], first)
+    for of in of_nodes.values():
+        assert_allclose(of.sum(axis=1), 1.0)
 
 
 def test_samples_of_the_fit_have_no_tail_probability(est, frame):
