@@ -1014,9 +1014,9 @@ n_outcomes)
         >>> model.predict_nodes([[0, 8]], probabilities=True)["N1"].round(2)
         array([[0., 1.]])
         """
-        if not probabilities:
-            return self.cluster_states_[self.predict(X)]
-        return node_probabilities(self._fitted_model(), self._fitted, self.predict_proba(X))
+        if probabilities:
+            return node_probabilities(self._fitted_model(), self._fitted, self.predict_proba(X))
+        return self._fitted_model().outcomes[self.predict(X)]
 
     def to_frame(self, X: Samples) -> Answers:
         """Return what the fit says of each sample as a table, in the words of its outcomes.

@@ -65,11 +65,14 @@ def test_large_grids_end_where_no_swap_helps(sizes):
 
 
 def test_sums_are_found_on_a_large_grid():
-    outcomes = np.array(list(np.ndindex(2, 2, 3)))
-    means = outcomes @ np.random.RandomState(0).normal(size=(3, 6))
-    means = (means - means.mean(axis=0))[None]
-    _, explained = lay(means[:, np.random.RandomState(1).permutation(12)], (2, 2, 3), np.random)
-    assert_allclose(explained, np.square(means).sum())
+    """Most are, and what a search by swaps does not find it misses by little."""
+    outcomes, rng = np.array(list(np.ndindex(2, 2, 3))), np.random.RandomState(0)
+    means = outcomes @ rng.normal(size=(50, 3, 6))
+    means -= means.mean(axis=1, keepdims=True)
+    _, explained = lay(means[:, rng.permutation(12)], (2, 2, 3), rng)
+    shares = explained / np.square(means).sum(axis=(1, 2))
+    assert (shares > 1.0 - 1e-9).mean() > 0.7
+    assert shares.min() > 0.85
 
 
 def test_every_swap_raises_what_is_explained():
@@ -86,4 +89,4 @@ def test_every_swap_raises_what_is_explained():
 
 def test_large_grids_with_empty_cells_are_refused():
     with pytest.raises(ValueError, match="Expected 12 clusters, as many as cells, got 11"):
-        lay(np.random.RandomState(0).normal(size=(2, 11, 3)), (2, 2, 3), np.random)
+        lay(np.random.RandomState(0).normal(size=(2, 11, 3)), (2, 2, 3), np.random.RandomState(0))
