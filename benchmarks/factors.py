@@ -206,20 +206,20 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", help="some grids by name; by default all")
     parser.add_argument("--out", type=Path, default=Path("factors.csv"))
     parser.add_argument("--summarize", nargs="+", type=Path, metavar="CSV")
-    of = parser.parse_args()
-    if of.summarize:
-        summarize(of.summarize)
-    elif of.part == "cost":
+    arguments = parser.parse_args()
+    if arguments.summarize:
+        summarize(arguments.summarize)
+    elif arguments.part == "cost":
         print_cost()
-    elif of.part is not None:
+    elif arguments.part is not None:
         rows = {
-            "kinds": lambda: of_kinds(of.half, of.numbers or list(range(600))),
-            "grids": lambda: of_grids(of.seeds, of.cases),
-            "means": lambda: of_means(of.numbers or list(range(N_MEANS))),
-            "nodes": lambda: of_nodes(of.numbers or list(range(N_RANDOM))),
+            "kinds": lambda: of_kinds(arguments.half, arguments.numbers or list(range(600))),
+            "grids": lambda: of_grids(arguments.seeds, arguments.cases),
+            "means": lambda: of_means(arguments.numbers or list(range(N_MEANS))),
+            "nodes": lambda: of_nodes(arguments.numbers or list(range(N_RANDOM))),
         }
-        for row in rows[of.part]():
-            append_lines(of.out, FIELDS, [row])
+        for row in rows[arguments.part]():
+            append_lines(arguments.out, FIELDS, [row])
 
 
 if __name__ == "__main__":

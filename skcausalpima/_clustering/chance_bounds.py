@@ -58,17 +58,3 @@ def log_chance(left: float, shares: np.ndarray, rank: int, n_directions: int) ->
         moments -= gammaln(first) + gammaln(first + other - powers)
         best = min(best, float((powers[:, 0] * log_det + moments.sum(axis=1)).min()))
     return best
-
-
-def log_arrangements(sizes: tuple[int, ...]) -> float:
-    """Return the logarithm of the number of distinct arrangements of a full grid.
-
-    Examples
-    --------
-    >>> from skcausalpima._clustering.chance_bounds import log_arrangements
-    >>> round(math.exp(log_arrangements((2, 2, 2))))
-    840
-    """
-    same = sum(math.lgamma(1 + sizes.count(size)) for size in set(sizes))
-    names = sum(math.lgamma(1 + size) for size in sizes)
-    return math.lgamma(1 + math.prod(sizes)) - names - same

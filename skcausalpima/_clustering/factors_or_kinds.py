@@ -22,7 +22,7 @@ import numpy as np
 
 from .._grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
-from .chance_bounds import log_arrangements, log_chance
+from .chance_bounds import log_chance
 from .matching import TIE_TOLERANCE
 from .placements import make_problem, misfits_of
 from .random_means import lay, random_means
@@ -49,7 +49,6 @@ ABOVE_ERRORS, N_ERRORS = 0.95, 199
 #: in .0 to .03 of 60 draws, .3 to .9 without a limit; sums of effects whose lengths are as .4 to 1
 #: in .77 to 1.00. Right grids of benchmarks/factors.py have .37 at least.
 LEAST_PART = 0.3
-
 
 #: Differences of means that are no larger, relative to the largest number, are rounding.
 ROUNDING = 1e-12
@@ -166,7 +165,7 @@ def _bound(centred: np.ndarray, misfit: float, sizes: tuple[int, ...]) -> float:
     shares = squares[squares > ROUNDING * squares[0]] / (squares.sum() or 1.0)
     rank = len(centred) - 1 - sum(size - 1 for size in sizes)  # of what effects leave
     of_one = log_chance(misfit, shares, rank, len(centred) - 1)
-    return math.exp(min(0.0, log_arrangements(sizes) + of_one))
+    return math.exp(min(0.0, math.log(n_distinct(len(centred), sizes)) + of_one))
 
 
 def _p_values(observed: np.ndarray, drawn: np.ndarray, total: float = 1.0) -> np.ndarray:

@@ -343,8 +343,8 @@ def _split_told(modalities: Modalities, contexts: Sequence[str]) -> str:
             others = f"X.drop(columns={[*numbers, *contexts]})"
             made = [f"X = {{'numbers': X[{numbers}], 'others': {others}{labels}}}"]
         else:
-            own, others = f"X[{name!r}]", f"{name} others"
-            parts = f"{name!r}: {own}[{numbers}], {others!r}: {own}.drop(columns={numbers})"
+            frame, others = f"X[{name!r}]", f"{name} others"
+            parts = f"{name!r}: {frame}[{numbers}], {others!r}: {frame}.drop(columns={numbers})"
             as_mapping = AS_MAPPING.get(form.container)
             made = [] if as_mapping is None else [as_mapping.format(names=list(form.names))]
             made.append(f"X = {{**X, {parts}}}")

@@ -57,7 +57,7 @@ def have_names(value: dict[str, ExpertTable], sizes: Sizes) -> bool:
     return all(isinstance(name, str) for name in names)
 
 
-#: What an arrangement says of factors where nobody asked, as before version 16 of files.
+#: What an arrangement says of factors where nobody asked.
 NOT_ASKED = dict.fromkeys(["p_value", "node_p_values", "context_p_values", "told"])
 
 
@@ -249,12 +249,6 @@ class FittedState:
     arrivals: Arrivals
     row_digests: np.ndarray | None = array("uint64", "")
     contexts: FittedContexts = NO_CONTEXTS
-
-    def __post_init__(self) -> None:
-        of_before = self.arrangement is not None and not {*NOT_ASKED} & {*vars(self.arrangement)}
-        if of_before:
-            vars(self.arrangement).update(NOT_ASKED)
-        vars(self.convergence).setdefault("bound", None)  # not asked before version 16
 
     @property
     def outcomes(self) -> np.ndarray:

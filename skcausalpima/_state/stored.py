@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from safetensors import SafetensorError
@@ -36,7 +37,7 @@ from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields
 from .file import OLDEST, UNDAMAGED, file_to_read, file_to_write, read, write
-from .fitted import FITTED, INPUT, FittedState, fitted_attributes
+from .fitted import FITTED, INPUT, NOT_ASKED, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
@@ -259,7 +260,7 @@ def _read(
             f"version {document['library']})"
         )
     if kind == "fit" and document["version"] == OLDEST:
-        fit = {"row_digests": None} | fit
+        fit = _of_version_15(fit)
     names = {field.name for field in fields(make)}
     if set(fit) != names:
         lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)
@@ -268,6 +269,17 @@ def _read(
     check_fields(state.spec, {}, "spec.")
     check_fields(state, _sizes(state.spec))
     return document["library"], parameters, state, of_input
+
+
+def _of_version_15(fit: Values) -> Values:
+    """Return what a file of version 15 holds of a fit, and that the rest was not asked then."""
+    lacking = {"arrangement": NOT_ASKED, "convergence": {"bound": None}}
+    whole = {
+        name: SimpleNamespace(**vars(fit[name]) | entries)
+        for name, entries in lacking.items()
+        if isinstance(fit.get(name), SimpleNamespace)
+    }
+    return {"row_digests": None} | fit | whole
 
 
 def _sizes(spec: ModelSpec) -> dict[str, int]:

@@ -110,10 +110,11 @@ def test_what_is_told_goes_to_files_and_comes_back(of_kinds, tmp_path):
 def test_files_of_version_15_load_without_it(of_kinds, tmp_path):
     of_kinds.save(tmp_path / "model")
     document, arrays = read_file(tmp_path / "model")
-    fields = document["fit"]["arrangement"]["fields"]
-    kept = [(k, v) for k, v in zip(fields["keys"], fields["values"], strict=True)]
-    kept = [(k, v) for k, v in kept if k not in NOT_ASKED]
-    fields["keys"], fields["values"] = map(list, zip(*kept, strict=True))
+    for part in ("arrangement", "convergence"):
+        fields = document["fit"][part]["fields"]
+        kept = [(k, v) for k, v in zip(fields["keys"], fields["values"], strict=True)]
+        kept = [(k, v) for k, v in kept if k not in {*NOT_ASKED, "bound"}]
+        fields["keys"], fields["values"] = map(list, zip(*kept, strict=True))
     del document["fit"]["row_digests"]
     arrays = {
         k: v for k, v in arrays.items() if k.split(".")[-1] not in {*NOT_ASKED, "row_digests"}
@@ -121,6 +122,7 @@ def test_files_of_version_15_load_without_it(of_kinds, tmp_path):
     write_file(tmp_path / "old", document | {"version": 15}, arrays)
     loaded = CausalPIMA.load(tmp_path / "old")
     assert loaded.arrangement_.told is loaded.arrangement_.p_value is None
+    assert loaded.convergence_.bound is None
     assert loaded.report().verdict == "not told"
     assert_array_equal(loaded.predict(four_kinds(1)), of_kinds.predict(four_kinds(1)))
 

@@ -217,7 +217,7 @@ class EdgeConfidenceDisplay(Display):
             if parent not in names or child not in names:
                 raise ValueError(f"edges holds {(parent, child)!r}, but the nodes are {names}.")
             ways = [(parent, child)]
-            if self.compelled is not None and (parent, child) not in set(self.arrows):
+            if self.compelled is not None and (parent, child) not in self.arrows:
                 ways.append((child, parent))
             for start, end in ways:
                 corner = names.index(end) - 0.47, names.index(start) - 0.46
