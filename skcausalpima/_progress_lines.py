@@ -6,9 +6,13 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 
 #: Where lines cannot be rewritten, about so many are printed of each series.
 N_SPARSE = 5
+
+#: Seconds after which what was not asked to be silent says where it stands (arbitrary).
+PATIENCE = 10.0
 
 
 class ProgressLines:
@@ -16,10 +20,12 @@ class ProgressLines:
 
     Parameters
     ----------
-    verbose : int
-        0 prints nothing; 1 one line that is rewritten, where standard output is a terminal and
-        nobody else writes there, else about five whole lines of each series; 2 or more a line for
-        each step. Whole lines are written in one piece: those of several processes are not torn.
+    verbose : int or None
+        None prints nothing for ten seconds, and then as 1 if it is a terminal or a notebook that
+        standard output goes to; 0 prints nothing; 1 one line that is rewritten, where standard
+        output is a terminal and nobody else writes there, else about five whole lines of each
+        series; 2 or more a line for each step. Whole lines are written in one piece: those of
+        several processes are not torn.
     name : str
         What the lines begin with.
 
@@ -36,10 +42,17 @@ class ProgressLines:
     [fits] 10 of 10
     """
 
-    def __init__(self, verbose: int, name: str) -> None:
-        self.verbose, self.name = int(verbose), name
+    def __init__(self, verbose: int | None, name: str) -> None:
+        self.name, self.is_patient = name, verbose is None and _is_looked_at()
+        self.verbose = 1 if self.is_patient else int(verbose or 0)
         self.rewrites = self.verbose == 1 and _is_own_terminal()
-        self._width = 0
+        self._begin, self._width = time.monotonic(), 0
+
+    def announce(self, text: str, seconds: float) -> None:
+        """Print a whole line before a series that is expected to take so long."""
+        if self.verbose > 0 and not (self.is_patient and seconds < PATIENCE):
+            self.is_patient = False
+            _write(f"{self.name} {text}\n")
 
     def show(self, text: str, done: int, total: int, *, is_due: bool = False) -> None:
         """Print the state after a step of a series that has ``total`` of them.
@@ -48,6 +61,10 @@ class ProgressLines:
         """
         if self.verbose <= 0:
             return
+        if self.is_patient:
+            if time.monotonic() - self._begin < PATIENCE:
+                return
+            self.is_patient, is_due = False, True
         line = f"{self.name} {text}"
         if self.rewrites:
             self._rewrite(line if len(line) <= _room() else text)
@@ -110,6 +127,11 @@ def _is_own_terminal() -> bool:
     if is_worker or threading.current_thread() is not threading.main_thread():
         return False
     return bool(getattr(sys.stdout, "isatty", lambda: False)())
+
+
+def _is_looked_at() -> bool:
+    """Return whether somebody looks at standard output: in a terminal, or in a notebook."""
+    return _is_own_terminal() or type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
 
 
 def _room() -> int:

@@ -50,8 +50,7 @@ class Completed(NamedTuple):
 def completed(
     functions: Sequence[Callable[[], R]],
     n_jobs: int | None,
-    verbose: int,
-    name: str,
+    lines: ProgressLines,
     told_first: str = "",
     things: str = "fits",
 ) -> Completed:
@@ -63,10 +62,8 @@ def completed(
         Each is called once.
     n_jobs : int or None
         How many at a time.
-    verbose : int
-        See :class:`~skcausalpima._progress_lines.ProgressLines`.
-    name : str
-        Of the function that the user called.
+    lines : ProgressLines
+        Where is told how many are done; they have the name of the function that the user called.
     told_first : str, default=""
         What lines begin with after it.
     things : str, default="fits"
@@ -87,12 +84,13 @@ def completed(
     Examples
     --------
     >>> from functools import partial
+    >>> from skcausalpima._progress_lines import ProgressLines
     >>> from skcausalpima._repeated_fits import completed
-    >>> completed([partial(pow, 2, k) for k in range(4)], None, 0, "powers")
+    >>> completed([partial(pow, 2, k) for k in range(4)], None, ProgressLines(0, "[powers]"))
     Completed(results={0: 1, 1: 2, 2: 4, 3: 8}, interrupted=False)
     """
     calls = (delayed(_numbered)(number, call) for number, call in enumerate(functions))
-    lines, begin = ProgressLines(verbose, f"[{name}]"), time.monotonic()
+    begin = time.monotonic()
     found: dict[int, R] = {}
     result: R
     interrupted = False
@@ -110,8 +108,8 @@ def completed(
             raise
     except BrokenExecutor as error:
         raise RuntimeError(
-            f"A worker of {name} died; {len(found)} of {len(functions)} {things} were complete. It "
-            "may have lacked memory, of which a smaller n_jobs needs less."
+            f"A worker of {lines.name.strip('[]')} died; {len(found)} of {len(functions)} {things} "
+            "were complete. It may have lacked memory, of which a smaller n_jobs needs less."
         ) from error
     finally:
         lines.close()
@@ -123,8 +121,7 @@ def completed_in_parts(
     seeds: Sequence[int],
     size: int,
     n_jobs: int | None,
-    verbose: int,
-    name: str,
+    lines: ProgressLines,
 ) -> Completed:
     """Call a function with so many of the seeds at a time; its results are numbered as these are.
 
@@ -136,7 +133,7 @@ def completed_in_parts(
         One for each refit.
     size : int
         How many of them are best together.
-    n_jobs, verbose, name
+    n_jobs, lines
         As in :func:`completed`.
 
     Returns
@@ -146,13 +143,15 @@ def completed_in_parts(
 
     Examples
     --------
+    >>> from skcausalpima._progress_lines import ProgressLines
     >>> from skcausalpima._repeated_fits import completed_in_parts
-    >>> completed_in_parts(lambda seeds: [2 * s for s in seeds], [5, 6, 7], 2, None, 0, "doubles")
+    >>> lines = ProgressLines(0, "[doubles]")
+    >>> completed_in_parts(lambda seeds: [2 * s for s in seeds], [5, 6, 7], 2, None, lines)
     Completed(results={0: 10, 1: 12, 2: 14}, interrupted=False)
     """
     calls = [partial(function, seeds[k : k + size]) for k in range(0, len(seeds), size)]
     things = "fits" if size == 1 else f"parts of {size} refits"
-    parts, interrupted = completed(calls, n_jobs, verbose, name, things=things)
+    parts, interrupted = completed(calls, n_jobs, lines, things=things)
     results = {size * k + j: of for k, part in parts.items() for j, of in enumerate(part)}
     return Completed(results, interrupted)
 

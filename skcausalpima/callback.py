@@ -50,8 +50,8 @@ class EpochRecord:
     seconds : float
         Since the run began.
     seconds_left : float
-        For the planned epochs of the run that are left, at the pace of this phase. Training may
-        stop early, and what comes between phases is not counted.
+        For the planned epochs of the run that are left, those of teaching included, at the pace of
+        this phase. Training may stop early, and what comes between phases is not counted.
 
     Examples
     --------

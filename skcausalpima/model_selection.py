@@ -76,7 +76,7 @@ class NodeSizeSelection(NamedTuple):
     {
         "estimator": [HasMethods(["fit", "predict_proba", "set_params", "score_samples"])],
         "n_jobs": [JOBS, None],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     },
     prefer_skip_nested_validation=False,  # the fits check their own parameters
 )
@@ -87,7 +87,7 @@ def select_node_sizes(
     *,
     cv: Splits = 5,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> NodeSizeSelection:
     r"""Choose the largest grid whose cells are found again from other samples.
 
@@ -150,11 +150,11 @@ def select_node_sizes(
         three, among which one poor fit decides.
     n_jobs : int, default=None
         Number of fits at a time.
-    verbose : int, default=0
+    verbose : int, default=None
         1 prints what is proposed and, from the first fit of each candidate on, how many are done
         and what time is left for it, in a line that is rewritten (about six lines where standard
         output is no terminal); 2 prints a line for each. The fits themselves print if ``estimator``
-        does.
+        does. 0 prints nothing; None is 1 in a terminal or notebook after ten seconds, and else 0.
 
     Returns
     -------
@@ -219,7 +219,9 @@ def select_node_sizes(
     return NodeSizeSelection(best, None if interrupted else models[best].fit(X), results)
 
 
-def _propose(estimator: BaseEstimator, X: Samples, n_training: int, verbose: int) -> list[Sizes]:
+def _propose(
+    estimator: BaseEstimator, X: Samples, n_training: int, verbose: int | None
+) -> list[Sizes]:
     """Return candidates that the start speaks for, and print them."""
     found = proposed(estimator, X, n_training)
     lines = ProgressLines(verbose, "[select_node_sizes]")

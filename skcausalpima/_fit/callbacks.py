@@ -164,6 +164,9 @@ class TaskListener:
         fitted = None if snapshot is None else lambda: self.attributes(cast(Run, snapshot()))
         return task.call_on_fit_task_end(reconstruction_attributes=fitted, **self.told)
 
+    def taught(self, n_done: int, n_epochs: int, seconds_left: float) -> None:
+        """Do nothing: callbacks follow epochs of training."""
+
     def close(self, is_complete: bool) -> None:
         """End the task of the run, if it has not failed."""
         if self.is_own and is_complete and self.epoch is not None:

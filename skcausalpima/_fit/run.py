@@ -93,6 +93,7 @@ def run(
     """
     with torch.enable_grad(), setup.seeded(seed):  # if the caller has none
         (core, others), sizes = data.core(), setup.spec.node_sizes
+        _plan_teaching(setup, core, others, observer)
         with observer:
             with observer.interruption.postponed(False):
                 if begun is None:
@@ -115,6 +116,7 @@ def run_further(
     stored, knowledge = cast(TrainingState, before.training), samples.knowledge
     with torch.enable_grad(), setup.seeded(0):
         core, others = data.core()
+        _plan_teaching(setup, core, others, observer)
         with observer:
             with observer.interruption.postponed(False):
                 state = run_state(setup, core, stored, before.spec, knowledge, observer)
@@ -183,7 +185,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
         settle(model, samples.training, state.update)
         state = rearranged(setup, core, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
-    is_incomplete = others is not None or core.observed is not None
+    is_incomplete = _is_incomplete(core, others)
     encoders = _teach(setup, state, samples.training, is_incomplete)
     if others is not None:  # they count for the graph and its tables
         prior, others = model.prior, filled(model, others)
@@ -251,15 +253,15 @@ def _teach(
     setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
-    asked, settings = setup.training.missing_values.subset_epochs, setup.training
-    if asked == 0 or not isinstance(state.model, StructuredVAE):
+    if setup.training.missing_values.subset_epochs == 0 or not isinstance(
+        state.model, StructuredVAE
+    ):
         return None
     data = filled(state.model, data)
-    steps_per_epoch = math.ceil(data.n_of_all / settings.steps.batch_size)
     trained = len(state.progress.history)  # of all parts of a fit that is continued
-    n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
-    observer = state.progress.observer
-    encoders = teach(state.model, data, settings, n_epochs, state.update.generator, observer)
+    n_epochs = _teaching_epochs(setup, data, trained, is_incomplete)
+    generator, observer = state.update.generator, state.progress.observer
+    encoders = teach(state.model, data, setup.training, n_epochs, generator, observer)
     if encoders is None:
         warn_caller(
             "The encoders of samples that lack modalities diverged, and are left out: those of "
@@ -267,6 +269,32 @@ def _teach(
             ConvergenceWarning,
         )
     return encoders
+
+
+def _teaching_epochs(setup: Setup, data: TensorData, n_trained: int, is_incomplete: bool) -> int:
+    """Return for how many epochs encoders of incomplete samples are taught."""
+    asked = setup.training.missing_values.subset_epochs
+    steps_per_epoch = math.ceil(data.n_of_all / setup.training.steps.batch_size)
+    return teaching_epochs(asked, steps_per_epoch, n_trained, is_incomplete)
+
+
+def _is_incomplete(core: TensorData, others: TensorData | None) -> bool:
+    """Return whether samples lack modalities or elements."""
+    return others is not None or core.observed is not None
+
+
+def _plan_teaching(
+    setup: Setup, core: TensorData, others: TensorData | None, observer: Observer
+) -> None:
+    """Count the epochs of teaching that follow training: all that a fit of several modalities has.
+
+    A modality alone has nothing to be taught, nor has the published algorithm.
+    """
+    asked = setup.training.missing_values.subset_epochs
+    if asked and len(setup.spec.shapes) > 1 and not setup.spec.sampled_responsibilities:
+        n_trained = setup.training.schedule.n_epochs
+        is_incomplete = _is_incomplete(core, others)
+        observer.plan["teaching"] = _teaching_epochs(setup, core, n_trained, is_incomplete)
 
 
 def _select_graph_and_polish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
@@ -30,6 +32,7 @@ from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
+from .._progress_lines import ProgressLines
 from .._state.fitted import FittedState, fitted_attributes
 from .._state.training import BegunFit, BegunRun
 from .._structure.digraphs import node_graph
@@ -49,6 +52,9 @@ from .run import Run, run_further
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: How long fits took: of the estimators of this process, no part of what they are.
+_seconds: WeakKeyDictionary[BaseEstimator, float] = WeakKeyDictionary()
 
 #: What is said where the interrupt has not shortened what is kept.
 COMPLETE = (
@@ -80,6 +86,13 @@ class Following:
     interruption: Interruption
     tasks: FitTasks | None
     ranks: Ranks  # who fits together
+
+    def says(self, setup: Setup, what: str) -> None:
+        """Print what the fit does before there are epochs to count."""
+        if self.ranks.rank == 0:
+            lines = ProgressLines(setup.training.verbose, "[CausalPIMA]")
+            lines.show(what, 1, 1)
+            lines.close()
 
     def watch(
         self,
@@ -123,6 +136,7 @@ def followed(
     metadata: Values | None = (
         None if call.sample_weight is None else {"sample_weight": call.sample_weight}
     )
+    begin = time.monotonic()
     with interruptible() as interruption:
         tasks, ranks = None, process_group(distributed)
         interruption.may_wait = not ranks.are_several  # they would end at different batches
@@ -135,6 +149,12 @@ def followed(
             tasks.end()
         if interruption.requested:
             _tell(interruption, COMPLETE)
+    _seconds[estimator] = time.monotonic() - begin
+
+
+def seconds_of_fit(estimator: BaseEstimator) -> float | None:
+    """Return how long the last fit of an estimator took; None where that is not known."""
+    return _seconds.get(estimator)
 
 
 def fit_anew(
@@ -172,6 +192,7 @@ def fit_anew(
         if stopped is not None:
             check_same_fit(stopped, known_by(), setup.spec.modality_names)
             seeds = stopped.seeds
+        following.says(setup, "looking for clusters")
         setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
         if params.latent_dim is None and params.init.method == "arranged":
             dimension, initial = with_room_for_clusters(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from .._progress_lines import ProgressLines
 from .._repeated_fits import completed
 from .._typing import Samples, Sizes
 from .._warnings import warn_caller
@@ -24,6 +25,9 @@ from .verdicts import (
     least_settled,
     untold,
 )
+
+#: What lines begin with.
+NAME = "[select_node_sizes]"
 
 
 class Judged(NamedTuple):
@@ -40,7 +44,7 @@ def judged_candidates(
     X: Samples,
     splits: list[tuple[np.ndarray, np.ndarray]],
     n_jobs: int | None,
-    verbose: int,
+    verbose: int | None,
 ) -> tuple[dict[Sizes, Judged], bool]:
     """Judge candidates in the start, then by fits from the largest down, until one is supported.
 
@@ -65,7 +69,7 @@ def judged_candidates(
         Whether one came.
     """
     looked_at = [partial(start_folds, model, X, splits) for model in models.values()]
-    found, interrupted = completed(looked_at, n_jobs, 0, "select_node_sizes")
+    found, interrupted = completed(looked_at, n_jobs, ProgressLines(0, NAME))
     if interrupted:
         raise KeyboardInterrupt
     starts = {
@@ -116,7 +120,7 @@ def _fitted(
     splits: list[tuple[np.ndarray, np.ndarray]],
     n_first: int,
     n_jobs: int | None,
-    verbose: int,
+    verbose: int | None,
 ) -> list[Fold] | None:
     """Fit a candidate to so many folds, and to the others if these do not settle its verdict.
 
@@ -128,7 +132,8 @@ def _fitted(
             continue
         calls = [partial(fit_fold, clone(model), X, *split) for split in part]
         try:
-            fits, interrupted = completed(calls, n_jobs, verbose, "select_node_sizes", f"{sizes}: ")
+            lines = ProgressLines(verbose, NAME)
+            fits, interrupted = completed(calls, n_jobs, lines, f"{sizes}: ")
         except KeyboardInterrupt:
             return None
         if interrupted:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 import networkx as nx
+
+#: An arrow that is less likely shows no direction: of ten compelled ones of weights .49 to .74
+#: in fits of known graphs, seven pointed the right way.
+SURE_WEIGHT = 0.8
 
 BY_CHANCE = "placed_by_chance"  # attribute of graphs
 KIND, CONTEXT = "kind", "context"  # attribute of nodes, and its value for contexts
@@ -35,6 +39,30 @@ def doubtful_edges(graph: nx.DiGraph) -> frozenset[tuple[Hashable, Hashable]]:
     """
     told = graph.nodes(data=TOLD, default=True)
     return frozenset(edge for edge in graph.edges if not (told[edge[0]] and told[edge[1]]))
+
+
+def sure_arrows(
+    graph: nx.DiGraph, compelled: Collection[tuple[Hashable, Hashable]], attribute: str = "weight"
+) -> frozenset[tuple[Hashable, Hashable]]:
+    """Return the compelled edges whose direction is shown: likely ones, and those of contexts.
+
+    Edges without a weight count as likely. What a context does comes from outside, so that the
+    direction is known, however likely the edge is.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skcausalpima._structure.digraphs import sure_arrows
+    >>> graph = nx.DiGraph([("hue", "shift", {"weight": 0.9}), ("size", "shift", {"weight": 0.6})])
+    >>> sure_arrows(graph, list(graph.edges))
+    frozenset({('hue', 'shift')})
+    """
+    contexts, weights = contexts_of(graph), nx.get_edge_attributes(graph, attribute)
+    return frozenset(
+        edge
+        for edge in compelled
+        if edge[0] in contexts or weights.get(edge) is None or weights[edge] >= SURE_WEIGHT
+    )
 
 
 def node_graph(graph: nx.DiGraph, with_causes: bool = False) -> nx.DiGraph:

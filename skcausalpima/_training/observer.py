@@ -32,6 +32,9 @@ class Listener(Protocol):
     ) -> bool:
         """Take note of an epoch; say whether the run is to end."""
 
+    def taught(self, n_done: int, n_epochs: int, seconds_left: float) -> None:
+        """Take note of an epoch of teaching, after training."""
+
     def close(self, is_complete: bool) -> None:
         """Take note that there is nothing more to come, since the run is complete or has failed."""
 
@@ -40,7 +43,8 @@ class Observer:
     """Is told by training where it stands, tells all listeners, and knows whether to end.
 
     Training calls :meth:`begin` for each phase, :meth:`epoch_begins` and :meth:`epoch_ended` for
-    each epoch, and asks :attr:`stopped` after every batch. A run is a ``with`` block of it.
+    each epoch, :meth:`taught` for each epoch of teaching, which makes no record, and asks
+    :attr:`stopped` after every batch. A run is a ``with`` block of it.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ class Observer:
     interruption : Interruption, default=None
         Of the fit; None for one that is never interrupted.
     plan : mapping of str to int, default=None
-        How many epochs are planned, by phase.
+        How many epochs are planned, by phase, those of teaching included.
     scaler : ModalityScaler, default=None
         Units of the data; None where data are not scaled.
     run, n_runs : int, default=1
@@ -138,6 +142,11 @@ class Observer:
             self.is_told_to_stop |= any(stops)
         self.is_told_to_stop = data.anywhere(self.is_told_to_stop)
 
+    def taught(self, n_done: int, n_epochs: int, seconds: float) -> None:
+        """Tell that so many epochs of teaching are done, in so many seconds."""
+        for listener in self.listeners:
+            listener.taught(n_done, n_epochs, (n_epochs - n_done) * seconds / n_done)
+
     def _record(self, terms: dict[str, float]) -> EpochRecord:
         now, n_done = time.monotonic(), self.epoch - self.n_before
         pace = (now - self.phase_start) / (self.epoch - self.first)
@@ -198,6 +207,11 @@ class Screen:
             record.n_epochs,
         )
         return False
+
+    def taught(self, n_done: int, n_epochs: int, seconds_left: float) -> None:
+        """Print how far teaching is."""
+        place = f"{self.label}teaching, epoch {n_done} of {n_epochs}"
+        self.lines.show(f"{place}: {duration(seconds_left)} left", n_done, n_epochs)
 
     def close(self, is_complete: bool) -> None:
         """Leave the line that is rewritten."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -161,7 +162,8 @@ def teach(
     rate *= RATE_FACTOR if known is None else 1.0
     n_epochs = n_epochs if parameters else 0
     optimizer = Adam((parameters, rate)) if parameters else None
-    n_steps = n_epochs * math.ceil(part.n_of_all / size)
+    per_epoch, start_of_teaching = math.ceil(part.n_of_all / size), time.monotonic()
+    n_steps = n_epochs * per_epoch
     pupil.train()
     with in_bfloat16(pupil.networks, settings.device.autocast):
         batches = (batch for _ in range(n_epochs) for batch in part.numbered(size, generator))
@@ -172,6 +174,9 @@ def teach(
             seen = replace(batch, observed=random_subsets(batch, generator))
             loss = part.mean(divergences(pupil, seen, of_part.rows(numbers)), batch)
             gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, part, batch)
+            n_done, rest = divmod(step + 1, per_epoch)
+            if rest == 0:
+                observer.taught(n_done, n_epochs, time.monotonic() - start_of_teaching)
     pupil.eval()
     if known is None:
         _keep_better(pupil, start, *held)

@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from sklearn.utils import check_random_state
 
 from .._structure import equivalence as _equivalence
-from .._structure.digraphs import check_graph, copy_graph, doubtful_edges, is_by_chance
+from .._structure.digraphs import check_graph, copy_graph, doubtful_edges, is_by_chance, sure_arrows
 from .._typing import Outcomes
 from . import _bif, _formats
 from ._conditional import ConditionalDistribution, family_joints, query
@@ -44,7 +44,8 @@ class CategoricalDAG:
     `do` answers "what if" *under the assumption that the graph is causal*. Data alone identify
     it at best up to Markov equivalence: see `cpdag`.
 
-    A notebook draws the graph: compelled and known edges are arrows, reversible ones plain lines.
+    A notebook draws the graph: compelled and known edges are arrows, reversible ones, and those of
+    a ``weight`` below 0.8, plain lines.
 
     Parameters
     ----------
@@ -105,8 +106,7 @@ class CategoricalDAG:
 
     def _repr_svg_(self) -> str:
         """Return a picture of the graph for a notebook."""
-        known = (edge[:2] for edge in self.graph.edges(data="compelled") if edge[2])
-        return to_svg(self.graph, {*self.compelled_edges(), *known})
+        return to_svg(self.graph, self._arrows())
 
     def _repr_html_(self) -> str:
         """Return the picture for notebooks that prefer HTML."""
@@ -741,6 +741,11 @@ class CategoricalDAG:
             adjacency | adjacency.T if is_by_chance(self.graph) else _equivalence.cpdag(adjacency)
         )
 
+    def _arrows(self) -> frozenset[tuple[Hashable, Hashable]]:
+        """Return the edges whose direction is shown: compelled or known, and likely."""
+        known = (edge[:2] for edge in self.graph.edges(data="compelled") if edge[2])
+        return sure_arrows(self.graph, {*self.compelled_edges(), *known})
+
     def _edges(self, compelled: bool) -> list[tuple[Hashable, Hashable]]:
         """Return the edges of one of the two kinds."""
         adjacency, pdag = self.adjacency, self._pdag()
@@ -836,10 +841,12 @@ class CategoricalDAG:
         Returns
         -------
         str
-            Per edge: the edge attribute ``weight`` (if any); ``compelled`` (all equivalent DAGs
+            Per edge: ``->`` where its direction is compelled or known and its weight not below 0.8,
+            else ``--``; the edge attribute ``weight`` (if any); ``compelled`` (all equivalent DAGs
             agree on the direction), ``known`` (they do not, but the edge attribute ``compelled``
             says that knowledge or interventions settle it; ``by site`` if the context site does,
-            which was set from outside) or ``reversible``; the strength (`edge_strength`, in nats);
+            which was set from outside), both with ``weak`` where the weight is below 0.8, or
+            ``reversible``; the strength (`edge_strength`, in nats);
             the edge attribute ``confidence`` (if any); ``not told`` where an end has the attribute
             ``told``, and it is False: no factor, as far as the means of a fit's cells say.
 
@@ -854,11 +861,11 @@ class CategoricalDAG:
         >>> dag = CategoricalDAG.from_arrays(
         ...     [[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]], weights=[[0, 0.9], [0, 0]])
         >>> print(dag.summary())
-        N1 -> N2  weight 0.90  reversible  strength 0.6931 nats
+        N1 -- N2  weight 0.90  reversible  strength 0.6931 nats
         """
         adjacency, pdag = self.adjacency, self._pdag()
         joints, settled = family_joints(self.graph, self.cpts), self._settled_by_contexts()
-        doubtful = doubtful_edges(self.graph)
+        doubtful, arrows = doubtful_edges(self.graph), self._arrows()
         lines = []
         for i, j in np.argwhere(adjacency):
             edge = (self.nodes[i], self.nodes[j])
@@ -866,10 +873,12 @@ class CategoricalDAG:
             joint = np.moveaxis(joints[edge[1]], (axis, -1), (0, 1))
             attributes = self.graph.edges[edge]
             known = settled.get((i, j), "known") if attributes.get("compelled") else "reversible"
-            parts = [f"{edge[0]} -> {edge[1]}"]
+            parts = [f"{edge[0]} {'->' if edge in arrows else '--'} {edge[1]}"]
             if attributes.get("weight") is not None:
                 parts.append(f"weight {attributes['weight']:.2f}")
-            parts.append(known if pdag[j, i] else "compelled")
+            settled_by = known if pdag[j, i] else "compelled"
+            is_weak = settled_by != "reversible" and edge not in arrows
+            parts.append(f"{settled_by}, weak" if is_weak else settled_by)
             parts.append(f"strength {_strength(joint):.4f} nats")
             if attributes.get("confidence") is not None:
                 parts.append(f"confidence {attributes['confidence']:.2f}")
@@ -1087,7 +1096,8 @@ class CategoricalDAG:
         Returns
         -------
         str
-            Reversible edges are dashed; edges are labelled with their ``weight``, if they have one.
+            Reversible edges, and those of a ``weight`` below 0.8, are dashed and have no head;
+            edges are labelled with their ``weight``, if they have one.
 
         Examples
         --------
@@ -1097,10 +1107,10 @@ class CategoricalDAG:
         digraph {
           "N1";
           "N2";
-          "N1" -> "N2" [style=dashed];
+          "N1" -> "N2" [style=dashed, dir=none];
         }
         """
-        return _formats.to_dot(self.graph, set(self.compelled_edges()))
+        return _formats.to_dot(self.graph, self._arrows())
 
     def to_pgmpy(self) -> Any:
         """Convert to pgmpy's ``DiscreteBayesianNetwork``.

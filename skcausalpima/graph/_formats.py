@@ -174,10 +174,10 @@ def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
 
 
 def to_dot(graph: nx.DiGraph, solid: Collection[tuple[Hashable, Hashable]]) -> str:
-    """Write a graph in Graphviz's DOT language; edges that are not ``solid`` are dashed."""
+    """Write a graph in Graphviz's DOT language; edges that are not ``solid`` are dashed lines."""
     lines = [f"  {_quote(node)};" for node in graph]
     for u, v, weight in graph.edges(data="weight"):
-        style = [] if (u, v) in solid else ["style=dashed"]
+        style = [] if (u, v) in solid else ["style=dashed", "dir=none"]
         label = [] if weight is None else [f'label="{weight:.2f}"']
         options = ", ".join([*style, *label])
         edge = f"{_quote(u)} -> {_quote(v)}"

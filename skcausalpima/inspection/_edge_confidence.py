@@ -27,7 +27,7 @@ from .._typing import Samples, Seed, Unchecked, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
-from ._matched_refits import MatchedRefit, arrows, match_refit
+from ._matched_refits import MatchedRefit, announced_refits, arrows, match_refit
 
 #: Where starts of a fit agree so far, refits of the mixture say what whole ones do.
 AGREED = 0.95
@@ -111,7 +111,7 @@ class EdgeConfidence:
         "params": [dict, None],
         "n_jobs": [JOBS, None],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     },
     prefer_skip_nested_validation=False,  # the refits check their own parameters
 )
@@ -125,7 +125,7 @@ def edge_confidence(
     params: dict[str, Unchecked] | None = None,
     n_jobs: int | None = None,
     random_state: Seed = None,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> EdgeConfidence:
     r"""Refit on bootstrap samples and count how often edges and nodes are found again.
 
@@ -170,9 +170,10 @@ def edge_confidence(
     random_state : int, RandomState instance or None, default=None
         Source of the bootstrap samples and of the refits' seeds. None takes it from NumPy's
         global state, an int or RandomState leaves that untouched.
-    verbose : int, default=0
-        1 prints how many refits are done and what time is left, in a line that is rewritten (about
-        five lines where standard output is no terminal); 2 prints a line for each.
+    verbose : int, default=None
+        1 prints what is expected, how many refits are done and what time is left, in a line that is
+        rewritten (about five lines where standard output is no terminal); 2 a line for each; 0
+        nothing. None is 1 in a terminal or notebook where it takes over ten seconds, else 0.
 
     Returns
     -------
@@ -282,8 +283,8 @@ def edge_confidence(
     else:
         given = as_container(X, est), known, resample, reference, sizes
         size, call = 1, partial(_refit, clone(est), *given)
-    told = n_jobs, verbose, "edge_confidence"
-    refits, interrupted = completed_in_parts(call, seeds, size, *told)
+    lines = announced_refits(est, n_bootstraps, kept is None, n_jobs, verbose, "edge_confidence")
+    refits, interrupted = completed_in_parts(call, seeds, size, n_jobs, lines)
     if interrupted:
         warn_caller(
             f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",

@@ -7,8 +7,12 @@ from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator
 
 from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
+from .._fit.whole import seconds_of_fit
+from .._progress_lines import ProgressLines, duration
 from .._structure.digraphs import is_by_chance
 from .._structure.equivalence import cpdag
 
@@ -45,6 +49,27 @@ def arrows(dag: nx.DiGraph) -> Arrows:
     for parent, child, attribute in dag.edges(data="compelled", default=False):
         known[nodes.index(parent), nodes.index(child)] = bool(attribute)
     return edges, edges & (known | ~cpdag(edges).T)
+
+
+def announced_refits(
+    est: BaseEstimator,
+    n_refits: int,
+    are_whole: bool,
+    n_jobs: int | None,
+    verbose: int | None,
+    name: str,
+) -> ProgressLines:
+    """Say which refits begin, and about how long they take; return where progress is told.
+
+    All refits of the mixture take about as long as a fit. How long the fit took is not known of an
+    estimator that was loaded.
+    """
+    lines, seconds = ProgressLines(verbose, f"[{name}]"), seconds_of_fit(est)
+    if seconds is not None:
+        things = "whole refits" if are_whole else "refits of the mixture"
+        seconds *= n_refits / min(effective_n_jobs(n_jobs), n_refits) if are_whole else 1
+        lines.announce(f"{n_refits} {things}, about {duration(seconds)}", seconds)
+    return lines
 
 
 def match_refit(

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .._structure.digraphs import SURE_WEIGHT
 from ._calibration import CalibrationCurve
 
 #: Label and value of the lines of a section.
@@ -218,7 +219,8 @@ def _graph(of: Figures) -> Lines:
     if len(of.node_names) > 1:
         yield "edges", f"{len(of.edges)} between {len(of.node_names)} nodes"
     for parent, child, weight, compelled in of.edges:
-        arrow = "->" if compelled else "--"  # the direction of others is a convention
+        # the direction of others is a convention, or in doubt
+        arrow = "->" if compelled and weight >= SURE_WEIGHT else "--"
         is_doubtful = {parent, child} & set(of._untold)
         yield f"  {parent} {arrow} {child}", f"{weight:.2f}{' (not told)' if is_doubtful else ''}"
 

@@ -26,6 +26,7 @@ from .._typing import Samples, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ..graph import CategoricalDAG
+from ._matched_refits import announced_refits
 
 #: The tables of all nodes, draw by draw.
 Draws: TypeAlias = list[Sequence[np.ndarray]]
@@ -237,7 +238,7 @@ def draws_of_refits(
     n_draws: int,
     rng: np.random.RandomState,
     n_jobs: int | None,
-    verbose: int,
+    verbose: int | None,
 ) -> Draws:
     """Draw tables from each of many refits of the mixture, in parts of these."""
     if est._fitted.spec.causes:
@@ -252,8 +253,8 @@ def draws_of_refits(
     seeds = rng.randint(2**31 - 1, size=n_refits).tolist()
     n_each = -(-n_draws // n_refits)
     call = partial(_draw_of_refits, kept, grid, n_each)
-    told = n_jobs, verbose, "table_intervals"
-    refits, interrupted = completed_in_parts(call, seeds, kept.at_once, *told)
+    lines = announced_refits(est, n_refits, False, n_jobs, verbose, "table_intervals")
+    refits, interrupted = completed_in_parts(call, seeds, kept.at_once, n_jobs, lines)
     if interrupted:
         warn_caller(
             f"Interrupted: the intervals are from {len(refits)} of {n_refits} refits.",

@@ -145,7 +145,7 @@ class OutcomeIntervals:
         "n_draws": [count(1)],
         "n_jobs": [JOBS, None],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -159,7 +159,7 @@ def table_intervals(
     params: Mapping[str, ArrayLike] | None = None,
     n_jobs: int | None = None,
     random_state: Seed = None,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> TableIntervals:
     r"""Return intervals of the probabilities in ``cpts_``, and of what ``intervene`` says.
 
@@ -192,9 +192,11 @@ def table_intervals(
         Number of workers among which the refits are divided; the result does not depend on it.
     random_state : int, RandomState instance or None, default=None
         Source of the draws.
-    verbose : int, default=0
-        1 prints how many refits are done and what time is left, in a line that is rewritten (about
-        five lines where standard output is no terminal); 2 prints a line for each part of them.
+    verbose : int, default=None
+        1 prints what is expected, and then how many refits are done and what time is left, in a
+        line that is rewritten (about five lines where standard output is no terminal); 2 prints a
+        line for each part of them; 0 prints nothing. None is 1 in a terminal or notebook, where it
+        takes more than ten seconds, and else 0.
 
     Returns
     -------

@@ -201,6 +201,7 @@ def test_what_a_fit_prints(quick, pair, capsys):
         "polishing, epoch 1 of 1: bound",
     ]
     expected = [f"start {start} of 2, {words}" for start in (1, 2) for words in expected]
+    assert lines.pop(0) == "[CausalPIMA] looking for clusters"
     assert len(lines) == len(expected)
     for printed, words in zip(lines, expected, strict=True):
         assert re.fullmatch(rf"\[CausalPIMA\] {words} {number}", printed)
@@ -217,7 +218,7 @@ def test_what_a_fit_prints(quick, pair, capsys):
 )
 def test_only_a_refined_graph_is_polished(quick, pair, capsys, structure):
     lines = lines_of(quick(verbose=True, structure=structure), pair, capsys)
-    assert len(lines) == 2 + 3
+    assert len(lines) == 1 + 2 + 3
     assert not any("polishing" in line for line in lines)
 
 

@@ -13,6 +13,7 @@ from skcausalpima import CausalPIMA
 from skcausalpima._fit import short_runs, stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import StartAgreement, stability_report
+from skcausalpima._progress_lines import ProgressLines
 from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
@@ -87,7 +88,7 @@ def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
     def agreement():
         return quick((3,)).fit(groups(3)).stability_.short_runs
 
-    found = completed([agreement, agreement], None, 0, "fits")
+    found = completed([agreement, agreement], None, ProgressLines(0, "[fits]"))
     assert found.results == {0: None, 1: None}
     assert agreement() is not None
 

@@ -68,8 +68,9 @@ def test_summary_has_the_strength_of_every_edge(seed, random_dag):
     assert lines
     for (i, j), line in lines.items():
         edge = (dag.nodes[i], dag.nodes[j])
-        assert line.split("  ")[0].strip() == f"{edge[0]} -> {edge[1]}"
-        kind = "compelled" if edge in dag.compelled_edges() else "reversible"
+        is_compelled = edge in dag.compelled_edges()
+        arrow, kind = ("->", "compelled") if is_compelled else ("--", "reversible")
+        assert line.split("  ")[0].strip() == f"{edge[0]} {arrow} {edge[1]}"
         assert line.endswith(f"{kind}  strength {dag.edge_strength(*edge):.4f} nats")
 
 
@@ -87,5 +88,5 @@ def test_summary_of_a_long_chain_makes_no_queries(monkeypatch):
     )
     lines = dag.summary().splitlines()
     assert len(lines) == n_nodes - 1
-    assert lines[-1] == f"N199 -> N200  reversible  strength {expected:.4f} nats"
+    assert lines[-1] == f"N199 -- N200  reversible  strength {expected:.4f} nats"
     assert queries == [[]]  # of the first node, which has no parents

@@ -216,8 +216,8 @@ def test_dot(sprinkler):
     graph = nx.DiGraph(sprinkler.graph)
     graph.edges["s", "w"]["weight"] = 0.5
     lines = CategoricalDAG(graph, sprinkler.cpts).to_dot().splitlines()
-    assert '  "c" -> "s" [style=dashed];' in lines
-    assert '  "s" -> "w" [label="0.50"];' in lines
+    assert '  "c" -> "s" [style=dashed, dir=none];' in lines
+    assert '  "s" -> "w" [style=dashed, dir=none, label="0.50"];' in lines
     assert '  "r" -> "w";' in lines
     quoted = CategoricalDAG.from_arrays([[0]], [[1.0]], names=['say "x\\"']).to_dot()
     assert r'"say \"x\\\"";' in quoted

@@ -124,10 +124,25 @@ def test_summary_says_what_is_identified(sprinkler):
     graph = nx.DiGraph(graph)
     lines = CategoricalDAG(graph, sprinkler.cpts).summary().splitlines()
     assert len(lines) == 4
-    assert lines[0].startswith("c -> s  reversible  strength 0.1017 nats")
+    assert lines[0].startswith("c -- s  reversible  strength 0.1017 nats")
     assert lines[1].startswith("c -> r  known  strength")
     assert lines[2].startswith("s -> w  weight 0.99  compelled  strength")
     assert lines[2].endswith("nats  confidence 0.50")
+
+
+def test_a_weak_arrow_shows_no_direction(sprinkler):
+    """Of ten compelled arrows of weights below .8, three pointed the wrong way."""
+    graph = nx.DiGraph(sprinkler.graph)
+    graph.edges["s", "w"]["weight"] = 0.79
+    graph.edges["r", "w"]["weight"] = 0.8
+    dag = CategoricalDAG(graph, sprinkler.cpts)
+    assert dag.compelled_edges() == [("s", "w"), ("r", "w")]  # of this graph, if it is right
+    lines = dag.summary().splitlines()
+    assert lines[2].startswith("s -- w  weight 0.79  compelled, weak  strength")
+    assert lines[3].startswith("r -> w  weight 0.80  compelled  strength")
+    assert "s - w, r -&gt; w" in dag._repr_svg_()
+    graph.nodes["s"]["kind"] = "context"  # set from outside: the direction is known
+    assert "s -> w" in CategoricalDAG(graph, sprinkler.cpts).summary()
 
 
 def test_summary_of_no_edges():

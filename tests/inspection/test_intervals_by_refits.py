@@ -13,6 +13,7 @@ from scipy.stats import beta, multivariate_normal
 from some_slow import some_slow
 
 from skcausalpima._fit.mixture_refits import mixture_refits
+from skcausalpima._progress_lines import ProgressLines
 from skcausalpima._repeated_fits import Completed, completed
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.inspection import table_intervals
@@ -155,7 +156,7 @@ def test_workers_map_the_samples(doubtful, tmp_path):
 @pytest.mark.long
 def test_a_worker_that_dies_is_told():
     with pytest.raises(RuntimeError, match=r"A worker of fits died; . of 3 fits were complete"):
-        completed([partial(os._exit, 1)] * 3, 2, 0, "fits")
+        completed([partial(os._exit, 1)] * 3, 2, ProgressLines(0, "[fits]"))
 
 
 @pytest.mark.slow

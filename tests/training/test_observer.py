@@ -3,6 +3,7 @@
 import itertools
 import os
 from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from some_slow import some_slow
 
 from skcausalpima import MultimodalData
 from skcausalpima._progress_lines import ProgressLines
+from skcausalpima._training.observer import Observer
 from skcausalpima._warnings import warn_caller
 
 
@@ -82,9 +84,11 @@ def test_one_line_is_rewritten(quick, pair):
     with redirect_stdout(Terminal()) as terminal:
         quick(verbose=1).fit(pair)
     text = "".join(terminal.written)
-    assert text.count("\n") == 1
-    assert text.endswith("left\n")
-    lines = text.strip().split("\r")
+    first, rest = text.split("\n", 1)  # a line of its own
+    assert first == "\r[CausalPIMA] looking for clusters"
+    assert rest.count("\n") == 1
+    assert rest.endswith("left\n")
+    lines = rest.strip().split("\r")
     assert len(lines) == 2 + 3 + 1
     assert "pre-training, epoch 1 of 2: objective" in lines[0]
 
@@ -109,8 +113,66 @@ def test_a_line_that_is_rewritten_is_left_where_the_fit_fails(quick, pair):
 def test_each_line_is_one_piece(quick, pair):
     with redirect_stdout(Terminal()) as terminal:
         quick(verbose=2, n_init=2).fit(MultimodalData(pair))
-    assert len(terminal.written) == 2 * (2 + 3 + 1)
-    assert all(text.endswith("left\n") for text in terminal.written)
+    first, *others = terminal.written
+    assert first == "[CausalPIMA] looking for clusters\n"
+    assert len(others) == 2 * (2 + 3 + 1)
+    assert all(text.endswith("left\n") for text in others)
+
+
+def test_teaching_is_told_and_counted(taught, pair):
+    """It takes a quarter of a fit, which once passed after "0:00 left"."""
+    records, told = [], []
+
+    class Listener:
+        def epoch_begins(self, phase):
+            pass
+
+        def epoch_ended(self, record, snapshot, standing):
+            records.append(record)
+            return False
+
+        def taught(self, n_done, n_epochs, seconds_left):
+            told.append((n_done, n_epochs, seconds_left))
+
+        def close(self, is_complete):
+            pass
+
+    observer = Observer(listeners=[Listener()], plan={"training": 2, "teaching": 8})
+    observer.begin("training", 2, ["a"], None)
+    data = SimpleNamespace(anywhere=lambda told: told)
+    observer.epoch_ended({"objective": 0.0}, data)
+    assert_allclose(records[-1].seconds_left, 9 * records[-1].seconds, rtol=0.5)
+    observer.taught(2, 8, 1.0)
+    assert told == [(2, 8, 3.0)]
+    model = taught(verbose=2)
+    with redirect_stdout(Terminal()) as terminal:
+        model.fit(pair)
+    lines = [text for text in terminal.written if "teaching" in text]
+    n_epochs = int(lines[0].split(":")[0].split()[-1])
+    assert len(lines) == n_epochs > 0
+    assert lines[0].startswith(f"[CausalPIMA] teaching, epoch 1 of {n_epochs}: 0:0")
+    assert lines[-1] == f"[CausalPIMA] teaching, epoch {n_epochs} of {n_epochs}: 0:00 left\n"
+
+
+def test_what_was_not_asked_to_be_silent_is_so_for_ten_seconds(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with redirect_stdout(Terminal()) as terminal:
+        lines = ProgressLines(None, "[fits]")
+        lines.announce("3 fits, about 0:09", 9.0)
+        lines.show("1 of 3", 1, 3)
+        now[0] = 11.0
+        lines.show("2 of 3", 2, 3)
+        ProgressLines(None, "[fits]").announce("3 fits, about 0:12", 12.0)
+    assert "".join(terminal.written) == "\r[fits] 2 of 3[fits] 3 fits, about 0:12\n"
+
+
+def test_nobody_looks_at_a_file(capsys, monkeypatch):
+    lines = ProgressLines(None, "[fits]")
+    lines.announce("3 fits, about 9:00", 540.0)
+    monkeypatch.setattr("time.monotonic", lambda: 1e9)
+    lines.show("1 of 3", 1, 3)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.long

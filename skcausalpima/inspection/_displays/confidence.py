@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._structure.digraphs import sure_arrows
 from ..._structure.graph_picture import Edge
 from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
@@ -47,7 +48,7 @@ class EdgeConfidenceDisplay(Display):
     compelled : array-like of shape (n_nodes, n_nodes), default=None
         Share of the refits that compel i -> j; None for no arrows.
     arrows : collection of (str, str), default=()
-        Which of the ``edges`` the fit compels.
+        Which of the ``edges`` the fit compels, with a weight of 0.8 or more.
 
     Attributes
     ----------
@@ -125,6 +126,7 @@ class EdgeConfidenceDisplay(Display):
         [1.0]
         >>> plt.close()
         """
+        settled = [edge[:2] for edge in confidence.dag.edges(data="compelled") if edge[2]]
         display = cls(
             confidence.edge,
             confidence.node_names,
@@ -132,7 +134,7 @@ class EdgeConfidenceDisplay(Display):
             worst_node_stability=confidence.worst_node_stability,
             edges=list(confidence.dag.edges),
             compelled=confidence.compelled,
-            arrows=[edge[:2] for edge in confidence.dag.edges(data="compelled") if edge[2]],
+            arrows=sure_arrows(confidence.dag, settled),
         )
         return display.plot(ax, **kwargs)
 

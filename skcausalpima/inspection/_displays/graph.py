@@ -16,6 +16,7 @@ from ..._structure.digraphs import (
     doubtful_edges,
     is_by_chance,
     node_graph,
+    sure_arrows,
 )
 from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
@@ -38,10 +39,11 @@ COMPELLED, REVERSIBLE, PALE = COLOURS[0], "#707070", "#c0c0c0"
 class GraphDisplay(Display):
     """A picture of a graph of nodes, from left to right.
 
-    Compelled edges, which all graphs of the equivalence class share, are arrows. Reversible ones
-    are plain lines: their direction is not known. The stronger an edge, the wider its line. Edges
-    at nodes that are not told to be factors (``arrangement_.told``) are dashed.
-    All is grey where a fit placed nodes by chance. Contexts have dashed boxes with corners.
+    Compelled edges, which all graphs of the equivalence class share, are arrows, unless they are
+    weak: below 0.8. Weak and reversible ones are plain lines: their direction is not known. The
+    stronger an edge, the wider its line. Edges at nodes that are not told to be factors
+    (``arrangement_.told``) are dashed. All is grey where a fit placed nodes by chance. Contexts
+    have dashed boxes with corners.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class GraphDisplay(Display):
         A DAG. Nodes may have the attribute ``size``, their number of outcomes.
     compelled : collection of (hashable, hashable), default=None
         The edges that are arrows; None takes those that the graph alone compels, and those with
-        the attribute ``compelled``.
+        the attribute ``compelled``, where neither strength nor ``weight`` is below 0.8.
     strengths : mapping of (hashable, hashable) to float, default=None
         A number in [0, 1] for each edge; None draws all of them alike.
     meaning : str, default="weight"
@@ -268,7 +270,10 @@ class GraphDisplay(Display):
         """Return the edges that are arrows."""
         if self.compelled is None:
             nodes = list(graph)
-            return {(nodes[i], nodes[j]) for i, j in np.argwhere(arrows(graph)[1])}
+            settled = {(nodes[i], nodes[j]) for i, j in np.argwhere(arrows(graph)[1])}
+            if self.strengths:
+                nx.set_edge_attributes(graph, dict(self.strengths), "strength")
+            return {*sure_arrows(graph, sure_arrows(graph, settled), "strength")}
         unknown = [edge for edge in self.compelled if not graph.has_edge(*edge)]
         if unknown:
             raise ValueError(
@@ -281,7 +286,11 @@ class GraphDisplay(Display):
         """Say below the picture what its lines mean."""
         n_edges = graph.number_of_edges()
         parts = ["arrow: compelled"] if compelled else []
-        parts += ["line: reversible"] if n_edges > len(compelled) else []
+        if n_edges > len(compelled):
+            settled = int(arrows(graph)[1].sum())
+            parts += [
+                "line: reversible or weak" if settled > len(compelled) else "line: reversible"
+            ]
         parts += [f"width: {self.meaning}"] if self.strengths and n_edges else []
         text = ", ".join(parts) if n_edges else "no edges"
         text += ", dashed line: of nodes not told to be factors" if doubtful_edges(graph) else ""
