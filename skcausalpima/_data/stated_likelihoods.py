@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from .._typing import Unchecked
+from .._warnings import warn_caller
 from .arrays import flat_rows
 from .cell_contents import AS_MAPPING, Place, refuse_contents
 from .column_dtypes import ColumnDtype, Declared, Level
@@ -40,6 +41,9 @@ Stated: TypeAlias = str | Mapping[str, str]
 #: Categories name rows where there are more than this, and a row or two of each in the mean; all
 #: differ where they are stated to be categories.
 MOST_WITHOUT_IDS, ROWS_OF_A_NAME = 20, 2
+
+#: A column of more words takes long, and is rarely what samples are to be told by (arbitrary).
+MANY_LEVELS = 100
 
 #: What can be wrong with columns: in words, and what to do where they are not to be left out.
 WRONG = {
@@ -118,8 +122,9 @@ def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form
     TypeError, ValueError
         Names all columns that have no likelihood, and says what to do.
     """
-    dtypes = data._frame_dtypes
+    dtypes, asked = data._frame_dtypes, _row_numbers(data)
     if is_plain(likelihoods) and all(of is None for of in dtypes):
+        _ask(asked)
         return form
     stated = stated_by_modality(likelihoods, data.names, form.container == "single")
     tables, problems = list(form.tables), list[Exception]()
@@ -128,10 +133,43 @@ def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form
             columns = _ColumnsOfFit(data, k, form, words)
             tables[k] = replace(tables[k], coding=columns.table())
             problems += columns.problems
+            asked += columns.asked
     if problems:
         kind = TypeError if all(isinstance(of, TypeError) for of in problems) else ValueError
         raise kind("\n".join(map(str, problems)))
+    _ask(asked)
     return replace(form, tables=tuple(tables))
+
+
+def _row_numbers(data: MultimodalData) -> list[str]:
+    """Say which columns of frames count the rows one by one."""
+    counting = list[str]()
+    for labels, array in zip(data._columns, data.arrays, strict=True):
+        if labels and array is not None and not isinstance(array, OnDisk) and array.ndim == 2:
+            columns = zip(labels, np.asarray(array).T, strict=True)
+            counting += [f"{name!r} numbers the rows" for name, own in columns if _counts(own)]
+    return counting
+
+
+def _counts(cells: np.ndarray) -> bool:
+    """Return whether numbers count the rows one by one, in whatever order."""
+    try:
+        numbers, last = cells.astype(np.float64), len(cells) - 1
+    except (TypeError, ValueError, OverflowError):
+        return False
+    if last < MOST_WITHOUT_IDS or np.ptp(numbers) != last:
+        return False
+    return bool(np.array_equal(np.sort(numbers) - numbers.min(), np.arange(last + 1)))
+
+
+def _ask(asked: Sequence[str]) -> None:
+    """Ask about columns that tell the samples apart, or where they come from."""
+    if asked:
+        warn_caller(
+            f"Some columns may be no measurements: {'; '.join(asked)}. Leave an identifier out "
+            "(X.drop(columns=..)); what says where or when a sample was taken, such as a batch, is "
+            "a context (contexts=[..])."
+        )
 
 
 def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept | None:
@@ -208,6 +246,7 @@ class _ColumnsOfFit:
         self.what, self.is_frame = self.place.called, bool(self.dtypes or labels)
         self.names = labels or numbered_columns(math.prod(self.kept.shape[1:]))
         self.problems: list[Exception] = []
+        self.asked: list[str] = []
 
     def table(self) -> ColumnTable | None:
         """Return how the columns are coded; None where all are Gaussian, or some are wrong."""
@@ -253,6 +292,12 @@ class _ColumnsOfFit:
             wrong["constant"] = [of.name for of in columns]
         if wrong:
             self.problems.append(ValueError(_told(wrong, self.what, self.place)))
+        many = [
+            f"{of.name!r} has {n} words"
+            for of in columns
+            if (n := len(of.levels or "")) > MANY_LEVELS
+        ]
+        self.asked = [] if wrong else many
         words = wrong.get("words", ())
         are_numbers = [of.word not in LEVELLED and of.name not in words for of in columns]
         called = list(compress(self.names, are_numbers))

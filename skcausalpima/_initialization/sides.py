@@ -109,7 +109,10 @@ class Sides:
     def columns(self) -> TableColumns | None:
         """Columns as latent classes see them; None where these are of no use."""
         spec = self.setup.spec
-        columns = table_columns(spec.layouts, self.setup.units, self.data)
+        layouts = list(spec.layouts)
+        for m in self.setup.tables if layouts else ():
+            layouts[m] = (("gaussian", 1),) * math.prod(spec.shapes[m])
+        columns = table_columns(layouts, self.setup.units, self.data)
         return columns and settled(columns, math.prod(spec.node_sizes), self.seed)
 
     def scores(self, side: Side) -> PrincipalScores:

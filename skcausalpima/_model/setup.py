@@ -42,7 +42,7 @@ from .parameters import (
     resolve_temperatures,
 )
 from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
-from .spec import ModelSpec, Network
+from .spec import ModelSpec, Network, tables_of_numbers
 from .surroundings import seeded_modules
 
 
@@ -70,6 +70,8 @@ class Setup:
         What of the specification is to be decided by the data.
     contexts : FittedContexts, default=NO_CONTEXTS
         Contexts, whose offsets the samples are without.
+    tables : tuple of int, default=()
+        Modalities that are tables of numbers alone.
     tried : tuple of TriedSide, default=()
         By what it was decided.
     """
@@ -83,6 +85,7 @@ class Setup:
     resumable: bool
     left_open: LeftOpen
     contexts: FittedContexts = NO_CONTEXTS
+    tables: tuple[int, ...] = ()
     tried: tuple[TriedSide, ...] = ()
 
     @property
@@ -170,6 +173,7 @@ def set_up(
         resumable=bool(params.warm_start),
         contexts=contexts,
         left_open=what_is_left_open(params, modalities, spec, tables),
+        tables=tables_of_numbers(spec, modalities),
     )
     return setup, samples
 

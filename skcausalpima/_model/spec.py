@@ -105,8 +105,14 @@ class ModelSpec:
         return getattr(torch, self.dtype)
 
 
+def tables_of_numbers(spec: ModelSpec, modalities: Modalities) -> tuple[int, ...]:
+    """Return the modalities that are tables of numbers, and have no expert."""
+    layouts = spec.layouts or (None,) * len(spec.shapes)
+    others = enumerate(zip(layouts, spec.experts, strict=True))
+    plain = [m for m, (layout, expert) in others if layout is None and expert is None]
+    return tuple(m for m in plain if is_table(modalities, m))
+
+
 def are_tables_of_numbers(spec: ModelSpec, modalities: Modalities) -> bool:
     """Return whether all modalities are tables of numbers, and none has an expert."""
-    if any(spec.layouts) or any(spec.experts):
-        return False
-    return all(is_table(modalities, m) for m in range(len(spec.shapes)))
+    return len(tables_of_numbers(spec, modalities)) == len(spec.shapes)

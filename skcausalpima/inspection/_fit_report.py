@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import cell_shares, doubts, overlaps
+from .._data.validation import fitted_form
 from .._grid import NodeGrid
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
@@ -84,6 +85,8 @@ class FitReport(Figures):
         How sure the fit is of the cells of 300 samples that it draws, and how often it is right, by
         what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw, or where
         that takes seconds.
+    depths : tuple of str
+        Tables of counts whose depth, the sum of a row, was divided out.
     contexts : mapping of str to SimpleNamespace
         Of each context ``role``, ``labels``, ``counts`` (samples of each), ``shares`` (of each
         label, by node, those of its outcomes), ``links`` (nodes that differ between labels),
@@ -172,6 +175,7 @@ class FitReport(Figures):
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
             calibration=_of_own_draws(est),
+            depths=_depths(est),
             contexts=_contexts(est),
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
@@ -286,6 +290,12 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
             moves={m: float(np.sqrt(np.square(of).mean())) for m, of in moves.items()},
         )
     return found
+
+
+def _depths(est: BaseEstimator) -> tuple[str, ...]:
+    """Return the tables of counts that have a depth."""
+    tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
+    return tuple(str(n) for n, of in tables if of.coding is not None and of.coding.has_depth)
 
 
 def _as_expected(est: BaseEstimator, shares: np.ndarray) -> np.ndarray:

@@ -50,6 +50,7 @@ class Figures:
     choices: SimpleNamespace
     outcome_names: tuple[tuple[str, ...], ...] = ()
     calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
+    depths: tuple[str, ...] = ()
     contexts: Mapping[str, SimpleNamespace] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
 
@@ -114,6 +115,8 @@ def _data(of: Figures) -> Lines:
     found = of.choices
     for name, word in found.scale.items():
         yield f"scale of {name}", _scale(word, *found.columns[name])
+        if name in of.depths:
+            yield f"depth of {name}", "divided out: the sum of a row's counts tells no cell"
     if found.linear:
         yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
     for k, side in enumerate(found.tried):

@@ -184,7 +184,7 @@ def test_arrays_may_be_stated(array, word, n_elements):
 
 
 def test_what_is_gaussian_goes_the_way_of_before():
-    frame = pd.DataFrame({"a": np.arange(N), "b": np.linspace(0, 1, N)})
+    frame = pd.DataFrame({"a": 2 * np.arange(N), "b": np.linspace(0, 1, N)})
     assert declared(frame) is None
     for likelihoods in ("auto", "gaussian", {"x": {"a": "gaussian"}}, ["gaussian"]):
         assert table_of({"x": frame}, likelihoods) is None

@@ -356,3 +356,25 @@ def test_a_context_needs_numbers_to_shift(quick, frame):
         quick((2,), contexts="site").fit(labelled)
     alone = quick((2,), contexts=Context("site", shift=[]), likelihoods={"n": "poisson"})
     assert alone.fit(labelled).weights_of(site="A").shape == (2,)
+
+
+@pytest.mark.parametrize("seed", some_slow([0, 3], [0]))
+def test_numbers_in_a_table_of_their_own_are_columns_like_others(seed):
+    """Split as a context asks for, numbers and words lost a node that one frame shows."""
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(2, size=(400, 2))
+    effects = np.array([[4, 0], [0, 4], [3, 0], [0, 3], [2, 2]])
+    numbers = pd.DataFrame(factors @ effects.T + rng.normal(size=(400, 5))).add_prefix("x")
+    shares = np.array([[0.8, 0.9, 1.0], [0.1, 0.3, 1.0]])
+    others = {}
+    for k in (0, 1):
+        above = rng.random((400, 1)) > shares[factors[:, k]]
+        others[f"w{k}"] = np.array(list("abc"))[above.sum(axis=1)]
+    others["yes"] = rng.random(400) < 0.1 + 0.8 * factors[:, 0]
+    for k in (0, 1):
+        codes = 2 * factors[:, k] + rng.integers(2, size=400)
+        others[f"o{k}"] = pd.Categorical.from_codes(codes, [*"abcd"], ordered=True)
+    others |= {"c0": rng.poisson(1 + 5 * factors[:, 1]), "c1": rng.poisson(2 + 6 * factors[:, 0])}
+    X = {"n": numbers, "w": pd.DataFrame(others)}
+    found = CausalPIMA((2, 2), random_state=seed).fit(X)
+    assert node_recovery(factors, found.node_labels_).accuracies.min() > 0.98

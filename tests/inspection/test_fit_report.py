@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from skcausalpima import CausalPIMA
+from skcausalpima._data.adapters import Table
 from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
 from skcausalpima.inspection._report_advice import advice
 from skcausalpima.inspection._report_lines import sections
@@ -121,6 +122,9 @@ def estimator(report):
         choices_=report.choices,
         n_iter_=50,
         modality_names_in_=["image"],
+        modality_feature_names_in_={"image": None},
+        _input_form="single",
+        _modality_tables=[Table().as_dict()],
         weights_=np.full(4, 0.25),
         sample=cannot_draw,
     )
@@ -378,3 +382,46 @@ def test_one_line_alone_is_called_agreement():
     seen = {"short_runs": 0.85, "with_starts": 0.5, "among_starts": 0.9}
     labels = [label for lines in sections(changed(stability=seen)).values() for label, _ in lines]
     assert sum("agreement" in label for label in labels) == 1
+
+
+def curve(said, right, n_samples=300):
+    return CalibrationCurve(
+        prob_pred=np.array([said]), prob_true=np.array([right]), counts=np.array([n_samples])
+    )
+
+
+def test_advice_reads_how_sure_a_fit_is_of_its_own_draws():
+    """ "Nothing to worry about" once stood beside "1.00, right in 0.43"."""
+    well = replace(WELL, calibration={"all": curve(0.97, 0.96)})
+    assert advice(well)[0].startswith("Nothing to worry about")
+    wrong = replace(WELL, calibration={"all": curve(1.0, 0.43)})
+    assert wrong.verdict == "alarmed"
+    assert "says 1.00 and is right in 0.43" in " ".join(advice(wrong))
+    few = replace(WELL, calibration={"all": curve(0.97, 0.9, n_samples=50)})  # an error of .04
+    assert advice(few)[0].startswith("Nothing to worry about")
+
+
+def test_a_modality_that_alone_is_surer_than_right_is_no_alarm():
+    curves = {"all": curve(0.97, 0.96), "curves": curve(0.77, 0.59), "images": curve(0.9, 0.9)}
+    report = replace(WELL, calibration=curves)
+    assert report.verdict == "told"
+    (told,) = advice(report)
+    assert "curves 0.77, right 0.59" in told
+    assert "images" not in told
+
+
+@pytest.mark.parametrize(("moved", "n_alarms"), [(0.22, 1), (0.2, 0), (None, 0)])
+def test_samples_that_left_their_cells_are_told(moved, n_alarms):
+    convergence = SimpleNamespace(**{**vars(WELL.convergence), "moved": moved})
+    report = replace(WELL, convergence=convergence)
+    assert sum("out of the cells" in sentence for sentence in advice(report)) == n_alarms
+    assert (report.verdict == "alarmed") == bool(n_alarms)
+
+
+def test_a_depth_that_was_divided_out_is_told():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(np.exp(rng.normal(size=(60, 1)) + 2.0) * np.ones(6))
+    model = CausalPIMA(2, likelihoods="poisson", max_iter=2, random_state=0).fit(counts)
+    assert str(model.report()).count("depth of modality0   ") == 1
+    model = CausalPIMA(2, max_iter=2, random_state=0).fit(np.sqrt(counts))
+    assert "depth of" not in str(model.report())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,8 +24,13 @@ TIGHT = 0.75  # of the size of a panel, in axes that are given
 WIDEST, MOST = 11.0, 30  # inches, and panels, of a figure
 MOST_LEVELS = 12  # of categories; the rarer ones are drawn as one
 LEGEND_LETTERS, GROUP_LETTERS = 14, 16
-#: What the bars of columns without levels are.
-UNITS = {"gaussian": "sd from the mean", "poisson": "count", "negative_binomial": "count"}
+#: What the bars of columns without levels are; those of numbers have their own unit.
+UNITS = {"poisson": "count", "negative_binomial": "count"}
+
+#: A column: name, likelihood, levels, and optionally mean and standard deviation of numbers.
+Part: TypeAlias = (
+    tuple[str, str, Sequence[str]] | tuple[str, str, Sequence[str], float, float] | ShownColumn
+)
 
 
 class ColumnsDisplay(Display):
@@ -34,7 +39,7 @@ class ColumnsDisplay(Display):
     def _draw_columns(
         self,
         ax: Any,
-        parts: Sequence[tuple[str, str, Sequence[str]]],
+        parts: Sequence[Part],
         values: np.ndarray,
         groups: Sequence[tuple[str, float]],
         caption: str,
@@ -46,8 +51,8 @@ class ColumnsDisplay(Display):
         ----------
         ax : matplotlib axes, array of axes or None
             See ``plot``.
-        parts : sequence of (str, str, sequence of str)
-            Name, likelihood and levels of each column.
+        parts : sequence of tuple
+            Name, likelihood and levels of each column, mean and standard deviation of numbers.
         values : ndarray of shape (n_groups, n_values)
             Probabilities of levels, and numbers, of one column behind the other.
         groups : sequence of (str, float)
@@ -68,7 +73,7 @@ class ColumnsDisplay(Display):
         differences = np.array([_difference(*pair) for pair in zip(columns, tables, strict=True)])
         order = np.argsort(-differences, kind="stable").tolist()
         for n_shown in range(len(columns), 0, -1):  # as many as there is room for
-            shown = sorted(order[:n_shown])
+            shown = order[:n_shown] if n_shown < len(columns) else sorted(order)
             width, height = _panel([columns[k] for k in shown], groups[-1][1] + 1)
             most_columns, room = _room(ax, width, height)
             if n_shown <= room:
@@ -150,7 +155,20 @@ def _draw(
     ax.set_title("\n".join(lines), fontsize=HEADER_SIZE, pad=2)
     ax.tick_params(labelsize=TITLE_SIZE, length=2, pad=1.5)
     ax.locator_params(axis="x", nbins=3)
+    if part.likelihood == "gaussian":
+        _tick_in_own_unit(ax, part, reach)
     return drawn
+
+
+def _tick_in_own_unit(ax: Axes, part: ShownColumn, reach: float) -> None:
+    """Label an axis of standard deviations from a mean in the unit of the numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ends = part.centre + part.factor * reach * np.array([-1, 1])
+    ticks = MaxNLocator(3).tick_values(*ends)
+    ticks = ticks[(ticks >= ends[0]) & (ticks <= ends[1])]
+    ticks[np.abs(ticks) < 1e-9 * np.abs(ends).max()] = 0.0
+    ax.set_xticks((ticks - part.centre) / part.factor, [f"{tick:g}" for tick in ticks])
 
 
 def _stacked(part: ShownColumn, values: np.ndarray) -> list[tuple[str, np.ndarray, Look]]:

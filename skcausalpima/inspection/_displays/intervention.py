@@ -340,6 +340,7 @@ class InterventionDisplay(Display):
         size, ratios = (max(size[0], min(width, 16.0)), size[1] + height), [size[1], height]
         above, below = self._several_axes(ax, (2, 1), size, height_ratios=ratios).flat
         self.sample_axes_ = self._several_axes(below, shape, size)
+        self.sample_axes_[-1, 0].set_xlabel(painter.note, fontsize=TITLE_SIZE, loc="left")
         n_letters = letters_across(self.sample_axes_[0, 0], TITLE_SIZE)
         for row, (word, drawn) in zip(self.sample_axes_, arrays.items(), strict=True):
             for panel in row[len(drawn) :]:

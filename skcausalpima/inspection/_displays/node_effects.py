@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
-from .column_panels import ColumnsDisplay
+from .column_panels import ColumnsDisplay, Part
 from .display import Axes, check_word, is_axes, letters_across
 from .labels import NodeNames, named_nodes, shortened, wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
@@ -101,7 +101,7 @@ class NodeEffectDisplay(ColumnsDisplay):
     x: np.ndarray | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
-    parts: Sequence[tuple[str, str, Sequence[str]]] | None = None
+    parts: Sequence[Part] | None = None
 
     @classmethod
     def from_estimator(
@@ -173,12 +173,13 @@ class NodeEffectDisplay(ColumnsDisplay):
         check_word(kind, "kind", ("difference", "mean"))
         shown = shown_modality(est, modality, x)
         cells = decoded_components(est, shown)[cell_order(est)]
-        effects = effects_of_nodes(cells, est.joint_, kind)
+        effects, parts = effects_of_nodes(cells, est.joint_, kind), shown.parts
         if shown.parts is not None and kind == "difference":
             means = effects_of_nodes(cells, est.joint_, "mean")
             are_numbers = likelihoods_of_values(shown.parts) == "gaussian"
             pairs = zip(effects, means, strict=True)
             effects = [np.where(are_numbers, effect, mean) for effect, mean in pairs]
+            parts = tuple(part._replace(centre=0.0) for part in shown.parts)
         display = cls(
             effects,
             list(node_graph(est.dag_)),
@@ -187,7 +188,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             x=shown.x,
             columns=shown.columns,
             value_name=shown.unit_of_groups,
-            parts=shown.parts,
+            parts=parts,
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -298,7 +299,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             n_in_legend = -(-len(samples) // ROWS_OF_LEGEND)
             panel.legend(fontsize=TITLE_SIZE, ncols=n_in_legend, labelspacing=0.3)
             if is_bottom and painter.kind == "bars":
-                panel.set_xlabel(self._meaning(), fontsize=HEADER_SIZE)
+                panel.set_xlabel(painter.described(self._meaning()), fontsize=HEADER_SIZE)
         if painter.kind == "curve":
             self.axes_[0, 0].set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
 

@@ -13,8 +13,8 @@ from .display import POINTS_PER_INCH, Axes, inches, letters_that_fit
 from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
-MAX_BARS = 16  # more elements in a row are a curve,
-MAX_NAMED_BARS = 40  # and so are more that have names
+MAX_BARS = 16  # more elements in a row are a curve, unless they have names:
+MAX_NAMED_BARS = 30  # of more of these, so many are drawn
 TICK_SIZE = TITLE_SIZE = 7
 HEADER_SIZE = 8
 TICKS_PER_INCH = 2.5
@@ -37,6 +37,9 @@ class SamplePainter:
         Abscissa of curves.
     columns : tuple of str
         Names of the elements, of bars.
+    rows : ndarray of int of shape (n_bars,)
+        Which elements are drawn as bars: of many with names those that differ most between the
+        samples, the strongest first.
     centred : bool
         Whether the values are differences: 0 is in the middle of the scale.
     """
@@ -45,6 +48,7 @@ class SamplePainter:
     limits: tuple[float, float]
     x: np.ndarray
     columns: tuple[str, ...]
+    rows: np.ndarray
     centred: bool = False
 
     @classmethod
@@ -71,7 +75,21 @@ class SamplePainter:
             )
         names = tuple(map(str, range(width) if columns is None else columns))
         abscissa = np.arange(width) if x is None else np.asarray(x)
-        return cls(kind, _limits(arrays, kind, centred), abscissa, names, centred)
+        rows = np.arange(width)
+        if kind == "bars" and width > MAX_NAMED_BARS:
+            rows = _strongest(arrays)[:MAX_NAMED_BARS]
+            arrays = [np.asarray(array).reshape(len(array), -1)[:, rows] for array in arrays]
+        return cls(kind, _limits(arrays, kind, centred), abscissa, names, rows, centred)
+
+    @property
+    def note(self) -> str:
+        """What is to be said of bars that are left out; nothing where all are there."""
+        n_all, n_shown = len(self.columns), len(self.rows)
+        return f"{n_shown} of {n_all} columns: those that differ most" if n_shown < n_all else ""
+
+    def described(self, value_name: str) -> str:
+        """Return what values are, and what is left out, in lines."""
+        return "\n".join(line for line in (value_name, self.note) if line)
 
     def draw(
         self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Any
@@ -88,7 +106,7 @@ class SamplePainter:
             return ax.plot(self.x, np.ravel(sample), **(line | kwargs))[0]
         look: Look = {"color": COLOURS[3], "edgecolor": ink(), "linewidth": 0.5} | kwargs
         ax.axvline(0, color=ink(), lw=0.5)
-        return ax.barh(np.arange(np.size(sample)), np.ravel(sample), **look)
+        return ax.barh(np.arange(len(self.rows)), np.ravel(sample)[self.rows], **look)
 
     def draw_expected(self, ax: Axes, sample: np.ndarray, std: np.ndarray | None) -> None:
         """Draw, beside an observed curve or bars, what is expected, with 2 standard deviations."""
@@ -96,7 +114,11 @@ class SamplePainter:
         spread = None if std is None else 2 * np.ravel(std)
         look: Look = {"color": COLOURS[0], "label": "expected"}
         if self.kind == "bars":
-            places = np.arange(len(values))
+            places, spread = (
+                np.arange(len(self.rows)),
+                None if spread is None else spread[self.rows],
+            )
+            values = values[self.rows]
             ax.errorbar(values, places, xerr=spread, fmt="D", ms=4, lw=1.2, mec="white", **look)
             return
         if spread is not None:
@@ -111,14 +133,15 @@ class SamplePainter:
         if self.kind == "curve":
             ax.plot(self.x, values, marker=".", ms=2.5, **look)
         else:
-            ax.plot(values, np.arange(len(values)), marker="|", ms=9, mew=1.5, **look)
+            places = np.arange(len(self.rows))
+            ax.plot(values[self.rows], places, marker="|", ms=9, mew=1.5, **look)
 
     def draw_dots(self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Any) -> Any:
         """Draw one of several tables that are compared: dots in place of bars."""
         look: Look = {"color": style.colour, "marker": style.marker, "linestyle": "none"}
         look |= {"ms": 6, "mec": "0.2", "mew": 0.4} | kwargs
         ax.axvline(0, color=ink(), lw=0.5)
-        return ax.plot(np.ravel(sample), np.arange(np.size(sample)), **look)[0]
+        return ax.plot(np.ravel(sample)[self.rows], np.arange(len(self.rows)), **look)[0]
 
     def finish(self, ax: Axes, *, is_left: bool = True, is_bottom: bool = True) -> None:
         """Set limits and ticks; those that neighbours share are written once."""
@@ -135,7 +158,7 @@ class SamplePainter:
             ax.margins(x=0.02)
         else:
             ax.set_xlim(span)
-            ax.set_ylim(len(self.columns) - 0.5, -0.5)  # the first above
+            ax.set_ylim(len(self.rows) - 0.5, -0.5)  # the first above
             self._name_bars(ax, is_left)
         n_intervals = int(np.clip(inches(ax)[0] * TICKS_PER_INCH, 1, 3))
         ax.xaxis.set_major_locator(MaxNLocator(n_intervals))
@@ -154,11 +177,11 @@ class SamplePainter:
         return n_columns * width + 1.2, n_rows * (height + titles) + 0.6
 
     def height_of_bars(self) -> float:
-        """Return the height in inches at which all names of bars can be read, at most 4."""
+        """Return the height in inches at which all names of bars can be read, at most 5.3."""
         if self.kind != "bars":
             return 0.0
-        height = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
-        return min(max(0.8, 1.7 * height), 4.0)
+        height = len(self.rows) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
+        return min(max(0.8, 1.7 * height), 5.3)
 
     def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: Look) -> Any:
         """Draw an image on the common scale."""
@@ -174,11 +197,12 @@ class SamplePainter:
     def _name_bars(self, ax: Axes, is_left: bool) -> None:
         """Write as many names as there is room for."""
         width, height = inches(ax)
-        needed = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
+        columns = [self.columns[row] for row in self.rows]
+        needed = len(columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
         step = max(1, math.ceil(needed / (0.8 * height)))
         n_letters = letters_that_fit(max(LABEL_SHARE * width, 0.8), TICK_SIZE)
-        names = [shortened(name, n_letters) if is_left else "" for name in self.columns[::step]]
-        ax.set_yticks(np.arange(len(self.columns))[::step], names)
+        names = [shortened(name, n_letters) if is_left else "" for name in columns[::step]]
+        ax.set_yticks(np.arange(len(columns))[::step], names)
 
 
 def kind_of(shape: Sequence[int], x: Any = None, columns: Sequence[str] | None = None) -> str:
@@ -189,14 +213,15 @@ def kind_of(shape: Sequence[int], x: Any = None, columns: Sequence[str] | None =
     >>> from skcausalpima.inspection._displays.painter import kind_of
     >>> kind_of((28, 28)), kind_of((100,)), kind_of((5,)), kind_of((5,), x=[0, 1, 2, 3, 4])
     ('image', 'curve', 'bars', 'curve')
+    >>> kind_of((100,), columns=[f"gene {k}" for k in range(100)])
+    'bars'
     """
     if x is not None:
         return "curve"
     long_axes = [n for n in shape if n > 1]
     if len(long_axes) >= 2 and len(shape) >= 2:
         return "image"
-    longest = MAX_BARS if columns is None else MAX_NAMED_BARS
-    return "bars" if math.prod(shape) <= longest else "curve"
+    return "bars" if columns is not None or math.prod(shape) <= MAX_BARS else "curve"
 
 
 def as_image(sample: np.ndarray) -> np.ndarray:
@@ -210,6 +235,15 @@ def as_image(sample: np.ndarray) -> np.ndarray:
     if image.ndim == 2 or image.shape[-1] == 3:
         return image
     return np.concatenate(list(np.moveaxis(image, -1, 0)), axis=1)
+
+
+def _strongest(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the numbers of the elements, from the one that differs most between samples on."""
+    parts = [np.asarray(array, dtype=float).reshape(len(array), -1) for array in arrays]
+    values = np.concatenate(parts)
+    highest = np.where(np.isnan(values), -np.inf, values).max(axis=0)
+    lowest = np.where(np.isnan(values), np.inf, values).min(axis=0)
+    return np.argsort(lowest - highest, kind="stable")
 
 
 def _limits(arrays: Sequence[np.ndarray], kind: str, centred: bool) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from ..._inference.fitted_model import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, outcome_names
-from .column_panels import CAPTION_SIZE, ColumnsDisplay
+from .column_panels import CAPTION_SIZE, ColumnsDisplay, Part
 from .display import Axes, check_word, font_that_fits, inches, letters_across, letters_that_fit
 from .labels import NodeNames, cell_names, listed, named_nodes, shortened
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
@@ -34,13 +34,16 @@ class PrototypeDisplay(ColumnsDisplay):
     """What each cell looks like: one picture per cell, on the grid's own axes.
 
     The outcomes of the first nodes are rows, those of the others columns. An image, a curve, or
-    bars are drawn, by the shape of the modality: up to 16 elements in a row (40, if they have
-    names) are bars, more are a curve. Images with other than one or three channels have them side
-    by side; of volumes the middle slice is drawn.
+    bars are drawn, by the shape of the modality: up to 16 elements in a row, and those of a table
+    whose columns have names, are bars (of more than 30 the 30 that differ most between cells, the
+    strongest first), more without names are a curve. Images with other than one or three channels
+    have them side by side; of volumes the middle slice is drawn.
 
     Tables of words, booleans or ordered categories have a panel for each column instead, in which
     the cells are compared: probabilities of levels are stacked bars, and counts and numbers bars.
-    Where there is no room for all, those columns are drawn in which cells differ most.
+    Those of numbers begin at the mean, and are as long as they are in standard deviations; ticks
+    are in the unit of the column. Where there is no room for all, those columns are drawn in which
+    cells differ most, the strongest first.
 
     It is recommended to use :meth:`from_estimator`.
 
@@ -61,11 +64,13 @@ class PrototypeDisplay(ColumnsDisplay):
     columns : sequence of str, default=None
         Names of the elements, of tables.
     value_name : str, default=""
-        What the values are, if not the modality in its units.
-    parts : sequence of (str, str, sequence of str), default=None
+        What is drawn: the modality, if it is one of several, and the unit of its values, if that is
+        not its own.
+    parts : sequence of tuple, default=None
         Of a table of several kinds of columns: name, likelihood and names of levels (none of
-        numbers) of each column. It has a panel, with a bar for each cell. The values of a cell are
-        one column's behind the other's: probabilities of its levels, or a number.
+        numbers) of each column, and optionally mean and standard deviation of numbers. It has a
+        panel, with a bar for each cell. The values of a cell are one column's behind the other's:
+        probabilities of its levels, or a number.
 
     Attributes
     ----------
@@ -102,7 +107,7 @@ class PrototypeDisplay(ColumnsDisplay):
     x: np.ndarray | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
-    parts: Sequence[tuple[str, str, Sequence[str]]] | None = None
+    parts: Sequence[Part] | None = None
 
     @classmethod
     def from_estimator(
@@ -173,7 +178,8 @@ class PrototypeDisplay(ColumnsDisplay):
         shown, order = shown_modality(est, modality, x), cell_order(est)
         decoded = kind == "decoded"
         prototypes = decoded_components(est, shown) if decoded else _nearest(est, X, shown)
-        titles = _titles(est, shown)
+        titles, unit = _titles(est, shown), shown.unit_of_groups
+        which = shown.name if len(est.modality_names_in_) > 1 else ""
         display = cls(
             prototypes[order],
             est.joint_.shape,
@@ -182,7 +188,7 @@ class PrototypeDisplay(ColumnsDisplay):
             titles=[titles[component] for component in order],
             x=shown.x,
             columns=shown.columns,
-            value_name=shown.unit_of_groups,
+            value_name=f"{which}: {unit}" if which and unit else which or unit,
             parts=shown.parts,
         )
         return display.plot(ax=ax, **kwargs)
@@ -233,6 +239,8 @@ class PrototypeDisplay(ColumnsDisplay):
             lines = [f"{of}  {title}".strip() for of, title in zip(cells, titles, strict=True)]
             bars = [(line, float(place)) for place, line in enumerate(lines)]
             what = f"outcomes of {', '.join(names.nodes)}"
+            which, is_one_of_several, _ = self.value_name.rpartition(": ")
+            what = f"{which}, {what}" if is_one_of_several else what
             self._draw_columns(ax, self.parts, arrays, bars, what, kwargs)
             return self
         painter = SamplePainter.of([arrays], x=self.x, columns=self.columns)
@@ -247,8 +255,8 @@ class PrototypeDisplay(ColumnsDisplay):
             is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
         self._name_cells(table, names, titles, caption)
-        if self.value_name:
-            self.axes_[-1, 0].set_xlabel(self.value_name, fontsize=8)
+        if described := painter.described(self.value_name):
+            self.axes_[-1, 0].set_xlabel(described, fontsize=8, loc="left")
         return self
 
     def _name_cells(

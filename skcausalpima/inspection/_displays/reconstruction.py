@@ -278,8 +278,8 @@ class ReconstructionDisplay(Display):
             painter.draw_observed(panel, observed, self._seen(k))
             painter.finish(panel, is_left=panel is row[0])
         row[0].set_ylabel(self._label(k, self._seen(k)), fontsize=HEADER_SIZE)
-        if self.value_names is not None:
-            row[0].set_xlabel(self.value_names[k], fontsize=TITLE_SIZE, loc="left")
+        described = painter.described("" if self.value_names is None else self.value_names[k])
+        row[0].set_xlabel(described, fontsize=TITLE_SIZE, loc="left")
         place: Look = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
         row[-1].legend(fontsize=TITLE_SIZE - 1, **place)
 

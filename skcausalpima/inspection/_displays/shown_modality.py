@@ -18,7 +18,7 @@ from ..._inference.fitted_model import model_of
 from ..._names import cut
 from ..._typing import Unchecked
 from .labels import told_apart
-from .painter import kind_of
+from .painter import MAX_BARS, kind_of
 
 NAME_LETTERS = 6  # of a column and of a level
 DEVIATIONS = "standard deviations from the mean"
@@ -35,11 +35,16 @@ class ShownColumn(NamedTuple):
         Its kind, a word of the parameter ``likelihoods``.
     levels : sequence of str
         Names of the levels that have a probability; none of numbers and counts.
+    centre, factor : float
+        Mean and standard deviation of numbers, which are drawn in these and labelled in their own
+        unit.
     """
 
     name: str
     likelihood: str
     levels: Sequence[str] = ()
+    centre: float = 0.0
+    factor: float = 1.0
 
     @property
     def value_names(self) -> list[str]:
@@ -155,6 +160,11 @@ class CodedModality(ShownModality):
         unit = f"probability, or {DEVIATIONS}" if has_unit.any() else "probability"
         centre = np.where(has_unit, np.ravel(units[0])[places], 0.0)
         factor = np.where(has_unit, _deviations(*units, places[has_unit])[places], 1.0)
+        firsts = np.cumsum([0, *(max(1, len(part.levels)) for part in parts)])
+        parts = tuple(
+            part._replace(centre=float(centre[first]), factor=float(factor[first]))
+            for part, first in zip(parts, firsts, strict=False)
+        )
         return cls(number, name, x, names, centre, factor, unit, parts, **values)
 
     @property
@@ -208,7 +218,8 @@ def shown_modality(
 ) -> ShownModality:
     """Return how a modality, by name or number, is drawn; the first one for None.
 
-    Curves of an expert have its abscissa. Columns of a table that have a scale each are drawn in
+    Curves of an expert have its abscissa, and so has a table whose columns are named by numbers
+    that rise or fall, such as a spectrum's. Columns of a table that have a scale each are drawn in
     standard deviations from their means.
     """
     names, model = [str(name) for name in est.modality_names_in_], model_of(est)
@@ -223,9 +234,21 @@ def shown_modality(
         of_expert = np.asarray(experts[m].expert.x)
         abscissa = of_expert if of_expert.shape == tuple(shape) else None
     named = None if columns is None else tuple(map(str, columns))
+    if named is not None and abscissa is None and len(named) > MAX_BARS:
+        abscissa, columns = _numbers_in(named), named
     if kind_of(shape, abscissa, columns) == "bars" and np.ndim(factor) > 0:
         return ShownModality(m, names[m], abscissa, named, centre, factor, DEVIATIONS)
     return ShownModality(m, names[m], abscissa, named)
+
+
+def _numbers_in(names: Sequence[str]) -> np.ndarray | None:
+    """Return the abscissa that names of columns are, such as those of a spectrum; None of words."""
+    try:
+        numbers = np.array(names, dtype=np.float64)
+    except ValueError:
+        return None
+    steps = np.diff(numbers)
+    return numbers if (steps > 0).all() or (steps < 0).all() else None
 
 
 def decoded_components(est: BaseEstimator, modality: ShownModality) -> np.ndarray:

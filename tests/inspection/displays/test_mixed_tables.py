@@ -63,7 +63,7 @@ def test_cells_have_the_probabilities_that_decode(model, frame):
         "town",
         "paid (\\$)\nprobability of True",
         "size",
-        "mass\nsd from the mean",
+        "mass",
         "n\ncount",
     ]
     assert titles(display) == names
@@ -78,6 +78,11 @@ def test_cells_have_the_probabilities_that_decode(model, frame):
     np.testing.assert_allclose(mass, expected["mass"], rtol=1e-6)
     town, paid, size, mass, _ = display.artists_
     assert [len(bars) for bars in (town, paid, size, mass)] == [3, 1, 3, 1]
+    ticks = display.axes_.flat[3].get_xticklabels()
+    places = [tick.get_position()[0] for tick in ticks]
+    values = [float(tick.get_text()) for tick in ticks]
+    known = frame["mass"].mean() + frame["mass"].std(ddof=0) * np.array(places)
+    np.testing.assert_allclose(values, known, rtol=1e-3)  # in the column's own unit
     ends = town[-1][0].get_x() + town[-1][0].get_width()
     assert ends == pytest.approx(1.0)
 
@@ -122,7 +127,7 @@ def test_other_pictures_can_be_read(model, samples, modality):
 
 def test_counts_are_those_at_the_mean_depth(model):
     display = PrototypeDisplay.from_estimator(model, modality="counts")
-    assert display.value_name == "expected count"
+    assert display.value_name == "counts: expected count"
     order = np.lexsort(model.cluster_states_.T[::-1])
     expected = model.inverse_transform(model.cluster_means_[order])["counts"]
     np.testing.assert_array_equal(np.round(display.prototypes), expected)

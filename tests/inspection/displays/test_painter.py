@@ -32,8 +32,25 @@ def test_the_shape_says_what_is_drawn(shape, kind):
 
 def test_names_make_bars_and_an_abscissa_makes_a_curve():
     assert kind_of((40,), columns=["a"] * 40) == "bars"
-    assert kind_of((41,), columns=["a"] * 41) == "curve"
+    assert kind_of((300,), columns=["a"] * 300) == "bars"
+    assert kind_of((300,)) == "curve"
     assert kind_of((3,), x=[1, 2, 4], columns=["a"] * 3) == "curve"
+
+
+def test_of_many_columns_those_that_differ_most_are_drawn():
+    """54 columns with names were a curve over 0..53."""
+    names = [f"gene {k}" for k in range(54)]
+    samples = np.stack([np.zeros(54), np.arange(54.0), np.full(54, np.nan)])
+    painter = SamplePainter.of([samples], columns=names)
+    assert painter.rows.tolist() == list(range(53, 23, -1))
+    assert painter.described("mV") == "mV\n30 of 54 columns: those that differ most"
+    ax = plt.subplots(figsize=(4, 7))[1]
+    assert [bar.get_width() for bar in painter.draw(ax, samples[1])] == painter.rows.tolist()
+    painter.finish(ax)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [names[k] for k in painter.rows]
+    painter.draw_expected(ax, samples[1], np.ones(54))
+    painter.draw_observed(ax, samples[0], "observed")
+    assert SamplePainter.of([samples[:, :30]], columns=names[:30]).described("mV") == "mV"
 
 
 def test_channels_lie_side_by_side():

@@ -114,4 +114,4 @@ def test_a_cell_without_samples_stays_empty(shown_fit, shown_data):
 def test_columns_that_are_scaled_each_are_in_standard_deviations(shown_fit):
     display = PrototypeDisplay.from_estimator(shown_fit, modality="table")
     assert np.abs(display.prototypes).max() < 3
-    assert display.axes_[1, 0].get_xlabel() == "standard deviations from the mean"
+    assert display.axes_[1, 0].get_xlabel() == "table: standard deviations from the mean"
