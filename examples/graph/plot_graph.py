@@ -59,7 +59,8 @@ for title, network in networks.items():
 # --------------------------------
 #
 # Arrows are compelled, since every graph that fits equally well has them, and have a weight of .8
-# or more. Plain lines are reversible or weak. The widths are the weights. (In a notebook, a network that ends a cell is drawn, too.)
+# or more. Plain lines are reversible or weak. The widths are the weights. (In a notebook, a
+# network that ends a cell is drawn, too.)
 
 fig, axes = plt.subplots(2, 1, figsize=(6, 4.4), layout="constrained")
 for (title, network), ax in zip(networks.items(), axes, strict=True):

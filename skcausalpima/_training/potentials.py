@@ -131,13 +131,14 @@ def at_likely_points(
 
     ``evidence`` of shape (n_components, n_samples) is what is known of components besides.
     """
-    posterior = model.posterior(batch, has_cells)
     zeros = batch.arrays[0].new_zeros(len(batch.arrays[0]), model.latent_dim)
-    components = torch.zeros(len(zeros), dtype=torch.int64, device=zeros.device)
     if has_cells:
-        said = model.component_evidence(batch, posterior, zeros)
-        log_joint = weight_columns(model.log_weights(batch.regime_index)) + said.total + evidence
-        components = posterior.evidence(log_joint, batch.allowed).log_gamma.argmax(dim=0)
+        joint = model.joint(batch, zeros)
+        joint = joint._replace(offsets=joint.offsets + evidence)
+        posterior, components = joint.posterior, joint.evidence().log_gamma.argmax(dim=0)
+    else:
+        posterior = model.posterior(batch, has_cells=False)
+        components = torch.zeros(len(zeros), dtype=torch.int64, device=zeros.device)
     points = posterior.centres(components)
     steps = posterior.covariances(components).diagonal(dim1=1, dim2=2).sqrt()
     return Around(points.to(zeros), steps.to(zeros), components)

@@ -110,14 +110,13 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
     log_weights = model.prior.log_weights()
     means, seconds, probabilities, evidence = [], [], [], []
     for block in data.blocks():
-        posterior = model.posterior(block)
         zeros = block.arrays[0].new_zeros(len(block.arrays[0]), model.latent_dim)
-        said = model.component_evidence(block, posterior, zeros)
-        gamma = posterior.evidence(weight_columns(log_weights) + said.total).log_gamma.exp()
+        joint = model.joint(block, zeros, log_weights=log_weights, is_known=False)
+        posterior, gamma = joint.posterior, joint.evidence().log_gamma.exp()
         means.append(posterior.mean(gamma))
         seconds.append(posterior.second_moments(gamma))
         probabilities.append(gamma)
-        evidence.append(said.beyond)
+        evidence.append(joint.said.beyond)
     return Lesson(
         mean=torch.cat(means),
         second=torch.cat(seconds),

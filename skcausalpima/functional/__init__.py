@@ -47,6 +47,7 @@ from ._mixture import (
 )
 from ._own_potentials import OwnPosterior
 from ._potentials import (
+    Evidence,
     PosteriorComponents,
     Potential,
     PreparedPrecision,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..functional import OwnPosterior, Potential, SharedPosterior
+from ..functional import Evidence, OwnPosterior, Potential, SharedPosterior
 
 
 class Gap(NamedTuple):
@@ -218,6 +218,55 @@ class Likelihood(NamedTuple):
         values = torch.cat([of.log_likelihoods for of in parts], dim=1)
         errors = [of.squared_errors for of in parts if of.squared_errors is not None]
         return cls(values, torch.cat(errors, dim=1) if errors else None)
+
+
+class ComponentEvidence(NamedTuple):
+    r"""What decoders that depend on the component say, with their own potentials divided out.
+
+    Parameters
+    ----------
+    beyond : dict of int to Tensor of shape (n_components, n_samples)
+        By number of the modality :math:`E_{q(z | c, x)} [\log p(x_m | z, c) - \log l_m(z)]`.
+    log_potentials : Tensor of shape (n_components, n_samples) or float
+        The second part of them alone, over all modalities.
+    likelihoods : dict of int to Likelihood
+        By number of the modality.
+    """
+
+    beyond: dict[int, Tensor]
+    log_potentials: Tensor | float
+    likelihoods: dict[int, Likelihood]
+
+    @property
+    def total(self) -> Tensor | float:
+        """What all modalities say; 0.0 if there are none."""
+        return sum(self.beyond.values(), start=0.0)
+
+
+class Joint(NamedTuple):
+    r"""What is known of samples and components together: a row of evidence for each sample.
+
+    Parameters
+    ----------
+    posterior : SharedPosterior or OwnPosterior
+        What potentials say, with the mixture as the prior.
+    offsets : Tensor of shape (n_components, n_samples or 1)
+        What is added to :math:`\log Z_c`: log-weights of the components, those of the sample's
+        regime and context, and what decoders say beyond potentials.
+    allowed : Tensor of bool of shape (n_components, n_samples) or None
+        Components that a sample may belong to; None for all.
+    said : ComponentEvidence
+        What decoders that depend on the component say, which is part of the offsets.
+    """
+
+    posterior: SharedPosterior | OwnPosterior
+    offsets: Tensor
+    allowed: Tensor | None
+    said: ComponentEvidence
+
+    def evidence(self) -> Evidence:
+        """Return log Z, and how probable each component is."""
+        return self.posterior.evidence(self.offsets, self.allowed)
 
 
 def has_gaps(batch: Batch) -> bool:

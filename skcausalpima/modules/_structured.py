@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ from ..functional import (
 from ._batch import (
     Batch,
     BoundWithErrors,
+    ComponentEvidence,
+    Joint,
     Likelihood,
     beyond_potentials,
     has_gaps,
@@ -37,29 +39,6 @@ from ._multimodal_vae import Assignment, MultimodalVAE
 
 #: From samples and the number of a modality to what it says of their latent points.
 PotentialOf = Callable[[Batch, int], Potential]
-
-
-class ComponentEvidence(NamedTuple):
-    r"""What decoders that depend on the component say, with their own potentials divided out.
-
-    Parameters
-    ----------
-    beyond : dict of int to Tensor of shape (n_components, n_samples)
-        By number of the modality :math:`E_{q(z | c, x)} [\log p(x_m | z, c) - \log l_m(z)]`.
-    log_potentials : Tensor of shape (n_components, n_samples) or float
-        The second part of them alone, over all modalities.
-    likelihoods : dict of int to Likelihood
-        By number of the modality.
-    """
-
-    beyond: dict[int, Tensor]
-    log_potentials: Tensor | float
-    likelihoods: dict[int, Likelihood]
-
-    @property
-    def total(self) -> Tensor | float:
-        """What all modalities say; 0.0 if there are none."""
-        return sum(self.beyond.values(), start=0.0)
 
 
 class StructuredVAE(MultimodalVAE):
@@ -253,6 +232,42 @@ class StructuredVAE(MultimodalVAE):
             divided = divided + log_potentials
         return ComponentEvidence(beyond, divided, likelihoods)
 
+    def joint(
+        self,
+        batch: Batch,
+        noise: Tensor,
+        *,
+        log_weights: Tensor | None = None,
+        in_training: bool = False,
+        is_known: bool = True,
+    ) -> Joint:
+        """Return what is known of samples and components together.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        noise : Tensor of shape (n_samples, latent_dim)
+            Standard normal draws, at which decoders of components are asked.
+        log_weights : Tensor of shape (n_components[, n_samples]), default=None
+            Log-probabilities of the components; None takes those of the samples' regimes.
+        in_training : bool, default=False
+            Whether likelihoods have the weights that they have in training.
+        is_known : bool, default=True
+            Whether what was stated of the samples' nodes counts.
+
+        Returns
+        -------
+        Joint
+            A row of evidence for each sample.
+        """
+        posterior = self.posterior(batch)
+        said = self.component_evidence(batch, posterior, noise, in_training)
+        if log_weights is None:
+            log_weights = self.log_weights(batch.regime_index)
+        allowed = batch.allowed if is_known else None
+        return Joint(posterior, weight_columns(log_weights) + said.total, allowed, said)
+
     def _own_alike(self, batch: Batch, z: Tensor) -> dict[int, Likelihood]:
         """Return what decoders say that have likelihoods of their own, alike in all components."""
         asked = [
@@ -265,10 +280,9 @@ class StructuredVAE(MultimodalVAE):
     def elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the (weighted) bound of every sample; see the base class."""
         batch = self.views.computed(batch)
-        posterior, normal = self.posterior(batch), noise[:, :-1]
-        said = self.component_evidence(batch, posterior, normal, in_training=True)
-        log_joint = weight_columns(self.log_weights(batch.regime_index)) + said.total
-        found = posterior.evidence(log_joint, batch.allowed)
+        normal = noise[:, :-1]
+        joint = self.joint(batch, normal, in_training=True)
+        posterior, said, found = joint.posterior, joint.said, joint.evidence()
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
@@ -292,9 +306,9 @@ class StructuredVAE(MultimodalVAE):
 
     def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
         """Return components and latent points of samples; see the base class."""
-        posterior, normal = self.posterior(batch), noise[:, :-1]
-        said = self.component_evidence(batch, posterior, normal)
-        found = posterior.evidence(weight_columns(log_weights) + said.total, batch.allowed)
+        normal = noise[:, :-1]
+        joint = self.joint(batch, normal, log_weights=log_weights)
+        posterior, said, found = joint.posterior, joint.said, joint.evidence()
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
 
