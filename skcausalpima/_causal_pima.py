@@ -155,8 +155,10 @@ class CausalPIMA(
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
-    decoder_variance : float, "learned" or "predicted", default="learned"
-        Variance of the decoders in scaled units. ``"learned"`` sets each modality's (of networks
+    decoder_variance : float, "auto", "learned" or "predicted", default="auto"
+        Variance of the decoders in scaled units. ``"auto"`` is "predicted" for tables of numbers
+        whose noise differs between clusters, as far as samples that are held out tell, and else
+        "learned"; ``choices_`` says which. ``"learned"`` sets each modality's (of networks
         and experts per cluster: each component's) to its optimum, the mean squared error, after
         every epoch. ``"predicted"`` lets the networks ``"mlp"`` and ``"conv"`` predict one for
         each element and latent point, at least 1e-4; other decoders are as with ``"learned"``.
@@ -310,7 +312,8 @@ class CausalPIMA(
         What was left to the data, and how it was decided, by modality: ``scale``, ``views`` and
         ``modality_weights`` (the word, or a factor for each) as they were taken; ``columns``, the
         effective number of columns and how many vary; ``linear``, the wide modalities whose
-        networks have nothing but noise to learn, and take steps a tenth as long; ``counts``, the
+        networks have nothing but noise to learn, and take steps a tenth as long; ``predicted``,
+        those whose networks predict the noise (``decoder_variance``); ``counts``, the
         columns that look like counts; and ``tried``, the ``modality_weights`` and ``views`` that
         clusters were sought with, their ``agreement``, the largest mean adjusted Rand index of the
         nodes in one clustering and the others, and which of them ``is_taken``.
@@ -494,7 +497,7 @@ class CausalPIMA(
         encoders: StatedNetworks = None,
         decoders: StatedNetworks = None,
         hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16),
-        decoder_variance: float | str = "learned",
+        decoder_variance: float | str = "auto",
         mixture: str | Mixture = "full",
         posterior: str | MeanField = "structured",
         likelihoods: str | Sequence | Mapping = "auto",

@@ -25,6 +25,7 @@ from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import filled_by_low_rank, settled_sample
 from .._initialization.latent_space import linear_modalities, with_room_for_clusters
+from .._initialization.noise_of_clusters import with_noise_of_clusters
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.settings import LastFit
@@ -200,6 +201,8 @@ def fit_anew(
             )
             setup = replace(setup, spec=replace(setup.spec, latent_dim=dimension))
             setup = with_total(setup, params.mixture.shrinkage, samples.core_total)
+        if not data.is_streamed:  # predicted noise is asked of all rows at once
+            setup = with_noise_of_clusters(setup, initial, seeds[0])
         linear = linear_modalities(setup.spec, initial)
         setup = replace(setup, spec=replace(setup.spec, linear_modalities=linear))
         of_run = partial(_attributes, read, setup, samples, data, given, None)
@@ -302,6 +305,7 @@ def set_up_further(
         dag=node_graph(estimator.dag_),
         contexts=before.contexts,
         linear_modalities=before.spec.linear_modalities,
+        unlike_noise=before.spec.unlike_noise,
     )
     setup, samples = set_up(params, given, *call.known, kept)
     return setup, samples, given

@@ -91,6 +91,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         modality_weights=weights(Side(weights=spec.modality_weights, views=spec.views)),
         views=dict(zip(names, spec.views, strict=True)),
         linear=[names[m] for m in spec.linear_modalities],
+        predicted=[name for name, own in zip(names, spec.predict_variances, strict=True) if own],
         tried=tried,
         counts={name: columns for name, columns in counts.items() if columns},
     )

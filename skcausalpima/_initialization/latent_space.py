@@ -224,7 +224,7 @@ def evidence_of_clusters(
     """
     n_samples, n_directions = points.shape
     points = points / points.std(axis=0).max()  # what is added to covariances has a unit
-    one = GaussianMixture(1).fit(points)
+    one = GaussianMixture(1, random_state=seed).fit(points)
     several = GaussianMixture(
         n_clusters, covariance_type="tied", n_init=N_STARTS, random_state=seed
     )

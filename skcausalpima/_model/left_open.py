@@ -82,7 +82,7 @@ def tables_of_own_scale(
     with_experts: Collection[int],
 ) -> tuple[int, ...]:
     """Return the tables whose scale, and whose one noise variance, are left to the data."""
-    if params.decoder_variance != "learned":
+    if params.decoder_variance not in ("auto", "learned"):
         return ()
     autos = (
         m

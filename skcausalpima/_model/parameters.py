@@ -58,7 +58,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "hidden_layer_sizes": SEQUENCE,
     "mixture": [StrOptions(set(COVARIANCE_TYPES)), InstanceOf(Mixture)],
     "posterior": [StrOptions({"structured", "mean_field"}), InstanceOf(MeanField)],
-    "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],
+    "decoder_variance": [StrOptions({"auto", "learned", "predicted"}), POSITIVE],
     "likelihoods": [StrOptions({"auto", *LIKELIHOODS}), *SEQUENCE, dict],
     "scale": [StrOptions({"auto", "modality", "feature"}), *SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"auto", "elements", "balanced"}), *SEQUENCE, dict],

@@ -145,7 +145,7 @@ class TrainingSettings:
         Of edges and tables.
     edge_penalty : float
         What an edge costs, in nats per sample.
-    decoder_variance : {"learned", "predicted"} or float
+    decoder_variance : {"auto", "learned", "predicted"} or float
         A number is fixed.
     verbose : int
         Whether every epoch is reported.
@@ -183,9 +183,12 @@ class LastFit:
         Offsets of contexts.
     linear_modalities : tuple of int
         Those whose networks take shorter steps.
+    unlike_noise : tuple of int
+        Those whose decoders predict noise.
     """
 
     scaler: ModalityScaler
     dag: nx.DiGraph
     contexts: FittedContexts
     linear_modalities: tuple[int, ...]
+    unlike_noise: tuple[int, ...]

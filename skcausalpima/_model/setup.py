@@ -161,7 +161,9 @@ def set_up(
         tables = tables_of_own_scale(params, modalities, stated, with_experts)
     else:
         scaler = kept.scaler
-        spec = replace(spec, linear_modalities=kept.linear_modalities)
+        spec = replace(
+            spec, linear_modalities=kept.linear_modalities, unlike_noise=kept.unlike_noise
+        )
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,

@@ -75,6 +75,8 @@ class ModelSpec:
         of the tuple where they are so in all modalities.
     linear_modalities : tuple of int, default=()
         Those whose networks have nothing but noise to learn, and take shorter steps.
+    unlike_noise : tuple of int, default=()
+        Tables whose noise differs between clusters: decoders predict it, and say where samples lie.
     """
 
     node_sizes: tuple[int, ...]
@@ -98,6 +100,7 @@ class ModelSpec:
     causes: tuple[int, ...] = ()
     layouts: tuple[Layout | None, ...] = ()
     linear_modalities: tuple[int, ...] = ()
+    unlike_noise: tuple[int, ...] = ()
 
     @property
     def torch_dtype(self) -> torch.dtype:

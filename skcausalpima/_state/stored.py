@@ -273,7 +273,11 @@ def _read(
 
 def _of_version_15(fit: Values) -> Values:
     """Return what a file of version 15 holds of a fit, and that the rest was not asked then."""
-    lacking = {"arrangement": NOT_ASKED, "convergence": {"bound": None}}
+    lacking: dict[str, Values] = {
+        "arrangement": NOT_ASKED,
+        "convergence": {"bound": None},
+        "choices": {"predicted": []},
+    }
     whole = {
         name: SimpleNamespace(**vars(fit[name]) | entries)
         for name, entries in lacking.items()

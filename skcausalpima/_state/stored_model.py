@@ -57,8 +57,12 @@ def check_model(
     for name, shape, expert in zip(spec.modality_names, spec.shapes, spec.experts, strict=True):
         if expert is not None:
             expert.check(f"experts[{name!r}]", shape, spec.torch_dtype)
-    if not set(spec.linear_modalities) <= set(range(len(spec.shapes))):
-        raise ValueError(f"linear_modalities, {spec.linear_modalities!s:.99}, are not of its own")
+    for name in ("linear_modalities", "unlike_noise"):
+        numbers = getattr(spec, name)
+        if not set(numbers) <= set(range(len(spec.shapes))):
+            raise ValueError(f"{name}, {numbers!s:.99}, are not of its own")
+    if not all(spec.predict_variances[m] for m in spec.unlike_noise):
+        raise ValueError("unlike_noise has modalities whose decoders predict no variances")
     code, moments = _code_prefixes(spec), [of.moments for of in going_on if of is not None]
     stored: Stored = (all_numbers, moments, subset_numbers)
     encoders, decoders = (

@@ -62,13 +62,13 @@ def check_decoders(
             raise ValueError(
                 f"modality {model.names[m]!r} has samples that are NaN in a part of their "
                 "elements, which only a plain network as its decoder can marginalize, not an "
-                "expert, a decoder per cluster or one that predicts variances: fill these values "
-                "in, set the whole samples of this modality to NaN, or change its decoder."
+                "expert or a decoder per cluster: fill these values in, set the whole samples of "
+                "this modality to NaN, or change its decoder."
             )
 
 
 @torch.no_grad()
-def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
+def filled(model: MultimodalVAE, data: TensorData, is_trained: bool = True) -> TensorData:
     """Return data with their derived views, missing elements as the model expects them.
 
     The mean of the data under the model is filled in first, then some rounds of what is decoded
@@ -80,35 +80,40 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
         It is in evaluation mode afterwards, if anything was missing.
     data : TensorData
         The samples; the data themselves are returned where there is nothing to do.
+    is_trained : bool, default=True
+        Whether decoders of unlike noise say where samples lie, and in which component. Potentials
+        of encoders, by which training goes, are as sharp as decoders are in the mean; those of
+        decoders follow a decoder that is still on its way too closely.
 
     Returns
     -------
     TensorData
         Arrays with missing elements are new.
     """
-    if not data.elements:
+    told = _told_by_decoders(model, data) if is_trained else data.elements
+    if not told:
         return viewed(model, data)
     check_decoders(model, data)
     model.eval()
-    gaps = list(data.elements)
-    partly = [_in_part(seen) for seen in data.elements.values()]
+    gaps = list(told)
+    partly = [_by_decoder(model, m, seen, is_trained) for m, seen in told.items()]
     rows = torch.stack(partly).any(dim=0).nonzero().flatten()
     if len(rows) == 0:
         return viewed(model, data)
-    part = data.subset(rows)
+    part = replace(data, samples=replace(data.samples, elements=told)).subset(rows)
     likely = model.prior.log_weights().exp().to(model.prior.means)
     decoded = [model.decoders[m](model.prior.means).flatten(1) for m in gaps]
     part = _with(part, [(likely @ means).expand(len(rows), -1) for means in decoded])
     found: dict[int, Gap] = {}
     for _ in range(N_ROUNDS):
-        z, found = _expected_points(model, part, gaps)
+        z, found = _expected_points(model, part, gaps, is_trained)
         part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], found)
     for m in found if len(model.prior.means) <= MOST_ASKED else ():
         if model.decoders[m].has_likelihood:
             beyond = [_beyond(cast(StructuredVAE, model), block, m) for block in part.blocks()]
             found[m] = found[m]._replace(beyond=torch.cat(beyond))
     arrays = list(data.arrays)
-    for m in gaps:
+    for m in data.elements:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
     n_samples = data.n_samples
     of_all = {
@@ -120,7 +125,7 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
 
 
 def _expected_points(
-    model: MultimodalVAE, part: TensorData, gaps: Sequence[int]
+    model: MultimodalVAE, part: TensorData, gaps: Sequence[int], is_trained: bool
 ) -> tuple[Tensor, dict[int, Gap]]:
     """Return latent points of samples, and what observed elements say, linearised around them."""
     if isinstance(model, MeanFieldVAE):
@@ -132,7 +137,7 @@ def _expected_points(
         points.append(around.points)
         for m in gaps:
             seen = block.elements[m]
-            partial = _in_part(seen)
+            partial = _by_decoder(model, m, seen, is_trained)
             linear, known, lost = masked_potential(
                 model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
             )
@@ -141,6 +146,24 @@ def _expected_points(
             found[m].append(Gap(partial, known, linear, location, beyond))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
+
+
+def _told_by_decoders(model: MultimodalVAE, data: TensorData) -> dict[int, Tensor]:
+    """Return observed elements of modalities of which decoders say where samples lie.
+
+    That is where elements are missing, and where noise is not the same everywhere.
+    """
+    told = dict(data.elements)
+    for m in model.unlike_noise:
+        if m not in told:
+            told[m] = data.samples.present[m][:, None].expand_as(data.arrays[m])
+    return told
+
+
+def _by_decoder(model: MultimodalVAE, m: int, seen: Tensor, is_trained: bool) -> Tensor:
+    """Return of which samples the decoder of a modality says where they lie."""
+    is_asked = is_trained and m in model.unlike_noise
+    return seen.any(dim=1) if is_asked else _in_part(seen)
 
 
 def _in_part(seen: Tensor) -> Tensor:

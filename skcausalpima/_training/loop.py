@@ -121,7 +121,7 @@ class Phase:
 
     def fill(self, data: TensorData) -> TensorData:
         """Return samples as an epoch sees them."""
-        return filled(self.model, data)
+        return filled(self.model, data, is_trained=False)
 
     def is_stopped(self) -> bool:
         """Return True if the epoch is to be cut short after this batch."""
@@ -314,7 +314,7 @@ def settle(model: MultimodalVAE, data: TensorData, update: BlockUpdate) -> None:
     locations are not known any more. The published algorithm ends with its last epoch.
     """
     if isinstance(model, StructuredVAE):
-        data = filled(model, data)
+        data = filled(model, data, is_trained=False)
         update.set_information(model, data)
         if update.past is None and sharpen_potentials(model, data, update.mixture):
             update = replace(update, inertia=1.0)  # they stay as they are now

@@ -117,6 +117,8 @@ def _data(of: Figures) -> Lines:
         yield f"scale of {name}", _scale(word, *found.columns[name])
         if name in of.depths:
             yield f"depth of {name}", "divided out: the sum of a row's counts tells no cell"
+    for name in found.predicted:
+        yield f"noise of {name}", "predicted by its network: it is not the same everywhere"
     if found.linear:
         yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
     for k, side in enumerate(found.tried):

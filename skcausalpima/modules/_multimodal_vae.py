@@ -67,6 +67,8 @@ class MultimodalVAE(ObservationModel, ABC):
         Of some modalities, which train and encode beside them; at first of none.
     linear_modalities : tuple of int
         Those whose networks take shorter steps in training; at first none.
+    unlike_noise : tuple of int
+        Those whose decoders predict noise, and say where samples lie; at first none.
     terms : tuple of str
         Names of the terms of the bound besides the reconstruction.
     """
@@ -85,6 +87,7 @@ class MultimodalVAE(ObservationModel, ABC):
         self.encoders = nn.ModuleList(encoders)
         self.views = DerivedViews()
         self.linear_modalities: tuple[int, ...] = ()
+        self.unlike_noise: tuple[int, ...] = ()
         self.prior = prior
         self._begin()
 

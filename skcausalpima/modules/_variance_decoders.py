@@ -44,7 +44,7 @@ class VarianceDecoder(Decoder):
     (torch.Size([3, 5]), [0.0, 0.0, 0.0, 0.0, 0.0])
     """
 
-    has_likelihood = predicts_variances = True
+    has_likelihood = predicts_variances = takes_gaps = True
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -113,17 +113,19 @@ class VarianceDecoder(Decoder):
             Scaled samples.
         z : Tensor of shape (n_samples, latent_dim)
             Their latent points.
-        seen : Tensor, default=None
-            Not asked: no elements are missing.
+        seen : Tensor of bool of shape (n_samples, width), default=None
+            Which elements are observed; None for all.
 
         Returns
         -------
         Likelihood
             Of shape (1, n_samples).
         """
-        mean, log_variance = self.moments(z)
-        squares = nn.functional.mse_loss(mean, x, reduction="none")
+        mean, log_variance = self.moments(z)  # one point may be that of all samples
+        squares = nn.functional.mse_loss(mean.expand_as(x), x, reduction="none")
         values = isotropic_log_likelihood(squares, 1, log_variance)
+        if seen is not None:
+            squares, values = squares * seen, values * seen
         return Likelihood(values.sum(dim=1)[None], squares.sum(dim=1)[None])
 
     def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:

@@ -228,7 +228,6 @@ def test_gaps_may_be_refused(brief, pair, gappy, refusing):
         [
             {"experts": [None, line]},
             {"decoders": [None, "cluster_mlp"]},
-            {"decoder_variance": "predicted"},
             {"decoders": "cluster_mlp"},
         ],
         [],
@@ -244,7 +243,7 @@ def test_only_plain_networks_marginalize(quick, pair, gappy, options):
         one.predict(partly)
     with pytest.raises(ValueError, match=said):
         one.fit(partly)
-    if options.get("decoders") != "cluster_mlp" and "decoder_variance" not in options:
+    if options.get("decoders") != "cluster_mlp":
         mixed = [gappy[0], pair[1]]
         fit = quick(**options).fit(mixed)
         assert_array_equal(fit.predict(mixed), fit.labels_)

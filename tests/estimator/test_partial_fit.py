@@ -206,7 +206,7 @@ def test_other_samples_are_refused_and_nothing_is_lost(further):
             est.partial_fit(wrong)
     with pytest.raises(ValueError, match=r"partial_fit trains the fitted model further, but .*set"):
         est.set_params(hidden_layer_sizes=(9,)).partial_fit([images, curves])
-    with pytest.raises(ValueError, match=r"decoder_variance is now 1.0, not 'learned'"):
+    with pytest.raises(ValueError, match=r"decoder_variance is now 1.0, not 'auto'"):
         est.set_params(hidden_layer_sizes=(8,), decoder_variance=1.0).partial_fit([images, curves])
     assert_array_equal(est.cluster_means_, means)
 

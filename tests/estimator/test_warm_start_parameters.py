@@ -40,7 +40,7 @@ REFUSED = [
     ({}, {"init": "paper"}, "init .* is now False, not True"),
     ({}, {"init__method": "paper"}, "init .* is now False, not True"),
     ({"structure": ScoreSearch()}, {"structure": nx.DiGraph([("N1", "N2")])}, "structure .* is"),
-    ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
+    ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'auto'"),
     ({}, {"likelihoods": "bernoulli"}, "likelihoods is now 'bernoulli' for modality 'modality0'"),
     ({}, {"encoders": "conv"}, "encoders is now"),
     ({}, {"decoders": "cluster_mlp"}, "decoders is now"),

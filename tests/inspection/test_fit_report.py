@@ -65,6 +65,7 @@ WELL = FitReport(
         modality_weights="balanced",
         views={"image": None},
         linear=[],
+        predicted=[],
         tried=[],
         counts={},
     ),

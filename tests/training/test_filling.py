@@ -78,10 +78,9 @@ PER_SAMPLE = {"experts": [None, ExpertDecoder(line, np.arange(4.0), per="sample"
     [
         (GAUSSIAN, None),
         (PER_SAMPLE, None),
-        ({"predict_variances": (False, True)}, None),
         ({}, [None, "cluster_mlp"]),
     ],
-    ids=["expert", "expert per sample", "variances", "networks per cluster"],
+    ids=["expert", "expert per sample", "networks per cluster"],
 )
 def test_only_plain_networks_fill_in(changes, stated):
     """Nothing is asked of modalities without gaps, nor of plain networks and modules."""
