@@ -1,0 +1,140 @@
+"""Whether the noise of tables differs between clusters: when it is said, and when it is not."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from some_slow import some_slow
+
+from skcausalpima import CausalPIMA
+from skcausalpima._initialization.noise_of_clusters import gains_of_clusters, skewness
+
+STEP = 6.0 / np.sqrt(6)
+
+
+def two_tables(n, seed, low=0.5, high=1.6, n_columns=6):
+    """Return tables that show a node each, with noise that follows its outcome, and the cells."""
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(2, size=(n, 2))
+    spread = np.array([low, high])[factors]
+    tables = [
+        STEP * factors[:, [k]] + spread[:, [k]] * rng.normal(size=(n, n_columns)) for k in (0, 1)
+    ]
+    return tables, factors @ [2, 1]
+
+
+def exact(tables, low=0.5, high=1.6):
+    """Return the true probabilities of the four cells."""
+    logs = np.zeros((len(tables[0]), 2, 2))
+    for k, x in enumerate(tables):
+        for outcome, spread in enumerate((low, high)):
+            off = (x - STEP * outcome) / spread
+            own = np.nansum(-0.5 * off**2 - np.where(np.isnan(off), 0.0, np.log(spread)), axis=1)
+            logs[(slice(None), outcome) if k == 0 else (slice(None), slice(None), outcome)] += own[
+                :, None
+            ]
+    return softmax(logs.reshape(-1, 4), axis=1)
+
+
+@pytest.mark.parametrize("seed", some_slow(range(4), [0]))
+@pytest.mark.parametrize("n", some_slow([80, 200, 1000], [200]))
+def test_equal_noise_is_left_alone(n, seed):
+    tables, _ = two_tables(n, seed, 1.0, 1.0)
+    assert CausalPIMA((2, 2), max_iter=1, random_state=seed).fit(tables).choices_.predicted == []
+
+
+@pytest.mark.parametrize("n", some_slow([80, 200, 1000], [200]))
+def test_unlike_noise_is_told(n):
+    tables, _ = two_tables(n, 0)
+    model = CausalPIMA((2, 2), max_iter=1, random_state=0).fit(tables)
+    assert model.choices_.predicted == ["modality0", "modality1"]
+    assert "noise of modality0" in str(model.report())
+
+
+@pytest.mark.parametrize(
+    "options",
+    some_slow(
+        [
+            {"decoder_variance": "learned"},
+            {"decoder_variance": 1.0},
+            {"init": "linear"},
+            {"posterior": "mean_field"},
+            {"decoders": [None, "cluster_mlp"]},
+        ],
+        [{"decoder_variance": "learned"}],
+    ),
+    ids=str,
+)
+def test_what_is_stated_is_not_asked(options):
+    tables, _ = two_tables(200, 0)
+    predicted = CausalPIMA((2, 2), max_iter=1, random_state=0, **options).fit(tables).choices_
+    assert predicted.predicted == (["modality0"] if "decoders" in options else [])
+
+
+def test_answers_are_those_of_the_exact_posterior():
+    """Training with one variance lost cells that the start had (.93), and was sure of wrong ones.
+
+    Half of the elements missing, the log loss was .29 and more.
+    """
+    tables, cells = two_tables(600, 1)
+    new, truth = two_tables(1000, 2)
+    rng = np.random.default_rng(0)
+    half = [np.where(rng.random(x.shape) < 0.5, np.nan, x) for x in new]
+    model = CausalPIMA((2, 2), random_state=1).fit(tables)
+    order = [np.bincount(cells[model.labels_ == c], minlength=4).argmax() for c in range(4)]
+    assert sorted(order) == [0, 1, 2, 3]
+    places = np.argsort(order)
+    for of, close in ((new, 0.02), (half, 0.03)):
+        told, best = model.predict_proba(of)[:, places], exact(of)
+        losses = [-np.log(p[np.arange(1000), truth]).mean() for p in (told, best)]
+        assert losses[0] < losses[1] + close
+        right = [(p.argmax(axis=1) == truth).mean() for p in (told, best)]
+        assert right[0] > right[1] - 0.01
+        assert abs(told.max(axis=1).mean() - right[0]) < 0.03
+    np.testing.assert_array_equal(model.labels_, model.predict(tables))
+
+
+def test_what_fits_of_unlike_noise_leave(tmp_path):
+    tables, _ = two_tables(200, 0)
+    model = CausalPIMA((2, 2), max_iter=2, random_state=0, warm_start=True).fit(tables)
+    told = model.predict_proba(tables)
+    model.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(tables), told)
+    assert loaded.choices_.predicted == ["modality0", "modality1"]
+    model.set_params(max_iter=1).fit(tables)  # goes on
+    assert model.n_iter_ == 3
+    model.partial_fit([x[:50] for x in tables])
+    assert model.choices_.predicted == ["modality0", "modality1"]
+    assert np.isfinite(model.predict_proba(tables)).all()
+    one = [tables[0][:5], np.full((5, 6), np.nan)]
+    np.testing.assert_allclose(model.predict_proba(one).sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1000.0])
+def test_gains_do_not_depend_on_units(factor):
+    rng = np.random.default_rng(0)
+    cluster, seen = np.arange(300) // 2 % 2, rng.random((300, 5)) < 0.9
+    x = (1.0 + cluster[:, None]) * rng.normal(size=(300, 5))
+    points, indicators = 5.0 * cluster[:, None] + rng.normal(size=(300, 1)), np.eye(2)[cluster]
+    unit = gains_of_clusters(x, seen, points, indicators)
+    scaled = gains_of_clusters(factor * x + factor, seen, points, indicators)
+    np.testing.assert_allclose(scaled, unit, rtol=1e-6, atol=1e-9)
+    assert unit.mean() > 0.2
+    np.testing.assert_allclose(
+        skewness(factor * x, seen, points, indicators), skewness(x, seen, points, indicators)
+    )
+
+
+def test_noise_of_columns_alone_is_none_of_clusters():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 6)) * np.arange(1, 7)
+    asked = np.ones((400, 6), bool), np.zeros((400, 1)), np.eye(2)[np.arange(400) // 2 % 2]
+    assert gains_of_clusters(x, *asked).mean() < 0.0
+
+
+def test_a_column_that_is_constant_says_nothing():
+    x = np.zeros((40, 3))
+    x[:, 0] = np.random.default_rng(0).normal(size=40)
+    asked = np.ones((40, 3), bool), np.zeros((40, 1)), np.eye(2)[np.arange(40) // 2 % 2]
+    assert np.isfinite(gains_of_clusters(x, *asked)).all()
+    assert np.isfinite(skewness(x, *asked))
