@@ -24,7 +24,8 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import filled_by_low_rank, settled_sample
-from .._initialization.latent_space import linear_modalities, with_room_for_clusters
+from .._initialization.latent_space import with_room_for_clusters
+from .._initialization.linear_parts import linear_modalities, noiseless
 from .._initialization.noise_of_clusters import with_noise_of_clusters
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
@@ -203,8 +204,9 @@ def fit_anew(
             setup = with_total(setup, params.mixture.shrinkage, samples.core_total)
         if not data.is_streamed:  # predicted noise is asked of all rows at once
             setup = with_noise_of_clusters(setup, initial, seeds[0])
-        linear = linear_modalities(setup.spec, initial)
-        setup = replace(setup, spec=replace(setup.spec, linear_modalities=linear))
+        linear, exact = linear_modalities(setup.spec, initial), noiseless(setup.spec, initial)
+        spec = replace(setup.spec, linear_modalities=linear, noiseless=exact)
+        setup = replace(setup, spec=spec)
         of_run = partial(_attributes, read, setup, samples, data, given, None)
         run = None if stopped is None else stopped.run
         begun = partial(_begun, seeds, setup.spec, known_by, run, ranks)
@@ -304,8 +306,7 @@ def set_up_further(
         scaler=before.scaler,
         dag=node_graph(estimator.dag_),
         contexts=before.contexts,
-        linear_modalities=before.spec.linear_modalities,
-        unlike_noise=before.spec.unlike_noise,
+        spec=before.spec,
     )
     setup, samples = set_up(params, given, *call.known, kept)
     return setup, samples, given

@@ -1,4 +1,4 @@
-"""What samples say of the latent space: how many dimensions tables need, what is linear in it.
+"""How many dimensions of the latent space hold what tells clusters of a table apart.
 
 The latent space has some dimensions more than nodes ask for, and begins as the first principal
 scores. Where columns vary together within clusters, these may hold little of what tells clusters
@@ -21,10 +21,9 @@ from sklearn.mixture import GaussianMixture
 from .._clustering.gaps import find_gaps
 from .._clustering.latent_classes import TableColumns, latent_classes
 from .._data.validation import Modalities
-from .._model.build import named_network
 from .._model.spec import ModelSpec, are_tables_of_numbers
 from .initial_sample import InitialSample, tried
-from .principal_components import PrincipalScores, observed_rows, principal_scores
+from .principal_components import PrincipalScores, principal_scores
 
 #: Columns at most; samples for each score, at least; and clusters at most.
 MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 64, 10, 64
@@ -52,19 +51,6 @@ CLEARLY_MORE = 0.03
 
 #: Share of the samples whose class all scores tell, and the planned ones do not.
 BETTER_TOLD = 0.01
-
-#: Elements from which on what networks learn of the noise adds up to more than they may gain.
-WIDE = 64
-
-#: Below this ratio of variances, squares and products of scores tell no more than noise would.
-LEAST_RATIO = 1.2
-
-#: One square or product for so many samples, at most.
-SAMPLES_PER_TERM = 10
-
-#: What scores leave is noise if it is spread over so many directions, relative to those of columns
-#: that are independent.
-LEAST_SHARE = 0.5
 
 
 def with_room_for_clusters(
@@ -234,138 +220,3 @@ def evidence_of_clusters(
     gain = several.score(points) - one.score(points)
     n_more = (n_clusters - 1) * (n_directions + 1)
     return float(n_samples * gain - 0.5 * n_more * math.log(n_samples)), labels
-
-
-def linear_modalities(spec: ModelSpec, initial: InitialSample) -> tuple[int, ...]:
-    """Return the numbers of the modalities whose networks have nothing but noise to learn.
-
-    A linear path from the start is all that they need. Networks take steps of one size (Adam)
-    whether a gradient is more than noise or not: in wide modalities, each element of which tells
-    little, samples lose in training what the start had. Asked about are wide modalities that the
-    default networks encode and decode. Where scores leave few directions, as of images and smooth
-    curves, these are no noise, and the ratio says little: it has as few degrees of freedom.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        What is built.
-    initial : InitialSample
-        The samples that clusters are found on.
-
-    Returns
-    -------
-    tuple of int
-        In rising order; none where there are no principal scores.
-    """
-    if initial.scores is None:
-        return ()
-    data, found = initial.data, []
-    whitened = initial.scores.whitened[:, : spec.latent_dim]
-    for m, entries in enumerate(zip(spec.encoders, spec.decoders, strict=True)):
-        kinds = [named_network(entry) for entry in entries]
-        has_default = all(of is not None and of.is_dense and not of.per_cluster for of in kinds)
-        is_asked = has_default and spec.experts[m] is None and not spec.predict_variances[m]
-        if not is_asked or any(spec.layouts[m : m + 1]) or data.arrays[m].shape[1] < WIDE:
-            continue
-        rows = observed_rows(data, m)
-        x = data.arrays[m][rows].double().cpu().numpy()
-        is_linear = quadratic_ratio(x, whitened[rows]) < LEAST_RATIO
-        if is_linear and noise_share(x, whitened[rows]) > LEAST_SHARE:
-            found.append(m)
-    return tuple(found)
-
-
-def noise_share(x: np.ndarray, scores: np.ndarray) -> float:
-    r"""Return over how many directions residuals are spread, relative to independent noise.
-
-    With the eigenvalues :math:`\lambda` of their covariance it is :math:`(\sum \lambda)^2 / \sum
-    \lambda^2`. Columns that are independent, with the variances v, have
-    :math:`1 / (1 / n + \sum v^2 / (\sum v)^2)` in n samples.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n_samples, n_columns)
-        Samples.
-    scores : ndarray of shape (n_samples, n_components)
-        What they are regressed on.
-
-    Returns
-    -------
-    float
-        About 1 for noise, near 0 where columns vary together.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima._initialization.latent_space import noise_share
-    >>> rng = np.random.RandomState(0)
-    >>> z, noise = rng.normal(size=(200, 2)), rng.normal(size=(200, 100))
-    >>> round(noise_share(noise, z), 1), noise_share(noise.cumsum(axis=1), z) < 0.1
-    (1.0, True)
-    """
-    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_ROWS)).astype(int))
-    rest, basis = x[rows], _basis(scores[rows])
-    rest = rest - basis @ (basis.T @ rest)
-    products = rest @ rest.T if len(rest) < rest.shape[1] else rest.T @ rest
-    spread = np.square(rest).sum(axis=0)
-    total = spread.sum() ** 2
-    n_left = max(len(rest) - basis.shape[1], 1)
-    expected = total / n_left + np.square(spread).sum()
-    return float(expected / np.square(products).sum())
-
-
-def _basis(scores: np.ndarray) -> np.ndarray:
-    """Return an orthonormal basis of a constant and the scores."""
-    return np.linalg.qr(np.column_stack([np.ones(len(scores)), scores]))[0]
-
-
-def quadratic_ratio(x: np.ndarray, scores: np.ndarray) -> float:
-    r"""Return the ratio of variances that squares and products of scores have in a regression.
-
-    Columns are regressed on scores z, then on :math:`z_j z_k`, too (Ramsey's RESET, 1969), of
-    which the principal components count that vary most, one for ten samples. With sums of squared
-    residuals :math:`S_0`, :math:`S_1` over all columns, q components and :math:`\nu` degrees of
-    freedom that are left, the ratio is
-
-    .. math:: F = \frac{(S_0 - S_1) / q}{S_1 / \nu},
-
-    whose mean is about one where the columns are linear in z and their noise is independent.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n_samples, n_columns)
-        Samples.
-    scores : ndarray of shape (n_samples, n_components)
-        Principal scores; columns of zeros do not matter.
-
-    Returns
-    -------
-    float
-        Infinite where too little is known: no score varies, or there are too few samples.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima._initialization.latent_space import quadratic_ratio
-    >>> rng = np.random.RandomState(0)
-    >>> z, noise = rng.normal(size=(500, 2)), rng.normal(size=(500, 80))
-    >>> linear = z @ rng.normal(size=(2, 80)) + noise
-    >>> curved = linear + 0.5 * z[:, :1] ** 2
-    >>> quadratic_ratio(linear, z) < 1.2, quadratic_ratio(curved, z) > 20
-    (True, True)
-    """
-    z = scores[:, scores.std(axis=0) > 0]
-    n_samples, n_terms = len(z), len(z) // SAMPLES_PER_TERM
-    rows, columns = np.triu_indices(z.shape[1])
-    basis = _basis(z)
-    terms = z[:, rows] * z[:, columns]
-    terms, x = (of - basis @ (basis.T @ of) for of in (terms, x))
-    u, spread, _ = np.linalg.svd(terms, full_matrices=False)
-    u = u[:, spread > 1e-6 * spread.max(initial=0.0)][:, :n_terms]
-    left = n_samples - basis.shape[1] - u.shape[1]
-    if u.shape[1] == 0 or left < 1:
-        return np.inf
-    total, explained = np.square(x).sum(), np.square(u.T @ x).sum()
-    if explained >= total:
-        return np.inf
-    return float(explained / u.shape[1] / ((total - explained) / left))

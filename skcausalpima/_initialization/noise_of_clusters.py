@@ -21,7 +21,8 @@ from .._grid import n_effects
 from .._model.build import named_network
 from .._model.setup import Setup
 from .initial_sample import InitialSample
-from .latent_space import SAMPLES_PER_TERM, evidence_of_clusters, noise_share
+from .latent_space import evidence_of_clusters
+from .linear_parts import SAMPLES_PER_TERM, noise_share
 
 #: Samples that are looked at.
 MAX_ROWS = 2000

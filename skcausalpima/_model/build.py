@@ -231,6 +231,7 @@ def build_model(
         {str(m): DerivedView(kind, shape, *sizes) for m, (kind, shape) in kinds if kind is not None}
     )
     model.linear_modalities, model.unlike_noise = spec.linear_modalities, spec.unlike_noise
+    model.noiseless = spec.noiseless
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)
     return model if stand_ins else initialize_cluster_decoders(model, spec.decoders)

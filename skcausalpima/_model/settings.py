@@ -11,6 +11,7 @@ import numpy as np
 from .._contexts.fitted import FittedContexts
 from .._data.scaling import ModalityScaler
 from .._parameter_objects import Device, Initialization, MissingValues, Training
+from .spec import ModelSpec
 
 #: Gradient steps are so many times the number of samples to this power.
 FACTOR, POWER = 2.0, 0.75
@@ -181,14 +182,11 @@ class LastFit:
         With the labels of outcomes.
     contexts : FittedContexts
         Offsets of contexts.
-    linear_modalities : tuple of int
-        Those whose networks take shorter steps.
-    unlike_noise : tuple of int
-        Those whose decoders predict noise.
+    spec : ModelSpec
+        What was built.
     """
 
     scaler: ModalityScaler
     dag: nx.DiGraph
     contexts: FittedContexts
-    linear_modalities: tuple[int, ...]
-    unlike_noise: tuple[int, ...]
+    spec: ModelSpec

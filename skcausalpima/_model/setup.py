@@ -161,9 +161,7 @@ def set_up(
         tables = tables_of_own_scale(params, modalities, stated, with_experts)
     else:
         scaler = kept.scaler
-        spec = replace(
-            spec, linear_modalities=kept.linear_modalities, unlike_noise=kept.unlike_noise
-        )
+        spec = spec.as_decided(kept.spec)
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -26,6 +26,10 @@ def of_another_version(what: str) -> ValueError:
         f"This estimator was pickled by another version of skcausalpima: {what}. Unpickle it with "
         "the version that wrote it, or fit again."
     )
+
+
+#: Fields of :class:`ModelSpec` that the data decide; a fit that goes on keeps them.
+OF_DATA = ("linear_modalities", "unlike_noise", "noiseless")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,8 @@ class ModelSpec:
         Those whose networks have nothing but noise to learn, and take shorter steps.
     unlike_noise : tuple of int, default=()
         Tables whose noise differs between clusters: decoders predict it, and say where samples lie.
+    noiseless : tuple of int, default=()
+        Modalities that are linear in the latent point, without noise: networks stay as they begin.
     """
 
     node_sizes: tuple[int, ...]
@@ -101,6 +107,11 @@ class ModelSpec:
     layouts: tuple[Layout | None, ...] = ()
     linear_modalities: tuple[int, ...] = ()
     unlike_noise: tuple[int, ...] = ()
+    noiseless: tuple[int, ...] = ()
+
+    def as_decided(self, before: ModelSpec) -> ModelSpec:
+        """Return the specification with what the data decided before."""
+        return replace(self, **{name: getattr(before, name) for name in OF_DATA})
 
     @property
     def torch_dtype(self) -> torch.dtype:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .._model.build import build_model, check_modules
-from .._model.spec import ModelSpec
+from .._model.spec import OF_DATA, ModelSpec
 from .._typing import Unchecked
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .fitted import FittedState
@@ -57,7 +57,7 @@ def check_model(
     for name, shape, expert in zip(spec.modality_names, spec.shapes, spec.experts, strict=True):
         if expert is not None:
             expert.check(f"experts[{name!r}]", shape, spec.torch_dtype)
-    for name in ("linear_modalities", "unlike_noise"):
+    for name in OF_DATA:
         numbers = getattr(spec, name)
         if not set(numbers) <= set(range(len(spec.shapes))):
             raise ValueError(f"{name}, {numbers!s:.99}, are not of its own")

@@ -209,7 +209,7 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
     """Set the last layer of every decoder that has one to its optimum at draws of z.
 
     Decoders of modalities that are observed in part stay as they are: what fills their gaps is the
-    model's own. So do those that have nothing but noise to learn.
+    model's own. So do those that have nothing but noise to learn, or nothing at all.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
     layers = {
         m: layer
         for m, decoder in enumerate(model.decoders)
-        if m not in (*data.elements, *model.linear_modalities)
+        if m not in (*data.elements, *model.linear_modalities, *model.noiseless)
         and (layer := decoder.last_layer) is not None
     }
     products = {m: torch.zeros_like(layer.T, dtype=torch.float64) for m, layer in layers.items()}

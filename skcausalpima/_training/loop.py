@@ -92,7 +92,9 @@ class Phase:
         self.model, self.settings, self.observer = model, settings, observer
         self.temperatures, self.stopper = temperatures.tolist(), stopper or Stopper(0.0, 1)
         self.rate = rate_factor * settings.steps.learning_rate
-        self.networks = _trainable(model.encoders, *model.decoders, model.views)
+        still = {p for m in model.noiseless for p in _trainable(*model.networks_of(m))}
+        networks = _trainable(model.encoders, *model.decoders, model.views)
+        self.networks = [p for p in networks if p not in still]
         self.graph = _trainable(model.prior) if self.has_cells else []
         slow = {p for m in model.linear_modalities for p in _trainable(*model.networks_of(m))}
         self.optimizer = Adam(

@@ -23,6 +23,7 @@ from ..functional import (
     expected_statistics,
     less_potentials,
     prepare_posterior,
+    prepare_precision,
     unpacked_statistics,
     update_mixture,
     weight_columns,
@@ -180,7 +181,10 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
             return False
         if information is not None:
             model.set_information(information)
-        width = torch.linalg.inv(model.information.sum(dim=0))
+        total = model.information.sum(dim=0)
+        width, is_singular = torch.linalg.inv_ex(total)
+        if is_singular:  # in directions of which nothing is known
+            width = torch.linalg.inv(prepare_precision(total).precision)
         rule = LEAST_SPREAD, settings.covariance_type
         found = less_potentials(_not_flat(clusters.covariances), width, *rule)
         found = _not_flat(found).to(prior.covariances)

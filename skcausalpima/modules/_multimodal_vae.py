@@ -69,6 +69,8 @@ class MultimodalVAE(ObservationModel, ABC):
         Those whose networks take shorter steps in training; at first none.
     unlike_noise : tuple of int
         Those whose decoders predict noise, and say where samples lie; at first none.
+    noiseless : tuple of int
+        Those whose networks are not trained; at first none.
     terms : tuple of str
         Names of the terms of the bound besides the reconstruction.
     """
@@ -88,6 +90,7 @@ class MultimodalVAE(ObservationModel, ABC):
         self.views = DerivedViews()
         self.linear_modalities: tuple[int, ...] = ()
         self.unlike_noise: tuple[int, ...] = ()
+        self.noiseless: tuple[int, ...] = ()
         self.prior = prior
         self._begin()
 

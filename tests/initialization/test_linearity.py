@@ -7,10 +7,11 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import PolynomialFeatures
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._fit import whole
-from skcausalpima._initialization.latent_space import LEAST_RATIO, noise_share, quadratic_ratio
+from skcausalpima._initialization.linear_parts import LEAST_RATIO, noise_share, quadratic_ratio
 from skcausalpima.datasets import make_circles_images, make_lattices
 
 
@@ -166,3 +167,35 @@ def test_continued_fits_and_files_remember(quick, tmp_path):
         assert of.choices_.linear == ["modality0"]
     assert torch.equal(torch.as_tensor(est.labels_), torch.as_tensor(loaded.labels_))
     assert adjusted_rand_score(cells, est.labels_) > 0.8
+
+
+def flat_images(n, side, seed=0):
+    """Return images of one grey each, with a gap between two kinds, and these."""
+    kinds = np.arange(n) % 2
+    greys = np.random.default_rng(seed).integers(0, 60, (n, 1, 1)) + 150 * kinds[:, None, None]
+    return greys * np.ones((1, side, side)), kinds
+
+
+@pytest.mark.parametrize(
+    ("n", "side", "dtype"),
+    some_slow(
+        [(600, 100, float), (3000, 28, float), (600, 28, np.float32), (300, 3, float)],
+        [(600, 28, np.float32)],
+    ),
+)
+def test_what_has_no_noise_is_not_trained_away(n, side, dtype):
+    """Such fits ended with all samples in one cell, or with matrices that had no factors."""
+    images, kinds = flat_images(n, side)
+    model = CausalPIMA((2,), random_state=0).fit(images.astype(dtype))
+    assert adjusted_rand_score(kinds, model.labels_) == 1.0
+    assert model._fitted.spec.noiseless == (0,)
+    assert model.report().verdict == "told"
+    assert np.isfinite(model.score_samples(images.astype(dtype))).all()
+
+
+def test_noise_of_any_size_is_trained(quick):
+    images, _ = flat_images(100, 4)
+    noise = 0.2 * np.random.default_rng(1).normal(size=images.shape)
+    assert quick((2,)).fit(images + noise)._fitted.spec.noiseless == ()
+    table = np.random.default_rng(0).normal(size=(100, 2))  # scores say all of few columns
+    assert quick((2,)).fit(table)._fitted.spec.noiseless == ()
