@@ -54,6 +54,7 @@ MAX_CLUSTERS = 64
 def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> Setup:
     """Return a setup whose decoders predict the noise of tables in which it differs.
 
+    Then the decoders of all tables say where samples lie.
     It stays as it is where that is not left to the data, or the posterior is the published one.
     """
     spec, training = setup.spec, setup.training
@@ -66,7 +67,9 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
     n_clusters, dimension = math.prod(spec.node_sizes), n_effects(spec.node_sizes)
     unlike = tables_of_unlike_noise(tables, initial, n_clusters, dimension, seed)
     predicts = tuple(m in unlike for m in range(len(spec.shapes)))
-    return replace(setup, spec=replace(spec, predict_variances=predicts, unlike_noise=unlike))
+    # encoders of the others were taught beside theirs: of all or of none decoders say it
+    asked = tuple(tables) if unlike else ()
+    return replace(setup, spec=replace(spec, predict_variances=predicts, by_decoders=asked))
 
 
 def tables_of_unlike_noise(

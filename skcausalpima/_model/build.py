@@ -230,7 +230,7 @@ def build_model(
     model.views = DerivedViews(
         {str(m): DerivedView(kind, shape, *sizes) for m, (kind, shape) in kinds if kind is not None}
     )
-    model.linear_modalities, model.unlike_noise = spec.linear_modalities, spec.unlike_noise
+    model.linear_modalities, model.by_decoders = spec.linear_modalities, spec.by_decoders
     model.noiseless = spec.noiseless
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)

@@ -29,7 +29,7 @@ def of_another_version(what: str) -> ValueError:
 
 
 #: Fields of :class:`ModelSpec` that the data decide; a fit that goes on keeps them.
-OF_DATA = ("linear_modalities", "unlike_noise", "noiseless")
+OF_DATA = ("linear_modalities", "by_decoders", "noiseless")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +79,9 @@ class ModelSpec:
         of the tuple where they are so in all modalities.
     linear_modalities : tuple of int, default=()
         Those whose networks have nothing but noise to learn, and take shorter steps.
-    unlike_noise : tuple of int, default=()
-        Tables whose noise differs between clusters: decoders predict it, and say where samples lie.
+    by_decoders : tuple of int, default=()
+        Tables whose decoders say where samples lie: all of them, if noise of one differs between
+        clusters.
     noiseless : tuple of int, default=()
         Modalities that are linear in the latent point, without noise: networks stay as they begin.
     """
@@ -106,7 +107,7 @@ class ModelSpec:
     causes: tuple[int, ...] = ()
     layouts: tuple[Layout | None, ...] = ()
     linear_modalities: tuple[int, ...] = ()
-    unlike_noise: tuple[int, ...] = ()
+    by_decoders: tuple[int, ...] = ()
     noiseless: tuple[int, ...] = ()
 
     def as_decided(self, before: ModelSpec) -> ModelSpec:

@@ -300,7 +300,7 @@ class Form:
 
 
 #: Fields that files of version 15 lack, which have a default.
-ADDED = frozenset({"unlike_noise", "noiseless"})
+ADDED = frozenset({"by_decoders", "noiseless"})
 
 
 def _by_fields(kind: type) -> Form:

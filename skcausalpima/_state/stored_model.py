@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._model.build import build_model, check_modules
+from .._model.build import build_model, check_modules, named_network
 from .._model.spec import OF_DATA, ModelSpec
 from .._typing import Unchecked
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
@@ -61,8 +61,8 @@ def check_model(
         numbers = getattr(spec, name)
         if not set(numbers) <= set(range(len(spec.shapes))):
             raise ValueError(f"{name}, {numbers!s:.99}, are not of its own")
-    if not all(spec.predict_variances[m] for m in spec.unlike_noise):
-        raise ValueError("unlike_noise has modalities whose decoders predict no variances")
+    if not all(named_network(spec.decoders[m]) is not None for m in spec.by_decoders):
+        raise ValueError("by_decoders has modalities of which modules of the user's may say more")
     code, moments = _code_prefixes(spec), [of.moments for of in going_on if of is not None]
     stored: Stored = (all_numbers, moments, subset_numbers)
     encoders, decoders = (

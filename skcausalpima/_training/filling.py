@@ -81,9 +81,10 @@ def filled(model: MultimodalVAE, data: TensorData, is_trained: bool = True) -> T
     data : TensorData
         The samples; the data themselves are returned where there is nothing to do.
     is_trained : bool, default=True
-        Whether decoders of unlike noise say where samples lie, and in which component. Potentials
-        of encoders, by which training goes, are as sharp as decoders are in the mean; those of
-        decoders follow a decoder that is still on its way too closely.
+        Whether the model's decoders say where samples lie that are to (``by_decoders``), where
+        noise is not the same everywhere. Potentials of encoders, by which training goes, are as
+        sharp as decoders are in the mean; those of decoders follow a decoder that is still on its
+        way too closely.
 
     Returns
     -------
@@ -151,10 +152,10 @@ def _expected_points(
 def _told_by_decoders(model: MultimodalVAE, data: TensorData) -> dict[int, Tensor]:
     """Return observed elements of modalities of which decoders say where samples lie.
 
-    That is where elements are missing, and where noise is not the same everywhere.
+    That is where elements are missing, and where decoders are to say it.
     """
     told = dict(data.elements)
-    for m in model.unlike_noise:
+    for m in model.by_decoders:
         if m not in told:
             told[m] = data.samples.present[m][:, None].expand_as(data.arrays[m])
     return told
@@ -162,7 +163,7 @@ def _told_by_decoders(model: MultimodalVAE, data: TensorData) -> dict[int, Tenso
 
 def _by_decoder(model: MultimodalVAE, m: int, seen: Tensor, is_trained: bool) -> Tensor:
     """Return of which samples the decoder of a modality says where they lie."""
-    is_asked = is_trained and m in model.unlike_noise
+    is_asked = is_trained and m in model.by_decoders
     return seen.any(dim=1) if is_asked else _in_part(seen)
 
 

@@ -67,8 +67,8 @@ class MultimodalVAE(ObservationModel, ABC):
         Of some modalities, which train and encode beside them; at first of none.
     linear_modalities : tuple of int
         Those whose networks take shorter steps in training; at first none.
-    unlike_noise : tuple of int
-        Those whose decoders predict noise, and say where samples lie; at first none.
+    by_decoders : tuple of int
+        Those whose decoders say where samples lie, once they are trained; at first none.
     noiseless : tuple of int
         Those whose networks are not trained; at first none.
     terms : tuple of str
@@ -89,7 +89,7 @@ class MultimodalVAE(ObservationModel, ABC):
         self.encoders = nn.ModuleList(encoders)
         self.views = DerivedViews()
         self.linear_modalities: tuple[int, ...] = ()
-        self.unlike_noise: tuple[int, ...] = ()
+        self.by_decoders: tuple[int, ...] = ()
         self.noiseless: tuple[int, ...] = ()
         self.prior = prior
         self._begin()
