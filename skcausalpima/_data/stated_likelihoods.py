@@ -157,9 +157,11 @@ def _counts(cells: np.ndarray) -> bool:
         numbers, last = cells.astype(np.float64), len(cells) - 1
     except (TypeError, ValueError, OverflowError):
         return False
-    if last < MOST_WITHOUT_IDS or np.ptp(numbers) != last:
+    known = numbers[~np.isnan(numbers)]
+    if len(known) <= max(MOST_WITHOUT_IDS, 0.9 * last) or not np.ptp(known) <= last:
         return False
-    return bool(np.array_equal(np.sort(numbers) - numbers.min(), np.arange(last + 1)))
+    different = np.unique(known - known.min())
+    return len(different) == len(known) and bool((different == np.round(different)).all())
 
 
 def _ask(asked: Sequence[str]) -> None:

@@ -154,6 +154,8 @@ def _reason_against(setup: Setup, model: MultimodalVAE) -> str:
     """Say why mixture and graph do not follow from potentials; an empty text if they do."""
     if not isinstance(model, StructuredVAE):
         return "but the posterior of this fit has no potentials"
+    if model.by_decoders:
+        return "but noise differs between clusters, and decoders say more of a sample than these"
     if model.experts or any(decoder.has_own_variances for decoder in model.decoders):
         return "but experts and decoders per cluster know more of a sample's cell than these say"
     if setup.graph.structure == "gradient":

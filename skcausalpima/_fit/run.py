@@ -253,7 +253,8 @@ def _teach(
     setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
-    if not (isinstance(state.model, StructuredVAE) and _is_taught(setup)):
+    asked = setup.training.missing_values.subset_epochs
+    if asked == 0 or not isinstance(state.model, StructuredVAE):
         return None
     data = filled(state.model, data)
     trained = len(state.progress.history)  # of all parts of a fit that is continued
@@ -281,12 +282,6 @@ def _is_incomplete(core: TensorData, others: TensorData | None) -> bool:
     return others is not None or core.observed is not None
 
 
-def _is_taught(setup: Setup) -> bool:
-    """Return whether encoders of incomplete samples are asked for, and have something to say."""
-    asked, n_modalities = setup.training.missing_values.subset_epochs, len(setup.spec.shapes)
-    return asked > 0 and len(setup.spec.by_decoders) < n_modalities
-
-
 def _plan_teaching(
     setup: Setup, core: TensorData, others: TensorData | None, observer: Observer
 ) -> None:
@@ -294,7 +289,8 @@ def _plan_teaching(
 
     A modality alone has nothing to be taught, nor has the published algorithm.
     """
-    if _is_taught(setup) and len(setup.spec.shapes) > 1 and not setup.spec.sampled_responsibilities:
+    asked = setup.training.missing_values.subset_epochs
+    if asked and len(setup.spec.shapes) > 1 and not setup.spec.sampled_responsibilities:
         n_trained = setup.training.schedule.n_epochs
         is_incomplete = _is_incomplete(core, others)
         observer.plan["teaching"] = _teaching_epochs(setup, core, n_trained, is_incomplete)

@@ -82,9 +82,11 @@ def noiseless(spec: ModelSpec, initial: InitialSample) -> tuple[int, ...]:
     """
     found = []
     for m, x, scores in _of_default_networks(spec, initial):
-        total, basis = np.square(x - x.mean(axis=0)).sum(), _basis(scores)
-        is_asked = total > 0 and x.shape[1] > np.linalg.matrix_rank(scores)
-        if is_asked and np.square(x - basis @ (basis.T @ x)).sum() < NOISELESS * total:
+        basis, is_small = _basis(scores), x.shape[1] <= np.linalg.matrix_rank(scores)
+        parts = x - np.median(x, axis=0), x - basis @ (basis.T @ x)
+        # of the median sample: one that is far off would have all of the variance
+        total, left = (np.median(np.square(part).sum(axis=1)) for part in parts)
+        if not is_small and 2 * basis.shape[1] < len(x) and left < NOISELESS * total:
             found.append(m)
     return tuple(found)
 

@@ -54,8 +54,9 @@ MAX_CLUSTERS = 64
 def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> Setup:
     """Return a setup whose decoders predict the noise of tables in which it differs.
 
-    Then the decoders of all tables say where samples lie.
-    It stays as it is where that is not left to the data, or the posterior is the published one.
+    Then the decoders of all tables say where samples lie. It stays as it is where that is not left
+    to the data, the posterior is the published one, or some modality is no table: encoders are
+    trained beside each other, and one without the others claims what it does not know.
     """
     spec, training = setup.spec, setup.training
     is_arranged = training.initialization.method == "arranged"
@@ -64,12 +65,13 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
     kinds = map(named_network, spec.decoders)  # others have no variances to predict
     plain = [m for m, of in enumerate(kinds) if of is not None and not of.per_cluster]
     tables = [m for m in setup.tables if m in plain]
+    if len(tables) < len(spec.shapes):
+        return setup
     n_clusters, dimension = math.prod(spec.node_sizes), n_effects(spec.node_sizes)
     unlike = tables_of_unlike_noise(tables, initial, n_clusters, dimension, seed)
     predicts = tuple(m in unlike for m in range(len(spec.shapes)))
-    # encoders of the others were taught beside theirs: of all or of none decoders say it
-    asked = tuple(tables) if unlike else ()
-    return replace(setup, spec=replace(spec, predict_variances=predicts, by_decoders=asked))
+    by_decoders = tuple(tables) if unlike else ()
+    return replace(setup, spec=replace(spec, predict_variances=predicts, by_decoders=by_decoders))
 
 
 def tables_of_unlike_noise(

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from skcausalpima import CausalPIMA
 from skcausalpima._data.validation import read_modalities
 
 pd = pytest.importorskip("pandas")
@@ -13,11 +14,9 @@ N = 240
 
 def asked(frame):
     """Return what a fit asks about the columns of a frame."""
-    from sklearn.base import BaseEstimator
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        read_modalities(BaseEstimator(), frame, reset=True)
+        read_modalities(CausalPIMA(), frame, reset=True)
     return [str(warning.message) for warning in caught]
 
 
@@ -42,7 +41,11 @@ def test_numbers_that_count_the_rows_are_asked_about(words):
     numbers = np.random.default_rng(0).permutation(N) + 1000
     (told,) = asked(frame_with(number=numbers, **others))
     assert "'number' numbers the rows" in told
+    some = numbers.astype(float)
+    some[7] = np.nan
+    assert len(asked(frame_with(number=some, **others))) == 1
     assert asked(frame_with(number=2 * numbers, **others)) == []
+    assert asked(frame_with(number=numbers + 0.5 * (numbers == 1001), **others)) == []
     assert asked(frame_with(number=numbers[::-1] % 200, **others)) == []
 
 

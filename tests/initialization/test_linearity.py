@@ -199,3 +199,9 @@ def test_noise_of_any_size_is_trained(quick):
     assert quick((2,)).fit(images + noise)._fitted.spec.noiseless == ()
     table = np.random.default_rng(0).normal(size=(100, 2))  # scores say all of few columns
     assert quick((2,)).fit(table)._fitted.spec.noiseless == ()
+
+
+def test_one_sample_that_is_far_off_is_not_all_the_variance(quick):
+    table = np.random.default_rng(0).normal(size=(100, 6))
+    table[0] = 1e6
+    assert quick((2,)).fit(table)._fitted.spec.noiseless == ()

@@ -7,6 +7,8 @@ from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._initialization.noise_of_clusters import gains_of_clusters, skewness
+from skcausalpima.inspection import table_intervals
+from skcausalpima.metrics import node_recovery
 
 STEP = 6.0 / np.sqrt(6)
 
@@ -68,6 +70,31 @@ def test_what_is_stated_is_not_asked(options):
     tables, _ = two_tables(200, 0)
     predicted = CausalPIMA((2, 2), max_iter=1, random_state=0, **options).fit(tables).choices_
     assert predicted.predicted == (["modality0"] if "decoders" in options else [])
+
+
+@pytest.mark.parametrize("other", ["image", "words"])
+def test_tables_are_asked_where_there_is_nothing_else(other):
+    """Encoders are trained beside each other: one alone claims what it does not know."""
+    tables, cells = two_tables(300, 1)
+    if other == "image":
+        grey = cells // 2 + 0.1 * np.random.default_rng(1).normal(size=300)
+        X = {"image": np.tile(grey[:, None, None], (1, 8, 8)), "table": tables[1]}
+    else:
+        pandas = pytest.importorskip("pandas")
+        words = pandas.DataFrame({"word": np.where(cells // 2, "yes", "no")})
+        X = {"words": words, "table": pandas.DataFrame(tables[1])}
+    model = CausalPIMA((2, 2), random_state=0).fit(X)
+    assert model.choices_.predicted == []
+    found = node_recovery(np.stack([cells // 2, cells % 2], axis=1), model.node_labels_)
+    assert found.accuracies.min() > 0.98
+
+
+def test_refits_of_the_mixture_say_why_they_cannot_be():
+    tables, _ = two_tables(200, 0)
+    model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(tables)
+    with pytest.raises(ValueError, match="noise differs between clusters, and decoders say more"):
+        table_intervals(model, tables, refit="mixture")
+    assert model.modality_evidence(tables) is not None
 
 
 def test_answers_are_those_of_the_exact_posterior():

@@ -168,7 +168,9 @@ def _tick_in_own_unit(ax: Axes, part: ShownColumn, reach: float) -> None:
     ticks = MaxNLocator(3).tick_values(*ends)
     ticks = ticks[(ticks >= ends[0]) & (ticks <= ends[1])]
     ticks[np.abs(ticks) < 1e-9 * np.abs(ends).max()] = 0.0
-    ax.set_xticks((ticks - part.centre) / part.factor, [f"{tick:g}" for tick in ticks])
+    sizes = np.log10(np.maximum([np.abs(ends).max(), np.ptp(ends)], 1e-300))
+    n_digits = max(6, int(sizes[0] - sizes[1]) + 4)  # so many as tell neighbours apart
+    ax.set_xticks((ticks - part.centre) / part.factor, [f"{of:.{n_digits}g}" for of in ticks])
 
 
 def _stacked(part: ShownColumn, values: np.ndarray) -> list[tuple[str, np.ndarray, Look]]:

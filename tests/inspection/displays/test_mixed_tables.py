@@ -15,6 +15,7 @@ from skcausalpima.inspection import (
     ReconstructionDisplay,
 )
 from skcausalpima.inspection._displays import column_panels
+from skcausalpima.inspection._displays.shown_modality import ShownColumn
 
 N = 48
 TOWNS = [f"the town number {k} of the land" for k in range(1, 4)]
@@ -197,3 +198,16 @@ def test_values_must_go_with_parts():
     parts, values = parts_and_values(2, 3, 2)
     with pytest.raises(ValueError, match=r"parts have 6 levels and numbers.* \(5,\)"):
         PrototypeDisplay(values[:, :5], (2,), ["a"], parts=parts).plot()
+
+
+@pytest.mark.parametrize("offset", [0.0, 1234567.0, -1e-6])
+def test_ticks_in_the_unit_of_a_column_tell_neighbours_apart(offset):
+    part = ShownColumn("mass", "gaussian", (), offset, 1e-3 if offset < 0 else 2.0)
+    values = np.array([[-1.0], [1.0]])
+    display = PrototypeDisplay(values, (2,), ["kind"], parts=[part]).plot()
+    ticks = display.axes_.flat[0].get_xticklabels()
+    told = [tick.get_text() for tick in ticks]
+    assert len(set(told)) == len(told) > 1
+    places = np.array([tick.get_position()[0] for tick in ticks])
+    np.testing.assert_allclose([float(of) for of in told], offset + part.factor * places, rtol=1e-3)
+    plt.close("all")
