@@ -25,6 +25,7 @@ from .._inference.reports import (
     arrangement_report,
     choices_report,
     nodes_by_chance,
+    outlying,
     separation_report,
     stability_report,
     warn_of_collapse,
@@ -102,6 +103,7 @@ def fitted_state(
         of_scaled = bounds(model, data, encoders)
         reference = _tail_reference(fitted, data, best.held_out, of_scaled)
         in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
+        separation.outlying = _outlying(in_units, samples, data)
         bound, of_core = _mean_bounds(in_units, data, samples)
     return FittedState(
         spec=spec,
@@ -205,6 +207,18 @@ def _separation(
     likeliest = [joint.sum(axis=tuple(set(nodes) - {of})).max(axis=1) for of in nodes]
     certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest])
     return separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty)
+
+
+def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np.ndarray:
+    """Return rows of X that are far less probable than others, of those that lack nothing."""
+    whole = data.samples.present.all(dim=0).cpu().numpy()
+    for mask in data.element_masks().values():
+        whole = whole & mask.all(axis=1)
+    numbers = np.flatnonzero(whole)
+    found = numbers[outlying(in_units[numbers])] if not data.is_distributed else numbers[:0]
+    if samples.rows is None:
+        return found
+    return np.flatnonzero(np.isin(samples.rows.places, found))
 
 
 def _tail_reference(

@@ -277,6 +277,7 @@ def _of_version_15(fit: Values) -> Values:
         "arrangement": NOT_ASKED,
         "convergence": {"bound": None},
         "choices": {"predicted": []},
+        "separation": {"outlying": np.zeros(0, dtype=np.int64)},
     }
     whole = {
         name: SimpleNamespace(**vars(fit[name]) | entries)

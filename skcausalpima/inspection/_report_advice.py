@@ -19,13 +19,14 @@ SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
 #: cells they began in. Of 141 fits of ``benchmarks/verdict.py`` that are right and fine none
 #: is alarmed by either (rectangles are .075 to .09 surer than right, with labels .99 right).
 SURER, MOVED_SHARE = 0.1, 0.2
-N_COLUMNS = 3  # that are named
+N_COLUMNS, N_ROWS = 3, 8  # that are named
 ALONE, COUNTED = "modality0", "negative_binomial"  # what is no mapping; the likelihood of counts
 
 
 def advice(of: Figures) -> tuple[str, ...]:
     """Return what to do next."""
-    return (*alarms(of), *_on_factors(of), *_on_single_modalities(of)) or (
+    notes = (*_on_outlying(of), *_on_factors(of), *_on_single_modalities(of))
+    return (*alarms(of), *notes) or (
         "Nothing to worry about was found in these samples. What others like them would say, "
         "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
         "table_intervals of tables.",
@@ -57,6 +58,19 @@ def _on_factors(of: Figures) -> Iterator[str]:
         yield (
             f"Cells are fine; nothing tells that {names}, too, would be a factor: {claim}. {asked} "
             "tell."
+        )
+
+
+def _on_outlying(of: Figures) -> Iterator[str]:
+    """Yield which samples are far less probable than others: no alarm, they may be as they are."""
+    rows = of.separation.outlying
+    if len(rows):
+        named, n_more = ", ".join(map(str, rows[:N_ROWS])), len(rows) - N_ROWS
+        more = f" and {n_more} more" if n_more > 0 else ""
+        yield (
+            f"{len(rows)} samples are far less probable than the others (rows {named}{more} of X, "
+            "separation_.outlying): look at them. If they are mistakes, fit without them: they "
+            "widen the noise of all, and two in a hundred can cost a node."
         )
 
 

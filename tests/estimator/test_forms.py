@@ -506,7 +506,7 @@ MIXED = pd.DataFrame(
         "x": np.linspace(0.0, 1.0, 24),
         "site": ["north", "south"] * 12,
         "kind": pd.Categorical(["p", "q", "r", "s"] * 6),
-        "mass": [*map(float, range(23)), "n/a"],
+        "mass": [*map(float, range(0, 46, 2)), "n/a"],
         "day": pd.date_range("2026-01-01", periods=24),
         "width": np.arange(24) % 5 + 0.5,
     }

@@ -15,7 +15,10 @@ from skcausalpima.inspection._report_advice import advice
 from skcausalpima.inspection._report_lines import sections
 
 SEPARATION = SimpleNamespace(
-    smallest=4.0, empty=np.array([], int), certainty=np.array([0.99, 0.98])
+    smallest=4.0,
+    empty=np.array([], int),
+    certainty=np.array([0.99, 0.98]),
+    outlying=np.array([], int),
 )
 ARRANGEMENT = SimpleNamespace(
     misfit=0.1,
@@ -111,6 +114,7 @@ def estimator(report):
             merged=np.array([[0, 1]])[: len(report.merged)],
             occupancy=report.shares,
             certainty=report.separation.certainty,
+            outlying=report.separation.outlying,
         ),
         gaps_=SimpleNamespace(
             nodes=report.gaps.nodes,
@@ -426,3 +430,25 @@ def test_a_depth_that_was_divided_out_is_told():
     assert str(model.report()).count("depth of modality0   ") == 1
     model = CausalPIMA(2, max_iter=2, random_state=0).fit(np.sqrt(counts))
     assert "depth of" not in str(model.report())
+
+
+def test_samples_that_are_far_less_probable_are_named():
+    """Two in a hundred with twelve times the noise cost a node, and nothing said which."""
+    rng = np.random.default_rng(0)
+    factors = rng.integers(2, size=(200, 2))
+    X = 3.0 * np.repeat(factors, 4, axis=1) + rng.normal(size=(200, 8))
+    assert len(CausalPIMA((2, 2), random_state=0).fit(X).separation_.outlying) == 0
+    X[[17, 60]] = 3.0 * np.repeat(factors[[17, 60]], 4, axis=1) + 8 * rng.normal(size=(2, 8))
+    model = CausalPIMA((2, 2), random_state=0).fit(X)
+    assert model.separation_.outlying.tolist() == [17, 60]
+    report = model.report()
+    assert any("rows 17, 60 of X" in sentence for sentence in report.advice)
+    weighted = CausalPIMA((2, 2), random_state=0).fit(X, sample_weight=np.r_[0.0, np.ones(199)])
+    assert weighted.separation_.outlying.tolist() == [17, 60]
+
+
+def test_rows_that_are_named_are_few():
+    separation = SimpleNamespace(**{**vars(SEPARATION), "outlying": np.arange(30)})
+    report = replace(WELL, separation=separation)
+    assert "rows 0, 1, 2, 3, 4, 5, 6, 7 and 22 more of X" in advice(report)[0]
+    assert report.verdict == "told"
