@@ -165,7 +165,8 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
     est, X = doubtful
     refitted(est, X, n_draws=20, verbose=2)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("[table_intervals] 1 of 3 parts of 8 refits, ")
+    assert lines[0].startswith("[table_intervals] 20 refits of the mixture, about 0:0")
+    assert lines[1].startswith("[table_intervals] 1 of 3 parts of 8 refits, ")
     assert lines[-1] == "[table_intervals] 3 of 3 parts of 8 refits, 0:00 left"
 
     def some(calls, *_, **__):

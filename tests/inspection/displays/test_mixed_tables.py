@@ -175,7 +175,7 @@ def test_the_columns_that_differ_most_are_drawn(monkeypatch):
     parts, values = parts_and_values(5, 3, 4)
     values[1] = np.nan
     display = PrototypeDisplay(values, (2, 2), ["a", "b"], parts=parts).plot()
-    assert [name for name, *_ in parts[1:]] == titles(display)
+    assert sorted(name for name, *_ in parts[1:]) == sorted(titles(display))
     texts = [text.replace("\n", " ") for text, _ in drawn_texts(display.figure_)]
     assert "4 of 5 columns, those that differ most" in " ".join(texts)
     assert titles(display.plot(ax=display.axes_)) == titles(display)
