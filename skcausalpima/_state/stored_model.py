@@ -28,13 +28,26 @@ Stored: TypeAlias = tuple[Sequence[Numbers], list[dict[str, Numbers]], Numbers |
 
 
 def check_finite(state: FittedState) -> None:
-    """Raise where a number of a model, other than those of the user's modules, is not finite."""
+    """Raise where numbers of a model, other than those of the user's modules, cannot be such."""
     code = _code_prefixes(state.spec)
     named = [*(("", of) for of in state.all_numbers()), (SUBSETS, state.subset_numbers or {})]
     for where, numbers in named:
         for name, array in numbers.items():
             if not name.startswith(code) and not np.isfinite(array).all():
                 raise ValueError(f"{where}{_readable(name, state.spec)} holds NaN or infinity")
+    for numbers in state.all_numbers():
+        _check_covariances(numbers["prior.covariances"].astype(np.float64))
+
+
+def _check_covariances(covariances: np.ndarray) -> None:
+    """Raise where variances, or matrices, of components are not positive (definite)."""
+    try:
+        is_positive = covariances.ndim == 3 or bool((covariances > 0).all())
+        np.linalg.cholesky(covariances if covariances.ndim == 3 else np.eye(1))
+    except np.linalg.LinAlgError:
+        is_positive = False
+    if not is_positive:
+        raise ValueError("covariances of its components are not positive definite")
 
 
 def check_model(

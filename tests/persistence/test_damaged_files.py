@@ -312,6 +312,12 @@ def test_numbers_that_are_not_finite(forge, name, value):
     )
 
 
+def test_covariances_that_are_none(forge):
+    name = "numbers.prior.covariances"
+    forge(array_edit(name, lambda array: -array), "not positive definite")
+    forge(array_edit(name, np.zeros_like), "not positive definite")
+
+
 def test_references_of_other_modalities(forge):
     def edit(document, arrays):
         document["fit"]["tail_reference"].pop()
