@@ -16,7 +16,7 @@ from ._compat.scikit_learn import HasMethods, num_samples, validate_params
 from ._data.adapters import as_array
 from ._data.validation import as_container
 from ._model.parameters import check_node_names, check_node_sizes
-from ._node_sizes.judged import judged_candidates
+from ._node_sizes.judged import NAME, judged_candidates
 from ._node_sizes.proposals import proposed
 from ._node_sizes.verdicts import Results, choose, measure
 from ._progress_lines import ProgressLines
@@ -224,7 +224,7 @@ def _propose(
 ) -> list[Sizes]:
     """Return candidates that the start speaks for, and print them."""
     found = proposed(estimator, X, n_training)
-    lines = ProgressLines(verbose, "[select_node_sizes]")
+    lines = ProgressLines(verbose, NAME)
     lines.show(f"candidates: {', '.join(map(str, found))}", 1, 1)
     lines.close()
     return found

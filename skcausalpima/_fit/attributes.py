@@ -215,10 +215,10 @@ def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np
     for mask in data.element_masks().values():
         whole = whole & mask.all(axis=1)
     numbers = np.flatnonzero(whole)
-    found = numbers[outlying(in_units[numbers])] if not data.is_distributed else numbers[:0]
+    far_off = numbers[outlying(in_units[numbers])] if not data.is_distributed else numbers[:0]
     if samples.rows is None:
-        return found
-    return np.flatnonzero(np.isin(samples.rows.places, found))
+        return far_off
+    return np.flatnonzero(np.isin(samples.rows.places, far_off))
 
 
 def _tail_reference(
@@ -322,9 +322,9 @@ def convergence_report(best: Run, setup: Setup, bound: float) -> SimpleNamespace
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
         ended = "too early"
         _warn_of_end(best, is_stated)
-    found = {"ended": ended} | vars(seen) | {"moved": best.moved, "bound": bound}
-    unknown = (key for key, of in found.items() if isinstance(of, float) and math.isnan(of))
-    return SimpleNamespace(**(found | dict.fromkeys(unknown)))
+    figures = {"ended": ended} | vars(seen) | {"moved": best.moved, "bound": bound}
+    unknown = (key for key, of in figures.items() if isinstance(of, float) and math.isnan(of))
+    return SimpleNamespace(**(figures | dict.fromkeys(unknown)))
 
 
 def _has_turned(best: Run, n_epochs: int) -> bool:

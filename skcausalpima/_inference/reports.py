@@ -30,8 +30,8 @@ LEAST_AGREEMENT = 0.8
 LEAST_OF_STARTS = 0.78
 
 #: Interquartile ranges of the bounds below their median from which on a sample is outlying, and
-#: fewest samples: of 10 000 samples of Gaussian tables none lay 4 below, of 364 with three to
-#: twelve times the noise of the others 349 lay 5 below.
+#: fewest samples (arbitrary). Of 10 000 samples of Gaussian tables none lay 4 below; of 364 with
+#: three to twelve times the noise of the others 349 lay 5 below.
 OUTLYING, LEAST_BOUNDS = 5.0, 20
 
 

@@ -11,7 +11,7 @@ from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
 from .principal_components import observed_rows
 
-#: Rows that are looked at.
+#: Rows that are looked at (arbitrary).
 MAX_ROWS = 1000
 
 #: Elements from which on what networks learn of the noise adds up to more than they may gain.
@@ -80,15 +80,15 @@ def noiseless(spec: ModelSpec, initial: InitialSample) -> tuple[int, ...]:
     tuple of int
         In rising order; none where there are no principal scores.
     """
-    found = []
+    without_noise = []
     for m, x, scores in _of_default_networks(spec, initial):
         basis, is_small = _basis(scores), x.shape[1] <= np.linalg.matrix_rank(scores)
         parts = x - np.median(x, axis=0), x - basis @ (basis.T @ x)
         # of the median sample: one that is far off would have all of the variance
         total, left = (np.median(np.square(part).sum(axis=1)) for part in parts)
         if not is_small and 2 * basis.shape[1] < len(x) and left < NOISELESS * total:
-            found.append(m)
-    return tuple(found)
+            without_noise.append(m)
+    return tuple(without_noise)
 
 
 def _of_default_networks(

@@ -24,7 +24,7 @@ from .initial_sample import InitialSample
 from .latent_space import evidence_of_clusters
 from .linear_parts import SAMPLES_PER_TERM, noise_share
 
-#: Samples that are looked at.
+#: Samples that are looked at (arbitrary).
 MAX_ROWS = 2000
 
 #: A factor of the noise of a cluster counts as that of all in so many samples (arbitrary).
@@ -107,20 +107,20 @@ def tables_of_unlike_noise(
     if points.shape[1] == 0:
         return ()
     indicators = np.eye(n_clusters)[_clusters(points, n_clusters, seed)]
-    found = []
+    unlike = []
     for m in tables:
         x = initial.data.arrays[m].double().cpu().numpy()[rows]
         n_rows, n_columns = x.shape
         if not points.shape[1] + MORE_THAN_SCORES <= n_columns < MAX_COLUMNS:
             continue
-        seen = initial.data.seen(m)[rows]
-        gains = gains_of_clusters(x, seen, points, indicators)
+        observed = initial.data.seen(m)[rows]
+        gains = gains_of_clusters(x, observed, points, indicators)
         least = LEAST_GAIN * n_columns + 2.0 * gains.std() / math.sqrt(n_rows)
         by_chance = math.sqrt(2.0 / math.pi) * math.sqrt(6.0 / n_rows)
-        is_gaussian = skewness(x, seen, points, indicators) < SKEWED + by_chance
+        is_gaussian = skewness(x, observed, points, indicators) < SKEWED + by_chance
         if gains.mean() > least and is_gaussian and noise_share(x, points) > INDEPENDENT:
-            found.append(m)
-    return tuple(found)
+            unlike.append(m)
+    return tuple(unlike)
 
 
 def gains_of_clusters(
@@ -162,8 +162,8 @@ def gains_of_clusters(
     >>> bool(alike.mean() < 0.0), bool(unlike.mean() > 0.3)
     (True, True)
     """
-    rows, columns = np.triu_indices(_n_with_products(points))
-    basis = np.column_stack([np.ones(len(x)), points, points[:, rows] * points[:, columns]])
+    left, right = np.triu_indices(_n_with_products(points))
+    basis = np.column_stack([np.ones(len(x)), points, points[:, left] * points[:, right]])
     by_cluster, by_column = np.zeros(len(x)), np.zeros(len(x))
     halves = np.arange(len(x)) % 2 == 0
     for training in (halves, ~halves):
@@ -175,9 +175,9 @@ def gains_of_clusters(
         of_training = indicators[training].T
         sums, numbers = of_training @ ratios[training], of_training @ seen[training]
         prior = PRIOR_SAMPLES * seen.mean(axis=0)
-        columns = (sums + prior) / (numbers + prior)
-        whole = (sums.sum(axis=1) + prior.sum()) / (numbers.sum(axis=1) + prior.sum())
-        for gains, factors in ((by_cluster, whole[:, None]), (by_column, columns)):
+        of_columns = (sums + prior) / (numbers + prior)
+        of_all = (sums.sum(axis=1) + prior.sum()) / (numbers.sum(axis=1) + prior.sum())
+        for gains, factors in ((by_cluster, of_all[:, None]), (by_column, of_columns)):
             factor = np.broadcast_to(indicators @ factors, x.shape)
             nats = 0.5 * np.where(seen, ratios - ratios / factor - np.log(factor), 0.0)
             gains[~training] = nats.sum(axis=1)[~training]

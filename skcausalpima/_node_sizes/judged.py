@@ -69,12 +69,12 @@ def judged_candidates(
         Whether one came.
     """
     looked_at = [partial(start_folds, model, X, splits) for model in models.values()]
-    found, interrupted = completed(looked_at, n_jobs, ProgressLines(0, NAME))
+    of_models, interrupted = completed(looked_at, n_jobs, ProgressLines(0, NAME))
     if interrupted:
         raise KeyboardInterrupt
     starts = {
         sizes: in_one_order(folds, sizes)
-        for sizes, folds in zip(models, found.values(), strict=True)
+        for sizes, folds in zip(models, of_models.values(), strict=True)
         if folds is not None
     }
     judged = {

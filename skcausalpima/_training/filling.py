@@ -92,17 +92,17 @@ def filled(model: MultimodalVAE, data: TensorData, is_trained: bool = True) -> T
     TensorData
         Arrays with missing elements are new.
     """
-    told = _told_by_decoders(model, data) if is_trained else data.elements
-    if not told:
+    elements = _told_by_decoders(model, data) if is_trained else data.elements
+    if not elements:
         return viewed(model, data)
     check_decoders(model, data)
     model.eval()
-    gaps = list(told)
-    partly = [_by_decoder(model, m, seen, is_trained) for m, seen in told.items()]
+    gaps = list(elements)
+    partly = [_by_decoder(model, m, seen, is_trained) for m, seen in elements.items()]
     rows = torch.stack(partly).any(dim=0).nonzero().flatten()
     if len(rows) == 0:
         return viewed(model, data)
-    part = replace(data, samples=replace(data.samples, elements=told)).subset(rows)
+    part = replace(data, samples=replace(data.samples, elements=elements)).subset(rows)
     likely = model.prior.log_weights().exp().to(model.prior.means)
     decoded = [model.decoders[m](model.prior.means).flatten(1) for m in gaps]
     part = _with(part, [(likely @ means).expand(len(rows), -1) for means in decoded])
@@ -155,11 +155,11 @@ def _told_by_decoders(model: MultimodalVAE, data: TensorData) -> dict[int, Tenso
 
     That is where elements are missing, and where decoders are to say it.
     """
-    told = dict(data.elements)
+    elements = dict(data.elements)
     for m in model.by_decoders:
-        if m not in told:
-            told[m] = data.samples.present[m][:, None].expand_as(data.arrays[m])
-    return told
+        if m not in elements:
+            elements[m] = data.samples.present[m][:, None].expand_as(data.arrays[m])
+    return elements
 
 
 def _by_decoder(model: MultimodalVAE, m: int, seen: Tensor, is_trained: bool) -> Tensor:
@@ -205,13 +205,13 @@ def _beyond(model: StructuredVAE, block: Batch, m: int) -> Tensor:
     A potential is exact near the point that it was made at, which is in one component.
     """
     x, gap = block.arrays[m], cast("dict[int, Gap]", block.gaps)[m]
-    posterior, found = model.posterior(block), list[Tensor]()
+    posterior, unexplained = model.posterior(block), list[Tensor]()
     for c in range(len(model.prior.means)):
         z = posterior.centres(torch.full((len(posterior),), c, device=x.device))
         own = cast(Likelihood, model.decoders[m].likelihood(x, z.to(x), block.elements[m]))
-        found.append(own.log_likelihoods[0].double() - Potential(gap.linear, gap.known).at(z))
-    said = torch.stack(found, dim=1)
-    return said - said.mean(dim=1, keepdim=True)
+        unexplained.append(own.log_likelihoods[0].double() - Potential(gap.linear, gap.known).at(z))
+    beyond = torch.stack(unexplained, dim=1)
+    return beyond - beyond.mean(dim=1, keepdim=True)
 
 
 def _log_likelihoods_at(
