@@ -352,7 +352,8 @@ class CausalPIMA(
         components whose ratio is below 1, of shape (n_pairs, 2); ``certainty``, for each node how
         probable the likeliest outcome is in the mean over training samples: the accuracy that the
         fit itself expects; ``outlying``, rows of X that lack nothing and are far less probable than
-        others (their bound lies five interquartile ranges below the median).
+        others (their bound lies five interquartile ranges below the median); ``set_aside``, rows
+        that nothing else is like, and that were not trained on (``training__outliers``).
     gaps_ : SimpleNamespace or None
         Whether there are gaps between cells: how dense training samples are half-way between two
         neighbouring cells, relative to the less dense of their middles, in principal scores of the

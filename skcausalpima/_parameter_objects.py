@@ -271,6 +271,14 @@ class Training(_ParameterObject):
     validation_fraction : float, default=0.0
         Part of the samples on which early stopping is judged, and which does not train; the best
         state is kept.
+    outliers : {"set_aside", "keep"}, default="set_aside"
+        Samples that nothing else is like, at most a tenth, and in most data none: their nearest
+        neighbours in some modality are three times as far off as kinds are wide, and few others
+        are half as far off. ``"set_aside"`` trains without them, as if they had a weight of zero;
+        they get labels and all else, and ``separation_.set_aside`` has their rows. ``"keep"``
+        trains on them. They are not looked for in data on disk or of several ranks, beside
+        contexts, in tables of words, with ``init="paper"``, where there are fewer than ten samples
+        for each cell or more than 50 cells, and in ``partial_fit``.
 
     Examples
     --------
@@ -286,6 +294,7 @@ class Training(_ParameterObject):
     n_iter_no_change: int = part(10, count(1))
     tol: float | str = part("auto", StrOptions({"auto"}), NOT_NEGATIVE)
     validation_fraction: float = part(0.0, NumberRange(Real, 0, 1, closed="left"))
+    outliers: str = part("set_aside", StrOptions({"set_aside", "keep"}))
 
 
 class Mixture(_ParameterObject):

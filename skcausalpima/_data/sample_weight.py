@@ -59,6 +59,26 @@ class TrainingRows:
         weights = None if self.weights is None else self.weights[chosen]
         return TrainingRows(rows=self.rows[chosen], weights=weights, places=places)
 
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the different rows of X, and for how many samples each of them counts."""
+        rows, which = np.unique(self.rows, return_inverse=True)
+        return rows, np.bincount(which, self.weights)
+
+    def without(self, left_out: np.ndarray) -> TrainingRows:
+        """Return the others but for rows of X that are left out, and all that are equal to them."""
+        chosen = np.flatnonzero(~np.isin(self.rows, left_out))
+        new = np.full(len(self.rows), -1)
+        new[chosen] = np.arange(len(chosen))
+        weights = None if self.weights is None else self.weights[chosen]
+        places = np.where(self.places < 0, -1, new[self.places])
+        return TrainingRows(rows=self.rows[chosen], weights=weights, places=places)
+
+    @classmethod
+    def all_of(cls, n_samples: int) -> TrainingRows:
+        """Return all rows, each counting for one sample."""
+        rows = np.arange(n_samples)
+        return cls(rows=rows, weights=None, places=rows)
+
 
 def training_rows(
     modalities: Modalities, sample_weight: ArrayLike | None, tables: Sequence[np.ndarray] = ()

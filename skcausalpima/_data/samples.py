@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from .._typing import Unchecked
 from .known_nodes import Interventions, OutcomeNames, add_known, check_interventions, read_outcomes
 from .missing_values import complete_enough
+from .outliers import outlying_rows
 from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows
 from .table_labels import check_rows_beside
@@ -132,11 +134,14 @@ class FitSamples:
         What is known of the nodes in each sample.
     rows : TrainingRows, default=None
         Which rows of X these are, and what they count for; None for all of them, as they are.
+    set_aside : ndarray of int of shape (n_set_aside,)
+        Rows of X that nothing else is like, of which these are without.
     """
 
     modalities: Modalities
     knowledge: NodeKnowledge
     rows: TrainingRows | None = None
+    set_aside: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -201,6 +206,7 @@ def read_samples(
     sample_weight: ArrayLike | None,
     nodes: Mapping[str, int],
     outcome_names: OutcomeNames | None = None,
+    outliers: str = "keep",
 ) -> FitSamples:
     """Check what is known of single samples and return the rows that are trained on.
 
@@ -214,6 +220,8 @@ def read_samples(
         Number of outcomes of each node, by name.
     outcome_names : sequence of (tuple of str or None), default=None
         Labels that outcomes have already, one entry per node.
+    outliers : {"set_aside", "keep"}, default="keep"
+        Whether samples that nothing else is like are trained on.
 
     Returns
     -------
@@ -231,4 +239,12 @@ def read_samples(
         tables.append(modalities.codes.T)
     samples = FitSamples(modalities=modalities, knowledge=knowledge)
     trained = training_rows(modalities, sample_weight, tables)
-    return samples if trained is None else samples.take(trained)
+    set_aside = samples.set_aside
+    if outliers == "set_aside":
+        among = trained or TrainingRows.all_of(n_samples)
+        different, counts = among.counts()
+        far_off = outlying_rows(modalities, different, counts, math.prod(nodes.values()))
+        if len(far_off):
+            trained = among.without(far_off)
+            set_aside = np.flatnonzero((trained.places < 0) & (among.places >= 0))
+    return samples if trained is None else replace(samples.take(trained), set_aside=set_aside)

@@ -104,6 +104,7 @@ def fitted_state(
         reference = _tail_reference(fitted, data, best.held_out, of_scaled)
         in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
         separation.outlying = _outlying(in_units, samples, data)
+        separation.set_aside = samples.set_aside
         bound, of_core = _mean_bounds(in_units, data, samples)
     return FittedState(
         spec=spec,

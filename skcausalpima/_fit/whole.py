@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._compat.scikit_learn import fit_context
@@ -252,6 +252,8 @@ def fit_arrivals(
 ) -> FittedState:
     """Return what is left of a fitted model that has learned from further samples."""
     check_target(call.y)
+    training = clone(params.training).set_params(outliers="keep")  # of few that come at a time
+    params = SimpleNamespace(**vars(params) | {"training": training})
     setup, samples, given = set_up_further(estimator, before, params, call)
     samples = beside_those_of_before(samples, before.arrivals)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"

@@ -311,4 +311,5 @@ def separation_report(
         merged=np.concatenate(merged),
         certainty=certainty,
         outlying=np.zeros(0, dtype=np.int64),
+        set_aside=np.zeros(0, dtype=np.int64),
     )

@@ -129,7 +129,8 @@ def set_up(
     if params.contexts:
         check_contexts(params, modalities, nodes, interventions is not None)
     with modalities.ranks.together():
-        samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
+        known = (known_nodes, interventions, sample_weight, nodes, labels)
+        samples = read_samples(modalities, *known, outliers=_outliers(params))
     modalities = samples.modalities
     modalities.ranks.agree(lambda: {"the labels": repr(samples.knowledge.outcome_names)})
     if kept is None:
@@ -266,6 +267,11 @@ def _training_settings(
         decoder_variance=params.decoder_variance,
         verbose=params.verbose,
     )
+
+
+def _outliers(params: SimpleNamespace) -> str:
+    """Return what is done with samples that nothing else is like: the paper knows none."""
+    return "keep" if params.init.method == "paper" else params.training.outliers
 
 
 def _structure(params: SimpleNamespace) -> ScoreSearch | GradientStructure:

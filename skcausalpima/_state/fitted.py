@@ -228,7 +228,9 @@ class FittedState:
     labels: np.ndarray = array("int64", "sample", below="component")
     expert_tables: dict[str, ExpertTable] = declared(have_names)
     tail_reference: list[np.ndarray] = declared(are_references)
-    separation: SimpleNamespace = has("smallest occupancy empty merged certainty outlying")
+    separation: SimpleNamespace = has(
+        "smallest occupancy empty merged certainty outlying set_aside"
+    )
     convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved bound")
     arrangement: SimpleNamespace | None = has(
         "misfit gap ties node_shares node_agreement agreement smallest_share found certainty "

@@ -36,7 +36,7 @@ from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields
-from .file import OLDEST, UNDAMAGED, file_to_read, file_to_write, read, write
+from .file import UNDAMAGED, VERSION, file_to_read, file_to_write, read, write
 from .fitted import FITTED, INPUT, NOT_ASKED, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
@@ -259,8 +259,8 @@ def _read(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "
             f"version {document['library']})"
         )
-    if kind == "fit" and document["version"] == OLDEST:
-        fit = _of_version_15(fit)
+    if kind == "fit" and document["version"] < VERSION:
+        fit = _of_before(fit)
     names = {field.name for field in fields(make)}
     if set(fit) != names:
         lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)
@@ -271,16 +271,16 @@ def _read(
     return document["library"], parameters, state, of_input
 
 
-def _of_version_15(fit: Values) -> Values:
-    """Return what a file of version 15 holds of a fit, and that the rest was not asked then."""
+def _of_before(fit: Values) -> Values:
+    """Return what a file of an older version holds, and that the rest was not asked then."""
     lacking: dict[str, Values] = {
         "arrangement": NOT_ASKED,
         "convergence": {"bound": None},
         "choices": {"predicted": []},
-        "separation": {"outlying": np.zeros(0, dtype=np.int64)},
+        "separation": dict.fromkeys(("outlying", "set_aside"), np.zeros(0, dtype=np.int64)),
     }
     whole = {
-        name: SimpleNamespace(**vars(fit[name]) | entries)
+        name: SimpleNamespace(**entries | vars(fit[name]))
         for name, entries in lacking.items()
         if isinstance(fit.get(name), SimpleNamespace)
     }

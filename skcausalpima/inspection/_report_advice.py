@@ -62,16 +62,25 @@ def _on_factors(of: Figures) -> Iterator[str]:
 
 
 def _on_outlying(of: Figures) -> Iterator[str]:
-    """Yield which samples are far less probable than others: no alarm, they may be as they are."""
-    rows = of.separation.outlying
-    if len(rows):
-        named, n_more = ", ".join(map(str, rows[:N_ROWS])), len(rows) - N_ROWS
-        more = f" and {n_more} more" if n_more > 0 else ""
+    """Yield which samples are unlike all others: no alarm, they may be as they are."""
+    if len(rows := of.separation.set_aside):
         yield (
-            f"{len(rows)} samples are far less probable than the others (rows {named}{more} of X, "
-            "separation_.outlying): look at them. If they are mistakes, fit without them: they "
-            "widen the noise of all, and two in a hundred can cost a node."
+            f"{len(rows)} samples are like no other ones, and were set aside in training (rows "
+            f"{_first(rows)} of X, separation_.set_aside): look at them. They have labels, but "
+            "little can be said of them. Training(outliers='keep') would train on them."
         )
+    if len(rows := of.separation.outlying):
+        yield (
+            f"{len(rows)} samples are far less probable than the others (rows {_first(rows)} of X, "
+            "separation_.outlying): look at them. If they are mistakes, fit without them: they "
+            "widen the noise of all."
+        )
+
+
+def _first(rows: np.ndarray) -> str:
+    """Return the first few rows, and how many more there are."""
+    named, n_more = ", ".join(map(str, rows[:N_ROWS])), len(rows) - N_ROWS
+    return named if n_more <= 0 else f"{named} and {n_more} more"
 
 
 def _on_single_modalities(of: Figures) -> Iterator[str]:

@@ -159,6 +159,8 @@ def _separation(of: Figures) -> Lines:
         label = f"  {seen} alone" if k else "sure of cells of its own draws"
         yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
     yield "cells without samples", f"{len(found.empty)} of {len(of.shares)}"
+    if len(found.set_aside):
+        yield "samples set aside in training", f"{len(found.set_aside)} that no other is like"
     if len(found.outlying):
         yield "samples far less probable than others", f"{len(found.outlying)} of {of.n_samples}"
 

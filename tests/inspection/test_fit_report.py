@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Training
 from skcausalpima._data.adapters import Table
 from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
 from skcausalpima.inspection._report_advice import advice
@@ -19,6 +19,7 @@ SEPARATION = SimpleNamespace(
     empty=np.array([], int),
     certainty=np.array([0.99, 0.98]),
     outlying=np.array([], int),
+    set_aside=np.array([], int),
 )
 ARRANGEMENT = SimpleNamespace(
     misfit=0.1,
@@ -115,6 +116,7 @@ def estimator(report):
             occupancy=report.shares,
             certainty=report.separation.certainty,
             outlying=report.separation.outlying,
+            set_aside=report.separation.set_aside,
         ),
         gaps_=SimpleNamespace(
             nodes=report.gaps.nodes,
@@ -437,13 +439,15 @@ def test_samples_that_are_far_less_probable_are_named():
     rng = np.random.default_rng(0)
     factors = rng.integers(2, size=(200, 2))
     X = 3.0 * np.repeat(factors, 4, axis=1) + rng.normal(size=(200, 8))
-    assert len(CausalPIMA((2, 2), random_state=0).fit(X).separation_.outlying) == 0
+    keep = Training(outliers="keep")
+    est = CausalPIMA((2, 2), training=keep, random_state=0)
+    assert len(est.fit(X).separation_.outlying) == 0
     X[[17, 60]] = 3.0 * np.repeat(factors[[17, 60]], 4, axis=1) + 8 * rng.normal(size=(2, 8))
-    model = CausalPIMA((2, 2), random_state=0).fit(X)
+    model = est.fit(X)
     assert model.separation_.outlying.tolist() == [17, 60]
     report = model.report()
     assert any("rows 17, 60 of X" in sentence for sentence in report.advice)
-    weighted = CausalPIMA((2, 2), random_state=0).fit(X, sample_weight=np.r_[0.0, np.ones(199)])
+    weighted = est.fit(X, sample_weight=np.r_[0.0, np.ones(199)])
     assert weighted.separation_.outlying.tolist() == [17, 60]
 
 

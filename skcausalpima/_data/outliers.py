@@ -1,0 +1,159 @@
+"""Samples that nothing else is like: farther from their neighbours than kinds are wide.
+
+A few samples with far more noise than the others draw principal scores and clusters to themselves
+and widen the noise of all. They are known before anything is learned, by their nearest neighbours:
+a rare kind, however far off, has samples that are like each other; what has none is set aside.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from .on_disk import OnDisk
+from .units import is_table
+from .validation import Modalities
+
+#: Samples whose distances to all others are looked at (arbitrary: 1000 set the same ones aside).
+N_REFERENCE = 500
+
+#: Samples that may be rare kinds of which the former hold too few (arbitrary).
+MAX_SUSPECTS = 5000
+
+#: A sample is alone from so many times the width of a kind on. In the modalities of the benchmarks
+#: whose noise has no heavy tails the largest distance is 2.3 widths; of samples that have eight
+#: times the noise of six columns .9 to 1 are farther off, of those that have three times .1.
+FAR = 3.0
+
+#: From so many widths on samples are in the tail of a kind. Where these are more than half as many
+#: as those alone, all are the tail of one distribution: heavy tails (of powers, of exponentials of
+#: Gaussians) have as many, or more, and without those alone eight of 39 such families of
+#: ``benchmarks/families.py`` were worse by .02 to 1.0. Of twelve times the noise there are none.
+TAIL, MOST_IN_TAIL = 1.5, 0.5
+
+#: Which of the nearest samples is to be so far off: kinds of three samples and more stay.
+KTH = 2
+
+#: Samples of a cell, on average and at least, for the width of a kind to be told (arbitrary).
+LEAST_OF_CELL = 10
+
+#: Farther off is as far: squares of more have no place in single precision (arbitrary).
+MOST_UNITS = 1e12
+
+#: Share of the samples beyond which they are no outliers, but what the data are like (arbitrary).
+LARGEST_SHARE = 0.1
+
+
+def outlying_rows(
+    modalities: Modalities, rows: np.ndarray, counts: np.ndarray, n_cells: int
+) -> np.ndarray:
+    r"""Return the samples that are alone in some modality.
+
+    The width of a kind is the distance within which half of a cell lies on average,
+    :math:`s = \operatorname{median}_i d_i(n / 2C)` for n samples and C cells, with :math:`d_i(k)`
+    the distance to the k-th nearest sample. A sample is alone if :math:`d_i(2) > 3 s`. Columns of
+    tables have units of their own, and what is missing counts as the rest of its sample does.
+
+    Parameters
+    ----------
+    modalities : Modalities
+        The data. What is on disk, and columns of words and other kinds, are not asked.
+    rows : ndarray of int of shape (n_rows,)
+        Those of the samples that are trained on, each of which differs from the others.
+    counts : ndarray of shape (n_rows,)
+        For how many samples each counts; only what counts for no more than two may be alone.
+    n_cells : int
+        How many kinds of samples there may be.
+
+    Returns
+    -------
+    ndarray of int of shape (n_outlying,)
+        Some of the rows; none where they are more than a tenth of the samples, where samples are
+        of several contexts, whose kinds differ, or where ranks have further ones.
+    """
+    none, is_alone = rows[:0], np.zeros(len(rows), dtype=bool)
+    if modalities.contexts.labels or modalities.ranks.are_several:
+        return none
+    for m, array in enumerate(modalities.arrays):
+        if array is None or isinstance(array, OnDisk) or modalities.columns[m] is not None:
+            continue
+        present = np.flatnonzero(modalities.observed[m, rows])
+        if len(present) < LEAST_OF_CELL * n_cells:
+            continue
+        values = np.asarray(array)[rows[present]].reshape(len(present), -1)
+        seen = None if modalities.elements is None else modalities.elements[m]
+        if seen is not None:
+            values = np.where(seen[rows[present]], values, np.nan)
+            values = values[:, seen[rows[present]].any(axis=0)]
+        values = in_units_of_deviation(values, is_table(modalities, m))
+        is_alone[present[alone(values, n_cells)]] = True
+    is_alone &= counts <= KTH
+    if counts[is_alone].sum() > LARGEST_SHARE * counts.sum():
+        return none
+    return rows[is_alone] if _show_everything(modalities, rows[~is_alone]) else none
+
+
+def alone(values: np.ndarray, n_cells: int) -> np.ndarray:
+    """Return the numbers of the samples that no other ones are near to.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        Different samples; NaN where an element is missing.
+    n_cells : int
+        How many kinds of samples there may be.
+
+    Returns
+    -------
+    ndarray of int of shape (n_alone,)
+        In rising order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._data.outliers import alone
+    >>> x = np.random.default_rng(0).normal(size=(300, 6)) + 9.0 * (np.arange(300) % 2)[:, None]
+    >>> x[[7, 9]] *= -12.0
+    >>> x[[100, 102, 104]] += 50.0
+    >>> alone(x, 2)
+    array([7, 9])
+    """
+    order = np.random.RandomState(0).permutation(len(values))
+    reference, others = order[:N_REFERENCE], order[N_REFERENCE:]
+    half_of_cell = len(reference) // (2 * n_cells)
+    if 2 * half_of_cell < LEAST_OF_CELL:
+        return order[:0]
+    metric = "nan_euclidean" if np.isnan(values).any() else "euclidean"
+    nearest = NearestNeighbors(n_neighbors=half_of_cell, metric=metric, algorithm="brute")
+    distances = nearest.fit(values[reference]).kneighbors()[0]
+    width, near = np.median(distances[:, -1]), np.empty(len(values))
+    near[reference] = distances[:, KTH - 1]
+    if len(others):
+        near[others] = nearest.kneighbors(values[others], KTH)[0][:, -1]
+    suspects = np.flatnonzero(near > FAR * width)
+    if width == 0.0 or len(suspects) > MAX_SUSPECTS:
+        return order[:0]
+    if len(suspects) > KTH:
+        among = NearestNeighbors(n_neighbors=KTH, metric=metric, algorithm="brute")
+        distances = among.fit(values[suspects]).kneighbors()[0]
+        suspects = suspects[distances[:, -1] > FAR * width]
+    n_in_tail = ((near > TAIL * width) & (near <= FAR * width)).sum()
+    return suspects if n_in_tail <= MOST_IN_TAIL * len(suspects) else order[:0]
+
+
+def in_units_of_deviation(values: np.ndarray, by_column: bool = True) -> np.ndarray:
+    """Return columns in units of mean absolute deviation from the median; NaN is missing.
+
+    That of each column, or of all together; what is more units off than squares hold is cut.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that a fit refuses
+        off = values - np.nanmedian(values, axis=0)
+        deviation = np.nanmean(np.abs(off), axis=0 if by_column else None, dtype=np.float64)
+        unit = np.where((deviation > 0.0) & np.isfinite(deviation), deviation, 1.0)
+        return np.clip(off / unit.astype(off.dtype), -MOST_UNITS, MOST_UNITS)
+
+
+def _show_everything(modalities: Modalities, rows: np.ndarray) -> bool:
+    """Return whether each modality, and each of its elements, is observed in some of the rows."""
+    masks = [seen[rows] for seen in modalities.elements or () if seen is not None]
+    return all(seen.any(axis=0).all() for seen in (modalities.observed.T[rows], *masks))

@@ -1,0 +1,163 @@
+"""Samples that nothing else is like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from skcausalpima import CausalPIMA, Training
+from skcausalpima._data.outliers import alone, in_units_of_deviation
+
+BRIEF = {"max_iter": 2, "hidden_layer_sizes": (8,), "random_state": 0}
+
+
+def clusters(n: int, width: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a table of two clusters, nine standard deviations apart by column, and these."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(n) % 2
+    return rng.normal(size=(n, width)) + 9.0 * label[:, None], label
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("n", "width"), [(80, 2), (300, 6), (2000, 40)])
+def test_clusters_have_no_outliers(n: int, width: int, seed: int) -> None:
+    assert len(alone(clusters(n, width, seed)[0], 2)) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n", [80, 300, 2000])
+def test_samples_of_far_more_noise_are_alone(n: int, seed: int) -> None:
+    x, _ = clusters(n, seed=seed)
+    far = np.random.default_rng(seed).choice(n, n // 40, replace=False)
+    x[far] += 19.0 * np.random.default_rng(seed).normal(size=(len(far), x.shape[1]))
+    np.testing.assert_array_equal(alone(x, 2), np.sort(far))
+
+
+def test_a_rare_kind_of_three_samples_is_kept() -> None:
+    x, _ = clusters(300)
+    x[100:106:2] += 90.0
+    assert len(alone(x, 2)) == 0
+    x[100] += 90.0  # now it is alone, and the two others are as well
+    np.testing.assert_array_equal(alone(x, 2), [100, 102, 104])
+
+
+def test_a_rare_kind_that_the_reference_misses_is_kept() -> None:
+    x, _ = clusters(20_000)
+    x[5000:5010] += 90.0
+    x[7] -= 90.0
+    np.testing.assert_array_equal(alone(x, 2), [7])
+
+
+def test_units_and_order_make_no_difference() -> None:
+    x, _ = clusters(300)
+    x[[7, 9]] *= -12.0
+    units = 10.0 ** np.arange(6)
+    np.testing.assert_array_equal(alone(in_units_of_deviation(x * units), 2), [7, 9])
+    np.testing.assert_array_equal(alone(in_units_of_deviation(x)[::-1], 2), [290, 292])
+
+
+def test_missing_elements_say_nothing() -> None:
+    x, _ = clusters(300)
+    x[[7, 9]] *= -12.0
+    x[np.random.default_rng(0).random(x.shape) < 0.2] = np.nan
+    np.testing.assert_array_equal(alone(in_units_of_deviation(x), 2), [7, 9])
+
+
+@pytest.mark.parametrize("constant", [np.zeros((300, 4)), np.repeat(np.eye(3), 100, axis=0)])
+def test_samples_without_noise_are_kept(constant: np.ndarray) -> None:
+    assert len(alone(np.unique(constant, axis=0), 2)) == 0
+    assert len(alone(constant + 0.0, 2)) == 0
+
+
+def test_fit_does_without_them_and_says_so() -> None:
+    x, _ = clusters(200)
+    y = clusters(200, seed=1)[0]
+    x[[7, 9]] *= -12.0
+    y[50] *= -12.0
+    model = CausalPIMA(2, **BRIEF).fit([x, y])
+    np.testing.assert_array_equal(model.separation_.set_aside, [7, 9, 50])
+    kept = np.delete(np.arange(200), [7, 9, 50])
+    other = CausalPIMA(2, **BRIEF).fit([x[kept], y[kept]])
+    np.testing.assert_array_equal(model.cluster_means_, other.cluster_means_)
+    assert model.lower_bound_ == other.lower_bound_
+    np.testing.assert_array_equal(model.labels_, model.predict([x, y]))
+    assert "rows 7, 9, 50 of X" in model.report().advice[0]
+
+
+def test_weights_are_copies() -> None:
+    x, _ = clusters(100)
+    x[7] *= -12.0
+    weights = np.ones(100, dtype=int)
+    weights[[7, 20]] = 2
+    weighted = CausalPIMA(2, **BRIEF).fit(x, sample_weight=weights)
+    repeated = CausalPIMA(2, **BRIEF).fit(np.repeat(x, weights, axis=0))
+    np.testing.assert_array_equal(weighted.separation_.set_aside, [7])
+    np.testing.assert_array_equal(repeated.separation_.set_aside, [7, 8])
+    np.testing.assert_array_equal(weighted.cluster_means_, repeated.cluster_means_)
+
+
+def test_copies_of_one_sample_are_a_kind() -> None:
+    x, _ = clusters(200)
+    x[150:155] = 90.0
+    assert len(CausalPIMA(2, **BRIEF).fit(x).separation_.set_aside) == 0
+
+
+def test_what_is_asked_to_be_kept_is_kept() -> None:
+    x, _ = clusters(200)
+    x[7] *= -12.0
+    keep = Training(outliers="keep")
+    assert len(CausalPIMA(2, training=keep, **BRIEF).fit(x).separation_.set_aside) == 0
+    assert len(CausalPIMA(2, init="paper", **BRIEF).fit(x).separation_.set_aside) == 0
+
+
+def test_more_than_a_tenth_are_what_the_data_are_like() -> None:
+    x, _ = clusters(200)
+    x[:30] *= -12.0 * (1 + np.arange(30))[:, None]
+    assert len(CausalPIMA(2, **BRIEF).fit(x).separation_.set_aside) == 0
+
+
+def test_the_last_that_shows_a_modality_is_kept() -> None:
+    x, _ = clusters(200)
+    y = np.full_like(x, np.nan)
+    x[7] *= -12.0
+    y[[7, 8]] = 1.0
+    y[7] = 2.0
+    assert len(CausalPIMA(2, **BRIEF).fit([x, y]).separation_.set_aside) == 1
+    y[8] = np.nan
+    assert len(CausalPIMA(2, **BRIEF).fit([x, y]).separation_.set_aside) == 0
+
+
+def test_contexts_have_kinds_of_their_own() -> None:
+    x, _ = clusters(200)
+    x[7] *= -12.0
+    data = {"table": x, "site": np.repeat(["a", "b"], 100)}
+    model = CausalPIMA(2, contexts=["site"], **BRIEF).fit(data)
+    assert len(model.separation_.set_aside) == 0
+
+
+def test_two_samples_beyond_all_measure() -> None:
+    x, _ = clusters(200)
+    x[[7, 9]] = [[1e30], [-1e30]]
+    model = CausalPIMA(2, **BRIEF).fit(x)
+    np.testing.assert_array_equal(model.separation_.set_aside, [7, 9])
+    assert np.isfinite(model.predict_proba(x)).all()
+
+
+def test_fits_that_go_on_set_the_same_aside_and_arrivals_none(tmp_path) -> None:
+    x, _ = clusters(200)
+    x[[7, 9]] *= -12.0
+    model = CausalPIMA(2, warm_start=True, **BRIEF).fit(x).fit(x)
+    np.testing.assert_array_equal(model.separation_.set_aside, [7, 9])
+    model.save(tmp_path / "model")
+    again = CausalPIMA.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.separation_.set_aside, [7, 9])
+    assert len(model.partial_fit(x[:20]).separation_.set_aside) == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_heavy_tails_are_one_distribution(seed: int) -> None:
+    """Without their farthest samples, families of such data were worse (4158, 5432)."""
+    rng = np.random.default_rng(seed)
+    powers = rng.standard_t(2.0, size=(600, 20))
+    exponentials = np.exp(1.5 * rng.normal(size=(600, 20)))
+    assert [len(alone(of, 2)) for of in (powers, exponentials)] == [0, 0]
