@@ -27,7 +27,8 @@ from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.answers import Answers, OfNodes, answers, node_probabilities
-from ._inference.fitted_model import FittedModel, model_of, samples_of
+from ._inference.fitted_model import FittedModel
+from ._inference.kept_models import model_of, samples_of
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
@@ -1490,11 +1491,9 @@ n_outcomes)
         >>> parameters["slope"].shape
         (100,)
         """
-        fitted = self._fitted_model()
+        fitted, outcomes = self._fitted_model(), dict(node_graph(self.dag_).nodes(data="states"))
         found = fitted.posterior(self._read(X))
-        labels = found.probabilities.argmax(axis=1)
-        nodes = dict(node_graph(self.dag_).nodes(data="states"))
-        return fitted.expert_tables(found.places, labels, nodes)
+        return fitted.expert_tables(found.places, found.probabilities.argmax(axis=1), outcomes)
 
     def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.

@@ -7,7 +7,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
-from skcausalpima._inference import fitted_model
+from skcausalpima._inference import kept_models
 from skcausalpima._model import setup, surroundings
 
 DEVICE = torch.device("meta")
@@ -132,7 +132,7 @@ def pretended_gpu(monkeypatch, has_double=False):
         patch = stack.enter_context(monkeypatch.context())
         patch.setattr(Pretended, "has_double", has_double)
         patch.setattr(setup, "resolve_device", lambda device, needs_double: DEVICE)
-        patch.setattr(fitted_model, "prediction_device", lambda device: DEVICE)
+        patch.setattr(kept_models, "prediction_device", lambda device: DEVICE)
         patch.setattr(surroundings, "SINGLE_ONLY", set() if has_double else {"meta"})
         stack.enter_context(OnCall())
         stack.enter_context(OnDispatch())

@@ -23,7 +23,8 @@ from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
 from .._contexts.points import alone
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._inference.fitted_model import FittedModel, fitted_model
+from .._inference.fitted_model import FittedModel
+from .._inference.kept_models import fitted_model
 from .._model.parameters import prediction_device
 from .._state.fitted import FittedState
 from .._typing import Samples

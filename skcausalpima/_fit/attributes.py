@@ -18,14 +18,19 @@ from .._data.sample_weight import TrainingRows, row_digests
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._inference.evidence import reference_rows
+from .._inference.evidence import (
+    likelihood_terms,
+    reference_rows,
+    shortfalls,
+    sorted_terms,
+    trusted,
+)
 from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.posterior import bounds, sample_posterior
 from .._inference.reports import (
     arrangement_report,
     choices_report,
     nodes_by_chance,
-    outlying,
     separation_report,
     stability_report,
     warn_of_collapse,
@@ -40,6 +45,7 @@ from .._training.filling import filled
 from .._typing import Values
 from .._warnings import warn_caller
 from ..exceptions import ContextWarning
+from ..modules import MultimodalVAE, SubsetEncoders
 from .arrivals import DECAY
 from .checkpoint import fixed_settings, trained_model
 from .known_factors import known_factors
@@ -77,31 +83,30 @@ def fitted_state(
     data = filled(model, data)
     diverges = told_divergence(model, "the final model", weights=data.weights)
     with torch.no_grad(), diverges, model.frozen():
-        probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
-        if before is not None and arrivals is not None:
-            cells = before.cells
-        else:
-            cells = _cells(probabilities, data, spec.node_sizes)
+        of_scaled = bounds(model, data, encoders)
+        reference = _tail_reference(model, encoders, data, best.held_out, of_scaled)
+        doubted = reference if len(samples.set_aside) else None
+        asked = trusted(model, data, encoders, doubted)
+        probabilities = sample_posterior(model, asked, encoders).cells.cpu().numpy()
+        kept = None if before is None or arrivals is None else before.cells
+        cells = _cells(probabilities, data, spec.node_sizes) if kept is None else kept
         contexts = _contexts(setup, samples, probabilities, arrivals)
-        covariance_type = setup.training.mixture.covariance_type
         fitted = FittedModel(
             model=model,
             encoders=encoders,
             scaler=setup.scaler,
             cells=cells,
-            covariance_type=covariance_type,
+            covariance_type=setup.training.mixture.covariance_type,
             contexts=contexts,
+            reference=doubted,
         )
         known = known_factors(fitted, samples, data)
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
-        named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
-        nodes = dict(zip(spec.node_names, named, strict=True))
-        tables = fitted.cluster_tables(data, probabilities, nodes)
+        outcomes = samples.knowledge.named_by(spec.node_names)
+        tables = fitted.cluster_tables(data, probabilities, outcomes)
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
-        of_scaled = bounds(model, data, encoders)
-        reference = _tail_reference(fitted, data, best.held_out, of_scaled)
         in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
         separation.outlying = _outlying(in_units, samples, data)
         separation.set_aside = samples.set_aside
@@ -111,7 +116,7 @@ def fitted_state(
         numbers=best.state,
         subset_numbers=best.subset_state,
         scaler=setup.scaler,
-        covariance_type=covariance_type,
+        covariance_type=fitted.covariance_type,
         cells=cells,
         graph=best.graph,
         outcome_names=samples.knowledge.outcome_names,
@@ -216,14 +221,19 @@ def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np
     for mask in data.element_masks().values():
         whole = whole & mask.all(axis=1)
     numbers = np.flatnonzero(whole)
-    far_off = numbers[outlying(in_units[numbers])] if not data.is_distributed else numbers[:0]
+    is_far = shortfalls(in_units[numbers], in_units[numbers]) > 0.0
+    far_off = numbers[:0] if data.is_distributed else numbers[is_far]
     if samples.rows is None:
         return far_off
     return np.flatnonzero(np.isin(samples.rows.places, far_off))
 
 
 def _tail_reference(
-    fitted: FittedModel, data: TensorData, held_out: np.ndarray | None, known_bounds: Tensor
+    model: MultimodalVAE,
+    encoders: SubsetEncoders | None,
+    data: TensorData,
+    held_out: np.ndarray | None,
+    known_bounds: Tensor,
 ) -> list[np.ndarray]:
     """Return what further samples are compared with: those that did not train, if there are any.
 
@@ -234,10 +244,9 @@ def _tail_reference(
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
     rows = reference_rows(data.n_samples, weights, data.n_samples / data.n_of_all)
     is_all = held_out is None and np.array_equal(rows, np.arange(data.n_samples))
-    found = fitted.tail_reference(
-        data.subset(torch.as_tensor(rows, device=data.device)), known_bounds if is_all else None
-    )
-    return [np.sort(data.rows_of_all(values)) for values in found]
+    some = data.subset(torch.as_tensor(rows, device=data.device))
+    terms = likelihood_terms(model, some, encoders, known_bounds if is_all else None)
+    return [np.sort(data.rows_of_all(values)) for values in sorted_terms(terms)]
 
 
 def _digests(

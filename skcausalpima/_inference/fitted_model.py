@@ -1,33 +1,27 @@
-"""Fitted models: all that they say about samples and latent points; kept as long as estimators."""
+"""Fitted models: all that they say about samples and latent points."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias, cast
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities, read_modalities
+from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._model.build import build_model, load_state
-from .._model.parameters import prediction_device
+from .._model.build import load_state
 from .._model.scaled_samples import scaled_data
 from .._model.tensors import TensorData
-from .._state.fitted import ExpertTable, FittedState, full_covariances, sklearn_covariances
+from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
-from .._typing import Samples
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
 from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
@@ -38,6 +32,7 @@ from .evidence import (
     moved_reference,
     sorted_terms,
     tail_probabilities,
+    trusted,
 )
 from .expert_tables import Nodes, expert_table, standard_errors, statistics_of
 from .posterior import bounds, check_near, sample_posterior
@@ -65,11 +60,15 @@ class FittedModel(ContextModel):
         Units of the data.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
+    reference : sequence of ndarray or None, default=None
+        How probable modalities are, of fits that set samples aside: others that are like these
+        are trusted less, see :func:`.evidence.trusted`.
     """
 
     encoders: SubsetEncoders | None
     scaler: ModalityScaler
     covariance_type: str
+    reference: Sequence[np.ndarray] | None = None
 
     @cached_property
     def outcomes(self) -> np.ndarray:
@@ -109,9 +108,13 @@ class FittedModel(ContextModel):
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
         return filled(self.model, self.under(data, modalities.codes))
 
+    def asked(self, modalities: Modalities) -> TensorData:
+        """Return scaled samples, and how far each of their modalities is to be trusted."""
+        return trusted(self.model, self.scaled(modalities), self.encoders, self.reference)
+
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
-        found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
+        found = sample_posterior(self.model, self.asked(modalities), self.encoders)
         return self.components_of(found.cells.cpu().numpy().argmax(axis=1))
 
     def posterior(self, modalities: Modalities) -> FoundOfSamples:
@@ -140,7 +143,7 @@ class FittedModel(ContextModel):
         if (block.codes < 0).any():
             completed = self.completed(block)
             return FoundOfSamples(*completed.averaged(self._posterior(completed.samples)))
-        found = sample_posterior(self.model, self.scaled(block), self.encoders)
+        found = sample_posterior(self.model, self.asked(block), self.encoders)
         probabilities = found.cells.cpu().numpy()[:, self.cells]
         check_near(probabilities, "probabilities")
         points = found.means.cpu().numpy()
@@ -204,7 +207,7 @@ class FittedModel(ContextModel):
         include_noise: bool = False,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return what :meth:`reconstruct` does, unchecked, under labels of these numbers."""
-        data = self.scaled(modalities)
+        data = self.asked(modalities)
         found = reconstruction(self.model, data, self.encoders, chosen, include_noise)
         means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
         scaler = self.scaler.take(chosen)
@@ -351,49 +354,3 @@ def subset_encoders(
     encoders = SubsetEncoders(model)
     load_state(encoders, state)
     return encoders.to(model.prior.means.device).eval()
-
-
-#: The models of fitted states by device, each with the context in which it does not change.
-Kept: TypeAlias = dict[torch.device, tuple[FittedModel, ExitStack]]
-_KEPT: WeakKeyDictionary[FittedState, Kept] = WeakKeyDictionary()
-_LOCK = Lock()
-
-
-def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
-    """Return the model of a fit on a device; it is built once, and kept as long as the state."""
-    with _LOCK:
-        kept = _KEPT.setdefault(state, {})
-        if device not in kept:
-            model = build_model(state.spec)
-            load_state(model, state.numbers)
-            model, unchanged = model.to(device).eval(), ExitStack()
-            with torch.no_grad():
-                unchanged.enter_context(model.frozen())
-            fitted = FittedModel(
-                model=model,
-                encoders=subset_encoders(model, state.subset_numbers),
-                scaler=state.scaler,
-                cells=state.cells,
-                covariance_type=state.covariance_type,
-                contexts=state.contexts,
-            )
-            kept[device] = fitted, unchanged
-        return kept[device][0]
-
-
-def model_of(est: BaseEstimator) -> FittedModel:
-    """Return the model of a fitted estimator, on the device on which it predicts."""
-    return fitted_model(est._fitted, prediction_device(est.device))
-
-
-def samples_of(est: BaseEstimator, X: Samples) -> Modalities:
-    """Check samples for the model of a fitted estimator."""
-    modalities, spec = read_modalities(est, X, reset=False), est._fitted.spec
-    if spec.sampled_responsibilities and not spec.prior_expert:
-        nothing = np.flatnonzero(~modalities.observed.any(axis=0))
-        if len(nothing):
-            raise ValueError(
-                f"Sample {nothing[0]} has no observed modality, which needs "
-                "posterior__prior_expert=True (without it its posterior has infinite variance)."
-            )
-    return modalities

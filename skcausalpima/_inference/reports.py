@@ -29,11 +29,6 @@ LEAST_AGREEMENT = 0.8
 #: Where a single fit agrees less than this with other starts, such fits are to be expected.
 LEAST_OF_STARTS = 0.78
 
-#: Interquartile ranges of the bounds below their median from which on a sample is outlying, and
-#: fewest samples (arbitrary). Of 10 000 samples of Gaussian tables none lay 4 below; of 364 with
-#: three to twelve times the noise of the others 349 lay 5 below.
-OUTLYING, LEAST_BOUNDS = 5.0, 20
-
 
 @dataclass(frozen=True, kw_only=True)
 class StartAgreement:
@@ -265,24 +260,6 @@ def warn_of_collapse(labels: np.ndarray, n_cells: int) -> None:
             "'feature', another latent_dim, or state some known_nodes; report() says more.",
             InstabilityWarning,
         )
-
-
-def outlying(bounds: np.ndarray) -> np.ndarray:
-    """Return the numbers of samples whose bound is far below that of most.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima._inference.reports import outlying
-    >>> bounds = np.random.default_rng(0).normal(size=300)
-    >>> bounds[[7, 9]] = -20.0
-    >>> outlying(bounds)
-    array([7, 9])
-    """
-    if len(bounds) < LEAST_BOUNDS:
-        return np.zeros(0, dtype=np.int64)
-    low, middle, high = np.quantile(bounds, [0.25, 0.5, 0.75])
-    return np.flatnonzero(middle - bounds > OUTLYING * (high - low))
 
 
 def separation_report(

@@ -19,7 +19,7 @@ from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid
-from .._inference.fitted_model import model_of, samples_of
+from .._inference.kept_models import model_of, samples_of
 from .._repeated_fits import completed_in_parts
 from .._structure.digraphs import node_graph
 from .._typing import Samples, Values

@@ -39,7 +39,7 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples of all modalities, scaled.
+    r"""Some samples of all modalities, scaled.
 
     Parameters
     ----------
@@ -61,6 +61,9 @@ class Batch:
         Derived views by the number of their modality; None where they are yet to be computed.
     gaps : dict of int to Gap, default=None
         By the number of the modality, where elements are missing and were filled in.
+    trust : Tensor of shape (n_modalities, n_samples), default=None
+        By which what a modality says is raised to a power; None for 1. Of a sample with
+        :math:`\kappa^2` times the noise that is :math:`\kappa^{-2}`.
     """
 
     arrays: tuple[Tensor, ...]
@@ -71,6 +74,7 @@ class Batch:
     elements: dict[int, Tensor] = field(default_factory=dict)
     views: dict[int, Tensor] | None = None
     gaps: dict[int, Gap] | None = None
+    trust: Tensor | None = None
 
     @property
     def present(self) -> Tensor:
@@ -141,6 +145,7 @@ class Batch:
             elements={m: of_rows(seen) for m, seen in self.elements.items()},
             views=None if views is None else {m: of_rows(view) for m, view in views.items()},
             gaps=None if gaps is None else {m: Gap(*map(of_rows, gap)) for m, gap in gaps.items()},
+            trust=columns(self.trust),
         )
 
     def weighted(self, values: Tensor) -> Tensor:
@@ -282,6 +287,15 @@ def whole_modalities(batch: Batch) -> Tensor:
     return whole
 
 
+def trusted_modalities(batch: Batch) -> Tensor:
+    """Return by which power what modalities say as a whole counts, 0 where they are not there.
+
+    Of shape (n_modalities, n_samples), in float64.
+    """
+    whole = whole_modalities(batch).double()
+    return whole if batch.trust is None else whole * batch.trust
+
+
 def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> Potential:
     r"""Multiply potentials by those of modalities in which single elements are missing.
 
@@ -310,6 +324,7 @@ def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> P
     linear, precision = potential
     for m, gap in (batch.gaps or {}).items():
         counts, here = (gap.partial & batch.present[m]).double()[:, None], gap.linear
+        counts = counts if batch.trust is None else counts * batch.trust[m][:, None]
         if locations is not None:
             off = locations[m].double() - gap.location
             here = here + (gap.known @ off[:, :, None])[:, :, 0]
@@ -323,6 +338,7 @@ def beyond_potentials(batch: Batch) -> Tensor | None:
 
     Of shape (n_components or 1, n_samples); None where no element is missing.
     """
-    gaps, present = (batch.gaps or {}).items(), batch.present
-    parts = [(gap.partial & present[m]) * gap.beyond.T for m, gap in gaps]
+    gaps, counts = (batch.gaps or {}).items(), batch.present.double()
+    counts = counts if batch.trust is None else counts * batch.trust
+    parts = [gap.partial * counts[m] * gap.beyond.T for m, gap in gaps]
     return sum(parts[1:], start=parts[0]) if parts else None

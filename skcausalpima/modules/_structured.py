@@ -31,6 +31,7 @@ from ._batch import (
     Likelihood,
     beyond_potentials,
     has_gaps,
+    trusted_modalities,
     whole_modalities,
     with_gaps,
 )
@@ -142,9 +143,10 @@ class StructuredVAE(MultimodalVAE):
         """Return what one modality says of the latent points of samples."""
         information = self.information[m]
         location = self._encoded(batch)[0][m].double()
-        if batch.observed is None:
+        if batch.observed is None and batch.trust is None:
             return Potential(location @ information, information)
-        seen = batch.observed[m].double()[:, None]
+        seen = batch.present[m].double()[:, None]
+        seen = seen if batch.trust is None else seen * batch.trust[m][:, None]
         return Potential(seen * (location @ information), seen[..., None] * information)
 
     def posterior(self, batch: Batch, has_cells: bool = True) -> SharedPosterior | OwnPosterior:
@@ -162,14 +164,15 @@ class StructuredVAE(MultimodalVAE):
         SharedPosterior or OwnPosterior
             The latter of incomplete samples.
         """
-        if (batch.observed is None or bool(batch.observed.all())) and not has_gaps(batch):
+        is_whole = batch.observed is None or bool(batch.observed.all())
+        if is_whole and batch.trust is None and not has_gaps(batch):
             components = self._components(has_cells)
             return components.given(self.location(batch) @ components.precision)
         means, log_vars = self._encoded(batch)
         whole = whole_modalities(batch)
         rows = torch.cat([whole, whole[[m for m, _ in self.views.by_modality()]]])
         mean = product_of_experts(means, log_vars, rows, prior_expert=False).mean.double()
-        precision = torch.tensordot(whole.double().T, self.information, dims=1)
+        precision = torch.tensordot(trusted_modalities(batch).T, self.information, dims=1)
         potential = Potential((precision @ mean[:, :, None])[:, :, 0], precision)
         potential = with_gaps(batch, potential, means if self.training else None)
         beyond = beyond_potentials(batch) if has_cells else None
@@ -216,7 +219,8 @@ class StructuredVAE(MultimodalVAE):
         divided: Tensor | float = 0.0
         components = torch.arange(len(self.prior.means), device=noise.device)
         for m in asked:
-            power = self.likelihood_weight(m) if in_training else 1.0
+            power: float | Tensor = self.likelihood_weight(m) if in_training else 1.0
+            power = power if batch.trust is None else power * batch.trust[m]
             if not self.decoders[m].depends_on_latent:
                 likelihoods |= self.own_likelihoods(batch, noise, [m])
                 beyond[m] = power * likelihoods[m].log_likelihoods

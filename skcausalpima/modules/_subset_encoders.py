@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Potential, product_of_experts
-from ._batch import Batch, whole_modalities, with_gaps
+from ._batch import Batch, trusted_modalities, whole_modalities, with_gaps
 from ._derived_view import DerivedViews
 from ._encoders import encode_each
 from ._structured import StructuredVAE
@@ -154,7 +154,7 @@ class SubsetEncoders(nn.Module):
         widths = log_widths + cast(Tensor, self.widening)[:, None]
         scales, roots = torch.exp(-0.5 * widths.double()), self.information_roots.double()
         halves = roots[:, None] * scales[:, :, None, :]
-        halves = halves * whole_modalities(batch)[:, :, None, None]
+        halves = halves * trusted_modalities(batch).sqrt()[:, :, None, None]
         moved = halves @ self.slopes.double()[:, None]
         precisions = moved.mT @ moved
         off = halves @ (locations.double() - self.offsets.double()[:, None])[..., None]
@@ -202,7 +202,8 @@ class SubsetEncoders(nn.Module):
     def incomplete(self, batch: Batch) -> Tensor | None:
         """Return which samples these are for, of shape (n_samples,); None for none.
 
-        They lack modalities, or single elements of these.
+        They lack modalities, single elements of these, or trust in one of several.
         """
-        lacking = ~whole_modalities(batch).all(dim=0)
+        counts = trusted_modalities(batch) if self.encoders else whole_modalities(batch)
+        lacking = (counts < 1).any(dim=0)
         return lacking if bool(lacking.any()) else None

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._inference.fitted_model import model_of
+from skcausalpima._inference.kept_models import model_of
 
 N = 150
 WORDS = ["bernoulli", "categorical", "ordinal", "poisson", "negative_binomial"]

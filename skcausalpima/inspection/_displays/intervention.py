@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..._grid import NodeGrid
-from ..._inference.fitted_model import model_of
+from ..._inference.kept_models import model_of
 from ..._scalar_checks import check_count
 from ..._typing import Outcomes, Seed
 from ...graph import CategoricalDAG

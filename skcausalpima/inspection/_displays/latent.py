@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 
-from ..._inference.fitted_model import model_of, samples_of
+from ..._inference.kept_models import model_of, samples_of
 from ..._scalar_checks import is_integer
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._grid import NodeGrid
-from ..._inference.fitted_model import model_of, samples_of
+from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, outcome_names

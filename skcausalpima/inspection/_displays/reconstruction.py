@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from ..._data.adapters import as_array
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
-from ..._inference.fitted_model import model_of, samples_of
+from ..._inference.kept_models import model_of, samples_of
 from ..._typing import Samples, Unchecked
 from .display import Axes, Display, letters_across
 from .labels import wrapped

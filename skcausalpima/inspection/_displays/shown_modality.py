@@ -14,7 +14,7 @@ from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, places_of
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities, fitted_form
-from ..._inference.fitted_model import model_of
+from ..._inference.kept_models import model_of
 from ..._names import cut
 from ..._typing import Unchecked
 from .labels import told_apart
