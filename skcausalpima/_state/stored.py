@@ -284,7 +284,16 @@ def _of_before(fit: Values) -> Values:
         for name, entries in lacking.items()
         if isinstance(fit.get(name), SimpleNamespace)
     }
-    return {"row_digests": None} | fit | whole
+    return {"row_digests": None} | fit | whole | _subset_numbers_of_before(fit)
+
+
+def _subset_numbers_of_before(fit: Values) -> Values:
+    """Return the numbers of encoders of parts with gains of nodes that nobody asked for."""
+    spec, numbers = fit.get("spec"), fit.get("subset_numbers")
+    if not isinstance(spec, ModelSpec) or not isinstance(numbers, dict) or len(spec.shapes) == 1:
+        return {}
+    nothing = np.zeros((len(spec.shapes), len(spec.node_sizes)))
+    return {"subset_numbers": {"gains": nothing, "optimism": nothing} | numbers}
 
 
 def _sizes(spec: ModelSpec) -> dict[str, int]:

@@ -36,6 +36,7 @@ from ..modules import Batch, CausalPrior, StructuredVAE, SubsetEncoders
 from .gradients import Adam, gradient_step, half_cosine, in_bfloat16
 from .linear_locations import become_linear, fit_likelihoods
 from .observer import Observer
+from .optimism import Known, set_chance
 
 #: How much more the divergence of the components' probabilities counts.
 COMPONENT_WEIGHT = 50.0
@@ -91,6 +92,11 @@ class Lesson:
     evidence: dict[int, Tensor]
     prior: CausalPrior
     log_weights: Tensor
+
+    def known(self) -> Known:
+        """Return what is known of whole samples, as :func:`set_chance` takes it."""
+        log_cells = self.probabilities.double().log()
+        return Known(self.mean, self.second, log_cells, self.evidence, self.prior)
 
     def rows(self, rows: Tensor) -> Lesson:
         """Return the lesson of some samples."""
@@ -179,10 +185,16 @@ def teach(
     pupil.eval()
     if known is None:
         _keep_better(pupil, start, *held)
+    if not _is_finite(pupil):
+        return None
     if not observer.stopped:
+        set_chance(pupil, data, taught.known())
         _calibrate(pupil, *held, generator)
-    finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
-    return pupil.requires_grad_(False) if finite else None
+    return pupil.requires_grad_(False) if _is_finite(pupil) else None
+
+
+def _is_finite(pupil: SubsetEncoders) -> bool:
+    return all(bool(torch.isfinite(p).all()) for p in pupil.parameters())
 
 
 @torch.no_grad()
