@@ -3,8 +3,8 @@
     python benchmarks/alone.py --seeds 0-4 --families 3000-3099 --out alone.csv
     python benchmarks/alone.py --summarize alone.csv
 
-``tables`` and ``wide`` are two tables (6 and 20 columns) that show a binary node each, four standard
-deviations apart; ``bent`` are curves whose phase is shifted. So one of the two knows nothing of a
+``tables`` and ``wide`` are two tables (6 and 20 columns) that show a binary node each, at four sd;
+``bent`` are curves whose phase is shifted. So one of the two knows nothing of a
 node. ``families`` are those of ``families.py`` with several nodes, of which modalities show some:
 two thirds train. Asked are new samples that have one modality alone; nodes of the fit are matched
 to the true ones on the training samples (those that agree less than .9 are left out). Printed are

@@ -67,8 +67,16 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
     tables = [m for m in setup.tables if m in plain]
     if len(tables) < len(spec.shapes):
         return setup
-    n_clusters, dimension = math.prod(spec.node_sizes), n_effects(spec.node_sizes)
-    unlike = tables_of_unlike_noise(tables, initial, n_clusters, dimension, seed)
+    n_clusters = math.prod(spec.node_sizes)
+    dimensions = {
+        n_effects(spec.node_sizes),
+        n_clusters - 1,
+    }  # of sums of effects, and of any kinds
+    asked = [
+        tables_of_unlike_noise(tables, initial, n_clusters, dimension, seed)
+        for dimension in sorted(dimensions)
+    ]
+    unlike = {m for found in asked for m in found}
     predicts = tuple(m in unlike for m in range(len(spec.shapes)))
     by_decoders = tuple(tables) if unlike else ()
     return replace(setup, spec=replace(spec, predict_variances=predicts, by_decoders=by_decoders))
