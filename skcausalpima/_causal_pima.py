@@ -157,9 +157,9 @@ class CausalPIMA(
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
     decoder_variance : float, "auto", "learned" or "predicted", default="auto"
-        Variance of the decoders in scaled units. ``"auto"`` is "learned"; where all modalities are
-        tables of numbers, it is "predicted" for those whose noise differs between clusters, as far
-        as samples that are held out tell, and the decoders of all say where samples lie;
+        Variance of the decoders in scaled units. ``"auto"`` is "learned", but "predicted" for
+        tables of numbers whose noise differs between clusters, as far as samples that are held out
+        tell; where all modalities are tables, their decoders say where samples lie then;
         ``choices_`` names them. ``"learned"`` sets each modality's (of networks
         and experts per cluster: each component's) to its optimum, the mean squared error, after
         every epoch. ``"predicted"`` lets the networks ``"mlp"`` and ``"conv"`` predict one for

@@ -54,9 +54,10 @@ MAX_CLUSTERS = 64
 def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> Setup:
     """Return a setup whose decoders predict the noise of tables in which it differs.
 
-    Then the decoders of all tables say where samples lie. It stays as it is where that is not left
-    to the data, the posterior is the published one, or some modality is no table: encoders are
-    trained beside each other, and one without the others claims what it does not know.
+    Where all modalities are tables their decoders say where samples lie, too. Else encoders go on
+    to: they are trained beside each other, and one without the others claims what it does not know.
+    The setup stays as it is where that is not left to the data, or the posterior is the published
+    one.
     """
     spec, training = setup.spec, setup.training
     is_arranged = training.initialization.method == "arranged"
@@ -65,8 +66,6 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
     kinds = map(named_network, spec.decoders)  # others have no variances to predict
     plain = [m for m, of in enumerate(kinds) if of is not None and not of.per_cluster]
     tables = [m for m in setup.tables if m in plain]
-    if len(tables) < len(spec.shapes):
-        return setup
     n_clusters = math.prod(spec.node_sizes)
     dimensions = {
         n_effects(spec.node_sizes),
@@ -78,7 +77,8 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
     ]
     unlike = {m for found in asked for m in found}
     predicts = tuple(m in unlike for m in range(len(spec.shapes)))
-    by_decoders = tuple(tables) if unlike else ()
+    are_all_tables = len(tables) == len(spec.shapes)
+    by_decoders = tuple(tables) if unlike and are_all_tables else ()
     return replace(setup, spec=replace(spec, predict_variances=predicts, by_decoders=by_decoders))
 
 

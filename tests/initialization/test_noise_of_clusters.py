@@ -86,7 +86,7 @@ def test_what_is_stated_is_not_asked(options):
 
 
 @pytest.mark.parametrize("other", ["image", "words"])
-def test_tables_are_asked_where_there_is_nothing_else(other):
+def test_decoders_say_where_samples_lie_where_there_is_nothing_else(other):
     """Encoders are trained beside each other: one alone claims what it does not know."""
     tables, cells = two_tables(300, 1)
     if other == "image":
@@ -97,7 +97,8 @@ def test_tables_are_asked_where_there_is_nothing_else(other):
         words = pandas.DataFrame({"word": np.where(cells // 2, "yes", "no")})
         X = {"words": words, "table": pandas.DataFrame(tables[1])}
     model = CausalPIMA((2, 2), random_state=0).fit(X)
-    assert model.choices_.predicted == []
+    assert model.choices_.predicted == ["table"]
+    assert model._fitted.spec.by_decoders == ()
     found = node_recovery(np.stack([cells // 2, cells % 2], axis=1), model.node_labels_)
     assert found.accuracies.min() > 0.98
 
