@@ -354,7 +354,8 @@ class CausalPIMA(
         probable the likeliest outcome is in the mean over training samples: the accuracy that the
         fit itself expects; ``outlying``, rows of X that lack nothing and are far less probable than
         others (their bound lies five interquartile ranges below the median); ``set_aside``, rows
-        that nothing else is like, and that were not trained on (``training__outliers``).
+        that nothing else is like, and that were not trained on (``training__outliers``);
+        ``trusts_all``, whether there are none, so that new ones like these are not looked for.
     gaps_ : SimpleNamespace or None
         Whether there are gaps between cells: how dense training samples are half-way between two
         neighbouring cells, relative to the less dense of their middles, in principal scores of the

@@ -17,9 +17,6 @@ from .validation import Modalities
 #: Samples whose distances to all others are looked at (arbitrary: 1000 set the same ones aside).
 N_REFERENCE = 500
 
-#: Samples that may be rare kinds of which the former hold too few (arbitrary).
-MAX_SUSPECTS = 5000
-
 #: A sample is alone from so many times the width of a kind on. In the modalities of the benchmarks
 #: whose noise has no heavy tails the largest distance is 2.3 widths; of samples that have eight
 #: times the noise of six columns .9 to 1 are farther off, of those that have three times .1.
@@ -33,6 +30,9 @@ TAIL, MOST_IN_TAIL = 1.5, 0.5
 
 #: Which of the nearest samples is to be so far off: kinds of three samples and more stay.
 KTH = 2
+
+#: Fewer samples have no side on which they lie.
+LEAST_OF_KIND = 3
 
 #: Samples of a cell, on average and at least, for the width of a kind to be told (arbitrary).
 LEAST_OF_CELL = 10
@@ -61,7 +61,7 @@ def outlying_rows(
     rows : ndarray of int of shape (n_rows,)
         Those of the samples that are trained on, each of which differs from the others.
     counts : ndarray of shape (n_rows,)
-        For how many samples each counts; only what counts for no more than two may be alone.
+        For how many samples each counts.
     n_cells : int
         How many kinds of samples there may be.
 
@@ -86,14 +86,13 @@ def outlying_rows(
             values = np.where(seen[rows[present]], values, np.nan)
             values = values[:, seen[rows[present]].any(axis=0)]
         values = in_units_of_deviation(values, is_table(modalities, m))
-        is_alone[present[alone(values, n_cells)]] = True
-    is_alone &= counts <= KTH
+        is_alone[present[alone(values, n_cells, counts[present])]] = True
     if counts[is_alone].sum() > LARGEST_SHARE * counts.sum():
         return none
     return rows[is_alone] if _show_everything(modalities, rows[~is_alone]) else none
 
 
-def alone(values: np.ndarray, n_cells: int) -> np.ndarray:
+def alone(values: np.ndarray, n_cells: int, counts: np.ndarray | None = None) -> np.ndarray:
     """Return the numbers of the samples that no other ones are near to.
 
     Parameters
@@ -102,6 +101,8 @@ def alone(values: np.ndarray, n_cells: int) -> np.ndarray:
         Different samples; NaN where an element is missing.
     n_cells : int
         How many kinds of samples there may be.
+    counts : ndarray of shape (n_samples,), default=None
+        For how many samples each counts; None for one.
 
     Returns
     -------
@@ -123,22 +124,47 @@ def alone(values: np.ndarray, n_cells: int) -> np.ndarray:
     half_of_cell = len(reference) // (2 * n_cells)
     if 2 * half_of_cell < LEAST_OF_CELL:
         return order[:0]
-    metric = "nan_euclidean" if np.isnan(values).any() else "euclidean"
-    nearest = NearestNeighbors(n_neighbors=half_of_cell, metric=metric, algorithm="brute")
-    distances = nearest.fit(values[reference]).kneighbors()[0]
+    distances = _neighbours(values[reference], half_of_cell).kneighbors()[0]
     width, near = np.median(distances[:, -1]), np.empty(len(values))
     near[reference] = distances[:, KTH - 1]
     if len(others):
-        near[others] = nearest.kneighbors(values[others], KTH)[0][:, -1]
+        nearest = _neighbours(values[reference], KTH)
+        near[others] = nearest.kneighbors(values[others])[0][:, -1]
     suspects = np.flatnonzero(near > FAR * width)
-    if width == 0.0 or len(suspects) > MAX_SUSPECTS:
+    if width == 0.0 or not 0 < len(suspects) <= LARGEST_SHARE * len(values):
         return order[:0]
-    if len(suspects) > KTH:
-        among = NearestNeighbors(n_neighbors=KTH, metric=metric, algorithm="brute")
-        distances = among.fit(values[suspects]).kneighbors()[0]
-        suspects = suspects[distances[:, -1] > FAR * width]
+    # all samples tell, not the reference alone; each is the nearest to itself
+    found, rows = _neighbours(values, KTH + 1).kneighbors(values[suspects])
+    weights = np.ones(len(values)) if counts is None else counts
+    n_near = np.where(found <= FAR * width, weights[rows], 0.0).sum(axis=1)
+    suspects = suspects[n_near <= KTH]
     n_in_tail = ((near > TAIL * width) & (near <= FAR * width)).sum()
-    return suspects if n_in_tail <= MOST_IN_TAIL * len(suspects) else order[:0]
+    if n_in_tail > MOST_IN_TAIL * len(suspects) or _is_kind(values, reference, suspects):
+        return order[:0]
+    return suspects
+
+
+def _neighbours(values: np.ndarray, k: int) -> NearestNeighbors:
+    """Return who finds so many nearest ones of these, by what both have."""
+    metric = "nan_euclidean" if np.isnan(values).any() else "euclidean"
+    return NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(values)
+
+
+def _is_kind(values: np.ndarray, reference: np.ndarray, suspects: np.ndarray) -> bool:
+    """Return whether samples lie on one side of the others: a kind of more spread, not noise.
+
+    Steps from the nearest of the others have directions, whose squared cosines are 1 / d in the
+    mean where d columns are noise, and 1 along a line: beyond the middle of these it is a kind.
+    """
+    others = np.setdiff1d(reference, suspects)
+    if len(suspects) < LEAST_OF_KIND or not len(others):
+        return False
+    nearest = _neighbours(values[others], 1).kneighbors(values[suspects])[1][:, 0]
+    steps = np.nan_to_num(values[suspects] - values[others[nearest]])
+    steps /= np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), np.finfo(steps.dtype).tiny)
+    n = len(suspects)
+    aligned = (np.square(steps @ steps.T).sum() - n) / (n * (n - 1))
+    return bool(aligned > 0.5 * (1.0 + 1.0 / values.shape[1]))
 
 
 def in_units_of_deviation(values: np.ndarray, by_column: bool = True) -> np.ndarray:

@@ -248,6 +248,8 @@ def read_samples(
         among = trained or TrainingRows.all_of(n_samples)
         different, counts = among.counts()
         far_off = outlying_rows(modalities, different, counts, math.prod(nodes.values()))
+        if knowledge.known_nodes is not None:  # what is known of a sample is to be learned
+            far_off = far_off[(knowledge.known_nodes[far_off] < 0).all(axis=1)]
         if len(far_off):
             trained = among.without(far_off)
             set_aside = np.flatnonzero((trained.places < 0) & (among.places >= 0))

@@ -85,7 +85,8 @@ def fitted_state(
     with torch.no_grad(), diverges, model.frozen():
         of_scaled = bounds(model, data, encoders)
         reference = _tail_reference(model, encoders, data, best.held_out, of_scaled)
-        doubted = reference if len(samples.set_aside) else None
+        trusts_all = _trusts_all(samples, None if arrivals is None else before)
+        doubted = None if trusts_all else reference
         asked = trusted(model, data, encoders, doubted)
         probabilities = sample_posterior(model, asked, encoders).cells.cpu().numpy()
         kept = None if before is None or arrivals is None else before.cells
@@ -109,7 +110,7 @@ def fitted_state(
             labels = _labels_of_all(fitted, labels, given, samples.rows)
         in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
         separation.outlying = _outlying(in_units, samples, data)
-        separation.set_aside = samples.set_aside
+        separation.set_aside, separation.trusts_all = samples.set_aside, trusts_all
         bound, of_core = _mean_bounds(in_units, data, samples)
     return FittedState(
         spec=spec,
@@ -135,6 +136,11 @@ def fitted_state(
         contexts=contexts,
         **_of_start(best, setup, samples, known, contexts, before),
     )
+
+
+def _trusts_all(samples: FitSamples, before: FittedState | None) -> bool:
+    """Return whether nothing was set aside, here or in the fit of before that has learned on."""
+    return not len(samples.set_aside) and (before is None or before.separation.trusts_all)
 
 
 def _contexts(

@@ -31,6 +31,9 @@ MAX_REFERENCE = 500
 #: three to twelve times the noise of the others 349 lay 5 below.
 OUTLYING, LEAST_OTHERS = 5.0, 20
 
+#: Share of the samples of a fit that may not be trusted, since they were not set aside (arbitrary).
+SMALLEST = 0.01
+
 #: Numbers of one sample differ by so many roundings of the largest, by which others are with it.
 ROUNDINGS = 100.0
 
@@ -275,6 +278,8 @@ def trusted(
         # of few elements what all would say is known less well
         spread = 1.0 / np.sqrt(np.maximum(data.seen(m).mean(axis=1), 1.0 / array.shape[1]))
         short = shortfalls(terms[m], reference[m], spread)
+        if len(reference[m]):  # what was trained on is trusted
+            short = np.where(terms[m] < np.quantile(reference[m], SMALLEST), short, 0.0)
         trust.append(torch.from_numpy(1.0 / (1.0 + 2.0 * short / array.shape[1])))
     samples = replace(data.samples, trust=torch.stack(trust).to(data.device))
     return replace(data, samples=samples)

@@ -41,7 +41,7 @@ def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
                 cells=state.cells,
                 covariance_type=state.covariance_type,
                 contexts=state.contexts,
-                reference=state.tail_reference if len(state.separation.set_aside) else None,
+                reference=None if state.separation.trusts_all else state.tail_reference,
             )
             kept[device] = fitted, unchanged
         return kept[device][0]

@@ -229,7 +229,7 @@ class FittedState:
     expert_tables: dict[str, ExpertTable] = declared(have_names)
     tail_reference: list[np.ndarray] = declared(are_references)
     separation: SimpleNamespace = has(
-        "smallest occupancy empty merged certainty outlying set_aside"
+        "smallest occupancy empty merged certainty outlying set_aside trusts_all"
     )
     convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved bound")
     arrangement: SimpleNamespace | None = has(

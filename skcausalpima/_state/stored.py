@@ -277,7 +277,10 @@ def _of_before(fit: Values) -> Values:
         "arrangement": NOT_ASKED,
         "convergence": {"bound": None},
         "choices": {"predicted": []},
-        "separation": dict.fromkeys(("outlying", "set_aside"), np.zeros(0, dtype=np.int64)),
+        "separation": {
+            **dict.fromkeys(("outlying", "set_aside"), np.zeros(0, dtype=np.int64)),
+            "trusts_all": True,
+        },
     }
     whole = {
         name: SimpleNamespace(**entries | vars(fit[name]))

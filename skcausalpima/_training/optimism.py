@@ -33,6 +33,10 @@ from ..modules import Batch, CausalPrior, SubsetEncoders, beyond_potentials
 #: Parts of the samples, each of which is told by the others (the usual number).
 N_FOLDS = 5
 
+#: Times the optimism of all samples: slopes of four fifths are 5 / 4 times as far off, and what is
+#: gained and lost by noise are halves of the optimism.
+EXCESS = 0.5 * (1.0 + N_FOLDS / (N_FOLDS - 1))
+
 #: Samples that are looked at (arbitrary).
 MAX_ROWS = 2000
 
@@ -103,7 +107,9 @@ class Sums(NamedTuple):
 
 
 @torch.no_grad()
-def set_chance(pupil: SubsetEncoders, data: TensorData, known: Known) -> None:
+def set_chance(
+    pupil: SubsetEncoders, data: TensorData, known: Known, by_decoders: tuple[int, ...] = ()
+) -> None:
     """Let encoders know what each modality alone gains of each node, and what of it is chance.
 
     Parameters
@@ -114,6 +120,9 @@ def set_chance(pupil: SubsetEncoders, data: TensorData, known: Known) -> None:
         Samples of the fit.
     known : Known
         What the model says of these samples.
+    by_decoders : tuple of int, default=()
+        Modalities of which decoders say where samples lie: by noise, too, and encoders are not
+        asked.
     """
     rows = data.evenly_spaced(MAX_ROWS)
     batch, part = data.subset(rows).loaded().rows(slice(None)), known.rows(rows)
@@ -121,7 +130,8 @@ def set_chance(pupil: SubsetEncoders, data: TensorData, known: Known) -> None:
     modalities = range(len(batch.arrays))
     gains = torch.stack([data.total_of(_gains_alone(pupil, batch, m, part)) for m in modalities])
     nothing = torch.zeros_like(gains[0])  # experts have learned few numbers
-    chance = [nothing if m in part.beyond else _optimism(data, batch, m, part) for m in modalities]
+    unasked = {*part.beyond, *by_decoders}
+    chance = [nothing if m in unasked else _optimism(data, batch, m, part) for m in modalities]
     pupil.gains, pupil.optimism = (gains / share).to(pupil.gains), torch.stack(chance).to(gains)
 
 
@@ -153,7 +163,7 @@ def _optimism(data: TensorData, batch: Batch, m: int, known: Known) -> Tensor:
         others = sums.over([fold for fold in range(N_FOLDS) if fold != k])
         apart[:, held] = others.evidence(x[held], prior)
     gains = [_gains(said, counts, known.log_cells, prior) for said in (inside, apart)]
-    return data.total_of(gains[0] - gains[1])
+    return data.total_of(gains[0] - gains[1]) / EXCESS
 
 
 def _with_ones(mean: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

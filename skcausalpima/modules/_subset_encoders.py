@@ -206,9 +206,9 @@ class SubsetEncoders(nn.Module):
         """
         if self.log_exponents is None or not bool(self.optimism.any()):
             return log_normalizers
-        present = batch.present.double()
-        present = present if batch.trust is None else present * batch.trust
-        chance, gains = (of.clamp_min(0.0).T @ present for of in (self.optimism, self.gains))
+        # together modalities may know what none of them does
+        alone = (batch.present & (batch.present.sum(dim=0) == 1)).double()
+        chance, gains = (of.clamp_min(0.0).T @ alone for of in (self.optimism, self.gains))
         counting = 1.0 - (0.5 * chance / gains.clamp_min(torch.finfo(gains.dtype).tiny)).clamp_max(
             1
         )

@@ -29,7 +29,7 @@ def test_clusters_have_no_outliers(n: int, width: int, seed: int) -> None:
 def test_samples_of_far_more_noise_are_alone(n: int, seed: int) -> None:
     x, _ = clusters(n, seed=seed)
     far = np.random.default_rng(seed).choice(n, n // 40, replace=False)
-    x[far] += 19.0 * np.random.default_rng(seed).normal(size=(len(far), x.shape[1]))
+    x[far] += 39.0 * np.random.default_rng(seed).normal(size=(len(far), x.shape[1]))
     np.testing.assert_array_equal(alone(x, 2), np.sort(far))
 
 
@@ -37,8 +37,8 @@ def test_a_rare_kind_of_three_samples_is_kept() -> None:
     x, _ = clusters(300)
     x[100:106:2] += 90.0
     assert len(alone(x, 2)) == 0
-    x[100] += 90.0  # now it is alone, and the two others are as well
-    np.testing.assert_array_equal(alone(x, 2), [100, 102, 104])
+    x[100] += 90.0  # now they are no kind, but all lie on one side
+    assert len(alone(x, 2)) == 0
 
 
 def test_a_rare_kind_that_the_reference_misses_is_kept() -> None:
@@ -151,7 +151,9 @@ def test_fits_that_go_on_set_the_same_aside_and_arrivals_none(tmp_path) -> None:
     model.save(tmp_path / "model")
     again = CausalPIMA.load(tmp_path / "model")
     np.testing.assert_array_equal(again.separation_.set_aside, [7, 9])
-    assert len(model.partial_fit(x[:20]).separation_.set_aside) == 0
+    model.partial_fit(x[:20])
+    assert len(model.separation_.set_aside) == 0
+    assert not model.separation_.trusts_all
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -161,3 +163,42 @@ def test_heavy_tails_are_one_distribution(seed: int) -> None:
     powers = rng.standard_t(2.0, size=(600, 20))
     exponentials = np.exp(1.5 * rng.normal(size=(600, 20)))
     assert [len(alone(of, 2)) for of in (powers, exponentials)] == [0, 0]
+
+
+@pytest.mark.parametrize("n_in_reference", [1, 2, 3])
+@pytest.mark.parametrize("n_of_kind", [3, 12])
+def test_a_rare_kind_of_which_the_reference_has_some(n_in_reference: int, n_of_kind: int) -> None:
+    """Two of a kind in the reference see each other alone: they were set aside."""
+    x, _ = clusters(2000)
+    order = np.random.RandomState(0).permutation(2000)  # as the reference is drawn
+    kind = np.r_[order[:n_in_reference], order[-(n_of_kind - n_in_reference) :]][:n_of_kind]
+    x[kind] = 90.0 + np.random.default_rng(0).normal(size=(n_of_kind, 6))
+    assert len(alone(x, 2)) == 0
+
+
+def test_copies_count_for_a_kind() -> None:
+    x, _ = clusters(200)
+    x[:2] = 90.0 + np.random.default_rng(0).normal(size=(2, 6))
+    counts = np.ones(200)
+    np.testing.assert_array_equal(alone(x, 2, counts), [0, 1])
+    counts[:2] = 2.0
+    assert len(alone(x, 2, counts)) == 0
+
+
+def test_a_kind_of_far_more_spread_is_kept() -> None:
+    """One in twelve is active and the rest idle: all active samples were set aside."""
+    rng = np.random.default_rng(0)
+    active = rng.permutation(1000) < 80
+    x = np.where(
+        active[:, None], 3.0 + rng.normal(size=(1000, 4)), 0.01 * rng.normal(size=(1000, 4))
+    )
+    assert len(alone(in_units_of_deviation(x), 2)) == 0
+
+
+def test_what_is_known_is_learned() -> None:
+    x, label = clusters(200)
+    x[[7, 9]] *= -12.0
+    known = np.full((200, 1), -1)
+    known[7] = label[7]
+    model = CausalPIMA(2, **BRIEF).fit(x, known_nodes=known)
+    np.testing.assert_array_equal(model.separation_.set_aside, [9])

@@ -133,3 +133,25 @@ def test_trust_of_what_is_beyond_all_measure(fit: CausalPIMA) -> None:
     model = model_of(fit)
     data = trusted(model.model, model.scaled(samples_of(fit, far)), model.encoders, model.reference)
     assert torch.isfinite(sample_posterior(model.model, data, model.encoders).cells).all()
+
+
+def test_rare_kinds_of_a_sparse_table_are_trusted() -> None:
+    """Most of its log-likelihoods are alike: those of two kinds of a tenth are far below these."""
+    rng = np.random.default_rng(0)
+    kind = rng.choice(3, size=600, p=[0.8, 0.1, 0.1])
+    first = 4.0 * kind[:, None] + rng.normal(size=(600, 5))
+    step = np.array([0.0, 1.5, -1.5])[kind][:, None]
+    second = np.where(kind[:, None] > 0, step + 0.7 * rng.normal(size=(600, 5)), 0.0)
+    first[[7, 9]] = [[200.0], [-200.0]]
+    est = CausalPIMA(3, max_iter=5, random_state=0).fit([first, second])
+    assert_array_equal(est.separation_.set_aside, [7, 9])
+    trust = model_of(est).asked(samples_of(est, [first, second])).samples.trust
+    assert (trust[1] < 1.0).double().mean() < 0.02
+
+
+def test_arrivals_are_asked_as_the_fit_was() -> None:
+    (first, second), *_ = tables(300, 0)
+    est = CausalPIMA((2, 2), max_iter=5, random_state=0).fit([first, second])
+    est.partial_fit(tables(100, 9, factor=1.0)[0])
+    assert len(est.separation_.set_aside) == 0
+    assert model_of(est).reference is not None

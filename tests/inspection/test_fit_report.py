@@ -20,6 +20,7 @@ SEPARATION = SimpleNamespace(
     certainty=np.array([0.99, 0.98]),
     outlying=np.array([], int),
     set_aside=np.array([], int),
+    trusts_all=True,
 )
 ARRANGEMENT = SimpleNamespace(
     misfit=0.1,
