@@ -178,22 +178,28 @@ def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> A
 
     Encoders say it of samples some modality of which is whole. Others they would see with much
     that is filled in: these lie where what decoders said before places them, and at first in the
-    component at whose mean the observed elements are most probable.
+    component at whose mean the observed elements are most probable. So do those of which elements
+    have noise of their own, whatever else is whole: noise tells components apart, and encoders of
+    other modalities claim to.
     """
     means, whole = model.prior.means, whole_modalities(block)
     said = means.new_zeros(len(means), whole.shape[1]).double()
-    for m in gaps if block.gaps is None else ():
+    is_told, is_first = torch.zeros_like(whole[0]), block.gaps is None
+    for m in gaps:
         seen = block.elements[m]
         partial = _in_part(seen)
-        whole[m] &= ~partial
-        said += partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
+        if model.decoders[m].predicts_variances:
+            is_told |= partial
+        if is_first:
+            whole[m] &= ~partial
+            said += partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
     around = at_likely_points(model, replace(block, gaps=None))
-    rows = (~whole.any(dim=0)).nonzero()[:, 0]
+    rows = (~whole.any(dim=0) | is_told).nonzero()[:, 0]
     if not len(rows):
         return around
     part = block.take(rows)
-    if block.gaps is None:
-        part = replace(part, observed=whole[:, rows])
+    if is_first:
+        part = replace(part, observed=(whole & ~is_told)[:, rows])
     others = at_likely_points(model, part, evidence=said[:, rows])
     pairs = zip(around, others, strict=True)
     return Around(*(of.index_copy(0, rows, own) for of, own in pairs))
