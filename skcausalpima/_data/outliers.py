@@ -14,7 +14,7 @@ from .on_disk import OnDisk
 from .units import is_table
 from .validation import Modalities
 
-#: Samples whose distances to all others are looked at (arbitrary: 1000 set the same ones aside).
+#: Samples whose distances to all others are looked at (arbitrary).
 N_REFERENCE = 500
 
 #: A sample is alone from so many times the width of a kind on. In the modalities of the benchmarks
@@ -51,8 +51,10 @@ def outlying_rows(
 
     The width of a kind is the distance within which half of a cell lies on average,
     :math:`s = \operatorname{median}_i d_i(n / 2C)` for n samples and C cells, with :math:`d_i(k)`
-    the distance to the k-th nearest sample. A sample is alone if :math:`d_i(2) > 3 s`. Columns of
-    tables have units of their own, and what is missing counts as the rest of its sample does.
+    the distance to the k-th nearest sample. A sample is alone if :math:`d_i(2) > 3 s`, unless more
+    than half as many lie at 1.5 to 3 s (a tail), or all that are alone lie on one side (a kind).
+    Columns of tables have units of their own, and what is missing counts as the rest of its sample
+    does.
 
     Parameters
     ----------
@@ -134,9 +136,9 @@ def alone(values: np.ndarray, n_cells: int, counts: np.ndarray | None = None) ->
     if width == 0.0 or not 0 < len(suspects) <= LARGEST_SHARE * len(values):
         return order[:0]
     # all samples tell, not the reference alone; each is the nearest to itself
-    found, rows = _neighbours(values, KTH + 1).kneighbors(values[suspects])
+    distances, rows = _neighbours(values, KTH + 1).kneighbors(values[suspects])
     weights = np.ones(len(values)) if counts is None else counts
-    n_near = np.where(found <= FAR * width, weights[rows], 0.0).sum(axis=1)
+    n_near = np.where(distances <= FAR * width, weights[rows], 0.0).sum(axis=1)
     suspects = suspects[n_near <= KTH]
     n_in_tail = ((near > TAIL * width) & (near <= FAR * width)).sum()
     if n_in_tail > MOST_IN_TAIL * len(suspects) or _is_kind(values, reference, suspects):

@@ -73,7 +73,7 @@ def test_kinds_that_are_no_sum_have_more_directions(seed, is_unlike):
             {"decoder_variance": 1.0},
             {"init": "linear"},
             {"posterior": "mean_field"},
-            {"decoders": [None, "cluster_mlp"]},
+            {"decoders": "cluster_mlp"},
         ],
         [{"decoder_variance": "learned"}],
     ),
