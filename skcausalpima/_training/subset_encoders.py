@@ -188,7 +188,8 @@ def teach(
     if not _is_finite(pupil):
         return None
     if not observer.stopped:
-        set_chance(pupil, data, taught.known(), model.by_decoders)
+        if known is None:  # further samples are few
+            set_chance(pupil, data, taught.known(), model.by_decoders)
         _calibrate(pupil, *held, generator)
     return pupil.requires_grad_(False) if _is_finite(pupil) else None
 

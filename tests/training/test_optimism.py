@@ -200,3 +200,12 @@ def test_logsumexp_of_scipy_is_that_of_a_node() -> None:
     gains = _gains(torch.as_tensor(said), torch.ones(5).double(), torch.as_tensor(cells), prior)
     middle = logsumexp(cells.reshape(2, 3, 2, 5), axis=(0, 2))
     assert_allclose(gains[1], (np.exp(middle) * (middle + np.log(3.0))).sum())
+
+
+def test_samples_that_arrive_later_leave_what_is_chance() -> None:
+    """It was asked of the arrivals alone, whose few samples gain little."""
+    model = CausalPIMA((2, 2), max_iter=5, random_state=0).fit(tables(300, 20, 0)[0])
+    before = {name: model._fitted.subset_numbers[name].copy() for name in ("gains", "optimism")}
+    model.partial_fit(tables(20, 20, 1)[0])
+    for name, numbers in before.items():
+        assert_allclose(model._fitted.subset_numbers[name], numbers)
