@@ -22,6 +22,20 @@ OutcomeNames: TypeAlias = Sequence[tuple[str, ...] | None]
 EXPECTED = "whole numbers or labels, and -1, NaN or None where it is unknown"
 
 
+def labels_by_node(
+    nodes: Sequence[str], named: OutcomeNames | None
+) -> dict[str, tuple[str, ...] | None]:
+    """Return the labels of the outcomes of each node by its name; of none where nobody named any.
+
+    Examples
+    --------
+    >>> from skcausalpima._data.known_nodes import labels_by_node
+    >>> labels_by_node(["a", "b"], [("low", "high"), None]), labels_by_node(["a"], ())
+    ({'a': ('low', 'high'), 'b': None}, {'a': None})
+    """
+    return dict(zip(nodes, named or [None] * len(nodes), strict=True))
+
+
 def read_outcomes(
     given: Unchecked,
     argument: str,

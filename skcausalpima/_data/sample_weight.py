@@ -54,9 +54,10 @@ class TrainingRows:
 
     def take(self, chosen: np.ndarray) -> TrainingRows:
         """Return some of the training rows, by number."""
-        places = np.full(len(self.places), -1)
-        places[self.rows[chosen]] = np.arange(len(chosen))
+        new = np.full(len(self.rows), -1)
+        new[chosen] = np.arange(len(chosen))
         weights = None if self.weights is None else self.weights[chosen]
+        places = np.where(self.places < 0, -1, new[self.places])
         return TrainingRows(rows=self.rows[chosen], weights=weights, places=places)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -65,13 +66,8 @@ class TrainingRows:
         return rows, np.bincount(which, self.weights)
 
     def without(self, left_out: np.ndarray) -> TrainingRows:
-        """Return the others but for rows of X that are left out, and all that are equal to them."""
-        chosen = np.flatnonzero(~np.isin(self.rows, left_out))
-        new = np.full(len(self.rows), -1)
-        new[chosen] = np.arange(len(chosen))
-        weights = None if self.weights is None else self.weights[chosen]
-        places = np.where(self.places < 0, -1, new[self.places])
-        return TrainingRows(rows=self.rows[chosen], weights=weights, places=places)
+        """Return the rows but for those of X that are left out, and all that are equal to them."""
+        return self.take(np.flatnonzero(~np.isin(self.rows, left_out)))
 
     @classmethod
     def all_of(cls, n_samples: int) -> TrainingRows:

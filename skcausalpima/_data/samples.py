@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -59,10 +59,6 @@ class NodeKnowledge:
     def unknown_settings(self) -> bool:
         """Whether nodes were set to outcomes that are not known."""
         return self.interventions is not None and self.interventions.outcomes is None
-
-    def named_by(self, nodes: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
-        """Return the labels of the outcomes by the names of the nodes."""
-        return dict(zip(nodes, self.outcome_names or [None] * len(nodes), strict=True))
 
     def take(self, rows: np.ndarray) -> NodeKnowledge:
         """Return what is known of the samples with the given numbers, for the same regimes."""

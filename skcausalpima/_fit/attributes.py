@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
+from .._data.known_nodes import labels_by_node
 from .._data.sample_weight import TrainingRows, row_digests
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
@@ -85,12 +86,12 @@ def fitted_state(
     with torch.no_grad(), diverges, model.frozen():
         of_scaled = bounds(model, data, encoders)
         reference = _tail_reference(model, encoders, data, best.held_out, of_scaled)
-        trusts_all = _trusts_all(samples, None if arrivals is None else before)
+        earlier = None if arrivals is None else before  # of which the components go on
+        trusts_all = _trusts_all(samples, earlier)
         doubted = None if trusts_all else reference
-        asked = trusted(model, data, encoders, doubted)
+        asked = trusted(model, data, encoders, doubted, of_scaled)
         probabilities = sample_posterior(model, asked, encoders).cells.cpu().numpy()
-        kept = None if before is None or arrivals is None else before.cells
-        cells = _cells(probabilities, data, spec.node_sizes) if kept is None else kept
+        cells = earlier.cells if earlier else _cells(probabilities, data, spec.node_sizes)
         contexts = _contexts(setup, samples, probabilities, arrivals)
         fitted = FittedModel(
             model=model,
@@ -104,7 +105,7 @@ def fitted_state(
         known = known_factors(fitted, samples, data)
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
-        outcomes = samples.knowledge.named_by(spec.node_names)
+        outcomes = labels_by_node(spec.node_names, samples.knowledge.outcome_names)
         tables = fitted.cluster_tables(data, probabilities, outcomes)
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
@@ -132,7 +133,7 @@ def fitted_state(
         lower_bound=bound,
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
-        row_digests=_digests(given, samples, data, before if arrivals else None),
+        row_digests=_digests(given, samples, data, earlier),
         contexts=contexts,
         **_of_start(best, setup, samples, known, contexts, before),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from .._data.known_nodes import labels_by_node
 from .._data.sample_weight import row_digests
 from .._data.validation import Modalities
 from .._state.fitted import FittedState
@@ -50,9 +51,10 @@ def answers(fitted: FittedModel, state: FittedState, samples: Modalities) -> Ans
     likeliest = fitted.outcomes[probabilities.argmax(axis=1)]
     columns: dict[str | tuple, object] = {}
     shares: dict[str | tuple, object] = {}
-    named = state.outcome_names or [None] * len(names)
+    named = labels_by_node(names, state.outcome_names)
     of_nodes = node_probabilities(fitted, state, probabilities)
-    for node, (name, size, labels) in enumerate(zip(names, sizes, named, strict=True)):
+    for node, (name, size) in enumerate(zip(names, sizes, strict=True)):
+        labels = named[name]
         words = list(labels or range(size))
         columns[name] = likeliest[:, node]
         if labels:

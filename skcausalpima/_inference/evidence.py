@@ -145,6 +145,7 @@ def likelihood_terms(
     data: TensorData,
     encoders: SubsetEncoders | None,
     known_bounds: Tensor | None = None,
+    has_bounds: bool = True,
 ) -> np.ndarray:
     """Return what is compared of samples.
 
@@ -158,6 +159,8 @@ def likelihood_terms(
         Of samples that lack modalities.
     known_bounds : Tensor of shape (n_samples,), default=None
         What :func:`~skcausalpima._inference.posterior.bounds` returns of them, if it was asked.
+    has_bounds : bool, default=True
+        Whether bounds are asked beside several modalities.
 
     Returns
     -------
@@ -167,13 +170,14 @@ def likelihood_terms(
         the number is not finite have -inf.
     """
     observed = data.samples.present
-    masks = [*(observed if len(observed) > 1 else []), observed.all(dim=0)]
+    n_alone = len(observed) if len(observed) > 1 else 0
+    masks = [*observed[:n_alone], *([observed.all(dim=0)] if has_bounds or not n_alone else [])]
     terms = np.full((data.n_samples, len(masks)), np.nan)
     for m, mask in enumerate(masks):
         rows = mask.nonzero()[:, 0]
         if not len(rows):
             continue
-        if m < len(masks) - 1:
+        if m < n_alone:
             found = _alone(model, data.subset(rows), encoders, m)
         elif known_bounds is not None and len(rows) == data.n_samples:
             found = known_bounds
@@ -246,6 +250,7 @@ def trusted(
     data: TensorData,
     encoders: SubsetEncoders | None,
     reference: Sequence[np.ndarray] | None,
+    known_bounds: Tensor | None = None,
 ) -> TensorData:
     r"""Return samples with how far each modality is to be trusted (``Batch.trust``).
 
@@ -265,6 +270,8 @@ def trusted(
     reference : sequence of ndarray or None
         From :func:`sorted_terms`: each modality alone, or the bound if there is one. None trusts
         all, as the published posterior does.
+    known_bounds : Tensor of shape (n_samples,), default=None
+        Of these samples, if they were asked.
 
     Returns
     -------
@@ -273,7 +280,7 @@ def trusted(
     """
     if reference is None or not isinstance(model, StructuredVAE):
         return data
-    terms, trust = likelihood_terms(model, data, encoders).T, []
+    terms, trust = likelihood_terms(model, data, encoders, known_bounds, has_bounds=False).T, []
     for m, array in enumerate(data.arrays):
         # of few elements what all would say is known less well
         spread = 1.0 / np.sqrt(np.maximum(data.seen(m).mean(axis=1), 1.0 / array.shape[1]))

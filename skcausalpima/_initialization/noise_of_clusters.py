@@ -71,11 +71,10 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
         n_effects(spec.node_sizes),
         n_clusters - 1,
     }  # of sums of effects, and of any kinds
-    asked = [
-        tables_of_unlike_noise(tables, initial, n_clusters, dimension, seed)
-        for dimension in sorted(dimensions)
-    ]
-    unlike = {m for found in asked for m in found}
+    unlike: set[int] = set()
+    for dimension in sorted(dimensions):
+        unasked = [m for m in tables if m not in unlike]
+        unlike |= {*tables_of_unlike_noise(unasked, initial, n_clusters, dimension, seed)}
     predicts = tuple(m in unlike for m in range(len(spec.shapes)))
     are_all_tables = len(tables) == len(spec.shapes)
     by_decoders = tuple(tables) if unlike and are_all_tables else ()

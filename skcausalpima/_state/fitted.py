@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts
-from .._data.known_nodes import OutcomeNames
+from .._data.known_nodes import OutcomeNames, labels_by_node
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
 from .._model.spec import ModelSpec
@@ -329,8 +329,8 @@ def _graph(state: FittedState) -> nx.DiGraph:
     """Return the graph with sizes, names of outcomes, weights, and which arrows are compelled."""
     graph, names, sizes = state.graph, state.spec.node_names, state.spec.node_sizes
     dag = nx.DiGraph()
-    named = state.outcome_names or [None] * len(names)
-    for name, size, labels in zip(names, sizes, named, strict=True):
+    named = labels_by_node(names, state.outcome_names)
+    for (name, labels), size in zip(named.items(), sizes, strict=True):
         dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
     _add_contexts(dag, state)
     for parent, child in np.argwhere(graph.adjacency):

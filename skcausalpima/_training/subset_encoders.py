@@ -185,11 +185,9 @@ def teach(
     pupil.eval()
     if known is None:
         _keep_better(pupil, start, *held)
-    if not _is_finite(pupil):
-        return None
-    if not observer.stopped:
-        if known is None:  # further samples are few
+        if not observer.stopped and _is_finite(pupil):  # samples that come later are too few
             set_chance(pupil, data, taught.known(), model.by_decoders)
+    if not observer.stopped:
         _calibrate(pupil, *held, generator)
     return pupil.requires_grad_(False) if _is_finite(pupil) else None
 

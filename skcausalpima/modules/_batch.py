@@ -85,6 +85,12 @@ class Batch:
         return torch.ones(shape, dtype=torch.bool, device=self.arrays[0].device)
 
     @property
+    def powers(self) -> Tensor:
+        """By which power what modalities say counts, 0 where they are missing, in float64."""
+        present = self.present.double()
+        return present if self.trust is None else present * self.trust
+
+    @property
     def shares(self) -> Tensor | None:
         """Share of the elements that are observed, of shape (n_modalities, n_samples).
 
@@ -292,8 +298,7 @@ def trusted_modalities(batch: Batch) -> Tensor:
 
     Of shape (n_modalities, n_samples), in float64.
     """
-    whole = whole_modalities(batch).double()
-    return whole if batch.trust is None else whole * batch.trust
+    return whole_modalities(batch) * batch.powers
 
 
 def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> Potential:
@@ -323,8 +328,7 @@ def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> P
     """
     linear, precision = potential
     for m, gap in (batch.gaps or {}).items():
-        counts, here = (gap.partial & batch.present[m]).double()[:, None], gap.linear
-        counts = counts if batch.trust is None else counts * batch.trust[m][:, None]
+        counts, here = (gap.partial * batch.powers[m])[:, None], gap.linear
         if locations is not None:
             off = locations[m].double() - gap.location
             here = here + (gap.known @ off[:, :, None])[:, :, 0]
@@ -338,7 +342,5 @@ def beyond_potentials(batch: Batch) -> Tensor | None:
 
     Of shape (n_components or 1, n_samples); None where no element is missing.
     """
-    gaps, counts = (batch.gaps or {}).items(), batch.present.double()
-    counts = counts if batch.trust is None else counts * batch.trust
-    parts = [gap.partial * counts[m] * gap.beyond.T for m, gap in gaps]
+    parts = [gap.partial * batch.powers[m] * gap.beyond.T for m, gap in (batch.gaps or {}).items()]
     return sum(parts[1:], start=parts[0]) if parts else None

@@ -145,9 +145,8 @@ class StructuredVAE(MultimodalVAE):
         location = self._encoded(batch)[0][m].double()
         if batch.observed is None and batch.trust is None:
             return Potential(location @ information, information)
-        seen = batch.present[m].double()[:, None]
-        seen = seen if batch.trust is None else seen * batch.trust[m][:, None]
-        return Potential(seen * (location @ information), seen[..., None] * information)
+        power = batch.powers[m][:, None]
+        return Potential(power * (location @ information), power[..., None] * information)
 
     def posterior(self, batch: Batch, has_cells: bool = True) -> SharedPosterior | OwnPosterior:
         """Return the posterior of samples.

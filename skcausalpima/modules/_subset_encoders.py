@@ -204,10 +204,10 @@ class SubsetEncoders(nn.Module):
         Tensor of shape (n_components, n_samples)
             In nats.
         """
-        if self.log_exponents is None or not bool(self.optimism.any()):
-            return log_normalizers
         # together modalities may know what none of them does
         alone = (batch.present & (batch.present.sum(dim=0) == 1)).double()
+        if self.log_exponents is None or not bool(self.optimism.any() and alone.any()):
+            return log_normalizers
         chance, gains = (of.clamp_min(0.0).T @ alone for of in (self.optimism, self.gains))
         counting = 1.0 - (0.5 * chance / gains.clamp_min(torch.finfo(gains.dtype).tiny)).clamp_max(
             1
