@@ -4,12 +4,13 @@
     python benchmarks/alone.py --summarize alone.csv
 
 ``tables`` and ``wide`` are two tables (6 and 20 columns) that show a binary node each, at four sd;
-``bent`` are curves whose phase is shifted. So one of the two knows nothing of a
-node. ``families`` are those of ``families.py`` with several nodes, of which modalities show some:
-two thirds train. Asked are new samples that have one modality alone; nodes of the fit are matched
-to the true ones on the training samples (those that agree less than .9 are left out). Printed are
-means by kind, number of samples and whether the modality knows the node: said, right, and the log
-loss beside that of the node's shares. Run with OMP_NUM_THREADS=1.
+``bent`` are curves whose phase is shifted. So one of the two knows nothing of a node. Of the three
+tables of ``others`` (12 columns, 4.5 sd) all but one are there. ``families`` are those of
+``families.py`` with several nodes, of which modalities show some: two thirds train. Asked are new
+samples that have one modality alone; nodes of the fit are matched to the true ones on the training
+samples (those that agree less than .9 are left out). Printed are means by kind, number of samples
+and whether the modality knows the node: said, right, and the log loss beside that of the node's
+shares. Run with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -34,21 +35,25 @@ FIELDS = (*KEYS, "seed", "modality", "node", "said", "right", "loss", "loss_of_s
 
 
 class Drawn(NamedTuple):
-    """Modalities, the outcomes of nodes, their numbers, and which nodes a modality shows."""
+    """Modalities, the outcomes of nodes, their numbers, and which nodes a modality shows.
+
+    Asked of each is a sample that has it alone, or one that has all others.
+    """
 
     arrays: list[np.ndarray]
     factors: np.ndarray
     sizes: tuple[int, ...]
     shown: list[set[int]]
+    asks_others: bool = False
 
 
-def tables(n: int, seed: int, width: int) -> Drawn:
-    """Return two tables that show a node each."""
-    rng = np.random.default_rng(seed)
-    factors = rng.integers(2, size=(n, 2))
-    step = 4.0 / np.sqrt(width)
-    arrays = [step * factors[:, [k]] + rng.normal(size=(n, width)) for k in (0, 1)]
-    return Drawn(arrays, factors, (2, 2), [{0}, {1}])
+def tables(n: int, seed: int, width: int, n_tables: int = 2, apart: float = 4.0) -> Drawn:
+    """Return tables that show a node each."""
+    rng, nodes = np.random.default_rng(seed), range(n_tables)
+    factors = rng.integers(2, size=(n, n_tables))
+    step = apart / np.sqrt(width)
+    arrays = [step * factors[:, [k]] + rng.normal(size=(n, width)) for k in nodes]
+    return Drawn(arrays, factors, (2,) * n_tables, [{k} for k in nodes], n_tables > 2)
 
 
 def bent(n: int, seed: int) -> Drawn:
@@ -98,7 +103,8 @@ def measured(kind: str, drawn: Drawn, n: int, seed: int) -> Iterator[dict[str, o
         truth = own[drawn.factors[n:, factor]]
         shares = np.bincount(labels, minlength=size) / n
         for m in range(len(drawn.arrays)):
-            alone = [x[n:] if of == m else None for of, x in enumerate(drawn.arrays)]
+            others = drawn.asks_others
+            alone = [x[n:] if (of == m) != others else None for of, x in enumerate(drawn.arrays)]
             said = model.predict_nodes(alone, probabilities=True)[node]
             told = np.maximum(said[np.arange(len(truth)), truth], 1e-12)
             figures = {
@@ -107,7 +113,7 @@ def measured(kind: str, drawn: Drawn, n: int, seed: int) -> Iterator[dict[str, o
                 "loss": -np.log(told).mean(),
                 "loss_of_shares": -np.log(np.maximum(shares[truth], 1e-12)).mean(),
             }
-            keys = {"kind": kind, "samples": n, "knows": int(factor in drawn.shown[m])}
+            keys = {"kind": kind, "samples": n, "knows": int((factor in drawn.shown[m]) != others)}
             keys |= {"seed": seed, "modality": m, "node": k}
             yield keys | {name: f"{value:.4f}" for name, value in figures.items()}
 
@@ -143,6 +149,7 @@ def main() -> None:
                 "tables": tables(n + N_NEW, seed, 6),
                 "wide": tables(n + N_NEW, seed, 20),
                 "bent": bent(n + N_NEW, seed),
+                "others": tables(n + N_NEW, seed, 12, 3, 4.5),
             }
             for kind, drawn in made.items():
                 lines = list(measured(kind, drawn, n, seed))

@@ -81,7 +81,7 @@ def fitted_state(
     spec = replace(setup.spec, predict_variances=best.predict_variances)
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
-    data = filled(model, data)
+    data = filled(model, data, encoders)
     diverges = told_divergence(model, "the final model", weights=data.weights)
     with torch.no_grad(), diverges, model.frozen():
         of_scaled = bounds(model, data, encoders)

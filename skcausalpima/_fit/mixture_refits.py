@@ -299,7 +299,7 @@ def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:
 @torch.no_grad()
 def _asked(model: StructuredVAE, data: TensorData, encoders: SubsetEncoders | None) -> _Samples:
     """Ask the encoders once what samples say."""
-    data = filled(model, data)
+    data = filled(model, data, encoders)
     potential, exponents = all_potentials(model, data)[0], torch.ones(data.n_samples)
     if encoders is not None and not potential.is_shared:
         parts = []

@@ -106,7 +106,7 @@ class FittedModel(ContextModel):
         means = self.model.prior.means  # the dtype is that of the training data
         modalities = self.contexts.removed(modalities)
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
-        return filled(self.model, self.under(data, modalities.codes))
+        return filled(self.model, self.under(data, modalities.codes), self.encoders)
 
     def asked(self, modalities: Modalities) -> TensorData:
         """Return scaled samples, and how far each of their modalities is to be trusted."""

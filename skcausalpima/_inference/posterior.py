@@ -26,15 +26,8 @@ import torch
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..functional import OwnPosterior, SharedPosterior, log_responsibilities, weight_columns
-from ..modules import (
-    Batch,
-    MeanFieldVAE,
-    MultimodalVAE,
-    StructuredVAE,
-    SubsetEncoders,
-    beyond_potentials,
-)
+from ..functional import OwnPosterior, SharedPosterior
+from ..modules import Batch, MeanFieldVAE, MultimodalVAE, StructuredVAE, SubsetEncoders
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -280,33 +273,21 @@ def answer(
 
     ``draws`` of shape (n_draws, latent_dim) stand for z where expectations are taken.
     """
+    asks_points = any(model.decoders[m].depends_on_latent for m in model.cluster_dependent)
+    # in expectation over z in each component; experts say the same everywhere
+    noise = draws[: None if asks_points else 1, None].expand(-1, len(batch.arrays[0]), -1)
     if encoders is None:
-        posterior, potential_of = model.posterior(batch), model.potential_of
+        joint = model.joint(batch, noise)
     else:
-        prior, potential = model.prior, encoders.potential(batch)
-        beyond = beyond_potentials(batch)
-        posterior = OwnPosterior(prior.means, prior.covariances, potential, beyond)
-        potential_of = encoders.potential_of
-    normalizers = posterior.log_normalizers()
-    log_weights = model.log_weights(batch.regime_index).to(normalizers)
-    weights, said = weight_columns(log_weights), normalizers
+        own = encoders.posterior(batch, model.prior)
+        joint = model.joint(batch, noise, posterior=own, potential_of=encoders.potential_of)
+    normalizers = said = joint.posterior.log_normalizers()
     if encoders is not None:
-        said = encoders.log_evidence(batch, normalizers, weights)
-    if batch.allowed is not None:
-        normalizers, said = (
-            of.masked_fill(~batch.allowed, -torch.inf) for of in (normalizers, said)
-        )
-    if model.cluster_dependent:
-        # in expectation over z in each component; experts say the same everywhere
-        asks_points = any(model.decoders[m].depends_on_latent for m in model.cluster_dependent)
-        noise = [draw.expand(len(posterior), -1) for draw in draws[: None if asks_points else 1]]
-        ask = functools.partial(model.component_evidence, potential_of=potential_of)
-        parts = [cast(Tensor, ask(batch, posterior, of).total) for of in noise]
-        said = said + torch.stack(parts).mean(dim=0)
+        said = encoders.log_evidence(batch, normalizers, joint.log_weights.to(normalizers))
     return Answer(
-        posterior=posterior,
-        log_joint=weights + normalizers,
-        log_gamma=log_responsibilities(log_weights, said),
+        posterior=joint.posterior,
+        log_joint=joint.only_allowed(joint.log_weights + normalizers),
+        log_gamma=joint.only_allowed(joint.offsets + said).log_softmax(dim=0),
     )
 
 

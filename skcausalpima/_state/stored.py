@@ -291,12 +291,12 @@ def _of_before(fit: Values) -> Values:
 
 
 def _subset_numbers_of_before(fit: Values) -> Values:
-    """Return the numbers of encoders of parts with gains of nodes that nobody asked for."""
-    spec, numbers = fit.get("spec"), fit.get("subset_numbers")
-    if not isinstance(spec, ModelSpec) or not isinstance(numbers, dict) or len(spec.shapes) == 1:
+    """Return the numbers of encoders of parts, without gains of nodes, which version 17 had."""
+    numbers = fit.get("subset_numbers")
+    if not isinstance(numbers, dict):
         return {}
-    nothing = np.zeros((len(spec.shapes), len(spec.node_sizes)))
-    return {"subset_numbers": {"gains": nothing, "optimism": nothing} | numbers}
+    kept = {name: of for name, of in numbers.items() if name not in ("gains", "optimism")}
+    return {"subset_numbers": kept}
 
 
 def _sizes(spec: ModelSpec) -> dict[str, int]:

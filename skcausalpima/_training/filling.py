@@ -21,6 +21,7 @@ from ..modules import (
     MeanFieldVAE,
     MultimodalVAE,
     StructuredVAE,
+    SubsetEncoders,
     masked_potential,
     whole_modalities,
 )
@@ -69,7 +70,13 @@ def check_decoders(
 
 
 @torch.no_grad()
-def filled(model: MultimodalVAE, data: TensorData, is_trained: bool = True) -> TensorData:
+def filled(
+    model: MultimodalVAE,
+    data: TensorData,
+    encoders: SubsetEncoders | None = None,
+    *,
+    is_trained: bool = True,
+) -> TensorData:
     """Return data with their derived views, missing elements as the model expects them.
 
     The mean of the data under the model is filled in first, then some rounds of what is decoded
@@ -81,6 +88,9 @@ def filled(model: MultimodalVAE, data: TensorData, is_trained: bool = True) -> T
         It is in evaluation mode afterwards, if anything was missing.
     data : TensorData
         The samples; the data themselves are returned where there is nothing to do.
+    encoders : SubsetEncoders, default=None
+        Of samples that lack modalities. Where they are known, likelihoods of components are asked
+        where they locate samples: those of whole samples, made sharper, claim more than they know.
     is_trained : bool, default=True
         Whether the model's decoders say where samples lie that are to (``by_decoders``), where
         noise is not the same everywhere. Potentials of encoders, by which training goes, are as
@@ -112,7 +122,8 @@ def filled(model: MultimodalVAE, data: TensorData, is_trained: bool = True) -> T
         part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], found)
     for m in found if len(model.prior.means) <= MOST_ASKED else ():
         if model.decoders[m].has_likelihood:
-            beyond = [_beyond(cast(StructuredVAE, model), block, m) for block in part.blocks()]
+            blocks, trained = part.blocks(), cast(StructuredVAE, model)
+            beyond = [_beyond(trained, encoders, block, m) for block in blocks]
             found[m] = found[m]._replace(beyond=torch.cat(beyond))
     arrays = list(data.arrays)
     for m in data.elements:
@@ -205,13 +216,16 @@ def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> A
     return Around(*(of.index_copy(0, rows, own) for of, own in pairs))
 
 
-def _beyond(model: StructuredVAE, block: Batch, m: int) -> Tensor:
+def _beyond(model: StructuredVAE, encoders: SubsetEncoders | None, block: Batch, m: int) -> Tensor:
     """Return what a decoder says of components beyond its potentials, (n_samples, n_components).
 
     A potential is exact near the point that it was made at, which is in one component.
     """
     x, gap = block.arrays[m], cast("dict[int, Gap]", block.gaps)[m]
-    posterior, unexplained = model.posterior(block), list[Tensor]()
+    posterior = (
+        model.posterior(block) if encoders is None else encoders.posterior(block, model.prior)
+    )
+    unexplained = list[Tensor]()
     for c in range(len(model.prior.means)):
         z = posterior.centres(torch.full((len(posterior),), c, device=x.device))
         own = cast(Likelihood, model.decoders[m].likelihood(x, z.to(x), block.elements[m]))

@@ -1,7 +1,26 @@
-"""Linear models of locations: as maps of a modality, and their likelihoods of latent points."""
+r"""Linear models of locations: as maps of a modality, and their likelihoods of latent points.
+
+A decoder has learned from noise, too: asked alone, a modality that knows nothing of a direction of
+the latent space says something of it. The slopes W of a linear decoder, learned by least squares
+from latent points of scatter M, are off by independent rows of covariance
+:math:`\sigma^2 M^{-1}`, so that of its information :math:`\Lambda = W^T W / \sigma^2`
+
+.. math:: N = d\, M^{-1}
+
+is expected from noise alone, d being the number of its elements, however these are correlated.
+Along the directions of latent space that diagonalise both, with :math:`\Lambda v = \lambda N v`,
+slopes are shrunk by the factor :math:`(1 - 1 / \lambda)_+` of James and Stein [1]_: less than what
+noise says is nothing.
+
+References
+----------
+.. [1] B. Efron and C. Morris, "Stein's estimation rule and its competitors: an empirical Bayes
+   approach", Journal of the American Statistical Association 68, 1973.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -11,7 +30,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .._model.tensors import TensorData
-from ..modules import MLPEncoder, SubsetEncoders, upper_roots, whole_modalities
+from ..modules import MLPEncoder, StructuredVAE, SubsetEncoders, upper_roots, whole_modalities
 
 #: Samples that are looked at, and principal components of a modality that a map may use.
 MAX_ROWS, N_COMPONENTS = 1000, 20
@@ -97,6 +116,65 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
         pupil.information_roots[m] = upper_roots(n_free * torch.linalg.inv(left))
         pupil.slopes[m], pupil.offsets[m] = found[:-1].mT, found[-1]
         cast(Tensor, pupil.widening)[m] = -of_widths / n_samples
+
+
+@torch.no_grad()
+def shrink_slopes(
+    pupil: SubsetEncoders, model: StructuredVAE, data: TensorData, mean: Tensor, second: Tensor
+) -> None:
+    """Take from potentials what decoders are expected to have learned from noise, see above.
+
+    Parameters
+    ----------
+    pupil : SubsetEncoders
+        As taught; its slopes and offsets are changed.
+    model : StructuredVAE
+        What it was taught by. Experts have learned few numbers, and decoders that say where samples
+        lie, or depend on the component, say so themselves: of these nothing is taken.
+    data : TensorData
+        Samples of the fit.
+    mean, second : Tensor of shape (n_samples, latent_dim[, latent_dim])
+        First and second moments of their latent points.
+    """
+    rows = _some_rows(data)
+    batch = data.subset(rows).loaded().rows(slice(None))
+    share = data.total_of(np.array(float(len(rows)))) / data.n_of_all
+    unasked = {m for m, _ in model.experts} | {*model.cluster_dependent, *model.by_decoders}
+    for m, width in enumerate(model.free_widths):
+        if m in unasked or not width:
+            continue
+        alone = torch.zeros_like(batch.present)
+        alone[m] = whole_modalities(batch)[m]
+        precisions = pupil.potential(replace(batch, observed=alone, gaps=None)).precision
+        counts, z = batch.weighted(alone[m].double()), mean[rows].double()
+        sums = (
+            counts.sum(),
+            counts @ z,
+            torch.tensordot(counts, second[rows].double(), dims=1),
+            torch.tensordot(counts, precisions, dims=1),
+        )
+        n_samples, first, moments, information = map(data.total_of, sums)
+        if not n_samples:
+            continue
+        centre = first / n_samples
+        scatter = (moments - torch.outer(first, centre)) / share
+        kept = _beyond_noise(information / n_samples, _ridged(scatter) / width)
+        slopes = pupil.slopes[m].double()
+        lost = slopes - slopes @ kept
+        pupil.slopes[m] -= lost.to(pupil.slopes)
+        pupil.offsets[m] += (lost @ centre).to(pupil.offsets)
+
+
+def _beyond_noise(information: Tensor, of_noise: Tensor) -> Tensor:
+    """Return the linear map of latent points that leaves of slopes what noise does not explain.
+
+    ``of_noise`` is the inverse of the information that noise alone is expected to give.
+    """
+    root = torch.linalg.cholesky(of_noise)
+    values, vectors = torch.linalg.eigh(root.mT @ information @ root)
+    factors = 1.0 - 1.0 / values.clamp_min(1.0)
+    axes = root @ vectors
+    return (axes * factors) @ torch.linalg.inv(axes)
 
 
 def _ridged(moments: Tensor, like: Tensor | None = None) -> Tensor:

@@ -135,7 +135,7 @@ def at_likely_points(
     zeros = batch.arrays[0].new_zeros(len(batch.arrays[0]), model.latent_dim)
     if has_cells:
         joint = model.joint(batch, zeros)
-        joint = joint._replace(offsets=joint.offsets + evidence)
+        joint = joint._replace(log_weights=joint.log_weights + evidence)
         posterior, components = joint.posterior, joint.evidence().log_gamma.argmax(dim=0)
     else:
         posterior = model.posterior(batch, has_cells=False)

@@ -34,9 +34,8 @@ from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, CausalPrior, StructuredVAE, SubsetEncoders
 from .gradients import Adam, gradient_step, half_cosine, in_bfloat16
-from .linear_locations import become_linear, fit_likelihoods
+from .linear_locations import become_linear, fit_likelihoods, shrink_slopes
 from .observer import Observer
-from .optimism import Known, set_chance
 
 #: How much more the divergence of the components' probabilities counts.
 COMPONENT_WEIGHT = 50.0
@@ -93,11 +92,6 @@ class Lesson:
     prior: CausalPrior
     log_weights: Tensor
 
-    def known(self) -> Known:
-        """Return what is known of whole samples, as :func:`set_chance` takes it."""
-        log_cells = self.probabilities.double().log()
-        return Known(self.mean, self.second, log_cells, self.evidence, self.prior)
-
     def rows(self, rows: Tensor) -> Lesson:
         """Return the lesson of some samples."""
         return replace(
@@ -122,7 +116,7 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
         means.append(posterior.mean(gamma))
         seconds.append(posterior.second_moments(gamma))
         probabilities.append(gamma)
-        evidence.append(joint.said.beyond)
+        evidence.append(joint.beyond.beyond)
     return Lesson(
         mean=torch.cat(means),
         second=torch.cat(seconds),
@@ -186,7 +180,7 @@ def teach(
     if known is None:
         _keep_better(pupil, start, *held)
         if not observer.stopped and _is_finite(pupil):  # samples that come later are too few
-            set_chance(pupil, data, taught.known(), model.by_decoders)
+            shrink_slopes(pupil, model, data, taught.mean, taught.second)
     if not observer.stopped:
         _calibrate(pupil, *held, generator)
     return pupil.requires_grad_(False) if _is_finite(pupil) else None

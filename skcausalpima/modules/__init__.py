@@ -4,7 +4,7 @@ What is in ``__all__`` is what a user builds with; what is imported besides is t
 which serves this package alone.
 """
 
-from ._batch import Batch, BoundWithErrors, Gap, Likelihood, beyond_potentials, whole_modalities
+from ._batch import Batch, BoundWithErrors, Gap, Likelihood, whole_modalities
 from ._column_decoder import ColumnDecoder
 from ._convolutions import ConvDecoder, ConvEncoder
 from ._decoder_protocol import Around, fisher_information, masked_potential

@@ -253,6 +253,15 @@ class ComponentEvidence(NamedTuple):
         """What all modalities say; 0.0 if there are none."""
         return sum(self.beyond.values(), start=0.0)
 
+    @classmethod
+    def mean(cls, parts: Sequence[ComponentEvidence]) -> ComponentEvidence:
+        """Return the mean of what was said at several draws, with the likelihoods of the first."""
+        if len(parts) == 1:
+            return parts[0]
+        said = {m: torch.stack([of.beyond[m] for of in parts]).mean(dim=0) for m in parts[0].beyond}
+        divided = sum(of.log_potentials for of in parts) / len(parts)
+        return cls(said, divided, parts[0].likelihoods)
+
 
 class Joint(NamedTuple):
     r"""What is known of samples and components together: a row of evidence for each sample.
@@ -261,23 +270,33 @@ class Joint(NamedTuple):
     ----------
     posterior : SharedPosterior or OwnPosterior
         What potentials say, with the mixture as the prior.
-    offsets : Tensor of shape (n_components, n_samples or 1)
-        What is added to :math:`\log Z_c`: log-weights of the components, those of the sample's
-        regime and context, and what decoders say beyond potentials.
+    log_weights : Tensor of shape (n_components, n_samples or 1)
+        Of the components, those of the sample's regime and context.
     allowed : Tensor of bool of shape (n_components, n_samples) or None
         Components that a sample may belong to; None for all.
-    said : ComponentEvidence
-        What decoders that depend on the component say, which is part of the offsets.
+    beyond : ComponentEvidence
+        What decoders that depend on the component say beyond potentials.
     """
 
     posterior: SharedPosterior | OwnPosterior
-    offsets: Tensor
+    log_weights: Tensor
     allowed: Tensor | None
-    said: ComponentEvidence
+    beyond: ComponentEvidence
+
+    @property
+    def offsets(self) -> Tensor:
+        r"""What is added to :math:`\log Z_c`, of shape (n_components, n_samples or 1)."""
+        return self.log_weights + self.beyond.total
 
     def evidence(self) -> Evidence:
         """Return log Z, and how probable each component is."""
         return self.posterior.evidence(self.offsets, self.allowed)
+
+    def only_allowed(self, numbers: Tensor) -> Tensor:
+        """Return numbers of components and samples, -inf where a sample may not belong."""
+        if self.allowed is None:
+            return numbers
+        return numbers.masked_fill(~self.allowed, -torch.inf)
 
 
 def has_gaps(batch: Batch) -> bool:

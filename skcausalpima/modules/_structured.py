@@ -240,6 +240,8 @@ class StructuredVAE(MultimodalVAE):
         batch: Batch,
         noise: Tensor,
         *,
+        posterior: OwnPosterior | None = None,
+        potential_of: PotentialOf | None = None,
         log_weights: Tensor | None = None,
         in_training: bool = False,
         is_known: bool = True,
@@ -250,8 +252,12 @@ class StructuredVAE(MultimodalVAE):
         ----------
         batch : Batch
             Samples.
-        noise : Tensor of shape (n_samples, latent_dim)
+        noise : Tensor of shape ([n_draws, ]n_samples, latent_dim)
             Standard normal draws, at which decoders of components are asked.
+        posterior : OwnPosterior, default=None
+            Of samples that others than the encoders locate.
+        potential_of : callable, default=None
+            Returns what a modality says of the latent points of a batch; None asks the encoders.
         log_weights : Tensor of shape (n_components[, n_samples]), default=None
             Log-probabilities of the components; None takes those of the samples' regimes.
         in_training : bool, default=False
@@ -264,12 +270,15 @@ class StructuredVAE(MultimodalVAE):
         Joint
             A row of evidence for each sample.
         """
-        posterior = self.posterior(batch)
-        said = self.component_evidence(batch, posterior, noise, in_training)
+        found = self.posterior(batch) if posterior is None else posterior
+        beyond = [
+            self.component_evidence(batch, found, draw, in_training, potential_of)
+            for draw in (noise if noise.ndim == 3 else [noise])
+        ]
         if log_weights is None:
             log_weights = self.log_weights(batch.regime_index)
         allowed = batch.allowed if is_known else None
-        return Joint(posterior, weight_columns(log_weights) + said.total, allowed, said)
+        return Joint(found, weight_columns(log_weights), allowed, ComponentEvidence.mean(beyond))
 
     def _own_alike(self, batch: Batch, z: Tensor) -> dict[int, Likelihood]:
         """Return what decoders say that have likelihoods of their own, alike in all components."""
@@ -285,7 +294,7 @@ class StructuredVAE(MultimodalVAE):
         batch = self.views.computed(batch)
         normal = noise[:, :-1]
         joint = self.joint(batch, normal, in_training=True)
-        posterior, said, found = joint.posterior, joint.said, joint.evidence()
+        posterior, said, found = joint.posterior, joint.beyond, joint.evidence()
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
@@ -311,7 +320,7 @@ class StructuredVAE(MultimodalVAE):
         """Return components and latent points of samples; see the base class."""
         normal = noise[:, :-1]
         joint = self.joint(batch, normal, log_weights=log_weights)
-        posterior, said, found = joint.posterior, joint.said, joint.evidence()
+        posterior, said, found = joint.posterior, joint.beyond, joint.evidence()
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
 

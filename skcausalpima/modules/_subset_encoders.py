@@ -10,14 +10,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..functional import Potential, product_of_experts
-from ._batch import Batch, trusted_modalities, whole_modalities, with_gaps
+from ..functional import OwnPosterior, Potential, product_of_experts
+from ._batch import Batch, beyond_potentials, trusted_modalities, whole_modalities, with_gaps
 from ._derived_view import DerivedViews
 from ._encoders import encode_each
+from ._prior import CausalPrior
 from ._structured import StructuredVAE
-
-#: Logarithm of what cells weigh that cannot be: finite, so that differences are.
-IMPOSSIBLE = -1e4
 
 #: Share of the samples that encoders locate where they are not, however sure they seem.
 CONTAMINATION = 1e-3
@@ -43,9 +41,8 @@ class SubsetEncoders(nn.Module):
     .. math:: E_c = Z_c^{t_S} + \epsilon \sum_k A_k Z_k^{t_S}, \qquad
         Z_c = \int N(z; m_c, S_c) l_S(z) dz.
 
-    Before that, what is chance is taken from :math:`Z_c`, node by node: of the evidence about a
-    node the part :math:`1 - p / LR` counts, and the node is averaged over in the rest, see
-    :mod:`~skcausalpima._training.optimism`.
+    A has been shrunk by what decoders are expected to have learned from noise, see
+    :mod:`~skcausalpima._training.linear_locations`.
 
     Parameters
     ----------
@@ -64,16 +61,11 @@ class SubsetEncoders(nn.Module):
         A; None for a single modality.
     offsets : Tensor of shape (n_modalities, latent_dim) or None
         b.
-    gains, optimism : Tensor of shape (n_modalities, n_nodes) or None
-        What each modality alone gains of each node, and what of it is chance, in nats over all
-        samples; nothing until it is known.
     """
 
     information_roots: Tensor
     slopes: Tensor
     offsets: Tensor
-    gains: Tensor
-    optimism: Tensor
 
     def __init__(self, model: StructuredVAE) -> None:
         super().__init__()
@@ -88,10 +80,6 @@ class SubsetEncoders(nn.Module):
         eyes = torch.eye(self.latent_dim).to(zeros).repeat(len(zeros), 1, 1)
         self.register_buffer("slopes", eyes if several else None)
         self.register_buffer("offsets", zeros.clone() if several else None)
-        self.node_sizes = model.prior.node_sizes
-        nothing = zeros.new_zeros(len(zeros), len(self.node_sizes), dtype=torch.float64)
-        for name in ("gains", "optimism"):
-            self.register_buffer(name, nothing.clone() if several else None)
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -177,6 +165,11 @@ class SubsetEncoders(nn.Module):
         linear = (moved.mT @ off)[..., 0]
         return with_gaps(batch, Potential(linear.sum(dim=0), precisions.sum(dim=0)), None)
 
+    def posterior(self, batch: Batch, prior: CausalPrior) -> OwnPosterior:
+        """Return the posterior of samples, with the mixture of a prior."""
+        potential, beyond = self.potential(batch), beyond_potentials(batch)
+        return OwnPosterior(prior.means, prior.covariances, potential, beyond)
+
     def potential_of(self, batch: Batch, m: int) -> Potential:
         """Return what one modality says of the latent points of samples."""
         seen = torch.zeros_like(batch.present)
@@ -190,36 +183,6 @@ class SubsetEncoders(nn.Module):
         shares = whole_modalities(batch) / batch.present.sum(dim=0).clamp_min(1)
         # above 1, a part would be surer than its own likelihood
         return (self.log_exponents.clamp_max(0.0) @ shares.to(self.log_exponents)).exp()
-
-    def without_chance(self, batch: Batch, log_normalizers: Tensor, log_weights: Tensor) -> Tensor:
-        """Return what samples say of components, without what is chance of it, node by node.
-
-        Parameters
-        ----------
-        batch, log_normalizers, log_weights
-            As of :meth:`log_evidence`.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_samples)
-            In nats.
-        """
-        # together modalities may know what none of them does
-        alone = (batch.present & (batch.present.sum(dim=0) == 1)).double()
-        if self.log_exponents is None or not bool(self.optimism.any() and alone.any()):
-            return log_normalizers
-        chance, gains = (of.clamp_min(0.0).T @ alone for of in (self.optimism, self.gains))
-        counting = 1.0 - (0.5 * chance / gains.clamp_min(torch.finfo(gains.dtype).tiny)).clamp_max(
-            1
-        )
-        shape = (*self.node_sizes, log_normalizers.shape[1])
-        said = log_normalizers.reshape(shape)
-        weights = log_weights.clamp_min(IMPOSSIBLE).expand_as(log_normalizers).reshape(shape)
-        for node, part in enumerate(counting):
-            of_any = (weights + said).logsumexp(node, keepdim=True)
-            of_any = of_any - weights.logsumexp(node, keepdim=True)
-            said = part * said + (1.0 - part) * of_any
-        return said.reshape(log_normalizers.shape)
 
     def log_evidence(self, batch: Batch, log_normalizers: Tensor, log_weights: Tensor) -> Tensor:
         r"""Return what samples say of components, :math:`\log E_c(x_S)`.
@@ -240,8 +203,7 @@ class SubsetEncoders(nn.Module):
         Tensor of shape (n_components, n_samples)
             In nats.
         """
-        known = self.without_chance(batch, log_normalizers, log_weights)
-        said = self.exponents(batch) * known
+        said = self.exponents(batch) * log_normalizers
         of_any = (log_weights + said).logsumexp(dim=0) + math.log(CONTAMINATION)
         located = whole_modalities(batch).any(dim=0)
         return torch.where(located, torch.logaddexp(said, of_any), said)

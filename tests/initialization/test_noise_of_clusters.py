@@ -184,8 +184,8 @@ def test_a_column_that_is_constant_says_nothing():
 def test_a_whole_image_does_not_place_the_noise_of_a_table():
     """Half of a table beside an image, whose encoder knows nothing of the table's node.
 
-    The log loss was 1.21, and is .43; half of the table alone has .06 (the image still claims
-    something of where samples lie in the direction of that node).
+    The log loss was 1.21, and .43 where potentials of whole samples said where likelihoods of
+    components are asked; half of the table alone has .06.
     """
     rng, side = np.random.default_rng(0), np.linspace(-1.0, 1.0, 12)
     nodes = rng.integers(2, size=(900, 2))
@@ -201,4 +201,4 @@ def test_a_whole_image_does_not_place_the_noise_of_a_table():
     k = int(np.argmax(np.abs(agree - 0.5)))
     said = model.predict_nodes([image[300:], half], probabilities=True)[list(model.dag_)[k]]
     told = said[np.arange(600), truth if agree[k] > 0.5 else 1 - truth]
-    assert -np.log(told).mean() < 0.6
+    assert -np.log(told).mean() < 0.12

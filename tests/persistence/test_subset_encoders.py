@@ -73,11 +73,9 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
     assert {".".join(name.split(".")[:2]) for name in est._fitted.subset_numbers} == {
         "encoders.0",
         "encoders.1",
-        "gains",
         "information_roots",
         "log_exponents",
         "offsets",
-        "optimism",
         "slopes",
         "widening",
     }

@@ -8,12 +8,18 @@ import torch
 from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, make_model
+from scipy.linalg import eigh
 from sklearn.linear_model import LinearRegression
 
 from skcausalpima import CausalPIMA
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import linear_locations
-from skcausalpima._training.linear_locations import become_linear, fit_likelihoods, linear_map
+from skcausalpima._training.linear_locations import (
+    become_linear,
+    fit_likelihoods,
+    linear_map,
+    shrink_slopes,
+)
 from skcausalpima._training.subset_encoders import lesson
 from skcausalpima.datasets import make_lattices
 from skcausalpima.metrics import matched_accuracy
@@ -105,6 +111,74 @@ def test_modalities_that_nobody_has_and_experts_stay_as_they_are():
         after = getattr(pupil, name).detach()
         assert_array_equal(after[:2], before[name][:2])
         assert (after[2] != before[name][2]).any()
+
+
+def learned(width: int, strength: float, n_samples: int, seed: int):
+    """Return a linear decoder by least squares, its information, and how far its slopes are off."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n_samples, 2)) @ np.array([[2.0, 0.5], [0.0, 0.7]])
+    slopes = strength * np.array([1.0, 0.0])[:, None] * np.ones((2, width))
+    x = z @ slopes + rng.normal(size=(n_samples, width))
+    found = np.linalg.lstsq(np.column_stack([np.ones(n_samples), z]), x, rcond=None)[0][1:]
+    return z, found, slopes
+
+
+@pytest.mark.parametrize("width", [3, 20])
+def test_information_from_noise_is_as_expected(width):
+    """E[W W'] of slopes learned from noise is d M^-1; 400 draws are within 8 %."""
+    sums = []
+    for seed in range(400):
+        z, found, _ = learned(width, 0.0, 60, seed)
+        scatter = (z - z.mean(axis=0)).T @ (z - z.mean(axis=0))
+        root = np.linalg.cholesky(scatter / width)
+        sums.append(root.T @ (found @ found.T) @ root)
+    assert_allclose(np.mean(sums, axis=0), np.eye(2), atol=0.08)
+
+
+def test_slopes_are_shrunk_by_what_is_noise_of_them():
+    """The factors are those of James and Stein, along axes where both matrices are diagonal."""
+    information = torch.tensor([[5.0, 1.0], [1.0, 2.0]]).double()
+    of_noise = torch.tensor([[0.5, 0.2], [0.2, 3.0]]).double()  # the inverse of N
+    kept = linear_locations._beyond_noise(information, of_noise).numpy()
+    ratios, axes = eigh(information.numpy(), np.linalg.inv(of_noise.numpy()))
+    factors = np.maximum(0.0, 1.0 - 1.0 / ratios)
+    assert_allclose(kept @ axes, axes * factors, atol=1e-12)
+    nothing = linear_locations._beyond_noise(0.01 * information, of_noise)
+    assert_allclose(nothing, np.zeros((2, 2)), atol=1e-12)
+
+
+def test_shrunk_slopes_tell_new_samples_more():
+    """Mean log loss of which of two points it is, over 200 decoders: less than with their own."""
+    losses = {"own": [], "shrunk": []}
+    for seed in range(200):
+        z, found, slopes = learned(20, 0.2, 40, seed)
+        scatter = (z - z.mean(axis=0)).T @ (z - z.mean(axis=0))
+        information, inverse = torch.as_tensor(found @ found.T), torch.as_tensor(scatter / 20)
+        kept = linear_locations._beyond_noise(information, inverse).numpy()
+        noise = np.random.default_rng(1000 + seed).normal(size=(50, 20))
+        for name, own in (("own", found), ("shrunk", kept.T @ found)):
+            for far in np.eye(2):  # the second direction says nothing
+                x = noise + far @ slopes
+                said = x @ (own.T @ far) - 0.5 * np.sum((own.T @ far) ** 2)
+                losses[name].append(np.logaddexp(0.0, -said).mean())
+    better = np.subtract(losses["own"], losses["shrunk"])
+    assert better.mean() > 3 * better.std() / np.sqrt(len(better))
+
+
+def test_a_modality_keeps_what_it_knows_and_loses_what_is_noise():
+    mixture, pupil, _, data, taught = linear_case(60)
+    model = mixture.model()[0]
+    fit_likelihoods(pupil, data, taught.mean, taught.second)
+    model.free_widths = [0.0, 1e6, 0.0]  # nothing, everything and nothing is noise
+    before = {name: value.clone() for name, value in pupil.state_dict().items()}
+    shrink_slopes(pupil, model, data, taught.mean, taught.second)
+    for m in (0, 2):
+        assert_allclose(pupil.slopes[m], before["slopes"][m])
+        assert_allclose(pupil.offsets[m], before["offsets"][m])
+    assert not pupil.slopes[1].any()
+    centre = taught.mean.mean(dim=0).to(before["slopes"])
+    expected = before["slopes"][1] @ centre + before["offsets"][1]
+    assert_allclose(pupil.offsets[1], expected)  # where it locates the mean sample
 
 
 @pytest.mark.long
