@@ -46,13 +46,19 @@ class CandidateReport:
         Clusters assigned to grid cells.
     agreement : ndarray of shape (n_candidates,)
         Mean agreement of the node labels with those of the other candidates; the criterion.
-    misfit, gap, separation, overlap, smallest_share : ndarray of shape (n_candidates,)
-        Signals that are reported but do not decide.
+    misfit, gap : ndarray of shape (n_candidates,)
+        Of arrangements. Of candidates that others agree with about equally, those that fit much
+        worse, or stand out much less, cannot be chosen.
+    smallest_share, overlap : ndarray of shape (n_candidates,)
+        Of clusters; they say which candidates qualify.
+    separation : ndarray of shape (n_candidates,)
+        Of clusters; reported, and decides nothing.
     qualified : ndarray of shape (n_candidates,)
         Whether every cell has its cluster and none is below the smallest share, or no two
-        clusters overlap.
+        clusters overlap: others can be chosen only if none does.
     known_agreement : ndarray of shape (n_candidates,), default=None
-        Share of the known outcomes that agree, if any are known.
+        Share of the known outcomes that agree, if any are known: those that agree clearly less
+        than another cannot be chosen.
     """
 
     chosen: int

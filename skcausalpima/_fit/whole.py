@@ -22,9 +22,7 @@ from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
-from .._grid import n_effects
-from .._initialization.initial_sample import filled_by_low_rank, settled_sample
-from .._initialization.latent_space import with_room_for_clusters
+from .._initialization.begin import begin, filled_data
 from .._initialization.linear_parts import linear_modalities, noiseless
 from .._initialization.noise_of_clusters import with_noise_of_clusters
 from .._model.ranks import process_group
@@ -185,9 +183,8 @@ def fit_anew(
     # a model function is asked for the samples of one rank, and may fail there
     if any(expert is not None and expert.per == "sample" for expert in setup.spec.experts):
         check_alone(ranks, "an expert per sample")
-    rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
     with precision_of(setup.device):
-        data = filled_by_low_rank(fit_data(samples, setup), rank)
+        data = filled_data(setup, samples)
         rng = check_random_state(params.random_state)
         seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
         known_by = functools.cache(partial(fit_fingerprint, setup, samples, data))
@@ -195,13 +192,9 @@ def fit_anew(
             check_same_fit(stopped, known_by(), setup.spec.modality_names)
             seeds = stopped.seeds
         following.says(setup, "looking for clusters")
-        setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
-        if params.latent_dim is None and params.init.method == "arranged":
-            dimension, initial = with_room_for_clusters(
-                setup.spec, samples.modalities, initial, seeds[0]
-            )
-            setup = replace(setup, spec=replace(setup.spec, latent_dim=dimension))
-            setup = with_total(setup, params.mixture.shrinkage, samples.core_total)
+        start = begin(setup, samples, data, seeds[0])
+        data, initial = start.data, start.initial
+        setup = with_total(start.setup, params.mixture.shrinkage, samples.core_total)
         if not data.is_streamed:  # predicted noise is asked of all rows at once
             setup = with_noise_of_clusters(setup, initial, seeds[0])
         linear, exact = linear_modalities(setup.spec, initial), noiseless(setup.spec, initial)

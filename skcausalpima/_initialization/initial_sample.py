@@ -15,14 +15,12 @@ from .._clustering.clusters import Clustering
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._model.left_open import Side
-from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
-from .column_noise import unlike_spreads, unlike_units, variances
 from .derived_views import ViewStart, fit_views
 from .principal_components import PrincipalScores
-from .sides import BY_WEIGHTS, Sides, Trial, decided, try_side
+from .sides import Sides, Trial, decided, try_side
 
 #: The start sees so many samples at most, which it holds in memory several times over: no more than
 #: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
@@ -105,39 +103,6 @@ def initial_sample(
         places=places,
         candidates=candidates,
     )
-
-
-def settled_sample(
-    setup: Setup, samples: FitSamples, data: TensorData, rank: int, seed: int
-) -> tuple[Setup, TensorData, InitialSample]:
-    """Return what :func:`initial_sample` does, and data, with columns in units of their own.
-
-    They are so where these make clusterings agree with each other clearly more: units of their
-    noise, or, of columns that vary unlike, of all variation. ``rank`` is that of the matrix by
-    which missing elements are filled.
-    """
-    decided, initial = initial_sample(setup, samples, data, seed)
-    numbers = setup.left_open.columns
-    if not numbers:
-        return decided, data, initial
-    tables = [initial.data.arrays[m].double().cpu().numpy() for m in numbers]
-    seen = [initial.data.seen(m) for m in numbers]
-    units = {
-        "noise": unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed),
-        "feature": unlike_units(tables, seen),
-    }
-    found = {word: spreads for word, spreads in units.items() if spreads is not None}
-    needed = tried(decided.spec, initial, seed).agreement + BY_WEIGHTS if found else np.inf
-    for word, spreads in found.items() if needed < 1.0 else ():
-        scaler = setup.scaler
-        for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
-            scaler = scaler.with_units(m, spread, variances(values, mask), word)
-        other = replace(setup, scaler=scaler, scale=list(scaler.words))
-        other_data = filled_by_low_rank(fit_data(samples, other), rank)
-        other, other_initial = initial_sample(other, samples, other_data, seed)
-        if tried(other.spec, other_initial, seed).agreement > needed:
-            return other, other_data, other_initial
-    return decided, data, initial
 
 
 def tried(spec: ModelSpec, initial: InitialSample, seed: int) -> Trial:

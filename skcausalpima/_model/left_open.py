@@ -48,12 +48,15 @@ class LeftOpen:
         Modalities that may have the view that suits them, or none.
     columns : tuple of int, default=()
         Tables whose columns may be in units of their noise.
+    dimension : bool, default=False
+        Whether the latent space has as many dimensions as clusters need.
     """
 
     weights: bool = False
     are_numbers: bool = False
     views: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
+    dimension: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +99,22 @@ def what_is_left_open(
     params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
 ) -> LeftOpen:
     """Return what of the model clusterings of the data are to decide."""
-    limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
+    limit, dimension = (
+        MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS,
+        params.latent_dim is None,
+    )
     if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
-        return LeftOpen()
+        return LeftOpen(dimension=dimension)
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
     is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
     is_open &= len(spec.shapes) > 1
     columns = () if has_many_cells(spec.node_sizes) else tables
     are_numbers = is_open and are_tables_of_numbers(spec, modalities)
-    return LeftOpen(weights=is_open, are_numbers=are_numbers, views=views, columns=columns)
+    return LeftOpen(
+        weights=is_open,
+        are_numbers=are_numbers,
+        views=views,
+        columns=columns,
+        dimension=dimension,
+    )

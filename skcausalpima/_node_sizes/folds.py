@@ -19,13 +19,10 @@ from .._clustering.many_cells import has_many_cells
 from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
-from .._initialization.initial_sample import InitialSample, filled_by_low_rank, settled_sample
-from .._initialization.latent_space import with_room_for_clusters
+from .._initialization.begin import Start, begin, filled_data
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
-from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
-from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of, usual_surroundings
 from .._repeated_fits import for_a_part
 from .._structure.digraphs import node_graph
@@ -148,16 +145,13 @@ def start_folds(
             return None
         seed = check_random_state(params.random_state).randint(2**31 - 1)
         with precision_of(setup.device):
-            rank = params.latent_dim or n_effects(sizes)
-            data = filled_by_low_rank(fit_data(samples, setup), rank)
-            setup, data, initial = settled_sample(setup, samples, data, rank, seed)
-            if params.latent_dim is None:
-                _, initial = with_room_for_clusters(setup.spec, samples.modalities, initial, seed)
-        return [_start_fold(initial, setup.spec, training, seed) for training, _ in splits]
+            start = begin(setup, samples, filled_data(setup, samples), seed)
+        return [_start_fold(start, training, seed) for training, _ in splits]
 
 
-def _start_fold(initial: InitialSample, spec: ModelSpec, training: np.ndarray, seed: int) -> Fold:
+def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:
     """Find clusters in one training set, and lay them on the grid."""
+    spec, initial = start.setup.spec, start.initial
     scores, rng = initial.scores, np.random.RandomState(seed)
     assert isinstance(scores, PrincipalScores)  # init is "arranged"
     sizes, grid = spec.node_sizes, NodeGrid(spec.node_sizes)

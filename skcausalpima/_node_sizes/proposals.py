@@ -20,11 +20,11 @@ from .._clustering.matching import AGREEING
 from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._initialization.initial_sample import filled_by_low_rank, initial_sample, settled_sample
+from .._initialization.begin import filled_data, settle
+from .._initialization.initial_sample import initial_sample
 from .._initialization.principal_components import PrincipalScores
 from .._model.left_open import LeftOpen
 from .._model.objects import parameters_of
-from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
 from .._parameter_objects import BackgroundKnowledge, Initialization
@@ -185,10 +185,10 @@ def _sides(
     plain = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
     weights = [spec.modality_weights, *([(1.0,) * len(spec.shapes)] if free.weights else [])]
     with precision_of(setup.device):
-        rank = n_effects(spec.node_sizes)
-        data = filled_by_low_rank(fit_data(samples, setup), rank)
+        data = filled_data(setup, samples)
         if free.columns:
-            setup, data, _ = settled_sample(setup, samples, data, rank, seed)
+            start = settle(setup, samples, data, seed)
+            setup, data = start.setup, start.data
         for views in dict.fromkeys([plain, spec.views]):
             for of in weights:
                 stated = replace(spec, views=views, modality_weights=of)

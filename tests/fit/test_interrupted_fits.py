@@ -82,7 +82,7 @@ def test_in_the_start_nothing_is_left(quick, pair, monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     model = quick()
-    monkeypatch.setattr(whole, "settled_sample", interrupted)
+    monkeypatch.setattr(whole, "begin", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(pair)
     assert is_as_new(model)

@@ -1,0 +1,58 @@
+"""The opening of a fit: one door for fits and for folds of node sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from skcausalpima import CausalPIMA
+from skcausalpima._data.validation import read_modalities
+from skcausalpima._initialization.begin import Start, begin, filled_data
+from skcausalpima._model.left_open import LeftOpen
+from skcausalpima._model.objects import parameters_of
+from skcausalpima._model.setup import Setup, set_up
+
+
+def opened(X, **params) -> tuple[Setup, Start]:
+    """Return what parameters ask for, and where a fit of them begins."""
+    estimator = CausalPIMA((2, 2), **params)
+    setup, samples = set_up(parameters_of(estimator), read_modalities(estimator, X, reset=True))
+    return setup, begin(setup, samples, filled_data(setup, samples), seed=0)
+
+
+@pytest.fixture
+def tables() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    nodes = rng.integers(2, size=(120, 2))
+    return [4.0 * nodes[:, [k]] + rng.normal(size=(120, 5)) for k in (0, 1)]
+
+
+@pytest.mark.parametrize("latent_dim", [None, 3])
+def test_nothing_is_left_open(tables, latent_dim):
+    setup, start = opened(tables, latent_dim=latent_dim)
+    assert setup.left_open.weights
+    assert setup.left_open.dimension == (latent_dim is None)
+    assert start.setup.left_open == LeftOpen()
+    if latent_dim is not None:
+        assert start.setup.spec.latent_dim == latent_dim
+    assert start.initial.scores is not None
+    assert len(start.initial.data.arrays[0]) == 120
+
+
+def test_elements_that_are_missing_are_filled_in_and_others_stay(tables):
+    whole, gone = tables[0].copy(), np.zeros((120, 5), dtype=bool)
+    gone[::7, 2] = True
+    tables[0][gone] = np.nan
+    setup, start = opened(tables, scale="modality")
+    filled = start.data.arrays[0].numpy()
+    assert np.isfinite(filled).all()
+    centre, factor = setup.units[0]
+    back = filled * np.ravel(factor) + np.ravel(centre)
+    np.testing.assert_allclose(back[~gone], whole[~gone])
+    # the mean of the column would be off by as much as the column varies
+    assert np.abs(back[gone] - whole[gone]).mean() < 0.7 * np.abs(whole[gone] - whole.mean()).mean()
+
+
+def test_the_published_algorithm_begins_without_scores(tables):
+    _, start = opened(tables, init="paper")
+    assert start.initial.scores is None
