@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import KMeans
 
+from .margins import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED, ROWS_PER_DIMENSION
 from .over_fitted import fit_mixture, lift_of, merge_components, mixture_of_labels
 
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
-COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
-_ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
-ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,4 +227,4 @@ def fisher_ratios(
 
 def max_components(n_samples: int, n_features: int) -> int:
     """Return how many full-covariance components so many samples bear."""
-    return min(n_samples, _MAX_ROWS) // (_ROWS_PER_PARAMETER * n_features)
+    return min(n_samples, _MAX_ROWS) // (ROWS_PER_DIMENSION * n_features)

@@ -23,6 +23,7 @@ import numpy as np
 from .._grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
 from .chance_bounds import log_chance
+from .margins import ABOVE_ERRORS, LEAST_EXPLAINED, LEAST_PART, MODEST_P, SMALL_P
 from .matching import TIE_TOLERANCE
 from .placements import make_problem, misfits_of
 from .random_means import lay, random_means
@@ -34,21 +35,12 @@ FEW_ARRANGEMENTS, N_DRAWS, N_DRAWS_OF_MANY, N_SEARCHED = 1000, 999, 199, 99
 #: Cells of the largest grid whose draws are laid: beyond, that takes longer than 2 s (arbitrary),
 #: and chance is bounded. The bound says nothing of a single node; of trees of 81 to 128 cells that
 #: it lets pass, some node explains .4 at most of the differences between its outcomes.
-MAX_CELLS, LEAST_EXPLAINED = 64, 0.5
+MAX_CELLS = 64
 
-#: A node is told by its own p-value, or by a larger one beside a whole that is. So told are kinds
-#: of 14 sorts on (2, 2), (2, 3) and (2, 2, 2), with 20 columns of noise more or without, in at most
-#: .11 of 150 draws each, and sums in all (benchmarks/factors.py --means).
-SMALL, MODEST = 0.05, 0.2
 
 #: Share of the draws of errors that a direction in which means differ must exceed (a convention).
-ABOVE_ERRORS, N_ERRORS = 0.95, 199
+N_ERRORS = 199
 
-#: Part of the largest singular value of the means that a direction must have. Kinds in a row, as of
-#: a dose, lie on any grid, and differ a little otherwise, too. By a fifth of a step they are told
-#: in .0 to .03 of 60 draws, .3 to .9 without a limit; sums of effects whose lengths are as .4 to 1
-#: in .77 to 1.00. Right grids of benchmarks/factors.py have .37 at least.
-LEAST_PART = 0.3
 
 #: Differences of means that are no larger, relative to the largest number, are rounding.
 ROUNDING = 1e-12
@@ -78,7 +70,7 @@ class Additivity:
     @property
     def told(self) -> np.ndarray:
         """Whether the means tell that a node is a factor, (n_nodes,); means in a row tell none."""
-        small = self.node_p_values <= (MODEST if self.p_value <= SMALL else SMALL)
+        small = self.node_p_values <= (MODEST_P if self.p_value <= SMALL_P else SMALL_P)
         return small & (self.n_directions >= len(self.node_p_values))
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
-from .clusters import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED, max_components
+from .clusters import max_components
+from .margins import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED
 from .matching import adjusted_rand_index
 from .over_fitted import fit_mixture, merged_to_all
 

@@ -11,16 +11,12 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
+from .margins import FALSE_ALARMS, HALF_AS_DENSE, LEAST_OF_GAP, NO_GAP
+
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
 _N_FOLDS = 5  # of the samples, each projected on the discriminant of the others
-_LEAST = 4  # fewer samples of a cell say nothing, and so do fewer than there are features, or, of
-# the sums over many pairs, than half of that: then discriminants are noise
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
 _N_PLACES = 50  # on a curve, between which it is straight
-
-#: Where samples between two cells are at least this dense, relative to the cells, and so many that
-#: half of that density would have them with a small probability, there is no gap.
-NO_GAP, HALF, FALSE_ALARMS = 0.8, 0.5, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +119,7 @@ class _Densities(NamedTuple):
 
     def no_gap(self, n_tests: int) -> np.ndarray:
         """Tell where there is no gap, and not by chance."""
-        by_chance = poisson.sf(self.middle - 0.5, HALF * np.maximum(self.ends, 0.5))
+        by_chance = poisson.sf(self.middle - 0.5, HALF_AS_DENSE * np.maximum(self.ends, 0.5))
         return (self.ratio >= NO_GAP) & (by_chance < FALSE_ALARMS / max(n_tests, 1))
 
 
@@ -163,7 +159,7 @@ class _Neighbourhood:
 
         Where there are fewer than ``least`` samples for each feature, nothing is known.
         """
-        found, n_needed = [], max(_LEAST, least * self.points.shape[1])
+        found, n_needed = [], max(LEAST_OF_GAP, least * self.points.shape[1])
         for first, second in pairs.tolist():
             sides = self._facing(first, second, part), self._facing(second, first, part)
             n_least = min(map(len, sides))
@@ -178,7 +174,7 @@ class _Neighbourhood:
     def _facing(self, cell: int, other: int, part: float) -> np.ndarray:
         """Return the part of a cell's samples that is nearest to another."""
         rows = self.members[cell]
-        n_rows = max(min(len(rows), _LEAST), math.ceil(part * len(rows)))
+        n_rows = max(min(len(rows), LEAST_OF_GAP), math.ceil(part * len(rows)))
         order = np.argsort(self.far[rows, other], kind="stable")[:n_rows]
         return self.points[rows[np.sort(order)]]
 

@@ -18,16 +18,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .clusters import Clustering, describe, seen_rows
+from .margins import LEAST_EIGENVALUE, MAX_FILLED, ROWS_PER_NUMBER
 from .over_fitted import normalized
 
 _MAX_ITER = 200
 _TOL = 1e-5  # rise of the mean log-likelihood, in nats, below which EM ends
 _START = 0.7  # share of one sample in what a class begins with, beside all samples
 _SAME = 1e-6  # numbers that differ by less, in their standard deviations, are the same
-_ROWS_PER_NUMBER = 10  # samples for each number, at least, where numbers may vary together
 _MAX_NUMBERS, _MAX_CLASSES = 40, 64  # of these, at most
-_LEAST_EIGENVALUE = 1e-4  # of correlations: a column is no sum of others
-_MAX_MISSING = 0.1  # share of the numbers that may be filled in
 _N_STARTS, _MAX_ROWS = 5, 1000  # starts and rows that tell whether they do
 
 
@@ -115,8 +113,8 @@ class TableColumns:
     def may_vary_together(self) -> bool:
         """Whether there are some numbers, few are missing, and samples are many for them."""
         n_samples, n_numbers = self.numbers.shape
-        are_some = 1 < n_numbers <= min(_MAX_NUMBERS, n_samples // _ROWS_PER_NUMBER)
-        return are_some and bool(np.isnan(self.numbers).mean() <= _MAX_MISSING)
+        are_some = 1 < n_numbers <= min(_MAX_NUMBERS, n_samples // ROWS_PER_NUMBER)
+        return are_some and bool(np.isnan(self.numbers).mean() <= MAX_FILLED)
 
     @cached_property
     def least_variances(self) -> np.ndarray:
@@ -175,7 +173,7 @@ def settled(columns: TableColumns, n_classes: int, seed: int) -> TableColumns:
     numbers = _standardised(complete).numbers
     correlations = numbers.T @ numbers / len(numbers)
     correlations += np.diag(correlations.diagonal() == 0)
-    if np.linalg.eigvalsh(correlations)[0] < _LEAST_EIGENVALUE:
+    if np.linalg.eigvalsh(correlations)[0] < LEAST_EIGENVALUE:
         return columns  # together they have no density
     rows = np.sort(np.random.RandomState(seed).permutation(len(numbers))[:_MAX_ROWS])
     joint = replace(complete, together=True)

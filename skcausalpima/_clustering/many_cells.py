@@ -24,24 +24,24 @@ from .._grid import NodeGrid, n_effects
 from .arrangement import arrange_labels
 from .clusters import Clustering, Place
 from .factorial import FactorialFit, FactorialMixture, exchanged
-from .matching import AGREEING, adjusted_rand_index, align_nodes, known_counts, outcome_indicators
-
-#: Grids of no more cells have their clusters found first, which are then laid on them.
-FEW_CELLS = 128
-
-#: Larger grids are not searched: responsibilities of so many cells take too long.
-MAX_SEARCHED = 1024
-
-#: Where the likeliest outcomes of nodes are less probable in the mean, 3 % of the labels of a fit
-#: are wrong: about .005 more than in the search, since its cells have means of their own.
-CERTAIN = 0.975
-
-#: Where training changes as large a share of the labels of a node, in the mean, nodes were found
-#: that are not those of the data, as where objects in images hide each other.
-CHANGED_NODES = 0.025
-
-#: Mean log-likelihoods that differ by less, in nats, are of the same nodes.
-SAME_BOUND = 5e-3
+from .margins import (
+    AGREED,
+    AGREEING,
+    FEW_CELLS,
+    HOPELESS,
+    LEAST_CERTAIN,
+    LEAST_COUNT,
+    MAX_SEARCHED,
+    SAME_NODES_BOUND,
+    SIGNAL,
+)
+from .matching import (
+    adjusted_rand_index,
+    agreement_with_others,
+    align_nodes,
+    known_counts,
+    outcome_indicators,
+)
 
 _MAX_ELEMENTS = 4_000_000  # responsibilities of the rows that nodes are sought in
 _N_STARTS = 6  # independent ones, until two of them agree
@@ -51,11 +51,6 @@ _MAX_ITER = 100
 _N_MOVES = 80  # exchanges of one node or two that are tried on each start
 _MAX_PAIR = 36  # cells of two nodes that are sought anew together
 _N_BINS = 4
-_SIGNAL = 2.0  # a component that varies by so many times the noise is none
-_SAME_NODES = 0.95
-_LEAST_CERTAIN = 0.9  # where nodes are less certain, there are hardly any
-_HOPELESS = 0.15  # samples without clusters: to seek nodes anew takes long, and brings nothing
-_LEAST_COUNT = 0.5  # of the samples of a cell: those with less are empty
 
 
 def has_many_cells(node_sizes: Sequence[int]) -> bool:
@@ -130,7 +125,7 @@ def search_grid(
     best = whole.refit(first, _MAX_ITER)
     certainty = 1.0 - float(whole.doubts(best).mean())
     agreement = _agreement(part, first, second)
-    gamma = best.responsibilities * (best.counts >= _LEAST_COUNT)  # others are empty
+    gamma = best.responsibilities * (best.counts >= LEAST_COUNT)  # others are empty
     gamma /= np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
     counts = gamma.sum(axis=0)
     return Clustering(
@@ -141,7 +136,7 @@ def search_grid(
         overlap=np.nan,
         source="mixture of added effects",
         place=Place(
-            found=bool(agreement.min() >= AGREEING) and certainty >= _LEAST_CERTAIN,
+            found=bool(agreement.min() >= AGREEING) and certainty >= LEAST_CERTAIN,
             node_agreement=agreement,
             certainty=certainty,
         ),
@@ -183,7 +178,7 @@ def _chain(mixture: FactorialMixture, rng: RandomState) -> FactorialFit:
             told = known_counts(mixture.known, np.arange(len(nodes)), len(nodes), sizes)
             nodes = align_nodes(nodes, told)[0]
         fit = mixture.fit(nodes, _SHORT_ITER)
-        if best is not None and abs(fit.bound - best.bound) < SAME_BOUND:
+        if best is not None and abs(fit.bound - best.bound) < SAME_NODES_BOUND:
             return max(best, fit, key=lambda state: state.bound)
         best = fit if best is None or fit.bound > best.bound else best
         sums, counts = best.responsibilities.T @ points, best.counts
@@ -204,7 +199,7 @@ def _n_signals(points: np.ndarray, sizes: Sequence[int]) -> int:
     variances = points.var(axis=0)
     beyond = variances[most:][variances[most:] > 0]
     noise = np.median(beyond) if len(beyond) else 0.0
-    return max(len(sizes), int((variances[:most] > _SIGNAL * noise).sum()))
+    return max(len(sizes), int((variances[:most] > SIGNAL * noise).sum()))
 
 
 def _independent_nodes(
@@ -297,7 +292,7 @@ def _groups_for(
 
 def _improved(mixture: FactorialMixture, fit: FactorialFit, rng: RandomState) -> FactorialFit:
     """Seek single nodes and pairs of nodes anew, the most doubtful ones first, while that helps."""
-    if mixture.doubts(fit).mean() > _HOPELESS:
+    if mixture.doubts(fit).mean() > HOPELESS:
         return fit
     numbers, n_moves, tried = range(len(mixture.sizes)), 0, set()
     pairs = [
@@ -314,7 +309,7 @@ def _improved(mixture: FactorialMixture, fit: FactorialFit, rng: RandomState) ->
         tried.add(move)
         n_moves += 1
         other = _moved(mixture, fit, move, rng)
-        if other is not None and other.bound > fit.bound + SAME_BOUND:
+        if other is not None and other.bound > fit.bound + SAME_NODES_BOUND:
             fit, tried = other, set()
     return fit
 
@@ -333,8 +328,8 @@ def _moved(
         laid = arrange_labels(labels, rest, sizes, known, rng)
         new = NodeGrid(sizes).outcomes(laid.cells[labels])
     old = nodes[:, out]
-    new, _, n_equal = align_nodes(new, outcome_indicators(old, sizes))
-    if n_equal > _SAME_NODES * old.size:
+    new = align_nodes(new, outcome_indicators(old, sizes))[0]
+    if agreement_with_others([old, new], sizes)[0] > AGREED:
         return None
     nodes[:, out] = new
     found = mixture.fit(nodes, _SHORT_ITER // 3)

@@ -9,19 +9,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .._grid import NodeGrid
-
-#: Arrangements whose misfit is below this times the smallest are near ties.
-NEAR_TIE = 1.05
-
-#: A cluster is highly stable from this mean Jaccard similarity on (Hennig, 2007). His 0.75 for
-#: stable ones is for bootstrap samples, which share less than the training sets of five folds do.
-MIN_STABILITY = 0.85
+from .margins import NEAR_TIE
 
 #: Differences of misfits, which are parts of the variation, that are none.
 TIE_TOLERANCE = 1e-9
 
-#: Nodes whose labels agree so far (adjusted Rand index) are the same.
-AGREEING = 0.9
 
 _MAX_RIVALS = 100  # the best ones, of grids on which many arrangements fit alike
 

@@ -14,14 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
 
+from .margins import ISOLATED_LIFT, LEAST_CLUSTER, SPLIT_LIFT
+
 REG_COVAR = 1e-3  # of the unit variances of the scaled points
 _MAX_ITER = 100
 _TOL = 1e-3  # rise of the mean log-density, in nats, below which EM ends
 _BLOCK_ROWS = 8192  # points whose products are held at a time
-
-_MIN_SHARE = 0.01  # a smaller cluster is merged before any other
-ISOLATED_LIFT = 0.02  # clusters of a smaller lift do not overlap
-_SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +258,7 @@ class _Merging:
             largest = lift.max()
             if len(rest.alive) < len(self.alive) and largest < ISOLATED_LIFT:
                 merged = rest.members.copy()
-            if largest < _SPLIT_LIFT:
+            if largest < SPLIT_LIFT:
                 break
             rest._merge(lift)
         _, first, numbered = np.unique(merged, return_index=True, return_inverse=True)
@@ -290,4 +288,4 @@ def lift_of(joint: np.ndarray, counts: np.ndarray, n_samples: int) -> np.ndarray
 
 def smallest_share(n_clusters: int) -> float:
     """Return the share of the samples below which a cluster is doubtful: 1 %, less if many."""
-    return min(_MIN_SHARE, 0.25 / n_clusters)
+    return min(LEAST_CLUSTER, 0.25 / n_clusters)

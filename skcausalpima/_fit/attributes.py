@@ -12,6 +12,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from .._clustering.margins import CHANGING, FALLEN, RISING
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
 from .._data.known_nodes import labels_by_node
@@ -51,17 +52,6 @@ from .arrivals import DECAY
 from .checkpoint import fixed_settings, trained_model
 from .known_factors import known_factors
 from .run import Run
-
-#: A bound that rises by more per epoch at last, relative to its spread between samples, has not
-#: come to its end.
-RISING = 0.05
-
-#: Labels of which more change per epoch at last have not come to rest.
-CHANGING = 0.05
-
-#: A bound that ends further below its best, relative to its spread, has turned, if its mean over
-#: some epochs does: that of few samples goes up and down with the draws of their latent points.
-FALLEN = 1.0
 
 
 def fitted_state(

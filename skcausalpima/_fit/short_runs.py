@@ -11,7 +11,8 @@ from typing import cast
 import numpy as np
 import torch
 
-from .._inference.reports import LEAST_OF_STARTS, StartAgreement
+from .._clustering.margins import AGREEING_RUNS, LEAST_OF_STARTS, ODD_RUN
+from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import initialize_run
 from .._model.setup import Setup
@@ -29,10 +30,6 @@ from .stability import present_labels, rand_indices
 N_RUNS, N_EPOCHS = 2, 3
 #: Beyond so many samples or cells, other starts alone decide.
 MAX_SAMPLES, MAX_CELLS = 20_000, 128
-
-#: A run is the odd one where short runs agree with each other so far, and by so much more than with
-#: it.
-LEAST_OF_OTHERS, CLEARLY = 0.9, 0.1
 
 
 def with_short_runs(
@@ -75,7 +72,7 @@ def with_short_runs(
             again = run(setup, data, free, seeds[0], observer)
             instead = cast(StartAgreement, again.seen)
             now = rand_indices([instead.labels, *short])
-            if not again.stopped and _oddness(agreement) - _oddness(now) > CLEARLY:
+            if not again.stopped and _oddness(agreement) - _oddness(now) > ODD_RUN:
                 found, seen = again, replace(instead, replaced=True)
     except (DivergenceError, ExpertError):
         return found
@@ -93,8 +90,8 @@ def _is_odd(agreement: np.ndarray, short: Sequence[np.ndarray]) -> bool:
     Those that have but one cell say nothing.
     """
     has_cells = all(len(np.unique(labels)) > 1 for labels in short)
-    agree = bool(agreement[1:, 1:].min() >= LEAST_OF_OTHERS)
-    return has_cells and agree and _oddness(agreement) > CLEARLY
+    agree = bool(agreement[1:, 1:].min() >= AGREEING_RUNS)
+    return has_cells and agree and _oddness(agreement) > ODD_RUN
 
 
 def _oddness(agreement: np.ndarray) -> float:

@@ -16,7 +16,8 @@ from .._clustering.clusters import kmeans_labels
 from .._clustering.factors_or_kinds import Additivity, additivity
 from .._clustering.gaps import Gaps, find_gaps
 from .._clustering.many_cells import has_many_cells, is_arranged
-from .._clustering.matching import NEAR_TIE, TIE_TOLERANCE
+from .._clustering.margins import NEAR_TIE, UNCHANGED
+from .._clustering.matching import TIE_TOLERANCE
 from .._grid import NodeGrid, n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
 from .._inference.reports import StartAgreement
@@ -37,9 +38,6 @@ N_PLAIN = 8  # runs of k-means
 N_BEST = 3  # of these, those with the best bounds count
 MAX_ITER = 20  # steps of EM from each start; fewer where there are many cells
 SMALLEST = -30.0  # logarithm of a variance that is none
-
-#: Where fewer samples than this share left the component they began in, clusters are the same.
-CHANGED = 0.02
 
 
 def start_agreement(
@@ -210,7 +208,7 @@ def rearranged(
     if start is None or not _is_free(setup, start, state.model):
         return state
     gamma = present_cells(state.model, start, core)
-    if share_moved(gamma, start) < CHANGED:
+    if share_moved(gamma, start) < UNCHANGED:
         return state
     initial = of_start()
     known = initial.knowledge

@@ -11,10 +11,18 @@ import numpy as np
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
-from .._clustering.factors_or_kinds import SMALL, Additivity
+from .._clustering.factors_or_kinds import Additivity
 from .._clustering.gaps import Gaps
-from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_beyond_search
-from .._clustering.matching import AGREEING
+from .._clustering.many_cells import is_beyond_search
+from .._clustering.margins import (
+    AGREEING,
+    CERTAIN,
+    CHANGED_NODES,
+    LEAST_AGREEMENT,
+    LEAST_OF_STARTS,
+    MAX_SEARCHED,
+    SMALL_P,
+)
 from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.left_open import Side
@@ -22,12 +30,6 @@ from .._model.setup import Setup
 from .._state.fitted import NOT_ASKED
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
-
-#: Fits that agree less than this, in the median of their adjusted Rand indices, are unstable.
-LEAST_AGREEMENT = 0.8
-
-#: Where a single fit agrees less than this with other starts, such fits are to be expected.
-LEAST_OF_STARTS = 0.78
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,7 @@ def with_factors(
     is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
     are_factors, figures = known, NOT_ASKED | {"context_p_values": moved}
     if moved is not None:
-        are_factors = are_factors | ((moved <= SMALL) & (not is_doubtful))
+        are_factors = are_factors | ((moved <= SMALL_P) & (not is_doubtful))
     if sums is not None:
         are_factors = are_factors | (sums.told & (not is_doubtful))
         figures |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}

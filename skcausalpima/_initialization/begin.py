@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._clustering.margins import BETTER_WEIGHTS
 from .._data.samples import FitSamples
 from .._grid import n_effects
 from .._model.scaled_samples import fit_data
@@ -18,7 +19,6 @@ from .._model.tensors import TensorData
 from .column_noise import unlike_spreads, unlike_units, variances
 from .initial_sample import InitialSample, filled_by_low_rank, initial_sample, tried
 from .latent_space import with_room_for_clusters
-from .sides import BY_WEIGHTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ def settle(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> St
         "feature": unlike_units(tables, seen),
     }
     found = {word: spreads for word, spreads in units.items() if spreads is not None}
-    needed = tried(decided.spec, initial, seed).agreement + BY_WEIGHTS if found else np.inf
+    needed = tried(decided.spec, initial, seed).agreement + BETTER_WEIGHTS if found else np.inf
     for word, spreads in found.items() if needed < 1.0 else ():
         scaler = setup.scaler
         for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):

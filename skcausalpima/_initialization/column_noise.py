@@ -16,30 +16,28 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
+from .._clustering.margins import (
+    ALIKE_COLUMNS,
+    MERGED_BY_ONE_NOISE,
+    ROWS_PER_CLUSTER,
+    SPREAD_OF_HALVES,
+    SURE_BY_NOISE,
+)
 from .._data.units import MAX_DEVIATION, effective_columns
-
-#: So probable are clusters that lie apart, in the mean over samples, by the columns' own noise;
-#: halves of a uniform column have 0.95.
-SURE = 0.965
 
 #: Largest spread within its halves of a column that falls into these, in its standard deviations:
 #: that of outcomes four standard deviations apart (uniform columns have 0.5, normal ones 0.6); and
 #: how often halves are sought.
-HALVES, N_ROUNDS = 0.447, 10
+N_ROUNDS = 10
 
-#: One noise for all columns merges clusters where it makes them so much less probable, in the mean
-#: over samples, than the columns' own noise does.
-DOUBT = 0.01
 
 #: Smallest spread of a column within clusters, relative to the root mean square of all.
 LEAST_SPREAD = 0.1
 
-#: Columns vary alike if the effective number of them is so large, relative to their number.
-ALIKE = 0.9
 
 #: The mixture sees so many samples at most, needs so many unlike ones per cluster, and starts so
 #: many times.
-MAX_ROWS, MIN_PER_CLUSTER, N_STARTS = 2000, 10, 3
+MAX_ROWS, N_STARTS = 2000, 3
 
 
 def unlike_spreads(
@@ -79,11 +77,11 @@ def unlike_spreads(
     """
     values, present = np.concatenate(tables, axis=1), np.concatenate(seen, axis=1)
     rows = np.flatnonzero(np.all([mask.any(axis=1) for mask in seen], axis=0))
-    if len(rows) < MIN_PER_CLUSTER * n_clusters:
+    if len(rows) < ROWS_PER_CLUSTER * n_clusters:
         return None
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
     values, present = values[rows], present[rows]
-    if len(np.unique(values, axis=0)) < MIN_PER_CLUSTER * n_clusters:
+    if len(np.unique(values, axis=0)) < ROWS_PER_CLUSTER * n_clusters:
         return None
     numbers, deviations = np.maximum(present.sum(axis=0), 1.0), np.sqrt(variances(values, present))
     varies = deviations > 0
@@ -103,7 +101,7 @@ def unlike_spreads(
     one = np.concatenate(levels)
     own = one * np.square(np.concatenate(spreads))
     by_one, by_own = (_certainty(values, means, clusters, of) for of in (one, own))
-    return spreads if by_own > max(SURE, by_one + DOUBT) else None
+    return spreads if by_own > max(SURE_BY_NOISE, by_one + MERGED_BY_ONE_NOISE) else None
 
 
 def unlike_units(
@@ -120,7 +118,7 @@ def unlike_units(
     -------
     list of ndarray of shape (n_columns,), or None
         At least a twentieth of the largest value; 1 of columns that do not vary. None where in
-        each table the effective number of columns is ``ALIKE`` of all that vary, or more.
+        each table the effective number of columns is ``ALIKE_COLUMNS`` of all that vary, or more.
 
     Examples
     --------
@@ -136,7 +134,7 @@ def unlike_units(
     for values, mask in zip(tables, seen, strict=True):
         spread = np.sqrt(variances(values, mask))
         effective, n_varying = effective_columns(spread)
-        are_alike &= effective >= ALIKE * n_varying
+        are_alike &= effective >= ALIKE_COLUMNS * n_varying
         unit = np.maximum(spread, np.abs(values * mask).max(axis=0) / MAX_DEVIATION)
         units.append(np.where(spread > 0, unit, 1.0))
     return None if are_alike else units
@@ -163,8 +161,8 @@ def _clusters(values: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     )
     found = [mixture(n_init=N_STARTS).fit(values)]
     spread = _spread_within_halves(values)
-    if (spread < HALVES).any():
-        apart = values[:, spread < HALVES] / spread[spread < HALVES]
+    if (spread < SPREAD_OF_HALVES).any():
+        apart = values[:, spread < SPREAD_OF_HALVES] / spread[spread < SPREAD_OF_HALVES]
         if len(np.unique(apart, axis=0)) > n_clusters:
             kmeans = KMeans(n_clusters, n_init=N_STARTS, random_state=seed).fit(apart)
             means = np.array([values[kmeans.labels_ == k].mean(axis=0) for k in range(n_clusters)])

@@ -20,37 +20,31 @@ from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
 from .._clustering.latent_classes import TableColumns, latent_classes
+from .._clustering.margins import (
+    BETTER_IN_ALL_SCORES,
+    BETTER_TOLD,
+    CLEAR_EVIDENCE,
+    GAP_IN_SCORES,
+    LEAST_VALUES,
+    ONE_VALUE,
+    SAMPLES_PER_SCORE,
+    TIMES_THE_EVIDENCE,
+)
 from .._data.validation import Modalities
 from .._model.spec import ModelSpec, are_tables_of_numbers
 from .initial_sample import InitialSample, tried
 from .principal_components import PrincipalScores, principal_scores
 
 #: Columns at most; samples for each score, at least; and clusters at most.
-MAX_COLUMNS, SAMPLES_PER_SCORE, MAX_CLUSTERS = 64, 10, 64
+MAX_COLUMNS, MAX_CLUSTERS = 64, 64
 
 #: Columns up to which all scores are looked at, else the first ones that there are: time grows with
 #: the cube of the dimension.
 MAX_DIM = 40
 
-#: Values that columns and scores have at least, where those count as one that lie so near to each
-#: other, in standard deviations: fewer would be clusters of their own, as of zeros and ones.
-LEAST_VALUES, NEAR = 20, 0.02
 
 #: Rows that are looked at, and starts of each mixture.
 MAX_ROWS, N_STARTS = 1000, 10
-
-#: All scores must speak so many times more for clusters than the first ones do, and so many nats.
-TIMES, CLEARLY = 1.1, 5.0
-
-#: Density between clusters, relative to that around their means: that of Gaussians four standard
-#: deviations apart.
-GAP = 0.4
-
-#: Clusterings must agree so much more where all scores show them.
-CLEARLY_MORE = 0.03
-
-#: Share of the samples whose class all scores tell, and the planned ones do not.
-BETTER_TOLD = 0.01
 
 
 def with_room_for_clusters(
@@ -103,7 +97,7 @@ def with_room_for_clusters(
     scores = scores.in_units_of_clusters(rows, labels)
     found = replace(initial, scores=scores)
     before, after = (tried(spec, of, seed) for of in (initial, found))
-    if after.agreement <= before.agreement + CLEARLY_MORE:
+    if after.agreement <= before.agreement + BETTER_IN_ALL_SCORES:
         return planned, initial
     return scores.scaled.shape[1], replace(found, candidates=after.candidates)
 
@@ -125,11 +119,11 @@ def _hidden_clusters(
     (of_first, _), (of_all, labels) = (
         evidence_of_clusters(of, n_clusters, seed) for of in (first, points)
     )
-    if of_all <= max(of_first, TIMES * of_first) + CLEARLY:
+    if of_all <= max(of_first, TIMES_THE_EVIDENCE * of_first) + CLEAR_EVIDENCE:
         return None
     # tails of skewed columns are no clusters: there is no gap before them
     gap = find_gaps(points, labels, np.arange(n_clusters)[:, None]).nodes[0]
-    return labels if gap < GAP else None
+    return labels if gap < GAP_IN_SCORES else None
 
 
 def _with_room_for_classes(
@@ -165,7 +159,7 @@ def _are_told_better(points: np.ndarray, first: np.ndarray, labels: np.ndarray) 
 def _has_levels(table: np.ndarray) -> bool:
     """Return whether a column that varies has few values."""
     deviations = table.std(axis=0)
-    near = np.round(table[:, deviations > 0] / (NEAR * deviations[deviations > 0]))
+    near = np.round(table[:, deviations > 0] / (ONE_VALUE * deviations[deviations > 0]))
     return any(len(np.unique(column)) < LEAST_VALUES for column in near.T)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._clustering.margins import LEAST_RATIO, SAMPLES_PER_TERM, SPREAD_OF_NOISE, WIDE
 from .._model.build import named_network
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
@@ -14,18 +15,6 @@ from .principal_components import observed_rows
 #: Rows that are looked at (arbitrary).
 MAX_ROWS = 1000
 
-#: Elements from which on what networks learn of the noise adds up to more than they may gain.
-WIDE = 64
-
-#: Below this ratio of variances, squares and products of scores tell no more than noise would.
-LEAST_RATIO = 1.2
-
-#: One square or product for so many samples, at most.
-SAMPLES_PER_TERM = 10
-
-#: What scores leave is noise if it is spread over so many directions, relative to those of columns
-#: that are independent.
-LEAST_SHARE = 0.5
 
 #: Part of a modality's variance that scores may leave where it has no noise: the smallest decoder
 #: variance.
@@ -58,7 +47,7 @@ def linear_modalities(spec: ModelSpec, initial: InitialSample) -> tuple[int, ...
         for m, x, scores in _of_default_networks(spec, initial)
         if x.shape[1] >= WIDE
         and quadratic_ratio(x, scores) < LEAST_RATIO
-        and noise_share(x, scores) > LEAST_SHARE
+        and noise_share(x, scores) > SPREAD_OF_NOISE
     )
 
 

@@ -17,12 +17,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from .._clustering.arrangement import means_of_labels
+from .._clustering.margins import (
+    INDEPENDENT,
+    MORE_THAN_SCORES,
+    SAMPLES_PER_TERM,
+    SKEWED,
+    UNLIKE_NOISE,
+)
 from .._grid import n_effects
 from .._model.build import named_network
 from .._model.setup import Setup
 from .initial_sample import InitialSample
 from .latent_space import evidence_of_clusters
-from .linear_parts import SAMPLES_PER_TERM, noise_share
+from .linear_parts import noise_share
 
 #: Samples that are looked at (arbitrary).
 MAX_ROWS = 2000
@@ -30,22 +37,12 @@ MAX_ROWS = 2000
 #: A factor of the noise of a cluster counts as that of all in so many samples (arbitrary).
 PRIOR_SAMPLES = 5.0
 
-#: Nats per element by which noise of clusters must be more probable, at least, besides two
-#: standard errors (arbitrary; noise of .8 and 1.2 has .025 to .045, noise of .9 and 1.1 has .01).
-LEAST_GAIN = 0.015
 
 #: Columns of a table that is asked about: fewer than so many, and more than scores by so many. Of
 #: 120 columns networks learned the noise of single samples (an adjusted Rand index of .89 for .99);
 #: what scores of all modalities leave of few columns is no noise (.74 and .97 for 1.00).
-MAX_COLUMNS, MORE_THAN_SCORES = 64, 3
+MAX_COLUMNS = 64
 
-#: Mean skewness of columns within clusters, less what samples make of none, from which on it is no
-#: Gaussian noise that differs: that has .04 to .38, exponentials of Gaussians .6 and more.
-SKEWED = 0.35
-
-#: Directions over which noise is spread, relative to independent noise, at least: decoders take
-#: columns for independent (of six columns it has .83; 47 of handwritten numerals, .31, lost .02).
-INDEPENDENT = 0.6
 
 #: More clusters are not asked about: each has few samples.
 MAX_CLUSTERS = 64
@@ -122,7 +119,7 @@ def tables_of_unlike_noise(
             continue
         observed = initial.data.seen(m)[rows]
         gains = gains_of_clusters(x, observed, points, indicators)
-        least = LEAST_GAIN * n_columns + 2.0 * gains.std() / math.sqrt(n_rows)
+        least = UNLIKE_NOISE * n_columns + 2.0 * gains.std() / math.sqrt(n_rows)
         by_chance = math.sqrt(2.0 / math.pi) * math.sqrt(6.0 / n_rows)
         is_gaussian = skewness(x, observed, points, indicators) < SKEWED + by_chance
         if gains.mean() > least and is_gaussian and noise_share(x, points) > INDEPENDENT:

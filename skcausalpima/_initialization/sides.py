@@ -19,11 +19,18 @@ from .._clustering.candidates import (
     CandidateReport,
     choose_candidate,
     find_candidates,
-    node_labels,
 )
 from .._clustering.clusters import Clustering
 from .._clustering.latent_classes import TableColumns, settled
-from .._clustering.matching import NEAR_TIE, agreement_with_others, tolerated_share
+from .._clustering.margins import (
+    BETTER_VIEW,
+    BETTER_WEIGHTS,
+    NEAR_TIE,
+    ONE_PLACE_COUNTS,
+    SURE_WITHOUT_VIEWS,
+    WORSE_VIEW,
+)
+from .._clustering.matching import tolerated_share
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
@@ -32,17 +39,6 @@ from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
 from .principal_components import PrincipalScores, noise_variances, principal_scores
-
-#: A view, and other weights, must agree by so much more, in adjusted Rand indices of the nodes.
-CLEARLY, BY_WEIGHTS = 0.03, 0.08
-
-#: Without views, where clusterings agree less than this, the data say little against them: then
-#: views are taken unless these agree so much less. (Edges and peaks that move are such data.) So
-#: are tables of numbers trained by elements.
-SURE, DOUBT = 0.8, 0.2
-
-#: A side whose clusters have one place on the grid may agree with itself by so much less.
-FAR = 0.25
 
 #: Fewest clusterings of a side.
 LEAST = 4
@@ -138,11 +134,13 @@ class Sides:
             return best
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
-            needed = 0.0 if free.are_numbers else BY_WEIGHTS  # they are trained by elements
+            needed = 0.0 if free.are_numbers else BETTER_WEIGHTS  # they are trained by elements
             best = self._better(best, [self._try(elements)], needed)
         while kinds:
             further = [self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()]
-            better = self._better(best, further, CLEARLY if best.agreement >= SURE else -DOUBT)
+            better = self._better(
+                best, further, BETTER_VIEW if best.agreement >= SURE_WITHOUT_VIEWS else -WORSE_VIEW
+            )
             if better is best:
                 break
             best = better
@@ -165,7 +163,7 @@ class Sides:
             if min(first, second) < tolerated_share(max(first, second), n_known):
                 return best if first > second else other
         gain = other.agreement - best.agreement
-        if best.is_clear != other.is_clear and abs(gain) < FAR:
+        if best.is_clear != other.is_clear and abs(gain) < ONE_PLACE_COUNTS:
             return best if best.is_clear else other
         return other if gain > needed else best
 
@@ -190,10 +188,7 @@ def try_side(
     _, report = choose_candidate(
         candidates, scores.placed, node_sizes, known=known, random_state=seed
     )
-    nodes = node_labels(candidates, report.arrangements, node_sizes)
-    agreement = float(agreement_with_others(nodes, node_sizes).max())
-    if candidates[0].place is not None:  # alone: its starts were compared
-        agreement = float(report.agreement.max())
+    agreement = float(report.agreement.max())
     return Trial(
         side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
     )
@@ -204,7 +199,7 @@ def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
     weights, views, ones = best.side.weights, best.side.views, (1.0,) * len(setup.spec.shapes)
     if setup.left_open.are_numbers:  # what they leave is noise, which does not count too often
         by_elements = [of.agreement for of in sides.tried if of.side.weights == ones]
-        weights = ones if any(best.agreement - of < DOUBT for of in by_elements) else weights
+        weights = ones if any(best.agreement - of < WORSE_VIEW for of in by_elements) else weights
     spec = replace(setup.spec, modality_weights=weights, views=views)
     tried = [
         TriedSide(side=trial.side, agreement=trial.agreement, is_taken=trial is best)

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
+from .._clustering.many_cells import has_many_cells
+from .._clustering.margins import FEW_CELLS, MAX_SEARCHED
 from .._data.units import is_table
 from .._data.validation import Modalities
 from .spec import ModelSpec, are_tables_of_numbers

@@ -16,7 +16,16 @@ from sklearn.utils import check_random_state
 from .._arithmetic import working_in
 from .._clustering.arrangement import arrange, means_of_labels
 from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
-from .._clustering.matching import AGREEING
+from .._clustering.margins import (
+    AGREED_BY_CHANCE,
+    AGREED_GRID,
+    AGREEING,
+    AGREEMENT_COUNTS,
+    ALIKE_SIZES,
+    BETTER_THAN_RANDOM,
+    CLEARLY_BETTER,
+    NODE_COUNTS,
+)
 from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
@@ -40,19 +49,10 @@ MAX_ROWS = 3000
 #: Single nodes are seen in so many principal scores at least: a line can be cut anywhere.
 MIN_SCORES = 3
 
-#: How far parts of the samples must agree on clusters (adjusted Rand index) that make a grid.
-MIN_AGREEMENT = 0.7
 
 #: Draws of random means, and how many times more their median arrangement must leave unexplained.
-N_RANDOM, BETTER = 5, 1.0
+N_RANDOM = 5
 
-#: Beyond this factor random means are beaten in any case; what agreement counts beside it, and each
-#: further node: the clusters of a grid also lie well on one with fewer nodes.
-CLEAR, WEIGHT, PER_NODE = 2.0, 3.0, 0.25
-
-#: Agreements that differ by less are alike: then more outcomes tell more. Where none is better than
-#: chance by so much, the smallest node stands for all.
-ALIKE, BY_CHANCE = 0.05, 0.5
 
 #: Grids that are proposed at most.
 MAX_GRIDS = 3
@@ -78,8 +78,8 @@ class ScoredGrid(NamedTuple):
     @property
     def score(self) -> float:
         """What grids are ranked by."""
-        fits = math.log(min(self.evidence, CLEAR)) + PER_NODE * len(self.node_sizes)
-        return fits - WEIGHT * (1.0 - self.agreement)
+        fits = math.log(min(self.evidence, CLEARLY_BETTER)) + NODE_COUNTS * len(self.node_sizes)
+        return fits - AGREEMENT_COUNTS * (1.0 - self.agreement)
 
 
 @working_in(usual_surroundings)
@@ -220,8 +220,8 @@ def _scored(
     """Return a grid with the best score that it has on any of these clusters, if it has one."""
     best = None
     for agreed in sorted(found, key=lambda of: -of.agreement):
-        most = ScoredGrid(sizes, agreed.agreement, CLEAR)
-        if agreed.agreement < MIN_AGREEMENT or (best is not None and best.score >= most.score):
+        most = ScoredGrid(sizes, agreed.agreement, CLEARLY_BETTER)
+        if agreed.agreement < AGREED_GRID or (best is not None and best.score >= most.score):
             break
         means, counts = means_of_labels(agreed.labels, placed, math.prod(sizes))
         here = arrange(means, counts, sizes, random_state=rng)
@@ -229,7 +229,7 @@ def _scored(
             continue
         evidence = _random_misfit(means, sizes, rng) / max(here.misfit, 1e-9)
         scored = ScoredGrid(sizes, agreed.agreement, evidence)
-        if evidence > BETTER and (best is None or scored.score > best.score):
+        if evidence > BETTER_THAN_RANDOM and (best is None or scored.score > best.score):
             best = scored
     if best is not None:
         yield best
@@ -263,7 +263,7 @@ def _random_misfit(means: np.ndarray, sizes: Sizes, rng: np.random.RandomState) 
 def _best_singles(agreement: dict[int, float]) -> set[int]:
     """Return the numbers of outcomes that parts agree on most, and the largest that is alike."""
     most = max(agreement.values())
-    if most < BY_CHANCE:
+    if most < AGREED_BY_CHANCE:
         return {2}
-    alike = [size for size, value in agreement.items() if value >= most - ALIKE]
+    alike = [size for size, value in agreement.items() if value >= most - ALIKE_SIZES]
     return {max(alike), max(size for size in alike if agreement[size] == most)}

@@ -10,27 +10,22 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.matching import AGREEING, MIN_STABILITY, align_nodes, outcome_indicators
+from .._clustering.margins import (
+    AGREEING,
+    DISSOLVED,
+    ERRORS_BELOW,
+    LEAST_STABILITY,
+    MAX_OVERLAP,
+    MAX_SHARED,
+    MENDED,
+    MIN_STABILITY,
+)
+from .._clustering.matching import align_nodes, outcome_indicators
 from .._grid import NodeGrid
 from .._typing import Sizes
 from .._warnings import warn_caller
 from ..exceptions import NodeSizesWarning
 from .folds import Fold
-
-#: Clusters with this lift overlap as much as clusters that ignore each other.
-MAX_OVERLAP = 1.0
-
-#: No part as large as this of a cell's probabilities may be another's. Two Gaussians of one width
-#: share as much where they are 2.2 standard deviations apart; from 2 down they have one peak.
-MAX_SHARED = 0.2
-
-#: Similarities may be by so many standard errors smaller, those of a share of as many samples as
-#: the cell has: by chance they are in one case of twenty. Below the one, no outcome is stable; a
-#: cell below the other is dissolved (Hennig, 2007).
-N_ERRORS, LEAST_STABILITY, DISSOLVED = 1.645, 0.75, 0.5
-
-#: What is less similar in the start than is asked of fits may be mended by training, within this.
-MENDED = 0.25
 
 #: Reasons that a warning has.
 N_TOLD = 3
@@ -233,7 +228,7 @@ def least_similarity(
     array([0.75 , 0.75 , 0.816, 0.839])
     """
     errors = np.sqrt(whole * (1.0 - whole) / np.maximum(union, 1))
-    return np.maximum(whole - N_ERRORS * errors, least)
+    return np.maximum(whole - ERRORS_BELOW * errors, least)
 
 
 class FoundAgain:

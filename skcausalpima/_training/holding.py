@@ -13,13 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._clustering.margins import AGREED, CLEAR_SAMPLE
 from .._model.tensors import TensorData
-
-#: A sample whose most probable cell has more than this is a clear one.
-CLEAR = 0.9
-
-#: From this agreement of the candidate clusterings on, clear samples keep their cell.
-AGREED = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +79,7 @@ def starting_cells(
     False
     """
     largest = responsibilities.max(dim=0)
-    held = (largest.values > CLEAR) & bool(agreement >= AGREED)
+    held = (largest.values > CLEAR_SAMPLE) & bool(agreement >= AGREED)
     return StartingCells(cells=largest.indices, held=held, rows=rows, places=places)
 
 

@@ -7,18 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .._clustering.matching import AGREEING
+from .._clustering.margins import AGREEING, MOVED_SHARE, SURE_OF_OUTCOMES, SURER_THAN_RIGHT
 from .._clustering.over_fitted import smallest_share
 from ._calibration import CalibrationCurve
 from ._report_lines import Figures, percent
 
 FEW = 0.05  # of the samples
 FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
-SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
-#: Surer than right of draws of its own, besides two standard errors, and more samples out of the
-#: cells they began in. Of 141 fits of ``benchmarks/verdict.py`` that are right and fine none
-#: is alarmed by either (rectangles are .075 to .09 surer than right, with labels .99 right).
-SURER, MOVED_SHARE = 0.1, 0.2
 N_COLUMNS, N_ROWS = 3, 8  # that are named
 ALONE, COUNTED = "modality0", "negative_binomial"  # what is no mapping; the likelihood of counts
 
@@ -99,7 +94,7 @@ def _is_surer(curve: CalibrationCurve) -> bool:
     """Return whether a fit is clearly surer of its own draws than it is right."""
     said, right = curve.confidence, curve.accuracy
     error = np.sqrt(right * (1.0 - right) / max(curve.counts.sum(), 1.0))
-    return bool(said - right > SURER + 2.0 * error)
+    return bool(said - right > SURER_THAN_RIGHT + 2.0 * error)
 
 
 def _on_starts(of: Figures) -> Iterator[str]:
@@ -150,7 +145,7 @@ def _on_cells(of: Figures) -> Iterator[str]:
             "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
             "latent space (inspection.LatentDisplay)."
         )
-    if certainty.mean() < SURE and not one_cell:
+    if certainty.mean() < SURE_OF_OUTCOMES and not one_cell:
         shares = of._by_node(map(percent, certainty))
         yield (
             f"By the fit's own account its labels are right in {shares} of the samples: cells "

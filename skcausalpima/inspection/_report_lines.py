@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .._clustering.margins import OTHERS_AGREE_MORE
 from .._structure.digraphs import SURE_WEIGHT
 from ._calibration import CalibrationCurve
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
 
-MOVED = 0.2  # by so much more other starts agree with each other than with the fit
 CLOSE = 1.5  # times the root of the number of columns: there the choice of scale turns
 
 #: How training ended, in words.
@@ -63,7 +63,10 @@ class Figures:
     def _others_agree(self) -> bool:
         """True if other starts agree with each other clearly more than with the fit."""
         found = self.stability
-        return found.with_starts is not None and found.among_starts - found.with_starts >= MOVED
+        return (
+            found.with_starts is not None
+            and found.among_starts - found.with_starts >= OTHERS_AGREE_MORE
+        )
 
     @property
     def _is_asked(self) -> bool:
@@ -178,7 +181,7 @@ def _nodes(of: Figures) -> Lines:
         worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
         yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
         yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
-        yield "labels that the starts share", percent(found.agreement)
+        yield "nodes that starts share (Rand)", f"{found.agreement:.2f}"
         if of._is_asked:
             told = [name for name in of.node_names if name not in of._untold]
             yield "told to be factors", ", ".join(told) or "none"

@@ -10,7 +10,7 @@ from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima._clustering.candidates import choose_candidate
 from skcausalpima._clustering.clusters import describe
-from skcausalpima._clustering.matching import NEAR_TIE
+from skcausalpima._clustering.margins import NEAR_TIE
 
 
 def _outcomes(sizes):

@@ -10,8 +10,9 @@ from sklearn.preprocessing import PolynomialFeatures
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima._clustering.margins import LEAST_RATIO
 from skcausalpima._fit import whole
-from skcausalpima._initialization.linear_parts import LEAST_RATIO, noise_share, quadratic_ratio
+from skcausalpima._initialization.linear_parts import noise_share, quadratic_ratio
 from skcausalpima.datasets import make_circles_images, make_lattices
 
 

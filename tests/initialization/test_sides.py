@@ -137,7 +137,7 @@ def trial(agreement, is_clear=True, known_share=1.0):
 def test_the_side_that_agrees_with_itself_is_taken(first, second, wins):
     sides = object.__new__(module.Sides)
     sides.knowledge = NodeKnowledge()
-    found = sides._better(first, [trial(0.0), second], module.CLEARLY)
+    found = sides._better(first, [trial(0.0), second], module.BETTER_VIEW)
     assert found is (second if wins else first)
 
 
@@ -145,8 +145,8 @@ def test_where_clusterings_agree_little_views_are_taken_unless_they_are_far_wors
     sides = object.__new__(module.Sides)
     sides.knowledge = NodeKnowledge()
     first, view, worse = trial(0.6), trial(0.45), trial(0.35)
-    assert sides._better(first, [view], -module.DOUBT) is view
-    assert sides._better(first, [worse], -module.DOUBT) is first
+    assert sides._better(first, [view], -module.WORSE_VIEW) is view
+    assert sides._better(first, [worse], -module.WORSE_VIEW) is first
 
 
 @pytest.mark.parametrize(("known_share", "wins"), [(1.0, True), (0.5, False)])

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._clustering.matching import MIN_STABILITY
+from ..._clustering.margins import MIN_STABILITY
 from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import shortened, wrapped
 from .styles import COLOURS, ground, ink

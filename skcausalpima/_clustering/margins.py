@@ -1,0 +1,354 @@
+"""The numbers that decide where a fit begins, whether it is stable, and what is said of it.
+
+Three questions are asked of clusterings: do they agree, are clusters apart, has the grid one place
+for them. Each number has its unit in brackets, and its evidence, or the word *arbitrary*; *moves*
+is what ``benchmarks/margins.py`` says: how many of its starts change where the number is halved or
+doubled (a share: its distance to the nearer of 0 and 1), and by how much their adjusted Rand index
+with the truth does, in the mean.
+"""
+
+from __future__ import annotations
+
+# --- Do clusterings agree? -----------------------------------------------------------------------
+
+#: [adjusted Rand index of a node] Nodes whose labels agree so far are the same. Arbitrary.
+AGREEING = 0.9
+
+#: [adjusted Rand index of nodes] Candidates whose agreement differs by less are agreed with alike.
+#: Evidence: two percent of equal labels, of two balanced outcomes that nearly all agree on.
+SAME_AGREEMENT = 0.08
+
+#: [adjusted Rand index of nodes] From here on clusterings are the same but for errors: samples that
+#: are clear keep their cell in training, refits may be those of the mixture alone, and a search for
+#: nodes of many cells has found what it had. Evidence: .95 of the labels of two balanced outcomes.
+AGREED = 0.81
+
+#: [probability] A sample whose most probable cell has more than this is a clear one. Arbitrary.
+CLEAR_SAMPLE = 0.9
+
+#: [adjusted Rand index of nodes] By so much more must clusterings agree for a view to be taken.
+#: Arbitrary.
+BETTER_VIEW = 0.03
+
+#: [adjusted Rand index of nodes] The same for other weights of modalities, and units of columns.
+#: Arbitrary.
+BETTER_WEIGHTS = 0.08
+
+#: [adjusted Rand index of nodes] Where clusterings without views agree less, the data say little
+#: against views (edges and peaks that move are such data). Arbitrary.
+SURE_WITHOUT_VIEWS = 0.8
+
+#: [adjusted Rand index of nodes] Views are taken, and tables of numbers trained by elements, unless
+#: clusterings agree so much less. Arbitrary.
+WORSE_VIEW = 0.2
+
+#: [adjusted Rand index of nodes] A side whose clusters have one place on the grid may agree with
+#: itself by so much less. Arbitrary.
+ONE_PLACE_COUNTS = 0.25
+
+#: [adjusted Rand index of nodes] Clusterings must agree so much more where all scores show them.
+#: Arbitrary.
+BETTER_IN_ALL_SCORES = 0.03
+
+#: [adjusted Rand index of cells] Fits that agree less than this, in the median of pairs, are
+#: unstable. Arbitrary.
+LEAST_AGREEMENT = 0.8
+
+#: [adjusted Rand index of cells] Where a fit agrees less than this with other starts, such fits are
+#: to be expected. Arbitrary.
+LEAST_OF_STARTS = 0.78
+
+#: [adjusted Rand index of cells] A run can be the odd one where short runs agree with each other so
+#: far. Arbitrary.
+AGREEING_RUNS = 0.9
+
+#: [adjusted Rand index of cells] It is, where they agree by so much more than with it. Arbitrary.
+ODD_RUN = 0.1
+
+#: [share of samples] Where fewer left the component that they began in, clusters are the same.
+#: Arbitrary.
+UNCHANGED = 0.02
+
+#: [adjusted Rand index of cells] So far must parts of the samples agree on clusters that make a
+#: grid. Arbitrary.
+AGREED_GRID = 0.7
+
+#: [adjusted Rand index of a node] Agreements that differ by less are alike: then more outcomes tell
+#: more. Arbitrary.
+ALIKE_SIZES = 0.05
+
+#: [adjusted Rand index of a node] Where none is better than this, the smallest node stands for all.
+#: Arbitrary.
+AGREED_BY_CHANCE = 0.5
+
+
+# --- Are clusters apart? -------------------------------------------------------------------------
+
+#: [share of samples] A smaller cluster is merged before any other. Arbitrary.
+LEAST_CLUSTER = 0.01
+
+#: [lift of two clusters] Clusters of a smaller lift do not overlap. Arbitrary.
+ISOLATED_LIFT = 0.02
+
+#: [lift of two clusters] Pieces of one cluster overlap at least as much. Arbitrary.
+SPLIT_LIFT = 0.2
+
+#: [density between two cells, relative to theirs] From here on there is no gap between cells.
+#: Arbitrary.
+NO_GAP = 0.8
+
+#: [the same] There must be so many samples between cells that this density would hardly have them.
+#: Arbitrary.
+HALF_AS_DENSE = 0.5
+
+#: [probability] So probable, at most, are as many samples at half that density. Arbitrary.
+FALSE_ALARMS = 0.1
+
+#: [samples of a cell] Fewer say nothing of a gap. Arbitrary.
+LEAST_OF_GAP = 4
+
+#: [density between clusters, relative to that around their means] Clusters of all scores have less.
+#: Evidence: that of Gaussians four standard deviations apart.
+GAP_IN_SCORES = 0.4
+
+#: [mean probability of the likeliest cluster] Clusters lie apart by the own noise of columns from
+#: here on. Evidence: halves of a uniform column have .95.
+SURE_BY_NOISE = 0.965
+
+#: [standard deviations of a column] Largest spread within its halves of a column that falls into
+#: these. Evidence: that of outcomes four standard deviations apart; uniform columns have .5, normal
+#: ones .6.
+SPREAD_OF_HALVES = 0.447
+
+#: [mean probability of the likeliest cluster] One noise for all columns merges clusters where it
+#: makes them so much less probable. Arbitrary.
+MERGED_BY_ONE_NOISE = 0.01
+
+#: [mean probability of the likeliest outcomes] Less certain nodes of many cells are told of.
+#: Evidence: there 3 % of the labels of a fit are wrong, .005 more than in the search.
+CERTAIN = 0.975
+
+#: [the same] Where nodes are less certain, there are hardly any. Arbitrary.
+LEAST_CERTAIN = 0.9
+
+#: [share of labels of a node] Where training changes as many, nodes were found that are not those
+#: of the data, as where objects in images hide each other. Arbitrary.
+CHANGED_NODES = 0.025
+
+#: [nats per sample] Log-likelihoods that differ by less are of the same nodes. Arbitrary.
+SAME_NODES_BOUND = 5e-3
+
+#: [noise] A component that varies by so many times the noise is none. Arbitrary.
+SIGNAL = 2.0
+
+#: [share of samples] So many without clusters: to seek nodes anew takes long, and brings nothing.
+#: Arbitrary.
+HOPELESS = 0.15
+
+#: [samples of a cell] Cells with less are empty. Arbitrary.
+LEAST_COUNT = 0.5
+
+#: [lift of two clusters] Evidence: clusters that ignore each other have it.
+MAX_OVERLAP = 1.0
+
+#: [part of the probabilities of a cell] No part as large may be of another cell. Evidence: two
+#: Gaussians of one width share as much where they are 2.2 standard deviations apart; from 2 down
+#: they have one peak.
+MAX_SHARED = 0.2
+
+
+# --- Has the grid one place for them? ------------------------------------------------------------
+
+#: [ratio of misfits] Arrangements that leave less than this times the least unexplained are near
+#: ties. Arbitrary.
+NEAR_TIE = 1.05
+
+#: [ratio of misfits] How many times as much as another candidate's an arrangement may leave
+#: unexplained. Arbitrary.
+WORSE_FIT = 2.0
+
+#: [ratio of gaps] How many times as much as its own gap to the next arrangement another's may be.
+#: Arbitrary.
+LESS_CLEAR = 2.0
+
+#: [ratio of misfits, less one] A gap to the next arrangement of so much is as clear as any larger
+#: one. Arbitrary.
+CLEAR_GAP = 1.0
+
+#: [p-value] A node is told by its own. Evidence: the usual level, at which kinds are told as often.
+SMALL_P = 0.05
+
+#: [p-value] Beside a whole that is told, a node is told by a larger one. Evidence: so told are
+#: kinds of 14 sorts on (2, 2), (2, 3) and (2, 2, 2), with 20 columns of noise more or without, in
+#: at most .11 of 150 draws each, and sums in all (benchmarks/factors.py --means).
+MODEST_P = 0.2
+
+#: [share of draws] Draws of errors that a direction in which means differ must exceed. Evidence: a
+#: convention.
+ABOVE_ERRORS = 0.95
+
+#: [part of the largest singular value of the means] A direction must have it. Evidence: kinds in a
+#: row, as of a dose, lie on any grid, and differ a little otherwise, too; by a fifth of a step they
+#: are told in .0 to .03 of 60 draws, .3 to .9 without a limit; sums of effects whose lengths are as
+#: .4 to 1 in .77 to 1.00; right grids of benchmarks/factors.py have .37 at least.
+LEAST_PART = 0.3
+
+#: [part of the differences between outcomes] Of more cells than are laid a node must explain as
+#: much. Evidence: of trees of 81 to 128 cells that the bound lets pass, some node explains .4 at
+#: most.
+LEAST_EXPLAINED = 0.5
+
+#: [ratio of misfits] So many times more must the median arrangement of random means leave
+#: unexplained. Arbitrary.
+BETTER_THAN_RANDOM = 1.0
+
+#: [ratio of misfits] Beyond this factor random means are beaten in any case. Arbitrary.
+CLEARLY_BETTER = 2.0
+
+#: [score of a grid for each unit of agreement] What agreement counts beside misfit. Arbitrary.
+AGREEMENT_COUNTS = 3.0
+
+#: [score of a grid] What each further node counts: the clusters of a grid also lie well on one with
+#: fewer nodes. Arbitrary.
+NODE_COUNTS = 0.25
+
+
+# --- Which family is there to propose? -----------------------------------------------------------
+
+#: [components] A curved cluster is a chain of Gaussians. Arbitrary.
+COMPONENTS_PER_CLUSTER = 6
+
+#: [samples per component and dimension] A mixture needs at least so many. Arbitrary.
+ROWS_PER_DIMENSION = 4
+
+#: [samples per dimension] Fewer lie in a plane, and overlap nothing by that. Arbitrary.
+ROWS_OF_ISOLATED = 3
+
+#: [cells] Grids of no more have their clusters found first, which are then laid on them. Arbitrary.
+FEW_CELLS = 128
+
+#: [cells] Larger grids are not searched. Evidence: responsibilities of so many cells take too long.
+MAX_SEARCHED = 1024
+
+#: [samples per column of numbers] Numbers may vary together in a class from here on. Arbitrary.
+ROWS_PER_NUMBER = 10
+
+#: [eigenvalue of correlations] With less a column is a sum of others. Arbitrary.
+LEAST_EIGENVALUE = 1e-4
+
+#: [share of the numbers] More may not be filled in where they vary together. Arbitrary.
+MAX_FILLED = 0.1
+
+
+# --- What do the samples look like from there? ---------------------------------------------------
+
+#: [effective number of columns, per column] Columns vary alike from here on. Arbitrary.
+ALIKE_COLUMNS = 0.9
+
+#: [samples per cluster] Noise of columns is asked of so many unlike ones at least. Arbitrary.
+ROWS_PER_CLUSTER = 10
+
+#: [ratio of evidences] All scores must speak so many times more for clusters than the first ones
+#: do. Arbitrary.
+TIMES_THE_EVIDENCE = 1.1
+
+#: [nats] All scores must speak by so many more for clusters than the first ones do. Evidence: "very
+#: strong" (Kass and Raftery, 1995).
+CLEAR_EVIDENCE = 5.0
+
+#: [share of samples] Samples whose class all scores tell, and the planned ones do not. Arbitrary.
+BETTER_TOLD = 0.01
+
+#: [samples per score] All scores are looked at where there are so many. Arbitrary.
+SAMPLES_PER_SCORE = 10
+
+#: [values] Columns and scores have at least so many; fewer would be clusters of their own, as of
+#: zeros and ones. Arbitrary.
+LEAST_VALUES = 20
+
+#: [standard deviations] Values that lie so near to each other count as one. Arbitrary.
+ONE_VALUE = 0.02
+
+#: [elements] From here on what networks learn of the noise adds up to more than they may gain.
+#: Arbitrary.
+WIDE = 64
+
+#: [ratio of variances] Below it squares and products of scores tell no more than noise would.
+#: Arbitrary.
+LEAST_RATIO = 1.2
+
+#: [samples] One square or product for so many. Arbitrary.
+SAMPLES_PER_TERM = 10
+
+#: [directions, relative to those of independent columns] What scores leave is noise if it is spread
+#: over so many. Arbitrary.
+SPREAD_OF_NOISE = 0.5
+
+#: [nats per element] Noise of clusters must be more probable by so much, besides two standard
+#: errors. Evidence: noise of .8 and 1.2 has .025 to .045, noise of .9 and 1.1 has .01.
+UNLIKE_NOISE = 0.015
+
+#: [columns] A table that is asked about its noise has so many more than scores. Evidence: what
+#: scores of all modalities leave of few columns is no noise (.74 and .97 for 1.00).
+MORE_THAN_SCORES = 3
+
+#: [mean skewness of columns within clusters, less what samples make of none] From here on it is no
+#: Gaussian noise that differs. Evidence: that has .04 to .38, exponentials of Gaussians .6 and
+#: more.
+SKEWED = 0.35
+
+#: [directions, relative to those of independent noise] Noise must be spread over so many, since
+#: decoders take columns for independent. Evidence: of six columns it has .83; 47 of handwritten
+#: numerals, .31, lost .02.
+INDEPENDENT = 0.6
+
+
+# --- Is the fit at its end, and is it to be believed? --------------------------------------------
+
+#: [spread of the bound between samples, per epoch] A bound that rises by more at last has not come
+#: to its end. Arbitrary.
+RISING = 0.05
+
+#: [share of samples per epoch] Labels of which more change at last have not come to rest.
+#: Arbitrary.
+CHANGING = 0.05
+
+#: [spread of the bound between samples] A bound that ends further below its best has turned, if its
+#: mean over some epochs does: that of few samples goes up and down with the draws of their latent
+#: points. Arbitrary.
+FALLEN = 1.0
+
+#: [mean Jaccard similarity] A cluster is highly stable from here on. Evidence: Hennig (2007); his
+#: .75 for stable ones is for bootstrap samples, which share less than the training sets of five
+#: folds do.
+MIN_STABILITY = 0.85
+
+#: [standard errors of a share of as many samples as the cell has] Similarities may be so many
+#: smaller. Evidence: by chance they are in one case of twenty.
+ERRORS_BELOW = 1.645
+
+#: [mean Jaccard similarity] Below it no outcome is stable. Evidence: Hennig (2007).
+LEAST_STABILITY = 0.75
+
+#: [mean Jaccard similarity] A cell below it is dissolved. Evidence: Hennig (2007).
+DISSOLVED = 0.5
+
+#: [mean Jaccard similarity] What is less similar in the start than is asked of fits may be mended
+#: by training, within this. Arbitrary.
+MENDED = 0.25
+
+#: [share of samples] Surer than right of draws of its own, besides two standard errors. Evidence:
+#: of 141 fits of benchmarks/verdict.py that are right and fine none is alarmed (rectangles are .075
+#: to .09 surer than right, with labels .99 right).
+SURER_THAN_RIGHT = 0.1
+
+#: [share of samples] More that training moved out of the cells they began in alarm. Evidence: as of
+#: the last, none of 141.
+MOVED_SHARE = 0.2
+
+#: [adjusted Rand index of cells] By so much more other starts agree with each other than with a fit
+#: that moved away from them. Arbitrary.
+OTHERS_AGREE_MORE = 0.2
+
+#: [mean probability] Outcomes that are less certain are in doubt. Arbitrary.
+SURE_OF_OUTCOMES = 0.95
