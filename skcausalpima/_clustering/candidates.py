@@ -171,7 +171,7 @@ def choose_candidate(
     none is, and none whose arrangement is one of several that fit equally, unless all are; all have
     a say in the agreement. Where outcomes are known, only candidates within two standard errors of
     the largest share of agreeing ones can be chosen. Of candidates that others agree with about
-    equally (within .08), none can be chosen whose arrangement leaves more than twice as much
+    equally (within .02), none can be chosen whose arrangement leaves more than twice as much
     unexplained as another's, or stands out from its own rivals less than half as clearly.
 
     Parameters

@@ -16,9 +16,8 @@ from __future__ import annotations
 AGREEING = 0.9
 
 #: [adjusted Rand index of nodes] Candidates whose agreement differs by less are agreed with alike.
-#: Evidence: two percent of equal labels, of two balanced outcomes that nearly all agree on. Moves 0
-#: / 0.
-SAME_AGREEMENT = 0.08
+#: Evidence: crabs of benchmarks/tables.py have .33 with this and .04, .13 with .08 (five seeds).
+SAME_AGREEMENT = 0.02
 
 #: [adjusted Rand index of nodes] From here on clusterings are the same but for errors: samples that
 #: are clear keep their cell in training, refits may be those of the mixture alone, and a search for
