@@ -124,7 +124,7 @@ class CausalPIMA(
         linear regressions in the end: components stand still by then, but the bound would rise
         on. The learning rate is twice that of ``training``, and falls to zero while the model
         is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
-        start, whose candidates agree by .81 or more (``arrangement_.agreement``), keep this cell
+        start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
         while the model is trained. Otherwise ``"auto"`` is 50. With an int, the learning rate is
         constant and no sample is held.
     n_init : int, default=1

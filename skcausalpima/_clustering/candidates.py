@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from .margins import (
     SAME_AGREEMENT,
     WORSE_FIT,
 )
-from .matching import agreement_with_others, tolerated_share
+from .matching import align_nodes, outcome_indicators, tolerated_share
 from .over_fitted import smallest_share
 
 #: Clusterings that are looked at, where a grid has enough samples.
@@ -41,8 +42,7 @@ class CandidateReport:
     arrangements : list of Arrangement
         Clusters assigned to grid cells.
     agreement : ndarray of shape (n_candidates,)
-        Adjusted Rand index of the nodes with those of the other candidates, in the mean; the
-        criterion.
+        Mean agreement of the node labels with those of the other candidates; the criterion.
     misfit, gap : ndarray of shape (n_candidates,)
         Of arrangements. Of candidates that others agree with about equally, those that fit much
         worse, or stand out much less, cannot be chosen.
@@ -164,15 +164,16 @@ def choose_candidate(
 ) -> tuple[Clustering, CandidateReport]:
     """Assign every candidate to grid cells; return the one that the others agree with most.
 
-    Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
-    are compared after matching nodes of equal size, by their adjusted Rand index. Only candidates
+    Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node
+    labels are compared after matching nodes of equal size and their outcomes. Only candidates
     with a cluster for every cell, each with a percent of the samples (or a quarter of the mean
     share), or whose clusters do not overlap, however few or small they are, can be chosen, unless
-    none is, and none whose arrangement is one of several that fit equally, unless all are; all have
-    a say in the agreement. Where outcomes are known, only candidates within two standard errors of
-    the largest share of agreeing ones can be chosen. Of candidates that others agree with about
-    equally (within .02), none can be chosen whose arrangement leaves more than twice as much
-    unexplained as another's, or stands out from its own rivals less than half as clearly.
+    none is, and none whose arrangement is one of several that fit equally, unless all are; all
+    have a say in the agreement. Where outcomes are known, only candidates within two standard
+    errors of the largest share of agreeing ones can be chosen. Of candidates that others agree
+    with about equally (within two percent), none can be chosen whose arrangement leaves more than
+    twice as much unexplained as another's, or stands out from its own rivals less than half as
+    clearly.
 
     Parameters
     ----------
@@ -207,7 +208,7 @@ def choose_candidate(
         place = candidates[0].place
         agreement = np.array([1.0 if place is None else place.node_agreement.mean()])
     else:
-        agreement = agreement_with_others(nodes, sizes)
+        agreement = _mean_agreement(nodes, sizes)
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
     qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
         share >= smallest_share(len(grid))
@@ -266,3 +267,15 @@ def _stands_apart(candidate: Clustering) -> bool:
     """Return whether the clusters were found not to overlap; those of k-means never do."""
     is_soft = candidate.source.startswith("mixture")
     return is_soft and len(candidate.occupancy) > 1 and candidate.overlap < ISOLATED_LIFT
+
+
+def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:
+    """Return each labelling's mean agreement with the others.
+
+    It is the share of equal node labels under the best matching of nodes and outcomes.
+    """
+    agreement = np.eye(len(nodes))
+    for j, i in itertools.combinations(range(len(nodes)), 2):
+        n_equal = align_nodes(nodes[j], outcome_indicators(nodes[i], sizes))[2]
+        agreement[i, j] = agreement[j, i] = n_equal / len(sizes) / len(nodes[i])
+    return (agreement.sum(axis=1) - 1) / (len(nodes) - 1)

@@ -37,7 +37,6 @@ from .margins import (
 )
 from .matching import (
     adjusted_rand_index,
-    agreement_with_others,
     align_nodes,
     known_counts,
     outcome_indicators,
@@ -328,8 +327,8 @@ def _moved(
         laid = arrange_labels(labels, rest, sizes, known, rng)
         new = NodeGrid(sizes).outcomes(laid.cells[labels])
     old = nodes[:, out]
-    new = align_nodes(new, outcome_indicators(old, sizes))[0]
-    if agreement_with_others([old, new], sizes)[0] > AGREED:
+    new, _, n_equal = align_nodes(new, outcome_indicators(old, sizes))
+    if n_equal > AGREED * old.size:
         return None
     nodes[:, out] = new
     found = mixture.fit(nodes, _SHORT_ITER // 3)

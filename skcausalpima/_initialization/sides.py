@@ -19,6 +19,7 @@ from .._clustering.candidates import (
     CandidateReport,
     choose_candidate,
     find_candidates,
+    node_labels,
 )
 from .._clustering.clusters import Clustering
 from .._clustering.latent_classes import TableColumns, settled
@@ -30,7 +31,7 @@ from .._clustering.margins import (
     SURE_WITHOUT_VIEWS,
     WORSE_VIEW,
 )
-from .._clustering.matching import tolerated_share
+from .._clustering.matching import agreement_with_others, tolerated_share
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
@@ -188,7 +189,10 @@ def try_side(
     _, report = choose_candidate(
         candidates, scores.placed, node_sizes, known=known, random_state=seed
     )
-    agreement = float(report.agreement.max())
+    nodes = node_labels(candidates, report.arrangements, node_sizes)
+    agreement = float(agreement_with_others(nodes, node_sizes).max())
+    if candidates[0].place is not None:  # alone: its starts were compared
+        agreement = float(report.agreement.max())
     return Trial(
         side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
     )

@@ -147,7 +147,7 @@ def edge_confidence(
         expectation maximization that begins at the fit's own clusters: 200 refits in a third of a
         fit (1000 images) to one and a half (small tables with much overlap). It is surer than
         whole refits where the starts of the fit disagree, see the notes. ``"auto"`` is "mixture"
-        where ``arrangement_.agreement`` is 0.81 or more and the mixture can be refitted (no
+        where ``arrangement_.agreement`` is 0.95 or more and the mixture can be refitted (no
         experts, parameters as they were in the fit), else "all"; ``refit`` of the result says which
         it was.
     n_bootstraps : int, default=None
@@ -212,9 +212,8 @@ def edge_confidence(
     and counts, and nothing of what other starts and networks would find. Some whole refits find
     other clusters than the fit, also where outcomes are clear, and it does not know of them. How
     far the starts of the fit agree tells where. On the same bootstrap samples, where
-    candidates had .95 of their labels in common (an ``arrangement_.agreement`` of .81, of two
-    balanced outcomes) or more, shares of adjacencies and arrows differed by chance alone, and
-    nodes seemed more stable by .01. From .9 to .95 shares of adjacencies differed by .13
+    ``arrangement_.agreement`` was .95 or more, shares of adjacencies and arrows differed by chance
+    alone, and nodes seemed more stable by .01. From .9 to .95 shares of adjacencies differed by .13
     (root mean square, chance subtracted), below .9 by .26, ``|2 p - 1|`` was .08 and .23 larger in
     the mean, and nodes seemed more stable by .06 and .15 (``benchmarks/refits.py``, 14, 12 and 18
     networks). There take it for a first look, and an edge that it doubts for doubtful.

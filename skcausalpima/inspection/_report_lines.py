@@ -181,7 +181,7 @@ def _nodes(of: Figures) -> Lines:
         worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
         yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
         yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
-        yield "nodes that starts share (Rand)", f"{found.agreement:.2f}"
+        yield "labels that the starts share", percent(found.agreement)
         if of._is_asked:
             told = [name for name in of.node_names if name not in of._untold]
             yield "told to be factors", ", ".join(told) or "none"

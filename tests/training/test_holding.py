@@ -24,7 +24,7 @@ def test_clear_samples_may_only_lie_in_their_cell():
 def test_samples_are_free_where_candidates_or_clusters_are_not_sure():
     data = make_data()
     cells = torch.arange(data.n_samples) % 4
-    for start in (start_of(cells, confidence=0.85), start_of(cells, agreement=0.8), None):
+    for start in (start_of(cells, confidence=0.85), start_of(cells, agreement=0.94), None):
         assert hold(data, start, 4) is data
 
 
