@@ -7,7 +7,8 @@
 Code lines are those without docstrings, comments and blanks. A room is a file or folder right below
 the package; an arrow is one room importing another. A walk is a call: its files are those of the
 package in which some function ran, and it climbs where a function called one of a higher layer
-(each pair of files counts once; a layer is the longest chain of imports below a room). The walks:
+(each pair of files counts once; a layer is the longest chain of imports below a room). Numbers that
+decide are those of ``_clustering/margins.py``. The walks:
 ``fit`` to ``labels_`` (two modalities), ``predict`` with a modality missing, a fit with an expert,
 and ``save`` with ``load``.
 """
@@ -101,6 +102,22 @@ def parameters(node: FUNCTIONS) -> int:
     return len([name for name in names if name not in ("self", "cls")])
 
 
+def margins(texts: dict[Path, str]) -> dict[str, object]:
+    """Return how many numbers decide, how many have evidence, and how many files name one."""
+    own = next((path for path in texts if path.name == "margins.py"), None)
+    if own is None:
+        return {}
+    names = re.findall(r"^([A-Z_]+) = ", texts[own], re.MULTILINE)
+    named = re.compile(rf"\b(?:{'|'.join(names)})\b")
+    return {
+        "numbers that decide": len(names),
+        "of these with evidence": texts[own].count("Evidence: "),
+        "files that name one": sum(
+            bool(named.search(text)) for path, text in texts.items() if path != own
+        ),
+    }
+
+
 def measure(root: Path) -> dict[str, object]:
     """Return all figures of one checkout."""
     package = root / PACKAGE
@@ -151,6 +168,7 @@ def measure(root: Path) -> dict[str, object]:
         ),
         "lines of the package": source.count("\n"),
         "lines of tests": sum(text.count("\n") for text in tests),
+        **margins(texts),
     }
 
 
