@@ -33,12 +33,11 @@ from .random_means import lay, random_means
 FEW_ARRANGEMENTS, N_DRAWS, N_DRAWS_OF_MANY, N_SEARCHED = 1000, 999, 199, 99
 
 #: Cells of the largest grid whose draws are laid: beyond, that takes longer than 2 s (arbitrary),
-#: and chance is bounded. The bound says nothing of a single node; of trees of 81 to 128 cells that
-#: it lets pass, some node explains .4 at most of the differences between its outcomes.
+#: and chance is bounded. The bound says nothing of a single node, see ``LEAST_EXPLAINED``.
 MAX_CELLS = 64
 
 
-#: Share of the draws of errors that a direction in which means differ must exceed (a convention).
+#: Draws of errors of means (arbitrary).
 N_ERRORS = 199
 
 

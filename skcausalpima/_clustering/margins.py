@@ -109,7 +109,8 @@ HALF_AS_DENSE = 0.5
 #: / 0.
 FALSE_ALARMS = 0.1
 
-#: [samples of a cell] Fewer say nothing of a gap. Arbitrary. Moves 0 / 0.
+#: [samples of a cell] Fewer say nothing of a gap, and fewer than there are features, or, of the
+#: sums over many pairs, than half of that: then discriminants are noise. Arbitrary. Moves 0 / 0.
 LEAST_OF_GAP = 4
 
 #: [density between clusters, relative to that around their means] Clusters of all scores have less.
@@ -154,7 +155,8 @@ HOPELESS = 0.15
 #: [samples of a cell] Cells with less are empty. Arbitrary. Moves 0 / 0.
 LEAST_COUNT = 0.5
 
-#: [lift of two clusters] Evidence: clusters that ignore each other have it.
+#: [lift of two clusters] Clusters of a fit may overlap so much. Evidence: those that ignore each
+#: other do.
 MAX_OVERLAP = 1.0
 
 #: [part of the probabilities of a cell] No part as large may be of another cell. Evidence: two

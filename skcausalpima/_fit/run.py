@@ -188,7 +188,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     is_incomplete = _is_incomplete(core, others)
     encoders = _teach(setup, state, samples.training, is_incomplete)
     if others is not None:  # they count for the graph and its tables
-        prior, others = model.prior, filled(model, others)
+        prior, others = model.prior, filled(model, others, encoders)
         gamma = others.samples.weighted(sample_posterior(model, others, encoders).cells.T)
         of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
         total = end.counts + others.total_of(of_others)

@@ -25,9 +25,7 @@ from .._clustering.margins import (
 )
 from .._data.units import MAX_DEVIATION, effective_columns
 
-#: Largest spread within its halves of a column that falls into these, in its standard deviations:
-#: that of outcomes four standard deviations apart (uniform columns have 0.5, normal ones 0.6); and
-#: how often halves are sought.
+#: How often halves of a column are sought (arbitrary).
 N_ROUNDS = 10
 
 
@@ -35,8 +33,7 @@ N_ROUNDS = 10
 LEAST_SPREAD = 0.1
 
 
-#: The mixture sees so many samples at most, needs so many unlike ones per cluster, and starts so
-#: many times.
+#: The mixture sees so many samples at most, and starts so many times (arbitrary).
 MAX_ROWS, N_STARTS = 2000, 3
 
 

@@ -35,7 +35,7 @@ from .._model.spec import ModelSpec, are_tables_of_numbers
 from .initial_sample import InitialSample, tried
 from .principal_components import PrincipalScores, principal_scores
 
-#: Columns at most; samples for each score, at least; and clusters at most.
+#: Columns and clusters at most (arbitrary).
 MAX_COLUMNS, MAX_CLUSTERS = 64, 64
 
 #: Columns up to which all scores are looked at, else the first ones that there are: time grows with

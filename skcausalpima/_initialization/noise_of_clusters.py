@@ -38,9 +38,8 @@ MAX_ROWS = 2000
 PRIOR_SAMPLES = 5.0
 
 
-#: Columns of a table that is asked about: fewer than so many, and more than scores by so many. Of
-#: 120 columns networks learned the noise of single samples (an adjusted Rand index of .89 for .99);
-#: what scores of all modalities leave of few columns is no noise (.74 and .97 for 1.00).
+#: Columns of a table that is asked about, at most. Of 120 columns networks learned the noise of
+#: single samples (an adjusted Rand index of .89 for .99).
 MAX_COLUMNS = 64
 
 

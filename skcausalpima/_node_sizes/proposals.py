@@ -50,7 +50,7 @@ MAX_ROWS = 3000
 MIN_SCORES = 3
 
 
-#: Draws of random means, and how many times more their median arrangement must leave unexplained.
+#: Draws of random means.
 N_RANDOM = 5
 
 
@@ -180,6 +180,8 @@ def _sides(
     Columns are in units of their noise where the start of a fit would have them so.
     """
     setup, samples = set_up(params, given)
+    # of several dimensions, whatever the latent space of one fit is to have
+    setup = replace(setup, left_open=replace(setup.left_open, dimension=True))
     seed = rng.randint(2**31 - 1)
     spec, free = setup.spec, setup.left_open
     plain = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))

@@ -7,10 +7,12 @@ from latent points of scatter M, are off by independent rows of covariance
 
 .. math:: N = d\, M^{-1}
 
-is expected from noise alone, d being the number of its elements, however these are correlated.
-Along the directions of latent space that diagonalise both, with :math:`\Lambda v = \lambda N v`,
-slopes are shrunk by the factor :math:`(1 - 1 / \lambda)_+` of James and Stein [1]_: less than what
-noise says is nothing.
+is expected from noise alone, d being the number of its elements. Along the directions of latent
+space that diagonalise both, with :math:`\Lambda v = \lambda N v`, slopes are shrunk by the factor
+:math:`(1 - 1 / \lambda)_+`, which is that of James and Stein [1]_ by moments: less than what
+noise says is nothing. :math:`\Lambda` is that of the potential, which knows how locations
+scatter: of noise that is alike in many elements less is expected, and as none of n samples has
+more than n directions, d is no more than these.
 
 References
 ----------
@@ -140,25 +142,27 @@ def shrink_slopes(
     batch = data.subset(rows).loaded().rows(slice(None))
     share = data.total_of(np.array(float(len(rows)))) / data.n_of_all
     unasked = {m for m, _ in model.experts} | {*model.cluster_dependent, *model.by_decoders}
+    outputs, z, whole = pupil.outputs(batch), mean[rows].double(), whole_modalities(batch)
     for m, width in enumerate(model.free_widths):
         if m in unasked or not width:
             continue
-        alone = torch.zeros_like(batch.present)
-        alone[m] = whole_modalities(batch)[m]
-        precisions = pupil.potential(replace(batch, observed=alone, gaps=None)).precision
-        counts, z = batch.weighted(alone[m].double()), mean[rows].double()
+        alone = torch.zeros_like(whole)
+        alone[m] = whole[m]
+        parts = replace(batch, observed=alone, gaps=None)
+        counts = batch.weighted(alone[m].double())
         sums = (
             counts.sum(),
             counts @ z,
             torch.tensordot(counts, second[rows].double(), dims=1),
-            torch.tensordot(counts, precisions, dims=1),
+            torch.tensordot(counts, pupil.potential(parts, outputs).precision, dims=1),
         )
         n_samples, first, moments, information = map(data.total_of, sums)
         if not n_samples:
             continue
         centre = first / n_samples
         scatter = (moments - torch.outer(first, centre)) / share
-        kept = _beyond_noise(information / n_samples, _ridged(scatter) / width)
+        n_directions = min(float(width), float(n_samples / share))
+        kept = _beyond_noise(information / n_samples, scatter / n_directions)
         slopes = pupil.slopes[m].double()
         lost = slopes - slopes @ kept
         pupil.slopes[m] -= lost.to(pupil.slopes)
@@ -170,7 +174,9 @@ def _beyond_noise(information: Tensor, of_noise: Tensor) -> Tensor:
 
     ``of_noise`` is the inverse of the information that noise alone is expected to give.
     """
-    root = torch.linalg.cholesky(of_noise)
+    spread, turned = torch.linalg.eigh(0.5 * (of_noise + of_noise.mT))
+    least = RIDGE * spread[-1].clamp_min(torch.finfo(spread.dtype).tiny / RIDGE)
+    root = turned * spread.maximum(least).sqrt()
     values, vectors = torch.linalg.eigh(root.mT @ information @ root)
     factors = 1.0 - 1.0 / values.clamp_min(1.0)
     axes = root @ vectors

@@ -74,6 +74,12 @@ def test_a_margin_has_its_unit_and_its_evidence(names, comment):
     assert re.search(r"Arbitrary|Evidence: ", comment), "its evidence, or the word Arbitrary"
 
 
+def test_every_margin_is_asked_somewhere():
+    names = {name for of, _ in constants(MARGINS) for name in of}
+    texts = [path.read_text() for path in PACKAGE.rglob("*.py") if path != MARGINS]
+    assert not {name for name in names if not any(re.search(rf"\b{name}\b", t) for t in texts)}
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_new_constant_says_what_speaks_for_it(room):
     untold = [
