@@ -36,10 +36,8 @@ FEW_ARRANGEMENTS, N_DRAWS, N_DRAWS_OF_MANY, N_SEARCHED = 1000, 999, 199, 99
 #: and chance is bounded. The bound says nothing of a single node, see ``LEAST_EXPLAINED``.
 MAX_CELLS = 64
 
-
 #: Draws of errors of means (arbitrary).
 N_ERRORS = 199
-
 
 #: Differences of means that are no larger, relative to the largest number, are rounding.
 ROUNDING = 1e-12

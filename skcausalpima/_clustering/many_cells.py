@@ -35,12 +35,7 @@ from .margins import (
     SAME_NODES_BOUND,
     SIGNAL,
 )
-from .matching import (
-    adjusted_rand_index,
-    align_nodes,
-    known_counts,
-    outcome_indicators,
-)
+from .matching import adjusted_rand_index, align_nodes, known_counts, outcome_indicators
 
 _MAX_ELEMENTS = 4_000_000  # responsibilities of the rows that nodes are sought in
 _N_STARTS = 6  # independent ones, until two of them agree

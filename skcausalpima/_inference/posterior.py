@@ -279,15 +279,15 @@ def answer(
     if encoders is None:
         joint = model.joint(batch, noise)
     else:
-        own = encoders.posterior(batch, model.prior)
-        joint = model.joint(batch, noise, posterior=own, potential_of=encoders.potential_of)
-    normalizers = said = joint.posterior.log_normalizers()
+        of_parts = encoders.posterior(batch, model.prior)
+        joint = model.joint(batch, noise, posterior=of_parts, potential_of=encoders.potential_of)
+    normalizers = log_evidence = joint.posterior.log_normalizers()
     if encoders is not None:
-        said = encoders.log_evidence(batch, normalizers, joint.log_weights.to(normalizers))
+        log_evidence = encoders.log_evidence(batch, normalizers, joint.log_weights.to(normalizers))
     return Answer(
         posterior=joint.posterior,
         log_joint=joint.only_allowed(joint.log_weights + normalizers),
-        log_gamma=joint.only_allowed(joint.offsets + said).log_softmax(dim=0),
+        log_gamma=joint.only_allowed(joint.offsets + log_evidence).log_softmax(dim=0),
     )
 
 

@@ -94,9 +94,9 @@ def settle(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> St
         "noise": unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed),
         "feature": unlike_units(tables, seen),
     }
-    found = {word: spreads for word, spreads in units.items() if spreads is not None}
-    needed = tried(decided.spec, initial, seed).agreement + BETTER_WEIGHTS if found else np.inf
-    for word, spreads in found.items() if needed < 1.0 else ():
+    unlike = {word: spreads for word, spreads in units.items() if spreads is not None}
+    needed = tried(decided.spec, initial, seed).agreement + BETTER_WEIGHTS if unlike else np.inf
+    for word, spreads in unlike.items() if needed < 1.0 else ():
         scaler = setup.scaler
         for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
             scaler = scaler.with_units(m, spread, variances(values, mask), word)

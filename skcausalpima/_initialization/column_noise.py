@@ -28,10 +28,8 @@ from .._data.units import MAX_DEVIATION, effective_columns
 #: How often halves of a column are sought (arbitrary).
 N_ROUNDS = 10
 
-
 #: Smallest spread of a column within clusters, relative to the root mean square of all.
 LEAST_SPREAD = 0.1
-
 
 #: The mixture sees so many samples at most, and starts so many times (arbitrary).
 MAX_ROWS, N_STARTS = 2000, 3

@@ -42,7 +42,6 @@ MAX_COLUMNS, MAX_CLUSTERS = 64, 64
 #: the cube of the dimension.
 MAX_DIM = 40
 
-
 #: Rows that are looked at, and starts of each mixture.
 MAX_ROWS, N_STARTS = 1000, 10
 

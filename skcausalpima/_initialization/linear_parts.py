@@ -15,7 +15,6 @@ from .principal_components import observed_rows
 #: Rows that are looked at (arbitrary).
 MAX_ROWS = 1000
 
-
 #: Part of a modality's variance that scores may leave where it has no noise: the smallest decoder
 #: variance.
 NOISELESS = 1e-6

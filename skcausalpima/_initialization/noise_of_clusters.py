@@ -37,11 +37,9 @@ MAX_ROWS = 2000
 #: A factor of the noise of a cluster counts as that of all in so many samples (arbitrary).
 PRIOR_SAMPLES = 5.0
 
-
 #: Columns of a table that is asked about, at most. Of 120 columns networks learned the noise of
 #: single samples (an adjusted Rand index of .89 for .99).
 MAX_COLUMNS = 64
-
 
 #: More clusters are not asked about: each has few samples.
 MAX_CLUSTERS = 64

@@ -100,10 +100,8 @@ def what_is_left_open(
     params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
 ) -> LeftOpen:
     """Return what of the model clusterings of the data are to decide."""
-    limit, dimension = (
-        MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS,
-        params.latent_dim is None,
-    )
+    limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
+    dimension = params.latent_dim is None
     if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
         return LeftOpen(dimension=dimension)
     is_auto = isinstance(params.views, str)

@@ -49,10 +49,8 @@ MAX_ROWS = 3000
 #: Single nodes are seen in so many principal scores at least: a line can be cut anywhere.
 MIN_SCORES = 3
 
-
 #: Draws of random means.
 N_RANDOM = 5
-
 
 #: Grids that are proposed at most.
 MAX_GRIDS = 3

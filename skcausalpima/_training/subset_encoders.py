@@ -116,7 +116,7 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
         means.append(posterior.mean(gamma))
         seconds.append(posterior.second_moments(gamma))
         probabilities.append(gamma)
-        evidence.append(joint.beyond.beyond)
+        evidence.append(joint.of_decoders.beyond)
     return Lesson(
         mean=torch.cat(means),
         second=torch.cat(seconds),

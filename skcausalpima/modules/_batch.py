@@ -258,9 +258,10 @@ class ComponentEvidence(NamedTuple):
         """Return the mean of what was said at several draws, with the likelihoods of the first."""
         if len(parts) == 1:
             return parts[0]
-        said = {m: torch.stack([of.beyond[m] for of in parts]).mean(dim=0) for m in parts[0].beyond}
-        divided = sum(of.log_potentials for of in parts) / len(parts)
-        return cls(said, divided, parts[0].likelihoods)
+        first = parts[0]
+        beyond = {m: torch.stack([of.beyond[m] for of in parts]).mean(dim=0) for m in first.beyond}
+        log_potentials = sum(of.log_potentials for of in parts) / len(parts)
+        return cls(beyond, log_potentials, first.likelihoods)
 
 
 class Joint(NamedTuple):
@@ -274,19 +275,19 @@ class Joint(NamedTuple):
         Of the components, those of the sample's regime and context.
     allowed : Tensor of bool of shape (n_components, n_samples) or None
         Components that a sample may belong to; None for all.
-    beyond : ComponentEvidence
-        What decoders that depend on the component say beyond potentials.
+    of_decoders : ComponentEvidence
+        What those that depend on the component say beyond potentials.
     """
 
     posterior: SharedPosterior | OwnPosterior
     log_weights: Tensor
     allowed: Tensor | None
-    beyond: ComponentEvidence
+    of_decoders: ComponentEvidence
 
     @property
     def offsets(self) -> Tensor:
         r"""What is added to :math:`\log Z_c`, of shape (n_components, n_samples or 1)."""
-        return self.log_weights + self.beyond.total
+        return self.log_weights + self.of_decoders.total
 
     def evidence(self) -> Evidence:
         """Return log Z, and how probable each component is."""

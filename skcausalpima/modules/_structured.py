@@ -270,15 +270,16 @@ class StructuredVAE(MultimodalVAE):
         Joint
             A row of evidence for each sample.
         """
-        found = self.posterior(batch) if posterior is None else posterior
-        beyond = [
-            self.component_evidence(batch, found, draw, in_training, potential_of)
+        located = self.posterior(batch) if posterior is None else posterior
+        of_draws = [
+            self.component_evidence(batch, located, draw, in_training, potential_of)
             for draw in (noise if noise.ndim == 3 else [noise])
         ]
         if log_weights is None:
             log_weights = self.log_weights(batch.regime_index)
         allowed = batch.allowed if is_known else None
-        return Joint(found, weight_columns(log_weights), allowed, ComponentEvidence.mean(beyond))
+        of_decoders = ComponentEvidence.mean(of_draws)
+        return Joint(located, weight_columns(log_weights), allowed, of_decoders)
 
     def _own_alike(self, batch: Batch, z: Tensor) -> dict[int, Likelihood]:
         """Return what decoders say that have likelihoods of their own, alike in all components."""
@@ -294,7 +295,7 @@ class StructuredVAE(MultimodalVAE):
         batch = self.views.computed(batch)
         normal = noise[:, :-1]
         joint = self.joint(batch, normal, in_training=True)
-        posterior, said, found = joint.posterior, joint.beyond, joint.evidence()
+        posterior, said, found = joint.posterior, joint.of_decoders, joint.evidence()
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
@@ -320,7 +321,7 @@ class StructuredVAE(MultimodalVAE):
         """Return components and latent points of samples; see the base class."""
         normal = noise[:, :-1]
         joint = self.joint(batch, normal, log_weights=log_weights)
-        posterior, said, found = joint.posterior, joint.beyond, joint.evidence()
+        posterior, said, found = joint.posterior, joint.of_decoders, joint.evidence()
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
 
