@@ -31,8 +31,8 @@ from sklearn.metrics import adjusted_rand_score
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering import margins
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._initialization.begin import begin, filled_data
-from skcausalpima._initialization.initial_sample import tried
+from skcausalpima._initialization.begin import begin
+from skcausalpima._initialization.low_rank import filled_data
 from skcausalpima._model.objects import parameters_of
 from skcausalpima._model.setup import set_up
 
@@ -54,9 +54,8 @@ def start_labels(data: families.Family, seed: int) -> np.ndarray:
         warnings.simplefilter("ignore")
         setup, samples = set_up(parameters_of(estimator), read_modalities(estimator, X, reset=True))
         start = begin(setup, samples, filled_data(setup, samples), seed)
-        trial = tried(start.setup.spec, start.initial, seed)
-    report = trial.report
-    return report.arrangements[report.chosen].cells[trial.candidates[report.chosen].labels]
+    assert start.initial.trial is not None  # units or dimension are left open
+    return start.initial.trial.cells
 
 
 def places(name: str) -> list[ModuleType]:

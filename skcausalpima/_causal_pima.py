@@ -316,9 +316,11 @@ class CausalPIMA(
         effective number of columns and how many vary; ``linear``, the wide modalities whose
         networks have nothing but noise to learn, and take steps a tenth as long; ``predicted``,
         those whose networks predict the noise (``decoder_variance``); ``counts``, the
-        columns that look like counts; and ``tried``, the ``modality_weights`` and ``views`` that
-        clusters were sought with, their ``agreement``, the largest mean adjusted Rand index of the
-        nodes in one clustering and the others, and which of them ``is_taken``.
+        columns that look like counts; ``components``, what clusters were sought in:
+        ``"principal"`` ones, the ``"discriminant"`` ones of all scores, or ``"independent"`` ones;
+        and ``tried``, the ``modality_weights``, ``views``, ``scale`` and ``components`` that
+        were tried, if there was more than one way, their ``agreement``, the largest mean adjusted
+        Rand index of the nodes in one clustering and the others, and which of them ``is_taken``.
     arrangement_ : SimpleNamespace or None
         How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
         nodes. ``found`` is False where nodes are placed by chance: in grids of more than 1024

@@ -44,10 +44,6 @@ SURE_WITHOUT_VIEWS = 0.8
 #: clusterings agree so much less. Arbitrary. Moves 0 / 0.
 WORSE_VIEW = 0.2
 
-#: [adjusted Rand index of nodes] A side whose clusters have one place on the grid may agree with
-#: itself by so much less. Arbitrary. Moves 0 / 0.
-ONE_PLACE_COUNTS = 0.25
-
 #: [adjusted Rand index of nodes] Clusterings must agree so much more where all scores show them.
 #: Arbitrary. Moves 1 / 0 (-.001 se .001, 0).
 BETTER_IN_ALL_SCORES = 0.03

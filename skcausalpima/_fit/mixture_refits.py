@@ -142,7 +142,7 @@ def mixture_refits(
             told = f"refit='mixture' keeps networks, {reason}"
             raise ValueError(f"{told}: use refit='all' of edge_confidence.")
         data = fit_data(samples, setup)
-        setup, initial = initial_sample(setup, samples, data, 0)
+        initial = initial_sample(setup, samples, data, 0)
         encoders = subset_encoders(model, state.subset_numbers)
         rows = np.arange(data.n_samples)
         for chosen in (samples.core, initial.rows):

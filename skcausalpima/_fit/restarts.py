@@ -85,7 +85,7 @@ def best_run(
         only = run(setup, data, initial, seeds[0], watch.observer(1), begun)
         return with_short_runs(only, setup, data, initial, seeds[0], watch.interruption)
     arrays = as_arrays(data)
-    of_start = {n: v for n, v in vars(initial).items() if n not in ("data", "candidates")}
+    of_start = {n: v for n, v in vars(initial).items() if n not in ("data", "trial")}
     shared = Shared(
         setup=setup,
         data=arrays,

@@ -123,7 +123,7 @@ def run_further(
                 state.progress.history = terms_by_epoch(before.history)
 
             def initial() -> InitialSample:
-                return initial_sample(setup, samples, data, 0)[1]
+                return initial_sample(setup, samples, data, 0)
 
             return _train_and_select_graph(setup, core, others, state, initial)
 

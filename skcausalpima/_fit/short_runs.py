@@ -59,7 +59,7 @@ def with_short_runs(
     if found.stopped or interruption.requested or is_large or is_one_of_many.get():
         return found
     seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
-    free = replace(initial, candidates=())  # clusterings of their own
+    free = replace(initial, trial=None)  # clusterings of their own
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -22,8 +22,9 @@ from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
-from .._initialization.begin import begin, filled_data
+from .._initialization.begin import begin
 from .._initialization.linear_parts import linear_modalities, noiseless
+from .._initialization.low_rank import filled_data
 from .._initialization.noise_of_clusters import with_noise_of_clusters
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data

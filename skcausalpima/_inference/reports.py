@@ -81,6 +81,8 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         SimpleNamespace(
             modality_weights=weights(trial.side),
             views=dict(zip(names, trial.side.views, strict=True)),
+            scale=dict(zip(names, trial.scale, strict=True)),
+            components=trial.components,
             agreement=trial.agreement,
             is_taken=trial.is_taken,
         )
@@ -94,6 +96,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         views=dict(zip(names, spec.views, strict=True)),
         linear=[names[m] for m in spec.linear_modalities],
         predicted=[name for name, own in zip(names, spec.predict_variances, strict=True) if own],
+        components=next((trial.components for trial in tried if trial.is_taken), "principal"),
         tried=tried,
         counts={name: columns for name, columns in counts.items() if columns},
     )

@@ -1,24 +1,32 @@
-"""The opening of a fit: what is missing is filled in, what is left open is decided, there is room.
+"""The opening of a fit: what is missing is filled in, and what is left open is decided.
 
 What follows begins with a :class:`Start`: fits, and the folds and proposals of node sizes.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from .._clustering.margins import BETTER_WEIGHTS
+from .._clustering.candidates import N_CANDIDATES
+from .._clustering.contest import Contest
+from .._clustering.margins import (
+    BETTER_IN_ALL_SCORES,
+    BETTER_VIEW,
+    BETTER_WEIGHTS,
+    SURE_WITHOUT_VIEWS,
+    WORSE_VIEW,
+)
 from .._data.samples import FitSamples
-from .._grid import n_effects
-from .._model.scaled_samples import fit_data
+from .._model.left_open import LeftOpen, TriedSide
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .column_noise import unlike_spreads, unlike_units, variances
-from .initial_sample import InitialSample, filled_by_low_rank, initial_sample, tried
-from .latent_space import with_room_for_clusters
+from .initial_sample import InitialSample, initial_sample, sample_of, sides_of
+from .rivals import Entry, Rivals
+from .sides import Sides
+
+#: Fewest clusterings of an entry (arbitrary).
+LEAST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +49,7 @@ class Start:
 
 
 def begin(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> Start:
-    """Return where a fit begins, in units and a latent space that suit its clusters.
+    """Return where a fit begins: that of several entries whose clusterings agree.
 
     Parameters
     ----------
@@ -59,50 +67,81 @@ def begin(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> Sta
     Start
         The same on all ranks.
     """
-    start = settle(setup, samples, data, seed)
-    if not (setup.left_open.dimension and setup.training.initialization.method == "arranged"):
-        return start
-    settled = start.setup
-    dimension, initial = with_room_for_clusters(
-        settled.spec, samples.modalities, start.initial, seed
+    if setup.left_open == LeftOpen() or setup.training.initialization.method != "arranged":
+        initial = initial_sample(setup, samples, data, seed)
+        return Start(setup=replace(setup, left_open=LeftOpen()), data=data, initial=initial)
+    sides = sides_of(setup, samples, data, seed)
+    contest = Contest(
+        node_sizes=setup.spec.node_sizes,
+        known=sides.knowledge.known_nodes,
+        seed=seed,
+        n_candidates=_n_candidates(sides),
     )
-    settled = replace(settled, spec=replace(settled.spec, latent_dim=dimension))
-    return replace(start, setup=settled, initial=initial)
+    rivals = Rivals(contest=contest, samples=samples, seed=seed)
+    entries = [rivals.first(sides, data)]
+    best = entries[0] if entries[0].trial.has_nodes else _winner(rivals, entries)
+    return _started(best, entries)
 
 
-def filled_data(setup: Setup, samples: FitSamples) -> TensorData:
-    """Return samples in the units of a setup; missing elements are those of a low-rank matrix."""
-    spec = setup.spec
-    rank = n_effects(spec.node_sizes) if setup.left_open.dimension else spec.latent_dim
-    return filled_by_low_rank(fit_data(samples, setup), rank)
+def _n_candidates(sides: Sides) -> int:
+    """Return how many clusterings each entry has: views and weights share those that are sought.
 
-
-def settle(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> Start:
-    """Decide what is left open: sides, and the units of columns.
-
-    These are in units of their own where these make clusterings agree with each other clearly more:
-    units of their noise, or, of columns that vary unlike, of all variation.
+    Tables of numbers have as many in each: these are found fast, and tell more.
     """
-    decided, initial = initial_sample(setup, samples, data, seed)
-    start = Start(setup=decided, data=data, initial=initial)
-    numbers = setup.left_open.columns
-    if not numbers:
-        return start
-    tables = [initial.data.arrays[m].double().cpu().numpy() for m in numbers]
-    seen = [initial.data.seen(m) for m in numbers]
-    units = {
-        "noise": unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed),
-        "feature": unlike_units(tables, seen),
-    }
-    unlike = {word: spreads for word, spreads in units.items() if spreads is not None}
-    needed = tried(decided.spec, initial, seed).agreement + BETTER_WEIGHTS if unlike else np.inf
-    for word, spreads in unlike.items() if needed < 1.0 else ():
-        scaler = setup.scaler
-        for m, spread, values, mask in zip(numbers, spreads, tables, seen, strict=True):
-            scaler = scaler.with_units(m, spread, variances(values, mask), word)
-        other = replace(setup, scaler=scaler, scale=list(scaler.words))
-        other_data = filled_data(other, samples)
-        other, other_initial = initial_sample(other, samples, other_data, seed)
-        if tried(other.spec, other_initial, seed).agreement > needed:
-            return Start(setup=other, data=other_data, initial=other_initial)
-    return start
+    free = sides.setup.left_open
+    n_shared = (free.weights and not free.are_numbers) + sum(m in sides.views for m in free.views)
+    return max(LEAST, N_CANDIDATES // (1 + n_shared))
+
+
+def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
+    """Return the entry that is taken; all that are tried are added to ``entries``."""
+    contest, free = rivals.contest, entries[0].setup.left_open
+
+    def better(best: Entry, propose: Callable[[Entry], Iterable[Entry]], margin: float) -> Entry:
+        others = list(propose(best)) if contest.is_open(best.trial, margin) else []
+        entries.extend(others)
+        other = max(others, key=lambda entry: entry.trial.agreement, default=best)
+        return other if contest.prefers(other.trial, best.trial, margin) else best
+
+    # tables of numbers are trained by elements
+    best = better(entries[0], rivals.by_elements, 0.0 if free.are_numbers else BETTER_WEIGHTS)
+    for _ in free.views:
+        margin = BETTER_VIEW if best.trial.agreement >= SURE_WITHOUT_VIEWS else -WORSE_VIEW
+        before, best = best, better(best, rivals.with_one_view_more, margin)
+        if best is before:
+            break
+    best = better(best, rivals.in_units_of_noise, BETTER_WEIGHTS)
+    best = better(best, rivals.in_units_of_columns, BETTER_WEIGHTS)
+    if free.dimension:
+        best = rivals.with_room_for_classes(best)
+        best = better(best, rivals.in_all_scores, BETTER_IN_ALL_SCORES)
+        if best.trial.agreement < SURE_WITHOUT_VIEWS:
+            best = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
+    return best
+
+
+def _started(best: Entry, entries: list[Entry]) -> Start:
+    """Return where a fit begins, given which entry is taken."""
+    setup, side = best.setup, best.side
+    weights, ones = side.weights, (1.0,) * len(side.views)
+    if setup.left_open.are_numbers:  # what they leave is noise, which does not count too often
+        by_elements = [one.trial.agreement for one in entries if one.side.weights == ones]
+        is_close = any(best.trial.agreement - agreement < WORSE_VIEW for agreement in by_elements)
+        weights = ones if is_close else weights
+    spec = replace(
+        setup.spec, modality_weights=weights, views=side.views, latent_dim=best.dimension
+    )
+    tried = tuple(
+        TriedSide(
+            side=entry.side,
+            scale=tuple(entry.setup.scale),
+            components=entry.components,
+            agreement=entry.trial.agreement,
+            is_taken=entry is best,
+        )
+        for entry in entries
+    )
+    tried = tried if len(tried) > 1 else ()
+    setup = replace(setup, spec=spec, left_open=LeftOpen(), tried=tried)
+    initial = sample_of(best.sides, side.views, best.scores, best.trial)
+    return Start(setup=setup, data=best.data, initial=initial)

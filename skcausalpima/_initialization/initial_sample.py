@@ -1,26 +1,22 @@
-"""The samples that clusters are found on: which they are, and in what units and from which side."""
+"""The samples that clusters are found on: which they are, and what they look like."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.utils.extmath import randomized_svd
 
-from .._clustering.clusters import Clustering
+from .._clustering.contest import Trial
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._model.left_open import Side
 from .._model.setup import Setup
-from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
 from .derived_views import ViewStart, fit_views
 from .principal_components import PrincipalScores
-from .sides import Sides, Trial, decided, try_side
+from .sides import Sides
 
 #: The start sees so many samples at most, which it holds in memory several times over: no more than
 #: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
@@ -28,8 +24,6 @@ MAX_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
 
 #: Of data on disk no more than have so many elements, but not fewer than ``MIN_ROWS``.
 MAX_ELEMENTS, MIN_ROWS = 2**24, 1000
-#: Rounds of decomposing and filling in what is missing.
-N_ROUNDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +37,15 @@ class InitialSample:
     data : TensorData
         The samples.
     scores : PrincipalScores or None
-        Their principal scores; None where ``init`` is "paper".
+        Their scores; None where ``init`` is "paper".
     views : dict of int to ViewStart
         Their derived views, by the number of the modality.
     rows : ndarray of int of shape (n_rows,), default=None
         Which rows here they are of those that the model is learned from; None for all.
     places : ndarray of int of shape (n_rows,), default=None
         Which of the samples are those of this rank; None for all.
-    candidates : sequence of Clustering, default=()
-        Clusterings that were found already, of which one run may make use.
+    trial : Trial, default=None
+        Clusterings of the scores that were found already, of which one run may make use.
     """
 
     knowledge: NodeKnowledge
@@ -60,19 +54,43 @@ class InitialSample:
     views: dict[int, ViewStart]
     rows: np.ndarray | None = None
     places: np.ndarray | None = None
-    candidates: Sequence[Clustering] = ()
+    trial: Trial | None = None
 
 
-def initial_sample(
-    setup: Setup, samples: FitSamples, data: TensorData, seed: int
-) -> tuple[Setup, InitialSample]:
+def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
-    The setup is returned, too: what parameters leave to the data is decided by these samples.
-
-    All ranks return the same ones. This decides where training begins; all that is trained then
-    is weighted as it should be.
+    They are seen from the side that the setup states. All ranks return the same ones. This decides
+    where training begins; all that is trained then is weighted as it should be.
     """
+    sides = sides_of(setup, samples, data, seed)
+    spec = setup.spec
+    scores = None
+    if setup.training.initialization.method != "paper":
+        scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
+    return sample_of(sides, spec.views, scores)
+
+
+def sample_of(
+    sides: Sides,
+    views: tuple[str | None, ...],
+    scores: PrincipalScores | None,
+    trial: Trial | None = None,
+) -> InitialSample:
+    """Return the samples with these scores, and the derived views that they are seen by."""
+    return InitialSample(
+        knowledge=sides.knowledge,
+        data=sides.data,
+        scores=scores,
+        views={m: view for m, view in sides.views.items() if views[m] is not None},
+        rows=sides.rows,
+        places=sides.places,
+        trial=trial,
+    )
+
+
+def sides_of(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> Sides:
+    """Return samples of which each counts alike, to be seen from any side."""
     core, knowledge, training_rows = samples.core, samples.knowledge, samples.rows
     if core is not None:
         knowledge = knowledge.take(core)
@@ -84,32 +102,15 @@ def initial_sample(
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
     data, knowledge, places = data.of_all(knowledge)
-    scores, views, candidates = None, fit_views(setup, data, seed), []
-    if setup.training.initialization.method != "paper":
-        sides = Sides(setup, knowledge, data, views, seed)
-        best = sides.choose()
-        if best is None:
-            spec = setup.spec
-            scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
-        else:
-            setup, scores, candidates = decided(setup, sides, best), best.scores, best.candidates
-            views = {m: view for m, view in views.items() if setup.spec.views[m] is not None}
-    return setup, InitialSample(
+    return Sides(
+        setup=setup,
         knowledge=knowledge,
         data=data,
-        scores=scores,
-        views=views,
+        views=fit_views(setup, data, seed),
         rows=rows,
         places=places,
-        candidates=candidates,
+        seed=seed,
     )
-
-
-def tried(spec: ModelSpec, initial: InitialSample, seed: int) -> Trial:
-    """Find clusterings of a sample, and how far they agree."""
-    side = Side(weights=spec.modality_weights, views=spec.views)
-    scores, known = cast(PrincipalScores, initial.scores), initial.knowledge.known_nodes
-    return try_side(side, scores, spec.node_sizes, known, seed)
 
 
 def _some_rows(
@@ -131,48 +132,3 @@ def _some_rows(
     rows = np.arange(data.n_samples) if rows is None else rows
     n_some = min(n_some, n_rows) * n_here // n_rows
     return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
-
-
-def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
-    """Return data whose missing elements are those of a matrix of low rank.
-
-    All modalities side by side, each centred and divided by the root of its width, are decomposed;
-    what is missing is replaced by the leading components, and so on. What is observed stays.
-
-    Parameters
-    ----------
-    data : TensorData
-        The samples; missing elements hold zeros.
-    rank : int
-        Number of components.
-
-    Returns
-    -------
-    TensorData
-        The data themselves where no element is missing. Modalities that samples lack stay zeros.
-    """
-    if not data.elements:
-        return data
-    widths = [array.shape[1] for array in data.arrays]
-    scale = np.repeat(np.sqrt(widths), widths)
-    seen = np.concatenate([data.seen(m) for m in range(len(widths))], axis=1)
-    observed = np.concatenate([array.cpu().numpy() for array in data.arrays], axis=1) / scale
-    counts = np.maximum(seen.sum(axis=0), 1)
-    found = np.broadcast_to((observed * seen).sum(axis=0) / counts, observed.shape)
-    directions = None  # leading right singular vectors, by one step from those of the last round
-    for _ in range(N_ROUNDS):
-        whole = np.where(seen, observed, found)
-        centre = whole.mean(axis=0)
-        whole -= centre
-        if directions is None:
-            directions = randomized_svd(whole, min(rank, *whole.shape), random_state=0)[2].T
-        else:
-            directions = np.linalg.qr(whole.T @ (whole @ directions))[0]
-        found = (whole @ directions) @ directions.T + centre
-    blocks = np.split(found * scale, np.cumsum(widths)[:-1], axis=1)
-    arrays = list(data.arrays)
-    for m, mask in data.elements.items():
-        values = torch.as_tensor(blocks[m]).to(arrays[m])
-        in_part = mask.any(dim=1, keepdim=True)
-        arrays[m] = torch.where(in_part & ~mask, values, arrays[m])
-    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))

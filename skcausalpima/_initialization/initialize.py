@@ -13,12 +13,8 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from .._clustering.candidates import (
-    N_CANDIDATES,
-    CandidateReport,
-    choose_candidate,
-    find_candidates,
-)
+from .._clustering.candidates import N_CANDIDATES, CandidateReport
+from .._clustering.contest import Contest
 from .._clustering.latent_classes import TableColumns, latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
@@ -219,19 +215,13 @@ def _arranged(
     """
     scores, sizes = cast(PrincipalScores, initial.scores), setup.spec.node_sizes
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
-    known = initial.knowledge.known_nodes
-    candidates = initial.candidates or find_candidates(
-        scores.scaled,
-        sizes,
-        known=known,
-        random_state=rng,
-        n_candidates=N_CANDIDATES,
-        columns=scores.columns,
-    )
-    chosen, report = choose_candidate(
-        candidates, scores.placed, sizes, known=known, random_state=rng
-    )
-    report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
+    trial = initial.trial
+    if trial is None:
+        seed = int(rng.randint(2**31 - 1))
+        known = initial.knowledge.known_nodes
+        trial = Contest(node_sizes=sizes, known=known, seed=seed).ask(scores)
+    chosen, candidates = trial.chosen, trial.candidates
+    report = _name_nodes(setup, initial.knowledge, trial.report, chosen.responsibilities)
     gamma = torch.zeros(math.prod(sizes), initial.data.n_samples, dtype=torch.float64)
     cells = report.arrangements[report.chosen].cells
     gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)

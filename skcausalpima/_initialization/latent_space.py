@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -19,9 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
-from .._clustering.latent_classes import TableColumns, latent_classes
+from .._clustering.latent_classes import latent_classes
 from .._clustering.margins import (
-    BETTER_IN_ALL_SCORES,
     BETTER_TOLD,
     CLEAR_EVIDENCE,
     GAP_IN_SCORES,
@@ -32,7 +30,7 @@ from .._clustering.margins import (
 )
 from .._data.validation import Modalities
 from .._model.spec import ModelSpec, are_tables_of_numbers
-from .initial_sample import InitialSample, tried
+from .._model.tensors import TensorData
 from .principal_components import PrincipalScores, principal_scores
 
 #: Columns and clusters at most (arbitrary).
@@ -46,59 +44,52 @@ MAX_DIM = 40
 MAX_ROWS, N_STARTS = 1000, 10
 
 
-def with_room_for_clusters(
-    spec: ModelSpec, modalities: Modalities, initial: InitialSample, seed: int
-) -> tuple[int, InitialSample]:
-    """Return the dimension of a latent space that holds what tells clusters apart, and the start.
+def in_all_scores(
+    spec: ModelSpec,
+    modalities: Modalities,
+    data: TensorData,
+    scores: PrincipalScores,
+    seed: int,
+) -> PrincipalScores | None:
+    """Return all scores in units of what varies within the clusters that they show.
 
     Parameters
     ----------
     spec : ModelSpec
         What is built, with a dimension that follows from nodes and number of samples alone.
     modalities : Modalities
-        The data.
-    initial : InitialSample
+        All of X.
+    data : TensorData
         The samples that clusters are found on.
+    scores : PrincipalScores
+        Of these.
     seed : int
         Seed of the mixtures.
 
     Returns
     -------
-    dimension : int
-        The planned one, or the number of principal scores that there are: where all modalities are
-        tables of numbers, clusters are clearly more probable in all scores than in the first ones,
-        and clusterings agree more there.
-    initial : InitialSample
-        With scores in units of what varies within these clusters, if they are: all that follows
-        begins there.
+    PrincipalScores or None
+        As many as there are. None unless all modalities are tables of numbers, and clusters are
+        clearly more probable in all scores than in the first ones.
     """
-    n_clusters, scores, planned = math.prod(spec.node_sizes), initial.scores, spec.latent_dim
-    if scores is not None and scores.columns is not None and scores.columns.together:
-        return _with_room_for_classes(planned, initial, scores.columns, n_clusters, seed)
-    if scores is None or n_clusters > MAX_CLUSTERS or not _are_few_numbers(spec, modalities):
-        return planned, initial
+    n_clusters, planned = math.prod(spec.node_sizes), spec.latent_dim
+    if n_clusters > MAX_CLUSTERS or not _are_few_numbers(spec, modalities):
+        return None
     n_columns = sum(map(math.prod, spec.shapes))
-    rows = np.flatnonzero(initial.data.samples.present.all(dim=0).cpu().numpy())
+    rows = np.flatnonzero(data.samples.present.all(dim=0).cpu().numpy())
     if min(n_columns, len(rows)) <= planned:
-        return planned, initial
+        return None
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
     first = scores.scaled[rows, :planned]
     if scores.scaled.shape[1] < n_columns <= MAX_DIM:  # weights of modalities would but turn them
-        scores = principal_scores(initial.data, n_columns, seed)
+        scores = principal_scores(data, n_columns, seed)
     points = scores.scaled[rows][:, scores.whitened.any(axis=0)]
-    columns = [array[rows].cpu().numpy() for array in initial.data.arrays]
+    columns = [array[rows].cpu().numpy() for array in data.arrays]
     is_known = planned < points.shape[1] <= len(rows) / SAMPLES_PER_SCORE
-    if not is_known or any(map(_has_levels, [points, *columns])):
-        return planned, initial
+    if not is_known or any(map(has_levels, [points, *columns])):
+        return None
     labels = _hidden_clusters(first, points, n_clusters, seed)
-    if labels is None:
-        return planned, initial
-    scores = scores.in_units_of_clusters(rows, labels)
-    found = replace(initial, scores=scores)
-    before, after = (tried(spec, of, seed) for of in (initial, found))
-    if after.agreement <= before.agreement + BETTER_IN_ALL_SCORES:
-        return planned, initial
-    return scores.scaled.shape[1], replace(found, candidates=after.candidates)
+    return None if labels is None else scores.in_units_of_clusters(rows, labels)
 
 
 def _are_few_numbers(spec: ModelSpec, modalities: Modalities) -> bool:
@@ -125,25 +116,27 @@ def _hidden_clusters(
     return labels if gap < GAP_IN_SCORES else None
 
 
-def _with_room_for_classes(
-    planned: int, initial: InitialSample, columns: TableColumns, n_classes: int, seed: int
-) -> tuple[int, InitialSample]:
-    """Return how many dimensions tell latent classes apart whose numbers vary together.
+def with_room_for_classes(
+    planned: int, data: TensorData, scores: PrincipalScores, n_classes: int, seed: int
+) -> tuple[PrincipalScores, int] | None:
+    """Return scores and the dimension that tell latent classes apart whose numbers vary together.
 
-    That is one more for each number, if classes are told by the planned ones clearly less well than
-    by all scores.
+    That is one more for each number. None if all scores do not tell classes clearly better than
+    the planned ones, or numbers do not vary together.
     """
-    scores, more = cast(PrincipalScores, initial.scores), planned + columns.numbers.shape[1]
-    first = scores.scaled[:, :planned]
+    columns = scores.columns
+    if columns is None or not columns.together:
+        return None
+    more, first = planned + columns.numbers.shape[1], scores.scaled[:, :planned]
     if more > scores.scaled.shape[1]:
-        scores = replace(principal_scores(initial.data, more, seed), columns=columns)
+        scores = replace(principal_scores(data, more, seed), columns=columns)
     points = scores.scaled[:, scores.whitened.any(axis=0)]
-    found = latent_classes(columns, points, n_classes, random_state=seed, n_starts=N_STARTS)
-    if not _are_told_better(points, first, found[0].labels):
-        return planned, initial
-    units = scores.in_units_of_clusters(np.arange(len(points)), found[0].labels)
-    scores = replace(units, whitened=scores.whitened)  # the network begins as principal scores
-    return min(points.shape[1], more), replace(initial, scores=scores, candidates=())
+    likeliest = latent_classes(columns, points, n_classes, random_state=seed, n_starts=N_STARTS)[0]
+    if not _are_told_better(points, first, likeliest.labels):
+        return None
+    units = scores.in_units_of_clusters(np.arange(len(points)), likeliest.labels)
+    # the network begins as principal scores
+    return replace(units, whitened=scores.whitened), min(points.shape[1], more)
 
 
 def _are_told_better(points: np.ndarray, first: np.ndarray, labels: np.ndarray) -> bool:
@@ -155,8 +148,8 @@ def _are_told_better(points: np.ndarray, first: np.ndarray, labels: np.ndarray) 
     return by_all > by_first + BETTER_TOLD
 
 
-def _has_levels(table: np.ndarray) -> bool:
-    """Return whether a column that varies has few values."""
+def has_levels(table: np.ndarray) -> bool:
+    """Return whether a column that varies has few values, which are clusters of their own."""
     deviations = table.std(axis=0)
     near = np.round(table[:, deviations > 0] / (ONE_VALUE * deviations[deviations > 0]))
     return any(len(np.unique(column)) < LEAST_VALUES for column in near.T)

@@ -11,7 +11,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .._clustering.arrangement import means_of_labels
-from .._clustering.latent_classes import TableColumns
+from .._clustering.contest import View
 from .._model.tensors import TensorData
 from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
@@ -33,13 +33,18 @@ N_ITER = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrincipalScores:
-    """Principal components of the weighted modalities; balanced, each of them counts alike."""
+class PrincipalScores(View):
+    """Principal components of the weighted modalities; balanced, each of them counts alike.
 
-    whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
-    scaled: np.ndarray  # (sample, component): with their standard deviations
-    placed: np.ndarray  # (sample, feature): where effects of the nodes add up
-    columns: TableColumns | None = None  # of tables that have some with levels
+    Parameters
+    ----------
+    whitened : ndarray of shape (n_samples, n_scores)
+        Where the latent space begins: of variance 1, or 0 where there is no such score.
+    scaled, placed, columns
+        Of :class:`View`; ``scaled`` with their standard deviations, by falling variance.
+    """
+
+    whitened: np.ndarray
 
     def in_units_of_clusters(self, rows: np.ndarray, labels: np.ndarray) -> PrincipalScores:
         r"""Return all scores in units of what varies within clusters, by falling variance.

@@ -1,100 +1,55 @@
-"""The choice of modality weights and derived views where parameters leave it to the data.
-
-Each side is a way to see the data. The same number of clusterings is found on each, and laid on
-the grid; wrong ones differ from each other, right ones agree, so that the side that agrees with
-itself more is chosen, if it does so clearly.
-"""
+"""The sides that samples can be seen from: weights of modalities, and derived views."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from .._clustering.candidates import (
-    N_CANDIDATES,
-    CandidateReport,
-    choose_candidate,
-    find_candidates,
-    node_labels,
-)
-from .._clustering.clusters import Clustering
 from .._clustering.latent_classes import TableColumns, settled
-from .._clustering.margins import (
-    BETTER_VIEW,
-    BETTER_WEIGHTS,
-    NEAR_TIE,
-    ONE_PLACE_COUNTS,
-    SURE_WITHOUT_VIEWS,
-    WORSE_VIEW,
-)
-from .._clustering.matching import agreement_with_others, tolerated_share
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
-from .._model.left_open import LeftOpen, Side, TriedSide
+from .._model.left_open import Side
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
 from .principal_components import PrincipalScores, noise_variances, principal_scores
 
-#: Fewest clusterings of a side.
-LEAST = 4
-
 #: Principal scores that clusters are found in, if the latent space has no more.
 N_SCORES = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A side, and the clusterings that were found on it.
+@dataclass(kw_only=True)
+class Sides:
+    """The samples that clusters are found on, in some units, to be seen from any side.
 
     Parameters
     ----------
-    side : Side
-        Weights and views.
-    scores : PrincipalScores
-        What the samples look like from there.
-    candidates : list of Clustering
-        Clusterings of the scores.
-    agreement : float
-        How far the one that the others agree with most does so, from 0 to 1.
-    report : CandidateReport
-        Which of them is the best, and how it is laid on the grid.
+    setup : Setup
+        What is asked for.
+    knowledge : NodeKnowledge
+        What is known of the nodes in each sample.
+    data : TensorData
+        The samples, each of which counts alike.
+    views : dict of int to ViewStart
+        All derived views that they may be seen by, by the number of the modality.
+    rows, places : ndarray of int or None
+        Of :class:`InitialSample`.
+    seed : int
+        Of decompositions.
     """
-
-    side: Side
-    scores: PrincipalScores
-    candidates: list[Clustering]
-    agreement: float
-    report: CandidateReport
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the best clustering has one place on the grid."""
-        return bool(self.report.gap[self.report.chosen] >= NEAR_TIE)
-
-    @property
-    def known_share(self) -> float:
-        """Share of the known outcomes that the best clustering has; 1 where none is known."""
-        shares = self.report.known_agreement
-        return 1.0 if shares is None else float(shares[self.report.chosen])
-
-
-@dataclass
-class Sides:
-    """The sides that a fit may begin with, and trials of them."""
 
     setup: Setup
     knowledge: NodeKnowledge
     data: TensorData
     views: dict[int, ViewStart]
+    rows: np.ndarray | None
+    places: np.ndarray | None
     seed: int
-    tried: list[Trial] = field(default_factory=list)
-    n_candidates: int = LEAST
 
     @cached_property
     def noise(self) -> np.ndarray:
@@ -117,99 +72,8 @@ class Sides:
         n_scores = max(N_SCORES, self.setup.spec.latent_dim)
         noise = None if side.weights is None else self.noise
         views = {m: view for m, view in self.views.items() if side.views[m] is not None}
-        found = principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
-        return found if self.columns is None else replace(found, columns=self.columns)
-
-    def choose(self) -> Trial | None:
-        """Return the side that agrees with itself most; None where nothing is left to the data."""
-        spec, free = self.setup.spec, self.setup.left_open
-        kinds = {m: spec.views[m] for m in free.views if m in self.views}
-        if not (free.weights or kinds):
-            return None
-        if len(spec.node_sizes) > 1:  # else they serve for this decision alone
-            self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
-        stated = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
-        best = self._try(Side(weights=spec.modality_weights, views=stated))
-        place = best.candidates[0].place
-        if place is not None and place.found:  # of many cells: another side would take as long
-            return best
-        if free.weights:
-            elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
-            needed = 0.0 if free.are_numbers else BETTER_WEIGHTS  # they are trained by elements
-            best = self._better(best, [self._try(elements)], needed)
-        while kinds:
-            further = [self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()]
-            better = self._better(
-                best, further, BETTER_VIEW if best.agreement >= SURE_WITHOUT_VIEWS else -WORSE_VIEW
-            )
-            if better is best:
-                break
-            best = better
-            kinds = {m: kind for m, kind in kinds.items() if best.side.views[m] is None}
-        return best
-
-    def _try(self, side: Side) -> Trial:
-        known, sizes = self.knowledge.known_nodes, self.setup.spec.node_sizes
-        trial = try_side(side, self.scores(side), sizes, known, self.seed, self.n_candidates)
-        self.tried.append(trial)
-        return trial
-
-    def _better(self, best: Trial, others: Sequence[Trial], needed: float) -> Trial:
-        """Return the other trial that agrees with itself most, if by so much more than the best."""
-        other = max(others, key=lambda trial: trial.agreement)
-        known = self.knowledge.known_nodes
-        if known is not None:
-            n_known = int((known >= 0).sum())
-            first, second = best.known_share, other.known_share
-            if min(first, second) < tolerated_share(max(first, second), n_known):
-                return best if first > second else other
-        gain = other.agreement - best.agreement
-        if best.is_clear != other.is_clear and abs(gain) < ONE_PLACE_COUNTS:
-            return best if best.is_clear else other
-        return other if gain > needed else best
-
-
-def try_side(
-    side: Side,
-    scores: PrincipalScores,
-    node_sizes: tuple[int, ...],
-    known: np.ndarray | None,
-    seed: int,
-    n_candidates: int = N_CANDIDATES,
-) -> Trial:
-    """Find clusterings of the samples as a side sees them, and how far they agree."""
-    candidates = find_candidates(
-        scores.scaled,
-        node_sizes,
-        known=known,
-        random_state=seed,
-        n_candidates=n_candidates,
-        columns=scores.columns,
-    )
-    _, report = choose_candidate(
-        candidates, scores.placed, node_sizes, known=known, random_state=seed
-    )
-    nodes = node_labels(candidates, report.arrangements, node_sizes)
-    agreement = float(agreement_with_others(nodes, node_sizes).max())
-    if candidates[0].place is not None:  # alone: its starts were compared
-        agreement = float(report.agreement.max())
-    return Trial(
-        side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
-    )
-
-
-def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
-    """Return a setup in which nothing is left open, and what was tried."""
-    weights, views, ones = best.side.weights, best.side.views, (1.0,) * len(setup.spec.shapes)
-    if setup.left_open.are_numbers:  # what they leave is noise, which does not count too often
-        by_elements = [of.agreement for of in sides.tried if of.side.weights == ones]
-        weights = ones if any(best.agreement - of < WORSE_VIEW for of in by_elements) else weights
-    spec = replace(setup.spec, modality_weights=weights, views=views)
-    tried = [
-        TriedSide(side=trial.side, agreement=trial.agreement, is_taken=trial is best)
-        for trial in sides.tried
-    ]
-    return replace(setup, spec=spec, left_open=LeftOpen(), tried=tuple(tried))
+        scores = principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
+        return scores if self.columns is None else replace(scores, columns=self.columns)
 
 
 def table_columns(

@@ -62,12 +62,16 @@ class LeftOpen:
 
 @dataclass(frozen=True, kw_only=True)
 class TriedSide:
-    """A side, and how far clusterings on it agree with each other.
+    """One way to begin, and how far clusterings in it agree with each other.
 
     Parameters
     ----------
     side : Side
         Weights and views.
+    scale : tuple of (str or None)
+        Units of each modality.
+    components : {"principal", "discriminant", "independent"}
+        What clusters were sought in.
     agreement : float
         Of the clustering that the others agree with most: mean adjusted Rand index of nodes.
     is_taken : bool
@@ -75,6 +79,8 @@ class TriedSide:
     """
 
     side: Side
+    scale: tuple[str | None, ...]
+    components: str
     agreement: float
     is_taken: bool
 

@@ -19,7 +19,8 @@ from .._clustering.many_cells import has_many_cells
 from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
-from .._initialization.begin import Start, begin, filled_data
+from .._initialization.begin import Start, begin
+from .._initialization.low_rank import filled_data
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.setup import set_up

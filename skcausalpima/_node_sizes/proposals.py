@@ -29,8 +29,9 @@ from .._clustering.margins import (
 from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._initialization.begin import filled_data, settle
+from .._initialization.begin import begin
 from .._initialization.initial_sample import initial_sample
+from .._initialization.low_rank import filled_data
 from .._initialization.principal_components import PrincipalScores
 from .._model.left_open import LeftOpen
 from .._model.objects import parameters_of
@@ -187,13 +188,13 @@ def _sides(
     with precision_of(setup.device):
         data = filled_data(setup, samples)
         if free.columns:
-            start = settle(setup, samples, data, seed)
+            start = begin(setup, samples, data, seed)
             setup, data = start.setup, start.data
         for views in dict.fromkeys([plain, spec.views]):
             for of in weights:
                 stated = replace(spec, views=views, modality_weights=of)
                 side = replace(setup, spec=stated, left_open=LeftOpen())
-                scores = initial_sample(side, samples, data, seed)[1].scores
+                scores = initial_sample(side, samples, data, seed).scores
                 assert scores is not None  # init is not "paper"
                 yield scores, views == plain
 

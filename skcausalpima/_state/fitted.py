@@ -241,7 +241,7 @@ class FittedState:
     )
     gaps: SimpleNamespace | None = has("nodes cut pairs")
     choices: SimpleNamespace | None = has(
-        "scale columns modality_weights views linear predicted tried counts"
+        "scale columns modality_weights views linear predicted components tried counts"
     )
     history: Numbers
     phase_history: dict[str, Numbers]

@@ -276,7 +276,7 @@ def _of_before(fit: Values) -> Values:
     lacking: dict[str, Values] = {
         "arrangement": NOT_ASKED,
         "convergence": {"bound": None},
-        "choices": {"predicted": []},
+        "choices": {"predicted": [], "components": "principal"},
         "separation": {
             **dict.fromkeys(("outlying", "set_aside"), np.zeros(0, dtype=np.int64)),
             "trusts_all": True,

@@ -124,17 +124,42 @@ def _data(of: Figures) -> Lines:
         yield f"noise of {name}", "predicted by its network: it is not the same everywhere"
     if found.linear:
         yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
-    for k, side in enumerate(found.tried):
-        weights, views = side.modality_weights, side.views
-        if not isinstance(weights, str):
-            weights = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
-        kinds = [f"{kind} of {name}" for name, kind in views.items() if kind is not None]
-        words = f"{weights}, {' and '.join(kinds) or 'no views'}"
+    for k, (side, words) in enumerate(zip(found.tried, _what_differs(found.tried), strict=True)):
         mark = " (taken)" if side.is_taken else ""
-        yield "" if k else "weights and views tried", f"{side.agreement:.2f} if {words}{mark}"
+        yield "" if k else "starts tried", f"{side.agreement:.2f} if {words}{mark}"
     taken = [side.modality_weights for side in found.tried if side.is_taken]
     if taken not in ([], [found.modality_weights]):
         yield "weights in training", str(found.modality_weights)
+
+
+def _what_differs(tried: Sequence[SimpleNamespace]) -> list[str]:
+    """Write in what starts differ: weights, views, units, components."""
+    columns = [
+        [_weights(side.modality_weights) for side in tried],
+        [_views(side.views) for side in tried],
+        [_units(getattr(side, "scale", {})) for side in tried],
+        [f"{getattr(side, 'components', 'principal')} components" for side in tried],
+    ]
+    unlike = [column for column in columns if len(set(column)) > 1]
+    return [", ".join(words) for words in zip(*unlike, strict=True)] or [""] * len(tried)
+
+
+def _weights(weights: str | Mapping[str, float]) -> str:
+    if isinstance(weights, str):
+        return weights
+    return ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+
+
+def _views(views: Mapping[str, str | None]) -> str:
+    kinds = [f"{kind} of {name}" for name, kind in views.items() if kind is not None]
+    return " and ".join(kinds) or "no views"
+
+
+def _units(scale: Mapping[str, str | None]) -> str:
+    words = {str(word) for word in scale.values()}
+    if len(words) == 1:
+        return f"scale {words.pop()!r}"
+    return " and ".join(f"{name} scale {word!r}" for name, word in scale.items())
 
 
 def _scale(word: str | None, effective: float, n_varying: int) -> str:

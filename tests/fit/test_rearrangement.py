@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima._clustering import candidates
+from skcausalpima._clustering import candidates, contest
 from skcausalpima._clustering.arrangement import arrange_labels, means_of_labels, misfit_of_cells
 from skcausalpima._fit.stability import _better
-from skcausalpima._initialization import initialize
 from skcausalpima.metrics import node_recovery
 
 GROUP = np.repeat(np.arange(4), 18)
@@ -52,7 +51,7 @@ def crossed_start(monkeypatch):
         chosen.responsibilities[:4] = chosen.responsibilities[-4:]  # 4 of 72 in a wrong cluster
         return chosen, report
 
-    monkeypatch.setattr(initialize, "choose_candidate", choose)
+    monkeypatch.setattr(contest, "choose_candidate", choose)
 
 
 def test_a_fit_that_begins_wrong_ends_right(quick, pair, fitted, crossed_start):

@@ -7,7 +7,8 @@ import pytest
 
 from skcausalpima import CausalPIMA
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._initialization.begin import Start, begin, filled_data
+from skcausalpima._initialization.begin import Start, begin
+from skcausalpima._initialization.low_rank import filled_data
 from skcausalpima._model.left_open import LeftOpen
 from skcausalpima._model.objects import parameters_of
 from skcausalpima._model.setup import Setup, set_up

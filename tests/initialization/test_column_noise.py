@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA
-from skcausalpima._initialization import begin
+from skcausalpima._initialization import rivals
 from skcausalpima._initialization.column_noise import LEAST_SPREAD, unlike_spreads, unlike_units
 
 pytestmark = pytest.mark.usefixtures("all_repetitions")
@@ -153,7 +153,7 @@ def test_columns_that_vary_unlike_are_standardised_where_clusterings_agree(
     est = soon().fit(X)
     assert est.choices_.scale == {"modality0": "feature"}
     assert adjusted_rand_score(cells, est.labels_) > 0.85
-    monkeypatch.setattr(begin, "unlike_units", lambda *of: None)
+    monkeypatch.setattr(rivals, "unlike_units", lambda *of: None)
     one = soon(latent_dim=2).fit(X)  # with more room clusters may be found all the same
     assert one.choices_.scale == {"modality0": "modality"}
     assert adjusted_rand_score(cells, one.labels_) < 0.5

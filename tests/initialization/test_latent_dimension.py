@@ -13,11 +13,13 @@ from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
+from skcausalpima._clustering.contest import Contest
 from skcausalpima._clustering.latent_classes import TableColumns
-from skcausalpima._data.samples import NodeKnowledge
-from skcausalpima._initialization import latent_space
-from skcausalpima._initialization.initial_sample import InitialSample
-from skcausalpima._initialization.latent_space import evidence_of_clusters, with_room_for_clusters
+from skcausalpima._initialization.latent_space import (
+    evidence_of_clusters,
+    in_all_scores,
+    with_room_for_classes,
+)
 from skcausalpima._initialization.principal_components import PrincipalScores
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._node_sizes.folds import start_folds
@@ -45,13 +47,12 @@ def scores_of(x, n_scores=20, columns=None):
     return PrincipalScores(whitened=whitened, scaled=scaled, placed=scaled, columns=columns)
 
 
-def room(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
-    """Return dimension and start of two tables, the first of this width; three are planned."""
+def found_in_all(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
+    """Return all scores of two tables, the first of this width, if they are taken."""
     arrays = np.split(x, [width], axis=1)
     shape = arrays[0].shape[1:] if shape is None else shape
     of_two = {"shapes": (shape, arrays[1].shape[1:]), "layouts": (None, None)}
     of_two |= {"views": (None, None), "experts": [None, None], "node_sizes": (3,), "latent_dim": 3}
-    of_two |= {"modality_weights": None}
     data = TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
     modalities = SimpleNamespace(
         shapes=of_two["shapes"],
@@ -60,15 +61,14 @@ def room(x, observed=None, shape=None, width=N_COLUMNS // 2, **spec):
         elements=None,
         ranks=SimpleNamespace(first=lambda value: value),
     )
-    knowledge, scores = NodeKnowledge(), scores_of(x)
-    initial = InitialSample(knowledge=knowledge, data=data, scores=scores, views={})
-    given = SimpleNamespace(**(of_two | spec)), modalities
-    return with_room_for_clusters(*given, initial, seed=0)
+    spec = SimpleNamespace(**(of_two | spec))
+    return in_all_scores(spec, modalities, data, scores_of(x), seed=0)
 
 
-def asked(x, *args, **kwargs):
-    """Return that dimension."""
-    return room(x, *args, **kwargs)[0]
+def asked(x, *args, **spec):
+    """Return the dimension that is asked for: three are planned."""
+    scores = found_in_all(x, *args, **spec)
+    return spec.get("latent_dim", 3) if scores is None else scores.scaled.shape[1]
 
 
 @pytest.mark.parametrize("seed", some_slow(range(3), [1]))
@@ -80,9 +80,9 @@ def test_columns_that_vary_together_have_a_dimension_each(seed):
 def test_clusters_are_sought_where_they_show(seed):
     """All scores are canonical variates: those of scikit-learn, up to signs and units."""
     x, labels = correlated(seed)
-    dimension, found = room(x)
-    scaled = found.scores.scaled
-    assert scaled.shape[1] == dimension
+    scores = found_in_all(x)
+    scaled = scores.scaled
+    dimension = scaled.shape[1]
     means = np.array([scaled[labels == k].mean(axis=0) for k in range(3)])
     within = scaled - means[labels]
     assert_allclose(within.T @ within / len(x), np.eye(dimension), atol=0.05)  # of those found
@@ -91,8 +91,9 @@ def test_clusters_are_sought_where_they_show(seed):
     assert_allclose(
         np.linalg.svd(correlations)[1], 1.0, atol=0.01
     )  # two that are like may be turned
-    assert {candidate.source for candidate in found.candidates} > {"k-means"}
-    assert max(adjusted_rand_score(labels, of.labels) for of in found.candidates) > 0.95
+    trial = Contest(node_sizes=(3,), known=None, seed=0).ask(scores)
+    assert {candidate.source for candidate in trial.candidates} > {"k-means"}
+    assert max(adjusted_rand_score(labels, each.labels) for each in trial.candidates) > 0.95
 
 
 def test_units_of_clusters_are_those_of_what_varies_within_them():
@@ -112,21 +113,12 @@ def test_units_of_clusters_are_those_of_what_varies_within_them():
 @pytest.mark.slow
 def test_all_scores_of_some_columns_and_the_first_of_many():
     x, _ = correlated(0, n_columns=30, n_samples=600)
-    dimension, found = room(x)
-    assert (dimension, found.scores.scaled.shape) == (30, (600, 30))
+    assert found_in_all(x).scaled.shape == (600, 30)
     many, labels = correlated(0, n_columns=45, n_samples=600, strength=0.0, distance=0.0)
     many[:, :3] *= 4.0
     many[:, 3:6] += 6.0 * np.eye(3)[labels]
-    dimension, found = room(many)
-    assert (dimension, found.scores.scaled.shape) == (20, (600, 20))
+    assert found_in_all(many).scaled.shape == (600, 20)
     assert asked(np.hstack([many, many[:, 25:]])) == 3
-
-
-def test_clusterings_must_agree_more(monkeypatch):
-    x, _ = correlated(0)
-    shares = iter([0.9, 0.92])
-    monkeypatch.setattr(latent_space, "tried", lambda *_: SimpleNamespace(agreement=next(shares)))
-    assert asked(x) == 3
 
 
 @pytest.mark.parametrize("seed", some_slow(range(3), [1]))
@@ -215,18 +207,9 @@ def of_classes(x, together=True):
     """Return the dimension of a table of these numbers and a word, for which three are planned."""
     word = np.eye(2)[np.arange(len(x)) % 2]
     columns = TableColumns(indicators=word, first=np.array([0]), numbers=x, together=together)
-    spec = SimpleNamespace(
-        shapes=((x.shape[1] + 1,),),
-        layouts=((("bernoulli", 1), ("gaussian", x.shape[1])),),
-        views=(None,),
-        experts=[None],
-        node_sizes=(3,),
-        latent_dim=3,
-    )
     data = TensorData(Batch((torch.as_tensor(np.hstack([x, word[:, :1]])),), None), torch.float64)
-    scores, knowledge = scores_of(x, columns=columns), NodeKnowledge()
-    initial = InitialSample(knowledge=knowledge, data=data, scores=scores, views={})
-    return with_room_for_clusters(spec, None, initial, seed=0)[0]
+    room = with_room_for_classes(3, data, scores_of(x, columns=columns), 3, seed=0)
+    return 3 if room is None else room[1]
 
 
 @pytest.mark.parametrize("seed", some_slow(range(3), [1]))

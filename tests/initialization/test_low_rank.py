@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.testing import assert_array_equal
 
-from skcausalpima._initialization.initial_sample import filled_by_low_rank
+from skcausalpima._initialization.low_rank import filled_by_low_rank
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
 

@@ -1,21 +1,15 @@
 """What a fit begins with where parameters leave it to the data."""
 
 import functools
-import itertools
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.metrics import adjusted_rand_score
+from numpy.testing import assert_allclose
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
-from skcausalpima._clustering.matching import agreement_with_others
-from skcausalpima._data.samples import NodeKnowledge
-from skcausalpima._initialization import sides as module
 from skcausalpima._initialization.principal_components import noise_variances, principal_scores
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.datasets import make_grey_bars, make_lattices
@@ -117,47 +111,6 @@ def test_known_outcomes_decide_before_agreement():
     assert est.choices_.modality_weights == "elements"
 
 
-def trial(agreement, is_clear=True, known_share=1.0):
-    return SimpleNamespace(agreement=agreement, is_clear=is_clear, known_share=known_share)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "wins"),
-    [
-        (trial(0.90), trial(0.92), False),  # a tie
-        (trial(0.90), trial(0.94), True),
-        (trial(0.90), trial(0.70), False),
-        (trial(0.75, is_clear=False), trial(0.65), True),  # one place on the grid
-        (trial(0.75), trial(0.85, is_clear=False), False),
-        (trial(0.99, is_clear=False), trial(0.60), False),  # the clusters are not right there
-        (trial(0.60), trial(0.99, is_clear=False), True),
-        (trial(0.75, is_clear=False), trial(0.80, is_clear=False), True),
-    ],
-)
-def test_the_side_that_agrees_with_itself_is_taken(first, second, wins):
-    sides = object.__new__(module.Sides)
-    sides.knowledge = NodeKnowledge()
-    found = sides._better(first, [trial(0.0), second], module.BETTER_VIEW)
-    assert found is (second if wins else first)
-
-
-def test_where_clusterings_agree_little_views_are_taken_unless_they_are_far_worse():
-    sides = object.__new__(module.Sides)
-    sides.knowledge = NodeKnowledge()
-    first, view, worse = trial(0.6), trial(0.45), trial(0.35)
-    assert sides._better(first, [view], -module.WORSE_VIEW) is view
-    assert sides._better(first, [worse], -module.WORSE_VIEW) is first
-
-
-@pytest.mark.parametrize(("known_share", "wins"), [(1.0, True), (0.5, False)])
-def test_known_outcomes_come_before_agreement(known_share, wins):
-    sides = object.__new__(module.Sides)
-    sides.knowledge = NodeKnowledge(known_nodes=np.zeros((100, 2), dtype=int))
-    first, second = trial(0.5), trial(0.9, known_share=known_share)
-    assert sides._better(first, [second], 0.0) is (second if wins else first)
-    assert sides._better(second, [first], 0.0) is (second if wins else first)
-
-
 # What is left to the data, and what is not -------------------------------------------------
 
 
@@ -174,11 +127,13 @@ STATED = [
 def test_what_is_stated_is_not_tried(parameters):
     arrays, _ = unlike(0, widths=(30, 5), n=200)
     est = fitted(arrays, **parameters)
-    assert est.choices_.tried == []
     stated = parameters.get("modality_weights", "balanced")
     if isinstance(stated, list):
         stated = dict(zip(["modality0", "modality1"], stated, strict=True))
     assert est.choices_.modality_weights == stated
+    for entry in est.choices_.tried:  # units and components are left open
+        assert entry.modality_weights == stated
+        assert list(entry.views.values()) == [None, None]
 
 
 @pytest.mark.slow
@@ -272,34 +227,7 @@ def test_samples_that_lack_a_modality():
     assert est.choices_.modality_weights == "elements"
 
 
-# Agreement, and noise ----------------------------------------------------------------------
-
-
-def test_agreement_is_the_mean_of_adjusted_rand_indices_of_matched_nodes():
-    rng = np.random.default_rng(0)
-    sizes = (2, 3, 2)
-    first = np.column_stack([rng.integers(size, size=200) for size in sizes])
-    labellings = [first]
-    for _ in range(3):
-        other = first[:, [2, 1, 0]].copy()
-        other[:, 1] = (other[:, 1] + 1) % 3
-        wrong = rng.random(first.shape) < 0.2
-        redrawn = np.column_stack([rng.integers(size, size=200) for size in sizes])
-        labellings.append(np.where(wrong, redrawn, other))
-
-    def agreement(one, other):
-        orders = [order for order in itertools.permutations(range(3)) if order[1] == 1]
-        return max(
-            np.mean([adjusted_rand_score(one[:, i], other[:, j]) for i, j in enumerate(order)])
-            for order in orders
-        )
-
-    expected = [
-        np.mean([agreement(one, other) for other in labellings if other is not one])
-        for one in labellings
-    ]
-    assert_allclose(agreement_with_others(labellings, sizes), expected)
-    assert_array_equal(agreement_with_others([first], sizes), [1.0])
+# Scores, and noise -------------------------------------------------------------------------
 
 
 def test_noise_is_that_of_probabilistic_pca():
@@ -333,18 +261,3 @@ def test_scores_of_weighted_modalities_are_those_of_scaled_ones():
     expected = np.linalg.svd(centred, full_matrices=False)[1][:5]
     lengths = np.linalg.norm(found.scaled, axis=0)
     assert_allclose(lengths / lengths[0], expected / expected[0])
-
-
-def test_candidates_are_shared_out(monkeypatch):
-    """No more clusterings are sought than one side would have, unless there are many sides."""
-    seen = []
-    find = module.find_candidates
-
-    def counted(*arguments, **options):
-        seen.append(options["n_candidates"])
-        return find(*arguments, **options)
-
-    monkeypatch.setattr(module, "find_candidates", counted)
-    arrays, _ = unlike(0, widths=(30, 5), n=300)
-    fitted(arrays, scale="modality")
-    assert seen == [6, 6]

@@ -238,7 +238,7 @@ def test_choices_are_told():
     )
     text = " ".join(str(report).split())
     assert "each column its own (1.5 of 9 columns hold the variance)" in text
-    assert "weights and views tried 0.50 if balanced, no views 0.90 if image 1, power_" in text
+    assert "starts tried 0.50 if balanced, no views 0.90 if image 1, power_" in text
     assert text.count("(taken)") == 1
     assert "weights in training" not in text
     trained = changed(choices={"tried": sides, "modality_weights": "elements"})

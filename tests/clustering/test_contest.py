@@ -1,0 +1,139 @@
+"""One contest: which of several views of the samples is taken."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import adjusted_rand_score
+
+from skcausalpima._clustering.candidates import CandidateReport
+from skcausalpima._clustering.contest import Contest, Trial, View
+from skcausalpima._clustering.matching import agreement_with_others
+
+CONTEST = Contest(node_sizes=(2, 2), known=None, seed=0, n_candidates=4)
+
+
+def trial(agreement, is_clear=True, known_share=None):
+    """Return what is asked of a trial in which nothing was tried."""
+    none = np.empty(0)
+    report = CandidateReport(
+        chosen=0,
+        arrangements=[],
+        agreement=none,
+        misfit=none,
+        gap=np.array([2.0 if is_clear else 1.0]),
+        separation=none,
+        overlap=none,
+        smallest_share=none,
+        qualified=none,
+        known_agreement=None if known_share is None else np.array([known_share]),
+    )
+    view = View(scaled=none, placed=none)
+    return Trial(view=view, node_sizes=(2, 2), candidates=[], agreement=agreement, report=report)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "margin", "wins"),
+    [
+        (trial(0.90), trial(0.92), 0.03, False),
+        (trial(0.90), trial(0.94), 0.03, True),
+        (trial(0.90), trial(0.70), 0.03, False),
+        (trial(0.60), trial(0.45), -0.2, True),  # where first views say little
+        (trial(0.60), trial(0.35), -0.2, False),
+        (trial(0.75, is_clear=False), trial(0.74), 0.03, True),  # one place, and agrees alike
+        (trial(0.75), trial(0.77, is_clear=False), 0.03, False),
+        (trial(0.75, is_clear=False), trial(0.65), 0.03, False),
+        (trial(0.75), trial(0.85, is_clear=False), 0.03, True),
+        (trial(0.75, is_clear=False), trial(0.80, is_clear=False), 0.03, True),
+    ],
+)
+def test_the_view_that_agrees_with_itself_is_taken(first, other, margin, wins):
+    assert CONTEST.prefers(other, first, margin) is wins
+
+
+@pytest.mark.parametrize(("known_share", "wins"), [(1.0, True), (0.5, False)])
+def test_known_outcomes_come_before_agreement(known_share, wins):
+    contest = replace(CONTEST, known=np.zeros((100, 2), dtype=int))
+    first, other = trial(0.5, known_share=1.0), trial(0.9, known_share=known_share)
+    assert contest.prefers(other, first, 0.0) is wins
+    assert contest.prefers(first, other, 0.0) is not wins
+
+
+@pytest.mark.parametrize(
+    ("first", "is_open"),
+    [
+        (trial(0.95), True),
+        (trial(0.98), False),
+        (trial(1.0, is_clear=False), True),
+        (trial(1.0, known_share=0.9), True),
+        (trial(1.0, known_share=1.0), False),
+    ],
+)
+def test_nothing_is_tried_that_could_not_be_taken(first, is_open):
+    assert CONTEST.is_open(first, 0.03) is is_open
+    if not is_open:
+        known = replace(CONTEST, known=np.zeros((100, 2), dtype=int))
+        contest = CONTEST if first.report.known_agreement is None else known
+        for other in (trial(1.0), trial(1.0, is_clear=False)):
+            assert not contest.prefers(other, first, 0.03)
+
+
+def drawn(n_samples=300):
+    rng = np.random.default_rng(0)
+    nodes = rng.integers(2, size=(n_samples, 2))
+    points = rng.normal(size=(n_samples, 5))
+    points[:, :2] += 6.0 * nodes
+    return points - points.mean(axis=0), nodes
+
+
+def test_a_trial_is_the_same_for_scores_of_other_units_and_samples_in_another_order():
+    points, nodes = drawn()
+    first = CONTEST.ask(View(scaled=points, placed=points))
+    assert first.agreement > 0.95
+    assert first.is_clear
+    assert first.is_apart
+    assert adjusted_rand_score(first.cells, nodes @ [2, 1]) > 0.95
+    scaled = CONTEST.ask(View(scaled=3.0 * points, placed=3.0 * points))
+    assert_array_equal(first.cells, scaled.cells)
+    order = np.random.default_rng(1).permutation(len(points))
+    other = CONTEST.ask(View(scaled=points[order], placed=points[order]))
+    assert adjusted_rand_score(other.cells, first.cells[order]) > 0.95
+
+
+def test_halves_of_one_heap_are_not_apart():
+    points = np.random.default_rng(0).uniform(size=(1000, 2)) - 0.5
+    assert not CONTEST.ask(View(scaled=points, placed=points)).is_apart
+
+
+def test_one_cell_is_not_apart():
+    points = np.zeros((50, 2))
+    assert not CONTEST.ask(View(scaled=points, placed=points)).is_apart
+
+
+def test_agreement_is_the_mean_of_adjusted_rand_indices_of_matched_nodes():
+    rng = np.random.default_rng(0)
+    sizes = (2, 3, 2)
+    first = np.column_stack([rng.integers(size, size=200) for size in sizes])
+    labellings = [first]
+    for _ in range(3):
+        other = first[:, [2, 1, 0]].copy()
+        other[:, 1] = (other[:, 1] + 1) % 3
+        wrong = rng.random(first.shape) < 0.2
+        redrawn = np.column_stack([rng.integers(size, size=200) for size in sizes])
+        labellings.append(np.where(wrong, redrawn, other))
+
+    def agreement(one, other):
+        orders = [order for order in itertools.permutations(range(3)) if order[1] == 1]
+        return max(
+            np.mean([adjusted_rand_score(one[:, i], other[:, j]) for i, j in enumerate(order)])
+            for order in orders
+        )
+
+    expected = [
+        np.mean([agreement(one, other) for other in labellings if other is not one])
+        for one in labellings
+    ]
+    assert_allclose(agreement_with_others(labellings, sizes), expected)
+    assert_array_equal(agreement_with_others([first], sizes), [1.0])
