@@ -320,7 +320,8 @@ class CausalPIMA(
         ``"principal"`` ones, the ``"discriminant"`` ones of all scores, or ``"independent"`` ones;
         and ``tried``, the ``modality_weights``, ``views``, ``scale`` and ``components`` that
         were tried, if there was more than one way, their ``agreement``, the largest mean adjusted
-        Rand index of the nodes in one clustering and the others, and which of them ``is_taken``.
+        Rand index of the nodes in one clustering and the others, its standard ``error`` (NaN where
+        it is not known), and which of them ``is_taken``.
     arrangement_ : SimpleNamespace or None
         How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
         nodes. ``found`` is False where nodes are placed by chance: in grids of more than 1024

@@ -22,7 +22,7 @@ from .clusters import Clustering
 from .gaps import find_gaps
 from .latent_classes import TableColumns
 from .margins import NEAR_TIE
-from .matching import agreement_with_others, tolerated_share
+from .matching import agreements, largest_agreement, tolerated_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,8 @@ class Trial:
     agreement : float
         How far the one that the others agree with most does so: the mean adjusted Rand index of
         nodes, or of many cells, of which there is one, what :func:`choose_candidate` says of it.
+    error : float
+        Standard error of the agreement; NaN where nothing is known of it.
     report : CandidateReport
         Which of them is the best, and how it is laid on the grid.
     """
@@ -67,6 +69,7 @@ class Trial:
     node_sizes: tuple[int, ...]
     candidates: list[Clustering]
     agreement: float
+    error: float
     report: CandidateReport
 
     @property
@@ -153,7 +156,7 @@ class Contest:
             candidates, view.placed, self.node_sizes, known=self.known, random_state=self.seed
         )
         nodes = node_labels(candidates, report.arrangements, self.node_sizes)
-        agreement = float(agreement_with_others(nodes, self.node_sizes).max())
+        agreement, error = largest_agreement(agreements(nodes, self.node_sizes))
         if candidates[0].place is not None:  # alone: its starts were compared
             agreement = float(report.agreement.max())
         return Trial(
@@ -161,6 +164,7 @@ class Contest:
             node_sizes=self.node_sizes,
             candidates=candidates,
             agreement=agreement,
+            error=error,
             report=report,
         )
 

@@ -31,8 +31,11 @@ CLEAR_SAMPLE = 0.9
 #: Arbitrary. Moves 0 / 0.
 BETTER_VIEW = 0.03
 
-#: [adjusted Rand index of nodes] The same for other weights of modalities, and units of columns.
-#: Arbitrary. Moves 2 / 1 (+.004 se .004, -.002 se .002).
+#: [adjusted Rand index of nodes] The same for other weights of modalities, units of columns, and
+#: independent components. Evidence: of views that are equally good, but for their noise, another is
+#: taken in .15 of 200 draws; two of their standard errors in its place take .04, and lose .012 (se
+#: .006) in 120 families (2080-2199): what the data propose is right more often than not. Moves 2
+#: / 1 (+.004 se .004, -.002 se .002).
 BETTER_WEIGHTS = 0.08
 
 #: [adjusted Rand index of nodes] Where clusterings without views agree less, the data say little

@@ -84,6 +84,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
             scale=dict(zip(names, trial.scale, strict=True)),
             components=trial.components,
             agreement=trial.agreement,
+            error=trial.error,
             is_taken=trial.is_taken,
         )
         for trial in setup.tried

@@ -137,6 +137,7 @@ def _started(best: Entry, entries: list[Entry]) -> Start:
             scale=tuple(entry.setup.scale),
             components=entry.components,
             agreement=entry.trial.agreement,
+            error=entry.trial.error,
             is_taken=entry is best,
         )
         for entry in entries

@@ -74,6 +74,8 @@ class TriedSide:
         What clusters were sought in.
     agreement : float
         Of the clustering that the others agree with most: mean adjusted Rand index of nodes.
+    error : float
+        Standard error of the agreement, NaN where it is not known.
     is_taken : bool
         Whether clusters are those that were found on it.
     """
@@ -82,6 +84,7 @@ class TriedSide:
     scale: tuple[str | None, ...]
     components: str
     agreement: float
+    error: float
     is_taken: bool
 
 

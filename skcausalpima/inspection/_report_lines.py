@@ -126,7 +126,9 @@ def _data(of: Figures) -> Lines:
         yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
     for k, (side, words) in enumerate(zip(found.tried, _what_differs(found.tried), strict=True)):
         mark = " (taken)" if side.is_taken else ""
-        yield "" if k else "starts tried", f"{side.agreement:.2f} if {words}{mark}"
+        error = getattr(side, "error", np.nan)
+        told = f"{side.agreement:.2f}" + ("" if np.isnan(error) else f" +- {error:.2f}")
+        yield "" if k else "starts tried", f"{told} if {words}{mark}"
     taken = [side.modality_weights for side in found.tried if side.is_taken]
     if taken not in ([], [found.modality_weights]):
         yield "weights in training", str(found.modality_weights)

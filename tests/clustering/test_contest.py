@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima._clustering.candidates import CandidateReport
 from skcausalpima._clustering.contest import Contest, Trial, View
-from skcausalpima._clustering.matching import agreement_with_others
+from skcausalpima._clustering.matching import agreements, largest_agreement
 
 CONTEST = Contest(node_sizes=(2, 2), known=None, seed=0, n_candidates=4)
 
@@ -31,7 +31,9 @@ def trial(agreement, is_clear=True, known_share=None):
         known_agreement=None if known_share is None else np.array([known_share]),
     )
     view = View(scaled=none, placed=none)
-    return Trial(view=view, node_sizes=(2, 2), candidates=[], agreement=agreement, report=report)
+    return Trial(
+        view=view, node_sizes=(2, 2), candidates=[], agreement=agreement, error=0.1, report=report
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,9 +133,45 @@ def test_agreement_is_the_mean_of_adjusted_rand_indices_of_matched_nodes():
             for order in orders
         )
 
-    expected = [
-        np.mean([agreement(one, other) for other in labellings if other is not one])
-        for one in labellings
-    ]
-    assert_allclose(agreement_with_others(labellings, sizes), expected)
-    assert_array_equal(agreement_with_others([first], sizes), [1.0])
+    expected = [[agreement(one, other) for other in labellings] for one in labellings]
+    assert_allclose(agreements(labellings, sizes), expected)
+    assert_array_equal(agreements([first], sizes), [[1.0]])
+
+
+def test_the_error_of_an_agreement_is_that_of_the_jackknife():
+    half = np.random.default_rng(0).random((6, 6))
+    matrix = (half + half.T) / 2.0
+    np.fill_diagonal(matrix, 1.0)
+
+    def largest(rows):
+        part = matrix[np.ix_(rows, rows)]
+        return max((part.sum(axis=1) - 1.0) / (len(rows) - 1))
+
+    everyone = list(range(6))
+    without = [largest([k for k in everyone if k != left_out]) for left_out in everyone]
+    agreement, error = largest_agreement(matrix)
+    assert agreement == pytest.approx(largest(everyone))
+    assert error == pytest.approx(np.sqrt(5.0) * np.std(without))
+    assert largest_agreement(np.ones((4, 4))) == (1.0, 0.0)
+    for few in (1, 2):
+        agreement, error = largest_agreement(np.ones((few, few)))
+        assert agreement == 1.0
+        assert np.isnan(error)
+
+
+@pytest.mark.slow
+def test_errors_are_those_of_other_draws():
+    """Of views of the same nodes with other noise, differences are as large as errors say."""
+    ratios = []
+    for draw in range(30):
+        rng = np.random.RandomState(draw)
+        nodes, trials = rng.randint(2, size=(200, 2)), []
+        for _ in range(2):
+            points = rng.normal(size=(200, 6))
+            points[:, :2] += 3.5 * nodes
+            points -= points.mean(axis=0)
+            contest = Contest(node_sizes=(2, 2), known=None, seed=draw)
+            trials.append(contest.ask(View(scaled=points, placed=points)))
+        error = np.hypot(*(one.error for one in trials))
+        ratios.append((trials[0].agreement - trials[1].agreement) / error)
+    assert 0.5 < np.sqrt(np.mean(np.square(ratios))) < 1.6
