@@ -44,6 +44,7 @@ numpydoc_xref_aliases = {
     "CausalPIMA": "skcausalpima.CausalPIMA",
     "MultimodalData": "skcausalpima.MultimodalData",
     "CategoricalDAG": "skcausalpima.graph.CategoricalDAG",
+    "GridClustering": "skcausalpima.cluster.GridClustering",
     "ExpertDecoder": "skcausalpima.modules.ExpertDecoder",
     "DataFrame": "pandas.DataFrame",
     "Series": "pandas.Series",
@@ -63,6 +64,7 @@ autodoc_type_aliases = {
     name: name
     for name in (
         "ArrayLike",
+        "Clusterer",
         "Decoded",
         "KnownNodes",
         "Metadata",

@@ -54,7 +54,7 @@ from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
 from ._structure.digraphs import node_graph
-from ._typing import KnownNodes, Labels, Samples, Seed, Unchecked, Values
+from ._typing import Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
@@ -222,11 +222,13 @@ class CausalPIMA(
         single elements of a modality are NaN, ``"marginalize"`` takes the likelihood of the others,
         for which the modality needs a plain network as its decoder; ``"error"`` refuses them. See
         :class:`MissingValues`, which also has the settings for samples that miss modalities.
-    init : {"arranged", "linear", "paper"} or Initialization, default="arranged"
+    init : {"arranged", "linear", "paper"}, Initialization or clusterer, default="arranged"
         Where training begins. ``"arranged"`` lays one cluster of the data on each cell of the grid
         so that the effects of the nodes add up best; ``"linear"`` leaves to luck which cluster
-        lands where; ``"paper"`` starts from random networks. See :class:`Initialization`, which
-        also has the settings of pre-training.
+        lands where; ``"paper"`` starts from random networks. An estimator with ``fit_predict``,
+        such as a :class:`~skcausalpima.cluster.GridClustering` or ``KMeans(12)``, finds the
+        clusters that are laid on the grid. See :class:`Initialization`, which also has the settings
+        of pre-training.
     training : Training, default=None
         Batches, learning rate and early stopping, see :class:`Training`; None is its defaults.
     n_jobs : int, default=None
@@ -323,32 +325,31 @@ class CausalPIMA(
         Rand index of the nodes in one clustering and the others, its standard ``error`` (NaN where
         it is not known), and which of them ``is_taken``.
     arrangement_ : SimpleNamespace or None
-        How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
-        nodes. ``found`` is False where nodes are placed by chance: in grids of more than 1024
-        cells, whose other figures mean nothing then, and where starts of the search for nodes,
-        which takes place beyond 128 cells, do not agree. An ArrangementWarning tells, and no edge
-        of ``dag_`` is compelled. ``certainty`` is how probable the likeliest outcome of a node is,
-        in the mean over nodes and samples (None up to 128 cells; below .975 a warning tells).
-        ``misfit`` is the part of the variation between cluster means
-        that effects of single nodes leave unexplained; ``gap`` the misfit of the next best
-        arrangement relative to it, and ``ties`` the number of equal ones.
-        ``node_agreement`` is how far the labels of each node stay the same under arrangements whose
-        misfit is less than 1.05 times as large (the smallest adjusted Rand index; an
-        ArrangementWarning tells where one is below 0.9), or, beyond 128 cells, in the next best
-        start of the search.
-        ``node_shares`` are the parts that the nodes explain, ``agreement`` is that of the candidate
-        clusterings with the chosen one, and ``smallest_share`` the share of samples in the
-        smallest cell. ``told``, of shape (n_nodes,), says of which nodes the means of cells tell
-        that they are factors, and no kinds that were laid on a grid: chance would have the cells
-        lie as near to sums of effects with ``p_value``, and the effects of each node be as much
-        alike with ``node_p_values``, of shape (n_nodes,). A node is told by at most .05, or by .2
-        where the whole has .05, unless means lie in a row or cells are doubtful. So it is by at
-        most .05 in ``context_p_values``, of shape (n_nodes,): as probable it is that labels of
-        contexts change the mix of cells along the node alone by chance (None without contexts).
-        One whose known outcomes the data confirm is told in any case. Not told is no alarm. Beyond
-        64 cells p-values are bounds. All are None where nobody asked: in large grids with empty
-        cells, in files of before, where nodes are placed by chance. A fit that is continued keeps
-        that of its first part.
+        How clusters were assigned to grid cells. None unless ``init`` is ``"arranged"`` or finds
+        clusters, with several nodes. ``found`` is False where nodes are placed by chance: in grids
+        of more than 1024 cells, whose other figures mean nothing then, and where starts of the
+        search for nodes, which takes place beyond 128 cells, do not agree. An ArrangementWarning
+        tells, and no edge of ``dag_`` is compelled. ``certainty`` is how probable the likeliest
+        outcome of a node is, in the mean over nodes and samples (None up to 128 cells; below .975 a
+        warning tells). ``misfit`` is the part of the variation between cluster means that effects
+        of single nodes leave unexplained; ``gap`` the misfit of the next best arrangement relative
+        to it, and ``ties`` the number of equal ones. ``node_agreement`` is how far the labels of
+        each node stay the same under arrangements whose misfit is less than 1.05 times as large
+        (the smallest adjusted Rand index; an ArrangementWarning tells where one is below 0.9), or,
+        beyond 128 cells, in the next best start of the search. ``node_shares`` are the parts that
+        the nodes explain, ``agreement`` is that of the candidate clusterings with the chosen one
+        (NaN where an estimator in ``init`` found it and says nothing of it), and ``smallest_share``
+        the share of samples in the smallest cell. ``told``, of shape (n_nodes,), says of which
+        nodes the means of cells tell that they are factors, and no kinds that were laid on a grid:
+        chance would have the cells lie as near to sums of effects with ``p_value``, and the effects
+        of each node be as much alike with ``node_p_values``, of shape (n_nodes,). A node is told by
+        at most .05, or by .2 where the whole has .05, unless means lie in a row or cells are
+        doubtful. So it is by at most .05 in ``context_p_values``, of shape (n_nodes,): as probable
+        it is that labels of contexts change the mix of cells along the node alone by chance (None
+        without contexts). One whose known outcomes the data confirm is told in any case. Not told
+        is no alarm. Beyond 64 cells p-values are bounds. All are None where nobody asked: in large
+        grids with empty cells, in files of before, where nodes are placed by chance. A fit that is
+        continued keeps that of its first part.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
         two components that hold samples; ``occupancy``, the share of the training samples (of
@@ -513,7 +514,7 @@ class CausalPIMA(
         modality_weights: str | Sequence[float] | Mapping[str, float] = "auto",
         views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
-        init: str | Initialization = "arranged",
+        init: str | Initialization | Clusterer = "arranged",
         training: Training | None = None,
         n_jobs: int | None = None,
         warm_start: bool = False,

@@ -13,15 +13,32 @@ from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
-from ._compat.scikit_learn import StrOptions
+from ._compat.scikit_learn import HasMethods, StrOptions
 from ._naming_estimator import NamingEstimator
 from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
-from ._typing import Unchecked
+from ._typing import Clusterer, Unchecked
 
 
 def part(default: Any, *constraints: Any) -> Any:
     """Declare a part, by its default (``MISSING`` for none) and scikit-learn's constraints."""
     return field(default=default, metadata={"constraints": list(constraints)})
+
+
+class _ClustererConstraint(HasMethods):
+    """A constraint of scikit-learn's kind: an estimator, no class, that finds clusters."""
+
+    def __init__(self) -> None:
+        super().__init__(["fit_predict", "get_params", "set_params"])
+
+    def is_satisfied_by(self, val: Unchecked) -> bool:
+        """Return whether a value is such an estimator."""
+        return not isinstance(val, type) and super().is_satisfied_by(val)
+
+    def __str__(self) -> str:
+        return "an estimator with fit_predict, such as sklearn.cluster.KMeans(4)"
+
+
+CLUSTERER = _ClustererConstraint()
 
 
 @dataclass_transform(eq_default=False)
@@ -215,7 +232,9 @@ class Context(_ParameterObject):
 class Initialization(_ParameterObject):
     """Where training begins.
 
-    ``init="linear"`` is short for ``init=Initialization("linear")``, and so for the other words.
+    ``init="linear"`` is short for ``init=Initialization("linear")``, and so for the other words;
+    ``init=KMeans(4)`` for ``init=Initialization(clusterer=KMeans(4))``, and so for other
+    clusterers.
 
     Parameters
     ----------
@@ -230,12 +249,26 @@ class Initialization(_ParameterObject):
         Epochs in which the networks are trained with the prior N(0, I), before there are clusters.
         ``"auto"`` is 10, and 3 where a plan of more than 2000 samples (``max_iter="auto"``) is
         short. More fits nuisance detail and bends the latent space.
+    clusterer : estimator with fit_predict, default=None
+        Finds the clusters of an ``"arranged"`` start in place of the ways of the library: a
+        :class:`~skcausalpima.cluster.GridClustering`, any clusterer or mixture of scikit-learn's,
+        or one of your own. It is cloned, seeded where its ``random_state`` is None, and fitted to
+        the principal scores of the samples that the start sees. What it calls noise (-1) belongs to
+        the cluster of the nearest mean. More clusters than cells are merged by how far Gaussians of
+        their means and covariances overlap; fewer are a ValueError, as are more than 128 cells of
+        several nodes. Samples are held in training (see ``max_iter``) if it has an ``agreement_``
+        that is high enough, as :class:`~skcausalpima.cluster.GridClustering` has;
+        ``arrangement_.agreement`` is NaN if it has none. What else the data decide (``choices_``)
+        goes by the ways of the library.
 
     Examples
     --------
     >>> from skcausalpima import CausalPIMA, Initialization
     >>> CausalPIMA((3,), init=Initialization(pretraining_epochs=20)).get_params()["init__method"]
     'arranged'
+    >>> from sklearn.cluster import KMeans
+    >>> CausalPIMA((2, 2), init=KMeans(8)).set_params(init__n_init=3)
+    CausalPIMA(init=KMeans(n_init=3))
     """
 
     _elsewhere: ClassVar[dict] = {
@@ -246,6 +279,7 @@ class Initialization(_ParameterObject):
     method: str = part("arranged", StrOptions({"arranged", "linear", "paper"}))
     _: KW_ONLY
     pretraining_epochs: int | str = part("auto", count(0), StrOptions({"auto"}))
+    clusterer: Clusterer | None = part(None, CLUSTERER, None)
 
 
 class Training(_ParameterObject):

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 #: A value of which nothing is known yet: whoever takes it checks it.
 Unchecked: TypeAlias = object
@@ -27,6 +28,9 @@ Values: TypeAlias = dict[str, Any]
 
 #: What scikit-learn takes for a source of random numbers.
 Seed: TypeAlias = int | np.random.RandomState | None
+
+#: An estimator with ``fit_predict``.
+Clusterer: TypeAlias = BaseEstimator
 
 #: Numbers of outcomes of the nodes.
 Sizes: TypeAlias = tuple[int, ...]

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 
+from ._clustering.node_sizes import check_node_names, check_node_sizes
 from ._compat.scikit_learn import HasMethods, num_samples, validate_params
 from ._data.adapters import as_array
 from ._data.validation import as_container
-from ._model.parameters import check_node_names, check_node_sizes
 from ._node_sizes.judged import NAME, judged_candidates
 from ._node_sizes.proposals import proposed
 from ._node_sizes.verdicts import Results, choose, measure

@@ -6,7 +6,6 @@ it is neither PyTorch nor the package.
 
 import gc
 import importlib
-import operator
 import os
 
 import pytest
@@ -58,8 +57,10 @@ def few_repetitions(request):
     """Repeat less in all tests; ``all_repetitions`` brings back what users' fits have."""
     is_default = "not slow" in request.config.option.markexpr
     numbers = NO_SHORT_RUNS | (FEW_STARTS if is_default else {})
-    package = importlib.import_module("skcausalpima")
-    of_users = {place: operator.attrgetter(place)(package) for place in numbers}
+    of_users = {}
+    for place in numbers:
+        module, _, name = f"skcausalpima.{place}".rpartition(".")
+        of_users[place] = getattr(importlib.import_module(module), name)
     with pytest.MonkeyPatch.context() as patch:
         for place, number in numbers.items():
             patch.setattr(f"skcausalpima.{place}", number)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.metrics import pairwise_distances_argmin
 
 from .margins import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED, ROWS_PER_DIMENSION
-from .over_fitted import fit_mixture, lift_of, merge_components, mixture_of_labels
+from .over_fitted import Mixture, fit_mixture, lift_of, merge_components, mixture_of_labels
 
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
 
@@ -35,6 +37,56 @@ class Place:
     certainty: float
 
 
+class Rule(Protocol):
+    """To which clusters points belong, those that clusters were found in and further ones."""
+
+    def responsibilities(self, scores: np.ndarray) -> np.ndarray:
+        """Return probabilities of the clusters, (n_points, n_clusters).
+
+        Scores have at least as many columns as clusters were found in, the same ones first.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearestCentre:
+    """Each point belongs to the cluster of the nearest centre, (n_clusters, n_features)."""
+
+    centres: np.ndarray
+
+    def responsibilities(self, scores: np.ndarray) -> np.ndarray:
+        """Return ones and zeros."""
+        points = scores[:, : self.centres.shape[1]]
+        return np.eye(len(self.centres))[pairwise_distances_argmin(points, self.centres)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergedMixture:
+    """Clusters are groups of components of a mixture of standardised points.
+
+    Parameters
+    ----------
+    centre, unit : ndarray of shape (n_features,)
+        What is taken from points, and what they are divided by.
+    mixture : Mixture or None
+        None for a single component.
+    members : ndarray of int of shape (n_components,)
+        The cluster of each component.
+    """
+
+    centre: np.ndarray
+    unit: np.ndarray
+    mixture: Mixture | None
+    members: np.ndarray
+
+    def responsibilities(self, scores: np.ndarray) -> np.ndarray:
+        """Return sums of the probabilities of the components."""
+        components = np.ones((len(scores), 1))
+        if self.mixture is not None:
+            points = (scores[:, : len(self.centre)] - self.centre) / self.unit
+            components = self.mixture.responsibilities(points)
+        return components @ np.eye(self.members.max() + 1)[self.members]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clustering:
     """One way to cut the samples into clusters.
@@ -57,6 +109,8 @@ class Clustering:
         How it was found.
     place : Place, default=None
         Known where clusters lie on a grid already; None where that is still to be sought.
+    rule : Rule, default=None
+        To which clusters further points belong; None where that is not known.
     """
 
     responsibilities: np.ndarray
@@ -66,6 +120,7 @@ class Clustering:
     overlap: float
     source: str
     place: Place | None = None
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +158,8 @@ class Finder:
         distinct points, or where fewer do not overlap at all while so many would split one of them.
         """
         latents = np.asarray(latents, dtype=float)
-        scaled = _standardised(latents)
+        centre, unit = centre_and_unit(latents)
+        scaled = (latents - centre) / unit
         part = scaled[seen_rows(len(scaled), self.rows, self.rng)]
         n_distinct = len(np.unique(part, axis=0))
         n_clusters = min(n_clusters, n_distinct)
@@ -113,13 +169,15 @@ class Finder:
         clusterings = []
         for _ in range(n_starts):
             seed = self.rng.randint(2**31 - 1)
-            components = np.ones((len(scaled), 1))
+            components, mixture = np.ones((len(scaled), 1)), None
             if n_components > 1:
-                components = fit_mixture(part, n_components, seed).responsibilities(scaled)
+                mixture = fit_mixture(part, n_components, seed)
+                components = mixture.responsibilities(scaled)
             min_isolated = ROWS_OF_ISOLATED * part.shape[1]
             merged = merge_components(components, n_clusters, min_isolated=min_isolated)
             responsibilities = components @ np.eye(merged.max() + 1)[merged]
-            clusterings.append(describe(responsibilities, latents, source))
+            rule = MergedMixture(centre=centre, unit=unit, mixture=mixture, members=merged)
+            clusterings.append(describe(responsibilities, latents, source, rule))
         return clusterings
 
     def kmeans(self, points: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Clustering]:
@@ -127,8 +185,9 @@ class Finder:
         clusterings = []
         for _ in range(n_starts):
             seed = self.rng.randint(2**31 - 1)
-            labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=self.rows)
-            clusterings.append(describe(np.eye(labels.max() + 1)[labels], points, "k-means"))
+            kmeans, labels = fit_kmeans(points, n_clusters, seed, n_init=5, rows=self.rows)
+            rule = NearestCentre(centres=kmeans.cluster_centers_)
+            clusterings.append(describe(np.eye(labels.max() + 1)[labels], points, "k-means", rule))
         return clusterings
 
     def plain(self, points: np.ndarray, n_clusters: int) -> Clustering:
@@ -137,25 +196,37 @@ class Finder:
         It asks for fewer samples than an over-fitted one, but has no curved clusters. Points are of
         their own scale for k-means; fewer clusters come back where points repeat.
         """
-        rows, scaled = seen_rows(len(points), self.rows, self.rng), _standardised(points)
+        rows, (centre, unit) = seen_rows(len(points), self.rows, self.rng), centre_and_unit(points)
+        scaled = (points - centre) / unit
         seed = self.rng.randint(2**31 - 1)
         labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
-        responsibilities = mixture_of_labels(scaled[rows], labels[rows]).responsibilities(scaled)
+        mixture = mixture_of_labels(scaled[rows], labels[rows])
+        responsibilities = mixture.responsibilities(scaled)
         n_found, n_dims = responsibilities.shape[1], points.shape[1]
         source = f"mixture of {n_found} in {n_dims} dimensions, from k-means"
-        return describe(responsibilities, points, source)
+        members = np.arange(n_found)
+        rule = MergedMixture(centre=centre, unit=unit, mixture=mixture, members=members)
+        return describe(responsibilities, points, source, rule)
 
 
 def kmeans_labels(
     points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1, rows: np.ndarray | None = None
 ) -> np.ndarray:
     """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
+    return fit_kmeans(points, n_clusters, seed, n_init, rows)[1]
+
+
+def fit_kmeans(
+    points: np.ndarray, n_clusters: int, seed: int, n_init: int, rows: np.ndarray | None
+) -> tuple[KMeans, np.ndarray]:
+    """Return k-means of points, or of some of them, and the cluster of each point."""
     part = points if rows is None else points[rows]
     scale = np.abs(part).max(initial=0.0)  # rounding does not tell equal points apart
     rounded = np.round(part / scale, 9) if scale > 0 else part
     n_clusters = min(n_clusters, len(np.unique(rounded, axis=0)))
     kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed)
-    return kmeans.fit_predict(points) if rows is None else kmeans.fit(part).predict(points)
+    kmeans.fit(part)
+    return kmeans, kmeans.labels_ if rows is None else kmeans.predict(points)
 
 
 def seen_rows(n_samples: int, rows: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
@@ -164,26 +235,30 @@ def seen_rows(n_samples: int, rows: np.ndarray | None, rng: np.random.RandomStat
     return rows if len(rows) <= _MAX_ROWS else rows[rng.choice(len(rows), _MAX_ROWS, replace=False)]
 
 
-def _standardised(points: np.ndarray) -> np.ndarray:
-    """Centre the columns and give them unit variance; constant ones become zero."""
-    centred = points - points.mean(axis=0)
-    scale = centred.std(axis=0)
+def centre_and_unit(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what centres columns, and what gives them unit variance; constant ones become zero."""
+    centre = points.mean(axis=0)
+    scale = (points - centre).std(axis=0)
     is_constant = scale <= 1e-12 * np.abs(points).max(axis=0, initial=0.0)
-    return centred / np.where(is_constant, np.inf, scale)
+    return centre, np.where(is_constant, np.inf, scale)
 
 
-def describe(responsibilities: np.ndarray, points: np.ndarray, source: str) -> Clustering:
+def describe(
+    responsibilities: np.ndarray, points: np.ndarray, source: str, rule: Rule | None = None
+) -> Clustering:
     """Measure a clustering."""
     counts = responsibilities.sum(axis=0)
     safe = np.maximum(counts, 1e-12)
     lift = lift_of(responsibilities.T @ responsibilities, counts, len(points))
+    centre, unit = centre_and_unit(points)
     return Clustering(
         responsibilities=responsibilities,
         labels=responsibilities.argmax(axis=1),
         occupancy=counts / len(points),
-        separation=_separation(responsibilities / safe, _standardised(points)),
+        separation=_separation(responsibilities / safe, (points - centre) / unit),
         overlap=float(lift.max(initial=0.0)),
         source=source,
+        rule=rule,
     )
 
 

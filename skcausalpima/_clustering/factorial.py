@@ -102,6 +102,10 @@ class FactorialMixture:
         share = len(self.points) / fit.counts.sum()
         return self._iterate(fit.effects, fit.covariance, share * fit.counts, max_iter)
 
+    def assigned(self, fit: FactorialFit) -> np.ndarray:
+        """Return responsibilities, (n_samples, n_cells), under a fit to these or other samples."""
+        return self._assigned(fit.effects, fit.covariance, fit.counts)[0]
+
     def nodes(self, fit: FactorialFit) -> np.ndarray:
         """Return the outcomes in the most probable cell, (n_samples, n_nodes)."""
         return self.outcomes[fit.responsibilities.argmax(axis=1)]

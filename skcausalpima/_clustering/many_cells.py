@@ -12,6 +12,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import RandomState
@@ -119,8 +120,7 @@ def search_grid(
     best = whole.refit(first, _MAX_ITER)
     certainty = 1.0 - float(whole.doubts(best).mean())
     agreement = _agreement(part, first, second)
-    gamma = best.responsibilities * (best.counts >= LEAST_COUNT)  # others are empty
-    gamma /= np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
+    gamma = _of_filled_cells(best.responsibilities, best.counts)
     counts = gamma.sum(axis=0)
     return Clustering(
         responsibilities=gamma,
@@ -134,7 +134,35 @@ def search_grid(
             node_agreement=agreement,
             certainty=certainty,
         ),
+        rule=AddedEffects(sizes=sizes, fit=replace(best, responsibilities=np.empty((0, 0)))),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedEffects:
+    """Points belong to the cells of a mixture whose means add up.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Number of outcomes of each node.
+    fit : FactorialFit
+        The mixture.
+    """
+
+    sizes: tuple[int, ...]
+    fit: FactorialFit
+
+    def responsibilities(self, scores: np.ndarray) -> np.ndarray:
+        """Return probabilities of the cells, (n_points, n_cells)."""
+        gamma = FactorialMixture(scores, self.sizes).assigned(self.fit)
+        return _of_filled_cells(gamma, self.fit.counts)
+
+
+def _of_filled_cells(gamma: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return responsibilities of cells that hold samples; others are empty."""
+    gamma = gamma * (counts >= LEAST_COUNT)
+    return gamma / np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
 
 
 def _two_best(mixture: FactorialMixture, rng: RandomState) -> tuple[FactorialFit, FactorialFit]:

@@ -252,6 +252,13 @@ MAX_FILLED = 0.1
 
 # --- What do the samples look like from there? ---------------------------------------------------
 
+#: [principal scores] Clusters of embeddings are sought in so many, or in two for each effect of the
+#: nodes where these are more. Arbitrary.
+SCORES_OF_EMBEDDINGS = 20
+
+#: [samples] Clusters of embeddings are sought in no more; others are assigned to them. Arbitrary.
+ROWS_OF_EMBEDDINGS = 20_000
+
 #: [effective number of columns, per column] Columns vary alike from here on. Arbitrary. Moves 0 /
 #: 0.
 ALIKE_COLUMNS = 0.9

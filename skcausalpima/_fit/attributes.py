@@ -12,6 +12,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from .._clustering.arrangement_report import with_factors
 from .._clustering.margins import CHANGING, FALLEN, RISING
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
@@ -36,7 +37,6 @@ from .._inference.reports import (
     separation_report,
     stability_report,
     warn_of_collapse,
-    with_factors,
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
@@ -172,7 +172,9 @@ def _of_start(
     stability = stability_report(seen, best.rand_indices)
     moved = moved_by_contexts(contexts, setup.spec.node_sizes)
     return {
-        "arrangement": with_factors(arrangement, seen, stability.unstable, known, moved),
+        "arrangement": with_factors(
+            arrangement, seen.gaps, seen.additivity, stability.unstable, known, moved
+        ),
         "stability": stability,
         "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
         "choices": choices_report(setup, samples.modalities),

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
+from .._clustering.arrangement_report import gaps_and_sums, looked_at
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import kmeans_labels
-from .._clustering.factors_or_kinds import Additivity, additivity
-from .._clustering.gaps import Gaps, find_gaps
+from .._clustering.factors_or_kinds import Additivity
+from .._clustering.gaps import Gaps
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.margins import NEAR_TIE, UNCHANGED
 from .._clustering.matching import TIE_TOLERANCE
-from .._grid import NodeGrid, n_effects
+from .._grid import n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
@@ -32,8 +33,6 @@ from .._training.holding import StartingCells
 from ..functional import DiagonalGaussian
 from ..modules import MultimodalVAE
 
-MAX_ROWS = 1000  # that are looked at
-ROWS_PER_CELL, LEAST_ROWS, MOST_ROWS = 12, 6, 3000  # for gaps between many cells
 N_PLAIN = 8  # runs of k-means
 N_BEST = 3  # of these, those with the best bounds count
 MAX_ITER = 20  # steps of EM from each start; fewer where there are many cells
@@ -55,7 +54,7 @@ def start_agreement(
     sharply where scores are in units of clusters, which show these first). Neither draws from the
     generators of the run.
     """
-    n_samples, rows = initial.data.n_samples, _rows(initial)
+    n_samples, rows = initial.data.n_samples, looked_at(initial.data.n_samples)
     found = _posterior(model, initial, rows)
     cells = found.cells.argmax(dim=1).cpu().numpy()
     labels = np.unique(cells, return_inverse=True)[1]
@@ -98,16 +97,14 @@ def agreement_of_many_cells(
     )
 
 
-def present_labels(
-    model: MultimodalVAE, initial: InitialSample, n_rows: int = MAX_ROWS
-) -> np.ndarray:
+def present_labels(model: MultimodalVAE, initial: InitialSample) -> np.ndarray:
     """Return the cells of the samples that are looked at, as a model sees them."""
-    return _posterior(model, initial, _rows(initial, n_rows)).cells.argmax(dim=1).cpu().numpy()
+    return _cells(model, initial, looked_at(initial.data.n_samples))
 
 
-def _rows(initial: InitialSample, n_rows: int = MAX_ROWS) -> np.ndarray:
-    """Return which samples are looked at, the same ones in all runs."""
-    return np.sort(np.random.RandomState(0).permutation(initial.data.n_samples)[:n_rows])
+def _cells(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> np.ndarray:
+    """Return the cells of some samples, as a model sees them."""
+    return _posterior(model, initial, rows).cells.argmax(dim=1).cpu().numpy()
 
 
 def _gaps_and_sums(
@@ -115,21 +112,16 @@ def _gaps_and_sums(
 ) -> tuple[Gaps | None, Additivity | None]:
     """Return the gaps between cells, and whether these lie at sums of effects.
 
-    ``cells`` are those of the samples that are looked at.
+    ``cells`` are those of the samples that are looked at first.
     """
-    n_cells, n_samples, gaps = len(np.unique(cells)), initial.data.n_samples, None
-    if initial.scores is None or n_cells == 1:
+    scores = initial.scores
+    if scores is None:
         return None, None
-    grid, n_rows = NodeGrid(model.prior.node_sizes), MAX_ROWS
-    if LEAST_ROWS * n_cells <= MOST_ROWS:
-        wanted = min(MOST_ROWS, ROWS_PER_CELL * n_cells)
-        if wanted > n_rows:
-            n_rows, cells = wanted, present_labels(model, initial, wanted)
-        scores = initial.scores.scaled[_rows(initial, n_rows), : 2 * n_effects(grid.sizes)]
-        gaps = find_gaps(scores, cells, grid.outcomes())
-    if ROWS_PER_CELL * grid.n_cells > n_rows < n_samples:  # each cell may hold some of all samples
-        n_rows, cells = n_samples, present_labels(model, initial, n_samples)
-    return gaps, additivity(initial.scores.placed[_rows(initial, n_rows)], cells, grid.sizes)
+
+    def cells_of(rows: np.ndarray) -> np.ndarray:
+        return cells if len(rows) == len(cells) else _cells(model, initial, rows)
+
+    return gaps_and_sums(scores.scaled, scores.placed, model.prior.node_sizes, cells_of)
 
 
 def _posterior(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> SamplePosterior:

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 
+from .._clustering.arrangement_report import (
+    NOT_ASKED,
+    Remedies,
+    arrangement_doubt,
+    arrangement_figures,
+    placed_by_chance,
+)
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
 from .._clustering.factors_or_kinds import Additivity
 from .._clustering.gaps import Gaps
 from .._clustering.many_cells import is_beyond_search
 from .._clustering.margins import (
-    AGREEING,
-    CERTAIN,
     CHANGED_NODES,
     LEAST_AGREEMENT,
     LEAST_OF_STARTS,
     MAX_SEARCHED,
-    SMALL_P,
 )
 from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.left_open import Side
 from .._model.setup import Setup
-from .._state.fitted import NOT_ASKED
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
+
+#: What users of the estimator can do about doubtful nodes.
+REMEDIES = Remedies(
+    by_chance="Names of nodes, tables and edges mean nothing here, and no edge is compelled. Try "
+    "smaller node_sizes, more samples, or another random_state, or state some known_nodes.",
+    overlap="Look at predict_proba before you count on single labels; another modality, or "
+    "known_nodes, may tell them apart.",
+    mixed_up="Try another random_state or n_init > 1, or state some known_nodes; if that does not "
+    "help, other node_sizes.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,18 +127,13 @@ def arrangement_report(
     if seen is None:
         if not is_beyond_search(setup.training.initialization.method, sizes):
             return None
-        warn_caller(_by_chance(sizes, f"not sought beyond {MAX_SEARCHED}"), ArrangementWarning)
+        told = f"not sought beyond {MAX_SEARCHED}"
+        warn_caller(placed_by_chance(math.prod(sizes), told, REMEDIES), ArrangementWarning)
         return _of_chance(len(sizes))
     chosen = seen.arrangements[seen.chosen]
-    if not chosen.found:
-        warn_caller(_by_chance(sizes, "not found"), ArrangementWarning)
-    elif chosen.certainty is not None and chosen.certainty < CERTAIN:
-        warn_caller(
-            f"About {100 * (1 - chosen.certainty):.0f} % of the node labels may be wrong: nodes "
-            "were found, but their outcomes overlap in these data. Look at predict_proba before "
-            "you count on single labels; another modality, or known_nodes, may tell them apart.",
-            ArrangementWarning,
-        )
+    doubt = arrangement_doubt(chosen, math.prod(sizes), REMEDIES)
+    if doubt is not None:
+        warn_caller(doubt, ArrangementWarning)
     elif chosen.certainty is not None and moved > 1.0 - (1.0 - CHANGED_NODES) ** len(sizes):
         warn_caller(
             f"Nodes may be others than those that were found: training has moved {moved:.0%} of "
@@ -135,57 +142,7 @@ def arrangement_report(
             "compare another random_state, or state some known_nodes. See gaps_ and convergence_.",
             ArrangementWarning,
         )
-    elif chosen.node_agreement.min() < AGREEING:
-        agreement = ", ".join(f"{index:.2f}" for index in chosen.node_agreement)
-        warn_caller(
-            "Nodes may have been mixed up: another arrangement of the clusters on the grid fits "
-            f"nearly as well (its misfit is {chosen.gap:.3f} times as large), and has other labels "
-            f"(adjusted Rand index by node: {agreement}). Try another random_state or n_init > 1, "
-            "or state some known_nodes; if that does not help, other node_sizes. See arrangement_.",
-            ArrangementWarning,
-        )
-    return SimpleNamespace(
-        misfit=chosen.misfit,
-        gap=chosen.gap,
-        ties=chosen.ties,
-        node_shares=chosen.node_shares,
-        node_agreement=chosen.node_agreement,
-        agreement=float(seen.agreement[seen.chosen]),
-        smallest_share=float(seen.smallest_share[seen.chosen]),
-        found=chosen.found,
-        certainty=chosen.certainty,
-        **NOT_ASKED,
-    )
-
-
-def with_factors(
-    arrangement: SimpleNamespace | None,
-    seen: StartAgreement,
-    is_unstable: bool,
-    known: np.ndarray,
-    moved: np.ndarray | None = None,
-) -> SimpleNamespace | None:
-    """Return the report of an arrangement with which nodes are told to be factors.
-
-    Nodes whose outcomes are ``known``, (n_nodes,), are factors, since somebody says so. Others are
-    told by the means of cells, or where chance would hardly have contexts change the mix of cells
-    along them alone (``moved``: p-values): neither says anything where cells are doubtful, which
-    depend on the seed, nearly tie, or have no gap between them.
-    """
-    if arrangement is None or not arrangement.found:
-        return arrangement
-    sums, gaps = seen.additivity, seen.gaps
-    is_cut = gaps is not None and bool(gaps.cut.any() or len(gaps.pairs))
-    is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
-    are_factors, figures = known, NOT_ASKED | {"context_p_values": moved}
-    if moved is not None:
-        are_factors = are_factors | ((moved <= SMALL_P) & (not is_doubtful))
-    if sums is not None:
-        are_factors = are_factors | (sums.told & (not is_doubtful))
-        figures |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
-    if sums is not None or are_factors.any():
-        figures["told"] = are_factors
-    return SimpleNamespace(**vars(arrangement) | figures)
+    return arrangement_figures(seen)
 
 
 def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
@@ -193,16 +150,6 @@ def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
     if seen is not None:
         return not seen.arrangements[seen.chosen].found
     return is_beyond_search(setup.training.initialization.method, setup.spec.node_sizes)
-
-
-def _by_chance(sizes: Sequence[int], told: str) -> str:
-    """Return what a warning says of nodes that were not found."""
-    return (
-        f"Nodes are placed by chance: which cluster is which of the {math.prod(sizes)} cells was "
-        f"{told}. Names of nodes, tables and edges mean nothing here, and no edge is compelled. "
-        "Try smaller node_sizes, more samples, or another random_state, or state some known_nodes. "
-        "Clusters themselves (labels_) may still be of use. See arrangement_."
-    )
 
 
 def _of_chance(n_nodes: int) -> SimpleNamespace:

@@ -13,7 +13,9 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from .._clustering.candidates import N_CANDIDATES, CandidateReport
+from .._clustering.candidates import N_CANDIDATES, CandidateReport, choose_candidate
+from .._clustering.clusters import Clustering
+from .._clustering.clusters_of_estimator import clusters_of_estimator
 from .._clustering.contest import Contest
 from .._clustering.latent_classes import TableColumns, latent_classes
 from .._clustering.many_cells import is_arranged
@@ -141,9 +143,11 @@ def initialize_clusters(
     check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
     report, agreement = None, 0.0
-    if scores is not None and is_arranged(settings.method, sizes):
+    is_given = settings.clusterer is not None
+    if scores is not None and (is_given or is_arranged(settings.method, sizes)):
         fit, first, report = _arranged(setup, initial, iterate, rng)
         agreement = report.agreement[report.chosen]
+        report = report if len(sizes) > 1 else None
     elif scores is not None and scores.columns is not None:
         fit, first, agreement = _of_classes(scores, n_cells, setup, iterate, allowed, rng)
     else:
@@ -215,13 +219,8 @@ def _arranged(
     """
     scores, sizes = cast(PrincipalScores, initial.scores), setup.spec.node_sizes
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
-    trial = initial.trial
-    if trial is None:
-        seed = int(rng.randint(2**31 - 1))
-        known = initial.knowledge.known_nodes
-        trial = Contest(node_sizes=sizes, known=known, seed=seed).ask(scores)
-    chosen, candidates = trial.chosen, trial.candidates
-    report = _name_nodes(setup, initial.knowledge, trial.report, chosen.responsibilities)
+    chosen, candidates, report = _clusters(setup, initial, scores, rng)
+    report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
     gamma = torch.zeros(math.prod(sizes), initial.data.n_samples, dtype=torch.float64)
     cells = report.arrangements[report.chosen].cells
     gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
@@ -232,6 +231,25 @@ def _arranged(
     order = np.argsort(-report.agreement, kind="stable")
     rivals = [candidates[k].labels for k in order if k != report.chosen][:N_RIVALS]
     return replace(fit, rivals=rivals), gamma, report
+
+
+def _clusters(
+    setup: Setup, initial: InitialSample, scores: PrincipalScores, rng: np.random.RandomState
+) -> tuple[Clustering, list[Clustering], CandidateReport]:
+    """Return the clusters, all candidates for them, and how they are laid on the grid."""
+    sizes, known = setup.spec.node_sizes, initial.knowledge.known_nodes
+    clusterer = setup.training.initialization.clusterer
+    if clusterer is not None:
+        clusters, agreement = clusters_of_estimator(clusterer, scores.scaled, sizes, rng)
+        chosen, report = choose_candidate(
+            [clusters], scores.placed, sizes, known=known, random_state=rng
+        )
+        return chosen, [clusters], replace(report, agreement=np.array([agreement]))
+    trial = initial.trial
+    if trial is None:
+        seed = int(rng.randint(2**31 - 1))
+        trial = Contest(node_sizes=sizes, known=known, seed=seed).ask(scores)
+    return trial.chosen, trial.candidates, trial.report
 
 
 def _name_nodes(

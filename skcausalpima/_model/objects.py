@@ -13,7 +13,14 @@ from sklearn.base import BaseEstimator
 
 from .._compat.scikit_learn import validate_parameter_constraints
 from .._naming_estimator import advice_on_names
-from .._parameter_objects import OBJECTS, OF_WORDS, STANDS_FOR, Context
+from .._parameter_objects import (
+    CLUSTERER,
+    OBJECTS,
+    OF_WORDS,
+    STANDS_FOR,
+    Context,
+    Initialization,
+)
 from .._typing import Unchecked, Values
 from .parameters import PARAMETER_CONSTRAINTS
 
@@ -55,12 +62,15 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
     if isinstance(sizes, Integral):
         params["node_sizes"] = (sizes,)
     caller = type(estimator).__name__
+    if CLUSTERER.is_satisfied_by(params["init"]):
+        params["init"] = Initialization(clusterer=params["init"])
     for name in OBJECTS:
         parts = _as_object(name, params[name])
         if parts is not None:
             _check_parts(parts, name, caller)
             params[name] = _with_pythonic_parts(parts)
     params["contexts"] = _contexts(params["contexts"], caller)
+    _check_clusterer(params["init"])
     return SimpleNamespace(**params)
 
 
@@ -84,6 +94,15 @@ def _check_parts(parts: Any, name: str, caller: str) -> None:
     constraints = {f"{name}__{n}": of for n, of in parts._parameter_constraints.items()}
     values = {f"{name}__{n}": of for n, of in parts.get_params(deep=False).items()}
     validate_parameter_constraints(constraints, values, caller_name=caller)
+
+
+def _check_clusterer(init: Any) -> None:
+    """Raise where an estimator is to find clusters, but the method finds none or its own."""
+    if init.clusterer is not None and init.method != "arranged":
+        raise ValueError(
+            f"init__method={init.method!r} makes clusters of its own, but init__clusterer is "
+            f"{init.clusterer!r}: leave one of them out."
+        )
 
 
 def _contexts(stated: Any, caller: str) -> tuple[Context, ...]:

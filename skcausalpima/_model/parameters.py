@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from numbers import Integral
 from types import SimpleNamespace
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -19,6 +16,7 @@ from .._data.selection_keys import entries_of
 from .._data.validation import Modalities
 from .._grid import n_effects
 from .._parameter_objects import (
+    CLUSTERER,
     BackgroundKnowledge,
     Context,
     Device,
@@ -30,14 +28,11 @@ from .._parameter_objects import (
     ScoreSearch,
     Training,
 )
-from .._scalar_checks import JOBS, MAX_COUNT, POSITIVE, SEQUENCE, InstanceOf, count, is_integer
+from .._scalar_checks import JOBS, POSITIVE, SEQUENCE, InstanceOf, count
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .build import NETWORK_WORDS
 from .surroundings import SINGLE_ONLY
-
-#: The largest grid.
-MAX_COMPONENTS = 4096
 
 #: Contexts and nodes together: the graph of both is searched.
 MAX_WITH_CONTEXTS = 12
@@ -64,7 +59,11 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "modality_weights": [StrOptions({"auto", "elements", "balanced"}), *SEQUENCE, dict],
     "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
     "missing_values": [StrOptions({"marginalize", "error"}), InstanceOf(MissingValues)],
-    "init": [StrOptions({"arranged", "linear", "paper"}), InstanceOf(Initialization)],
+    "init": [
+        StrOptions({"arranged", "linear", "paper"}),
+        InstanceOf(Initialization),
+        CLUSTERER,
+    ],
     "training": [InstanceOf(Training), None],
     "max_iter": [StrOptions({"auto"}), count(1)],
     "structure": [
@@ -82,57 +81,6 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
-
-
-def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tuple[int, ...]:
-    """Return the node sizes as plain integers; their grid must not be too large."""
-    given: Any = [node_sizes] if isinstance(node_sizes, Integral) else node_sizes
-    sizes: dict[Any, Any] = dict(given if isinstance(given, Mapping) else enumerate(given))
-    if not sizes:
-        raise ValueError("node_sizes is empty; it must have at least one node, such as (2, 2).")
-    for node, size in sizes.items():
-        if not is_integer(size):
-            raise TypeError(
-                f"node_sizes must hold integers, but node_sizes[{node!r}] is {size!r} of type "
-                f"{type(size).__name__}."
-            )
-        if size < 2:
-            raise ValueError(
-                f"node_sizes[{node!r}] is {size}, but a node needs at least 2 outcomes."
-            )
-        if size > MAX_COUNT:
-            raise ValueError(f"node_sizes[{node!r}] is beyond {MAX_COUNT}: use a smaller node.")
-    checked = tuple(map(int, sizes.values()))
-    if math.prod(checked) > MAX_COMPONENTS:
-        raise ValueError(
-            f"node_sizes make a grid of {' x '.join(map(str, checked))} = {math.prod(checked)} "
-            f"components, more than {MAX_COMPONENTS}: use fewer or smaller nodes."
-        )
-    return checked
-
-
-def check_enough_samples(node_sizes: Sequence[int], n_samples: float) -> None:
-    """Refuse fewer samples than cells, as GaussianMixture refuses fewer than components."""
-    n_cells = math.prod(node_sizes)
-    if n_samples < n_cells:
-        raise ValueError(
-            f"X has {n_samples:g} samples, but node_sizes={tuple(node_sizes)} make {n_cells} "
-            "cells: fit at least as many samples as cells, or use fewer or smaller nodes."
-        )
-
-
-def check_node_names(names: Sequence[str] | None, n_nodes: int) -> list[str]:
-    """Return the names of the nodes, from the keys of ``node_sizes``; N1, N2, .. by default."""
-    if names is None:
-        return [f"N{node + 1}" for node in range(n_nodes)]
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"node_sizes must name the nodes by strings, got {list(names)}.")
-    if len(names) != n_nodes:
-        raise ValueError(
-            f"node_sizes names {len(names)} nodes, {list(names)}, but {n_nodes} sizes are asked "
-            "for: use a tuple in place of the mapping, or as many sizes as names."
-        )
-    return [str(name) for name in names]  # NumPy's strings are strings, too
 
 
 def check_contexts(

@@ -11,6 +11,7 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
+from .._clustering.node_sizes import check_enough_samples, check_node_names, check_node_sizes
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._contexts.offsets import find_contexts
 from .._data.known_nodes import outcome_names
@@ -27,10 +28,7 @@ from .experts import column_layouts, resolve_experts, resolve_views
 from .left_open import LeftOpen, TriedSide, tables_of_own_scale, what_is_left_open
 from .parameters import (
     check_contexts,
-    check_enough_samples,
     check_hidden_layer_sizes,
-    check_node_names,
-    check_node_sizes,
     check_same_contexts,
     check_steps,
     need_for_double,

@@ -57,10 +57,6 @@ def have_names(value: dict[str, ExpertTable], sizes: Sizes) -> bool:
     return all(isinstance(name, str) for name in names)
 
 
-#: What an arrangement says of factors where nobody asked.
-NOT_ASKED = dict.fromkeys(["p_value", "node_p_values", "context_p_values", "told"])
-
-
 class ExpertTable(Mapping[str, np.ndarray]):
     """Columns by name: outcomes of nodes, parameters, and standard errors of these.
 

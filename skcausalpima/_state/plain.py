@@ -8,6 +8,7 @@ nothing is imported, and nothing called, because a file names it.
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -25,6 +26,7 @@ from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec, of_another_version
 from .._parameter_objects import OBJECTS
 from .._typing import Values
+from ..cluster import GridClustering
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
 from .training import (
@@ -376,6 +378,5 @@ FORMS = {
 FORMS |= {kind.__name__: _by_fields(kind) for kind in BY_FIELDS}
 FORMS |= {
     kind.__name__: Form(kind, lambda v: v.get_params(deep=False), kind)
-    for kinds in OBJECTS.values()
-    for kind in kinds
+    for kind in (*itertools.chain(*OBJECTS.values()), GridClustering)
 }

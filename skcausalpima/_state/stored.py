@@ -25,19 +25,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._clustering.arrangement_report import NOT_ASKED
 from .._data.containers import CONTAINERS
 from .._data.validation import form_of, input_attributes
 from .._model.build import DEFAULT_NETWORK
 from .._model.experts import resolve_experts
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality
 from .._model.spec import ModelSpec
+from .._parameter_objects import CLUSTERER
 from .._typing import Values
 from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields
 from .file import UNDAMAGED, VERSION, file_to_read, file_to_write, read, write
-from .fitted import FITTED, INPUT, NOT_ASKED, FittedState, fitted_attributes
+from .fitted import FITTED, INPUT, FittedState, fitted_attributes
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
@@ -197,6 +199,12 @@ def _stand_in(name: str) -> Callable[[Loaded], Plain]:
         if is_code and name in (*HOLDS_CODE, "spec"):
             what = getattr(value, "__name__", type(value).__name__)
             return pack(Code(str(what)), stand_in)
+        if name == "init" and CLUSTERER.is_satisfied_by(value):
+            raise TypeError(
+                f"init holds {value!r}, an estimator of another library, for which the format has "
+                "no place. A fitted model needs it no more: set_params(init='arranged') before you "
+                "save it, or use pickle or joblib."
+            )
         raise TypeError(
             f"{name} holds {value!r} of type {type(value).__name__}, for which the format has no "
             "place: use plain Python and NumPy values, or pickle or joblib."

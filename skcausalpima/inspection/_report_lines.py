@@ -208,7 +208,8 @@ def _nodes(of: Figures) -> Lines:
         worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
         yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
         yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
-        yield "labels that the starts share", percent(found.agreement)
+        if not np.isnan(found.agreement):  # of clusters that an estimator found, in init
+            yield "labels that the starts share", percent(found.agreement)
         if of._is_asked:
             told = [name for name in of.node_names if name not in of._untold]
             yield "told to be factors", ", ".join(told) or "none"

@@ -11,10 +11,9 @@ from numpy.testing import assert_array_equal
 from resigned_files import read_file, write_file
 
 from skcausalpima import CausalPIMA
+from skcausalpima._clustering.arrangement_report import NOT_ASKED, with_factors
 from skcausalpima._clustering.factors_or_kinds import Additivity
 from skcausalpima._clustering.gaps import Gaps
-from skcausalpima._inference.reports import StartAgreement, with_factors
-from skcausalpima._state.fitted import NOT_ASKED
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import GraphDisplay
 
@@ -153,14 +152,13 @@ def test_doubtful_cells_tell_nothing(doubt, told):
         cut=np.array(doubt.get("cut", [False, False])),
         pairs=doubt.get("pairs", np.empty((0, 2), int)),
     )
-    seen = StartAgreement(labels=np.zeros(3), gaps=gaps, additivity=sums)
     arrangement = SimpleNamespace(
         found=doubt.get("found", True),
         node_agreement=doubt.get("node_agreement", np.ones(2)),
         **NOT_ASKED,
     )
     known = np.array(doubt.get("known", [False, False]))
-    found = with_factors(arrangement, seen, doubt.get("is_unstable", False), known)
+    found = with_factors(arrangement, gaps, sums, doubt.get("is_unstable", False), known)
     assert told == (None if found.told is None else found.told.tolist())
 
 

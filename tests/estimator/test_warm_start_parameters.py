@@ -212,6 +212,7 @@ def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
     heeded = {name for _, changes in HEEDED for name in changes}
     # tested in other files, of no effect on complete data, or printed only
     elsewhere = {"warm_start", "missing_values", "verbose", "contexts", "training__outliers"}
+    elsewhere |= {"init__clusterer"}
     elsewhere |= {f"missing_values__{part}" for part in ("elements", "subset_epochs", "unknown")}
     elsewhere |= {f"device__{part}" for part in ("name", "autocast", "compile", "distributed")}
     known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}

@@ -20,7 +20,7 @@ LAYERS = [
     | {"_naming_estimator"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects", "_repeated_fits", "callback"},
-    {"modules", "graph", "_contexts"},
+    {"modules", "graph", "_contexts", "cluster"},
     {"_model"},
     {"_state"},
     {"_training"},
@@ -32,7 +32,15 @@ LAYERS = [
 ]
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # These work without torch.
-LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection", "_contexts"} - {
+LIGHT_ROOMS = {
+    *LAYERS[0],
+    *LAYERS[1],
+    *LAYERS[2],
+    "graph",
+    "inspection",
+    "_contexts",
+    "cluster",
+} - {
     "functional",
     "_compat",
 }

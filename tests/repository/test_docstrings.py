@@ -16,6 +16,7 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_
 MODULES = [
     "skcausalpima",
     "skcausalpima.callback",
+    "skcausalpima.cluster",
     "skcausalpima.datasets",
     "skcausalpima.exceptions",
     "skcausalpima.functional",

@@ -16,7 +16,7 @@ MARGINS = PACKAGE / "_clustering" / "margins.py"
 #: Rooms that a fit enters, of which constants are looked at.
 ROOMS = (
     *("_clustering", "_initialization", "_fit", "_inference", "_model", "_node_sizes"),
-    *("_training", "_structure", "_contexts", "_data", "functional"),
+    *("_training", "_structure", "_contexts", "_data", "functional", "cluster"),
 )
 
 #: Constants of the fit path that have neither evidence nor the word, in each room: as many as there
@@ -24,7 +24,7 @@ ROOMS = (
 UNTOLD = {
     "_clustering": 39,
     "_initialization": 31,
-    "_fit": 26,
+    "_fit": 24,
     "_inference": 8,
     "_model": 14,
     "_node_sizes": 7,
@@ -33,6 +33,7 @@ UNTOLD = {
     "_contexts": 15,
     "_data": 24,
     "functional": 3,
+    "cluster": 0,
 }
 
 TOLD = re.compile(r"arbitrar|[Ee]vidence|benchmarks?/|\b\d+(\.\d+)?\b|\.\d+|\(\w+.*(19|20)\d\d\)")

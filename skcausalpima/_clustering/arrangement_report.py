@@ -1,0 +1,165 @@
+"""What is told of clusters on a grid: the figures, what is doubtful, which nodes are factors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from .._grid import NodeGrid, n_effects
+from .arrangement import Arrangement
+from .candidates import CandidateReport
+from .factors_or_kinds import Additivity, additivity
+from .gaps import Gaps, find_gaps
+from .margins import AGREEING, CERTAIN, SMALL_P
+
+#: [samples] So many are looked at (arbitrary).
+MAX_ROWS = 1000
+
+#: [samples] For gaps between many cells more are: so many of each cell, or no fewer, and no more in
+#: all (arbitrary).
+ROWS_PER_CELL, LEAST_ROWS, MOST_ROWS = 12, 6, 3000
+
+#: What an arrangement says of factors where nobody asked.
+NOT_ASKED = dict.fromkeys(["p_value", "node_p_values", "context_p_values", "told"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedies:
+    """What a user can do about an arrangement that is doubtful, a sentence or more for each cause.
+
+    Parameters
+    ----------
+    by_chance, overlap, mixed_up : str
+        Where nodes were not found, where their outcomes overlap, and where another arrangement fits
+        nearly as well.
+    """
+
+    by_chance: str
+    overlap: str
+    mixed_up: str
+
+
+def arrangement_figures(seen: CandidateReport) -> SimpleNamespace:
+    """Return the figures of the arrangement that was chosen; nobody has asked about factors yet."""
+    chosen = seen.arrangements[seen.chosen]
+    return SimpleNamespace(
+        misfit=chosen.misfit,
+        gap=chosen.gap,
+        ties=chosen.ties,
+        node_shares=chosen.node_shares,
+        node_agreement=chosen.node_agreement,
+        agreement=float(seen.agreement[seen.chosen]),
+        smallest_share=float(seen.smallest_share[seen.chosen]),
+        found=chosen.found,
+        certainty=chosen.certainty,
+        **NOT_ASKED,
+    )
+
+
+def arrangement_doubt(chosen: Arrangement, n_cells: int, remedies: Remedies) -> str | None:
+    """Return what a warning says of an arrangement that is doubtful, None where it is not."""
+    if not chosen.found:
+        return placed_by_chance(n_cells, "not found", remedies)
+    if chosen.certainty is not None and chosen.certainty < CERTAIN:
+        return (
+            f"About {100 * (1 - chosen.certainty):.0f} % of the node labels may be wrong: nodes "
+            f"were found, but their outcomes overlap in these data. {remedies.overlap}"
+        )
+    if chosen.node_agreement.min() < AGREEING:
+        agreement = ", ".join(f"{index:.2f}" for index in chosen.node_agreement)
+        return (
+            "Nodes may have been mixed up: another arrangement of the clusters on the grid fits "
+            f"nearly as well (its misfit is {chosen.gap:.3f} times as large), and has other labels "
+            f"(adjusted Rand index by node: {agreement}). {remedies.mixed_up} See arrangement_."
+        )
+    return None
+
+
+def placed_by_chance(n_cells: int, told: str, remedies: Remedies) -> str:
+    """Return what a warning says of nodes that were not found."""
+    return (
+        f"Nodes are placed by chance: which cluster is which of the {n_cells} cells was {told}. "
+        f"{remedies.by_chance} Clusters themselves (labels_) may still be of use. See "
+        "arrangement_."
+    )
+
+
+def with_factors(
+    arrangement: SimpleNamespace | None,
+    gaps: Gaps | None,
+    sums: Additivity | None,
+    is_unstable: bool,
+    known: np.ndarray,
+    moved: np.ndarray | None = None,
+) -> SimpleNamespace | None:
+    """Return the report of an arrangement with which nodes are told to be factors.
+
+    Nodes whose outcomes are ``known``, (n_nodes,), are factors, since somebody says so. Others are
+    told by the means of cells, or where chance would hardly have contexts change the mix of cells
+    along them alone (``moved``: p-values): neither says anything where cells are doubtful, which
+    depend on the seed, nearly tie, or have no gap between them.
+    """
+    if arrangement is None or not arrangement.found:
+        return arrangement
+    is_cut = gaps is not None and bool(gaps.cut.any() or len(gaps.pairs))
+    is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
+    are_factors, figures = known, NOT_ASKED | {"context_p_values": moved}
+    if moved is not None:
+        are_factors = are_factors | ((moved <= SMALL_P) & (not is_doubtful))
+    if sums is not None:
+        are_factors = are_factors | (sums.told & (not is_doubtful))
+        figures |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
+    if sums is not None or are_factors.any():
+        figures["told"] = are_factors
+    return SimpleNamespace(**vars(arrangement) | figures)
+
+
+def looked_at(n_samples: int, n_rows: int = MAX_ROWS) -> np.ndarray:
+    """Return which samples are looked at, always the same ones, in rising order."""
+    return np.sort(np.random.RandomState(0).permutation(n_samples)[:n_rows])
+
+
+def gaps_and_sums(
+    scaled: np.ndarray,
+    placed: np.ndarray,
+    sizes: tuple[int, ...],
+    cells_of: Callable[[np.ndarray], np.ndarray],
+) -> tuple[Gaps | None, Additivity | None]:
+    """Return the gaps between cells, and whether these lie at sums of effects.
+
+    Parameters
+    ----------
+    scaled, placed : ndarray of shape (n_samples, n_features)
+        Principal scores, and where effects of nodes add up.
+    sizes : tuple of int
+        Number of outcomes of each node.
+    cells_of : callable
+        From numbers of samples to their cells: more samples are asked for where there are many
+        cells.
+
+    Returns
+    -------
+    gaps : Gaps or None
+        None where all lie in one cell, or cells are too many for the samples that are looked at.
+    sums : Additivity or None
+        None where all lie in one cell, and as :func:`.factors_or_kinds.additivity` says.
+    """
+    n_samples, grid, n_rows, gaps = len(scaled), NodeGrid(sizes), MAX_ROWS, None
+    rows = looked_at(n_samples)
+    cells = cells_of(rows)
+    n_cells = len(np.unique(cells))
+    if n_cells == 1:
+        return None, None
+    if LEAST_ROWS * n_cells <= MOST_ROWS:
+        wanted = min(MOST_ROWS, ROWS_PER_CELL * n_cells)
+        if wanted > n_rows:
+            n_rows, rows = wanted, looked_at(n_samples, wanted)
+            cells = cells_of(rows)
+        gaps = find_gaps(scaled[rows, : 2 * n_effects(sizes)], cells, grid.outcomes())
+    if ROWS_PER_CELL * grid.n_cells > n_rows < n_samples:  # each cell may hold some of all samples
+        rows = np.arange(n_samples)
+        cells = cells_of(rows)
+    return gaps, additivity(placed[rows], cells, sizes)
