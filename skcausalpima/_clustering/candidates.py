@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange_labels
-from .clusters import Clustering, Finder, max_components
+from .clusters import Clustering, Finder, Proposal, max_components
 from .latent_classes import TableColumns, latent_classes
 from .many_cells import has_many_cells, search_grid
 from .margins import (
@@ -80,7 +81,38 @@ def find_candidates(
     rows: np.ndarray | None = None,
     columns: TableColumns | None = None,
 ) -> list[Clustering]:
-    """Return candidate clusterings of principal scores, from several numbers of dimensions.
+    """Return candidate clusterings of principal scores: all that :func:`propose_candidates` names.
+
+    Parameters are the same.
+
+    Returns
+    -------
+    list of Clustering
+        For :func:`choose_candidate`.
+    """
+    proposals, classes = propose_candidates(
+        scores,
+        node_sizes,
+        known=known,
+        random_state=random_state,
+        n_candidates=n_candidates,
+        rows=rows,
+        columns=columns,
+    )
+    return [propose() for propose in proposals] + classes()
+
+
+def propose_candidates(
+    scores: np.ndarray,
+    node_sizes: Sequence[int],
+    *,
+    known: np.ndarray | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    n_candidates: int = N_CANDIDATES,
+    rows: np.ndarray | None = None,
+    columns: TableColumns | None = None,
+) -> tuple[list[Proposal], Callable[[], list[Clustering]]]:
+    """Propose clusterings of principal scores, from several numbers of dimensions.
 
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
     (four numbers), each from as many starts. K-means clusterings of all scores join these
@@ -113,36 +145,37 @@ def find_candidates(
 
     Returns
     -------
-    list of Clustering
-        For :func:`choose_candidate`.
+    proposals : list of callable
+        Each returns a clustering. Their seeds are drawn, so that any part of them may be asked.
+    classes : callable
+        Returns clusterings by latent classes; none without ``columns``. To be asked last.
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
     if has_many_cells(node_sizes):
-        return [search_grid(scores, node_sizes, known, rng)]
+        return [partial(search_grid, scores, node_sizes, known, rng)], list
     least = n_effects(node_sizes)
     wanted = np.linspace(least, 2 * least, 4).round().astype(int)
     numbers = sorted({min(int(number), scores.shape[1]) for number in wanted})
     part = scores if rows is None else scores[rows]
     n_distinct = len(np.unique(part, axis=0))  # whole-number weights, for one, repeat rows
-    finder, candidates = Finder(rng, rows), list[Clustering]()
+    finder, proposals = Finder(rng, rows), list[Proposal]()
     for k, n_dims in enumerate(numbers):
         n_starts = n_candidates // len(numbers) + (k < n_candidates % len(numbers))
         if max_components(n_distinct, n_dims) >= 2 * n_clusters:
-            candidates += finder.mixtures(scores[:, :n_dims], n_clusters, n_starts)
-    if len(node_sizes) == 1 or not candidates:
-        n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
-        candidates += finder.kmeans(scores, n_clusters, n_starts)
+            proposals += finder.mixtures(scores[:, :n_dims], n_clusters, n_starts)
+    if len(node_sizes) == 1 or not proposals:
+        n_starts = n_candidates if proposals else max(n_candidates, N_CANDIDATES)  # these are fast
+        proposals += finder.kmeans(scores, n_clusters, n_starts)
     elif has_few_samples(n_distinct, node_sizes, n_effects(node_sizes)):
         for n_dims in numbers:
-            candidates += finder.kmeans(scores[:, :n_dims], n_clusters)
+            proposals += finder.kmeans(scores[:, :n_dims], n_clusters)
     elif has_few_samples(n_distinct, node_sizes, numbers[-1]):
-        candidates += [finder.plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
-    if columns is not None:
-        candidates += latent_classes(
-            columns, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
-        )
-    return candidates
+        proposals += [finder.plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
+    if columns is None:
+        return proposals, list
+    options = {"random_state": rng, "n_starts": n_candidates, "rows": rows}
+    return proposals, partial(latent_classes, columns, scores, n_clusters, **options)
 
 
 def has_few_samples(n_samples: int, node_sizes: Sequence[int], n_dims: int) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -123,9 +124,13 @@ class Clustering:
     rule: Rule | None = None
 
 
+#: One start of one family, which is not made before it is asked.
+Proposal: TypeAlias = Callable[[], Clustering]
+
+
 @dataclass(frozen=True)
 class Finder:
-    """Clusters of points, found in some of them.
+    """Clusters of points, found in some of them: what is proposed has its seed already.
 
     Parameters
     ----------
@@ -141,18 +146,18 @@ class Finder:
     >>> rng = np.random.RandomState(0)
     >>> points = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 50, axis=0)
     >>> points += rng.normal(size=points.shape)
-    >>> clustering = Finder(rng).mixtures(points, 3)[0]
-    >>> clustering.occupancy.round(2)
+    >>> (propose,) = Finder(rng).mixtures(points, 3)
+    >>> propose().occupancy.round(2)
     array([0.33, 0.33, 0.33])
-    >>> Finder(rng).plain(points, 3).occupancy.round(2)
+    >>> Finder(rng).plain(points, 3)().occupancy.round(2)
     array([0.33, 0.33, 0.33])
     """
 
     rng: np.random.RandomState
     rows: np.ndarray | None = None
 
-    def mixtures(self, latents: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Clustering]:
-        """Fit over-fitted full-covariance mixtures and merge their components.
+    def mixtures(self, latents: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Proposal]:
+        """Propose over-fitted full-covariance mixtures whose components are merged.
 
         Each column is scaled to unit variance first. Fewer clusters come back where there are fewer
         distinct points, or where fewer do not overlap at all while so many would split one of them.
@@ -166,9 +171,8 @@ class Finder:
         room = max_components(n_distinct, part.shape[1])
         n_components = max(n_clusters, min(COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
         source = f"mixture of {n_components} in {part.shape[1]} dimensions"
-        clusterings = []
-        for _ in range(n_starts):
-            seed = self.rng.randint(2**31 - 1)
+
+        def start(seed: int) -> Clustering:
             components, mixture = np.ones((len(scaled), 1)), None
             if n_components > 1:
                 mixture = fit_mixture(part, n_components, seed)
@@ -177,36 +181,44 @@ class Finder:
             merged = merge_components(components, n_clusters, min_isolated=min_isolated)
             responsibilities = components @ np.eye(merged.max() + 1)[merged]
             rule = MergedMixture(centre=centre, unit=unit, mixture=mixture, members=merged)
-            clusterings.append(describe(responsibilities, latents, source, rule))
-        return clusterings
+            return describe(responsibilities, latents, source, rule)
 
-    def kmeans(self, points: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Clustering]:
-        """Return k-means clusterings, each the best of five; fewer clusters where points repeat."""
-        clusterings = []
-        for _ in range(n_starts):
-            seed = self.rng.randint(2**31 - 1)
+        return [partial(start, self._seed()) for _ in range(n_starts)]
+
+    def kmeans(self, points: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Proposal]:
+        """Propose runs of k-means, each the best of five; fewer clusters where points repeat."""
+
+        def start(seed: int) -> Clustering:
             kmeans, labels = fit_kmeans(points, n_clusters, seed, n_init=5, rows=self.rows)
             rule = NearestCentre(centres=kmeans.cluster_centers_)
-            clusterings.append(describe(np.eye(labels.max() + 1)[labels], points, "k-means", rule))
-        return clusterings
+            return describe(np.eye(labels.max() + 1)[labels], points, "k-means", rule)
 
-    def plain(self, points: np.ndarray, n_clusters: int) -> Clustering:
-        """Fit a mixture of one Gaussian per cluster, which begins as k-means.
+        return [partial(start, self._seed()) for _ in range(n_starts)]
+
+    def plain(self, points: np.ndarray, n_clusters: int) -> Proposal:
+        """Propose a mixture of one Gaussian per cluster, which begins as k-means.
 
         It asks for fewer samples than an over-fitted one, but has no curved clusters. Points are of
         their own scale for k-means; fewer clusters come back where points repeat.
         """
-        rows, (centre, unit) = seen_rows(len(points), self.rows, self.rng), centre_and_unit(points)
-        scaled = (points - centre) / unit
-        seed = self.rng.randint(2**31 - 1)
-        labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
-        mixture = mixture_of_labels(scaled[rows], labels[rows])
-        responsibilities = mixture.responsibilities(scaled)
-        n_found, n_dims = responsibilities.shape[1], points.shape[1]
-        source = f"mixture of {n_found} in {n_dims} dimensions, from k-means"
-        members = np.arange(n_found)
-        rule = MergedMixture(centre=centre, unit=unit, mixture=mixture, members=members)
-        return describe(responsibilities, points, source, rule)
+        rows, seed = seen_rows(len(points), self.rows, self.rng), self._seed()
+
+        def start() -> Clustering:
+            centre, unit = centre_and_unit(points)
+            scaled = (points - centre) / unit
+            labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
+            mixture = mixture_of_labels(scaled[rows], labels[rows])
+            responsibilities = mixture.responsibilities(scaled)
+            n_found, n_dims = responsibilities.shape[1], points.shape[1]
+            source = f"mixture of {n_found} in {n_dims} dimensions, from k-means"
+            members = np.arange(n_found)
+            rule = MergedMixture(centre=centre, unit=unit, mixture=mixture, members=members)
+            return describe(responsibilities, points, source, rule)
+
+        return start
+
+    def _seed(self) -> int:
+        return int(self.rng.randint(2**31 - 1))
 
 
 def kmeans_labels(

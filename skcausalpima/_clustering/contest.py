@@ -6,6 +6,7 @@ each other, right ones agree. The first view stays unless another agrees clearly
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +16,17 @@ from .candidates import (
     N_CANDIDATES,
     CandidateReport,
     choose_candidate,
-    find_candidates,
     node_labels,
+    propose_candidates,
 )
 from .clusters import Clustering
 from .gaps import find_gaps
 from .latent_classes import TableColumns
-from .margins import NEAR_TIE
+from .margins import NEAR_TIE, SAME_AGREEMENT
 from .matching import agreements, largest_agreement, tolerated_share
+
+#: Fewest clusterings of a view (arbitrary).
+LEAST_CANDIDATES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +125,7 @@ class Contest:
     seed : int
         Of all clusterings.
     n_candidates : int, default=12
-        Clusterings of each view (see :func:`find_candidates`).
+        Clusterings of each view (see :func:`propose_candidates`).
 
     Examples
     --------
@@ -143,8 +147,11 @@ class Contest:
     n_candidates: int = N_CANDIDATES
 
     def ask(self, view: View) -> Trial:
-        """Find clusterings in a view, and how far they agree."""
-        candidates = find_candidates(
+        """Find clusterings in a view, and how far they agree.
+
+        Where every second one of them agrees, as they do of clear clusters, the rest tell no more.
+        """
+        proposals, classes = propose_candidates(
             view.scaled,
             self.node_sizes,
             known=self.known,
@@ -152,6 +159,18 @@ class Contest:
             n_candidates=self.n_candidates,
             columns=view.columns,
         )
+        halves = proposals[::2], proposals[1::2]
+        first = [propose() for propose in halves[0]]
+        if len(halves[1]) >= LEAST_CANDIDATES and view.columns is None:
+            trial = self._trial(view, first)
+            if trial.agreement >= 1.0 - SAME_AGREEMENT:
+                return trial
+        second = [propose() for propose in halves[1]]
+        both = itertools.chain(*itertools.zip_longest(first, second))
+        return self._trial(view, [one for one in both if one is not None] + classes())
+
+    def _trial(self, view: View, candidates: list[Clustering]) -> Trial:
+        """Lay clusterings on the grid, and compare them."""
         _, report = choose_candidate(
             candidates, view.placed, self.node_sizes, known=self.known, random_state=self.seed
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from .._clustering.candidates import N_CANDIDATES
-from .._clustering.contest import Contest
+from .._clustering.contest import LEAST_CANDIDATES, Contest
 from .._clustering.margins import (
     BETTER_IN_ALL_SCORES,
     BETTER_VIEW,
@@ -24,9 +24,6 @@ from .._model.tensors import TensorData
 from .initial_sample import InitialSample, initial_sample, sample_of, sides_of
 from .rivals import Entry, Rivals
 from .sides import Sides
-
-#: Fewest clusterings of an entry (arbitrary).
-LEAST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +87,7 @@ def _n_candidates(sides: Sides) -> int:
     """
     free = sides.setup.left_open
     n_shared = (free.weights and not free.are_numbers) + sum(m in sides.views for m in free.views)
-    return max(LEAST, N_CANDIDATES // (1 + n_shared))
+    return max(LEAST_CANDIDATES, N_CANDIDATES // (1 + n_shared))
 
 
 def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
@@ -113,7 +110,6 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     best = better(best, rivals.in_units_of_noise, BETTER_WEIGHTS)
     best = better(best, rivals.in_units_of_columns, BETTER_WEIGHTS)
     if free.dimension:
-        best = rivals.with_room_for_classes(best)
         best = better(best, rivals.in_all_scores, BETTER_IN_ALL_SCORES)
         if best.trial.agreement < SURE_WITHOUT_VIEWS:
             best = better(best, rivals.in_independent_components, BETTER_WEIGHTS)

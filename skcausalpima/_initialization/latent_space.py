@@ -118,22 +118,22 @@ def _hidden_clusters(
 
 def with_room_for_classes(
     planned: int, data: TensorData, scores: PrincipalScores, n_classes: int, seed: int
-) -> tuple[PrincipalScores, int] | None:
+) -> tuple[PrincipalScores, int]:
     """Return scores and the dimension that tell latent classes apart whose numbers vary together.
 
-    That is one more for each number. None if all scores do not tell classes clearly better than
-    the planned ones, or numbers do not vary together.
+    That is one more for each number, or what is planned, if all scores do not tell classes clearly
+    better, or numbers do not vary together.
     """
     columns = scores.columns
     if columns is None or not columns.together:
-        return None
-    more, first = planned + columns.numbers.shape[1], scores.scaled[:, :planned]
+        return scores, planned
+    more, first, before = planned + columns.numbers.shape[1], scores.scaled[:, :planned], scores
     if more > scores.scaled.shape[1]:
         scores = replace(principal_scores(data, more, seed), columns=columns)
     points = scores.scaled[:, scores.whitened.any(axis=0)]
     likeliest = latent_classes(columns, points, n_classes, random_state=seed, n_starts=N_STARTS)[0]
     if not _are_told_better(points, first, likeliest.labels):
-        return None
+        return before, planned
     units = scores.in_units_of_clusters(np.arange(len(points)), likeliest.labels)
     # the network begins as principal scores
     return replace(units, whitened=scores.whitened), min(points.shape[1], more)

@@ -83,13 +83,13 @@ class Rivals:
         spec, free = sides.setup.spec, sides.setup.left_open
         views = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
         side = Side(weights=spec.modality_weights, views=views)
-        return self._seen_from(sides, data, side, spec.latent_dim)
+        return self._seen_from(sides, data, side)
 
     def by_elements(self, entry: Entry) -> Iterator[Entry]:
         """Yield modalities that count by their elements where they are balanced."""
         if entry.setup.left_open.weights:
             side = replace(entry.side, weights=(1.0,) * len(entry.side.views))
-            yield self._seen_from(entry.sides, entry.data, side, entry.dimension)
+            yield self._seen_from(entry.sides, entry.data, side)
 
     def with_one_view_more(self, entry: Entry) -> Iterator[Entry]:
         """Yield one entry for each modality that may have a derived view, and has none."""
@@ -97,7 +97,7 @@ class Rivals:
         for m in entry.setup.left_open.views:
             if m in entry.sides.views and entry.side.views[m] is None:
                 side = entry.side.with_view(m, kinds[m])
-                yield self._seen_from(entry.sides, entry.data, side, entry.dimension)
+                yield self._seen_from(entry.sides, entry.data, side)
 
     def in_units_of_noise(self, entry: Entry) -> Iterator[Entry]:
         """Yield columns in units of their spread within clusters, if one noise merges these."""
@@ -138,22 +138,14 @@ class Rivals:
             if rival.trial.is_apart:
                 yield rival
 
-    def with_room_for_classes(self, entry: Entry) -> Entry:
-        """Return an entry with the dimensions that latent classes of a table need."""
-        room = with_room_for_classes(
-            entry.dimension,
-            entry.sides.data,
-            entry.scores,
-            math.prod(entry.setup.spec.node_sizes),
-            self.seed,
-        )
-        if room is None:
-            return entry
-        scores, dimension = room
-        return self._with_scores(entry, scores, entry.components, dimension)
-
-    def _seen_from(self, sides: Sides, data: TensorData, side: Side, dimension: int) -> Entry:
-        scores = sides.scores(side)
+    def _seen_from(self, sides: Sides, data: TensorData, side: Side) -> Entry:
+        scores, spec = sides.scores(side), sides.setup.spec
+        dimension = spec.latent_dim
+        if sides.setup.left_open.dimension:
+            n_cells = math.prod(spec.node_sizes)
+            scores, dimension = with_room_for_classes(
+                spec.latent_dim, sides.data, scores, n_cells, self.seed
+            )
         trial = self.contest.ask(scores)
         return Entry(
             sides=sides, data=data, side=side, dimension=dimension, scores=scores, trial=trial
@@ -171,7 +163,7 @@ class Rivals:
         setup = replace(setup, scaler=scaler, scale=list(scaler.words))
         data = filled_data(setup, self.samples)
         sides = sides_of(setup, self.samples, data, self.seed)
-        return self._seen_from(sides, data, entry.side, entry.dimension)
+        return self._seen_from(sides, data, entry.side)
 
     def _with_scores(
         self, entry: Entry, scores: PrincipalScores, components: str, dimension: int

@@ -23,6 +23,11 @@ def finder(number=0, rows=None):
     return Finder(np.random.RandomState(number), rows)
 
 
+def made(proposals):
+    """Return the clusterings that are proposed."""
+    return [propose() for propose in proposals]
+
+
 def _blobs(rng, centres, n=100, scale=1.0):
     labels = np.repeat(np.arange(len(centres)), n)
     return np.asarray(centres, float)[labels] + scale * rng.normal(size=(len(labels), 2)), labels
@@ -47,7 +52,7 @@ def _cube(rng, n=1500, scale=0.12, n_features=6):
 def test_separated_blobs_are_found():
     rng = np.random.default_rng(0)
     points, labels = _blobs(rng, [(0, 0), (12, 0), (0, 12), (12, 12)])
-    for clustering in finder().mixtures(points, 4, 3):
+    for clustering in made(finder().mixtures(points, 4, 3)):
         assert adjusted_rand_score(labels, clustering.labels) == 1.0
         np.testing.assert_allclose(clustering.occupancy, 0.25, atol=1e-3)
         np.testing.assert_allclose(clustering.responsibilities.sum(axis=1), 1.0)
@@ -60,7 +65,7 @@ def test_separated_blobs_are_found():
 # All of 20 starts had an adjusted Rand index of 1.
 def test_curved_clusters_are_chains_of_components():
     points, labels = _moons(np.random.default_rng(0), 600)
-    for clustering in finder().mixtures(points, 2, 3):
+    for clustering in made(finder().mixtures(points, 2, 3)):
         assert adjusted_rand_score(labels, clustering.labels) > 0.98
 
 
@@ -112,10 +117,10 @@ def test_clusters_of_a_part_are_those_of_all_samples(kind):
     kinds = rng.integers(3, size=300)
     points = 9 * np.eye(3)[kinds] + rng.normal(size=(300, 3))
     rows = np.flatnonzero((kinds < 2) | (np.arange(300) % 2 == 0))
-    (found,) = getattr(finder(0, rows), kind)(points, 3)
+    (found,) = made(getattr(finder(0, rows), kind)(points, 3))
     assert found.responsibilities.shape == (300, 3)
     assert adjusted_rand_score(kinds, found.labels) > 0.98
-    (lacking,) = getattr(finder(0, np.flatnonzero(kinds < 2)), kind)(points, 2)
+    (lacking,) = made(getattr(finder(0, np.flatnonzero(kinds < 2)), kind)(points, 2))
     assert adjusted_rand_score(kinds[kinds < 2], lacking.labels[kinds < 2]) > 0.98
     assert lacking.labels.shape == (300,)
 
@@ -129,8 +134,8 @@ def test_small_components_go_first():
 def test_units_of_the_columns_do_not_matter():
     rng = np.random.default_rng(0)
     points, _ = _blobs(rng, [(0, 0), (6, 0), (0, 6)])
-    first = finder().mixtures(points, 3)[0]
-    again = finder().mixtures(points * [1e-6, 1e6] + [5, -3], 3)[0]
+    first = made(finder().mixtures(points, 3))[0]
+    again = made(finder().mixtures(points * [1e-6, 1e6] + [5, -3], 3))[0]
     np.testing.assert_array_equal(first.labels, again.labels)
     assert again.separation == pytest.approx(first.separation, rel=1e-3)
 
@@ -138,7 +143,7 @@ def test_units_of_the_columns_do_not_matter():
 def test_same_seed_same_clusters_and_global_state_untouched():
     points, _ = _blobs(np.random.default_rng(0), [(0, 0), (4, 0)])
     state = np.random.get_state()[1].copy()  # noqa: NPY002
-    first, second = (finder(3).mixtures(points, 2, 2) for _ in range(2))
+    first, second = (made(finder(3).mixtures(points, 2, 2)) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.responsibilities, b.responsibilities)
     np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
@@ -156,8 +161,8 @@ def test_same_seed_same_clusters_and_global_state_untouched():
 )
 def test_degenerate_points_give_no_nan_and_no_warning(points):
     with warnings.catch_warnings(action="error"):
-        candidates = finder().mixtures(points, 4)
-        candidates += finder().kmeans(points, 4)
+        candidates = made(finder().mixtures(points, 4))
+        candidates += made(finder().kmeans(points, 4))
         chosen, report = choose_candidate(candidates, points, (2, 2), random_state=0)
     for clustering in candidates:
         assert len(clustering.occupancy) <= len(np.unique(points, axis=0))
@@ -184,7 +189,7 @@ def test_start_recovers_the_nodes_of_a_cube(seed):
 def test_the_majority_wins_whatever_its_gap():
     rng = np.random.default_rng(0)
     points, labels = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
-    good = finder().kmeans(points, 4, 1)[0]
+    good = made(finder().kmeans(points, 4, 1))[0]
     shuffled = [replace(good, labels=rng.integers(0, 4, size=len(labels))) for _ in range(3)]
     candidates = [shuffled[0], good, *shuffled[1:], good]
     chosen, report = choose_candidate(candidates, points, (2, 2))
@@ -219,7 +224,7 @@ def test_of_those_agreed_with_alike_none_that_is_nearly_tied():
 def test_a_start_without_a_small_cell_is_preferred():
     rng = np.random.default_rng(0)
     points, _ = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
-    good = finder().kmeans(points, 4)[0]
+    good = made(finder().kmeans(points, 4))[0]
     bad = replace(good, occupancy=np.array([0.4, 0.3, 0.299, 0.001]))
     _, report = choose_candidate([bad, bad, good], points, (2, 2))
     assert report.chosen == 2
@@ -292,15 +297,15 @@ def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_sco
 def test_plain_mixtures_tell_what_all_points_are_from_those_that_are_seen():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9)])
     rows = np.arange(0, 300, 2)
-    found = finder(0, rows).plain(points, 3)
+    found = finder(0, rows).plain(points, 3)()
     assert adjusted_rand_score(labels, found.labels) == 1.0
-    alone = finder().plain(points[rows], 3)
+    alone = finder().plain(points[rows], 3)()
     np.testing.assert_allclose(found.responsibilities[rows], alone.responsibilities, atol=1e-3)
 
 
 def test_plain_mixtures_have_fewer_clusters_where_points_repeat():
     points = np.repeat([[0.0, 0.0], [1.0, 0.0]], 20, axis=0)
-    assert finder().plain(points, 3).occupancy.tolist() == [0.5, 0.5]
+    assert finder().plain(points, 3)().occupancy.tolist() == [0.5, 0.5]
 
 
 def test_only_over_fitted_mixtures_are_found_where_a_grid_has_enough_samples():
@@ -337,14 +342,14 @@ def test_separated_clusters_are_neither_split_nor_swallowed(sizes, seed):
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(sizes)), sizes)
     points = 12.0 * np.array([(0, 0), (1, 0), (0, 1), (1, 1)])[labels]
-    clustering = finder(seed).mixtures(points + rng.normal(size=points.shape), 6)[0]
+    clustering = made(finder(seed).mixtures(points + rng.normal(size=points.shape), 6))[0]
     assert adjusted_rand_score(labels, clustering.labels) == 1.0
     assert len(clustering.occupancy) == len(sizes)
 
 
 def test_one_cluster_is_split_into_as_many_as_asked_for():
     points = np.random.default_rng(0).normal(size=(400, 2))
-    assert len(finder().mixtures(points, 4)[0].occupancy) == 4
+    assert len(made(finder().mixtures(points, 4))[0].occupancy) == 4
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima._clustering.candidates import CandidateReport
+from skcausalpima._clustering.candidates import CandidateReport, find_candidates
 from skcausalpima._clustering.contest import Contest, Trial, View
 from skcausalpima._clustering.matching import agreements, largest_agreement
 
@@ -102,6 +102,19 @@ def test_a_trial_is_the_same_for_scores_of_other_units_and_samples_in_another_or
     order = np.random.default_rng(1).permutation(len(points))
     other = CONTEST.ask(View(scaled=points[order], placed=points[order]))
     assert adjusted_rand_score(other.cells, first.cells[order]) > 0.95
+
+
+def test_clear_clusters_are_found_by_every_second_clustering():
+    points, _ = drawn(1500)
+    contest = Contest(node_sizes=(2, 2), known=None, seed=0)
+    every = find_candidates(points, (2, 2), random_state=0)
+    assert len(contest.ask(View(scaled=points, placed=points)).candidates) == (len(every) + 1) // 2
+    noise = np.random.default_rng(0).normal(size=points.shape)
+    every = find_candidates(noise, (2, 2), random_state=0)
+    trial = contest.ask(View(scaled=noise, placed=noise))
+    assert len(trial.candidates) == len(every)
+    for one, other in zip(trial.candidates, every, strict=True):
+        assert_array_equal(one.labels, other.labels)
 
 
 def test_halves_of_one_heap_are_not_apart():
