@@ -382,9 +382,23 @@ class CausalPIMA(
         with the fit, its start was the exception: it is fitted once more, from one of their seeds,
         and that fit is kept if it agrees with them by 0.1 more (``replaced``; ``history_`` is of
         the one that is kept, ``short_runs`` of the first).
-        ``unstable`` says whether it is below 0.8, or 0.78 for a single fit, of which an
+        ``unstable`` says whether it is below 0.8, or 0.78 for a single fit whose draws are not
+        found again (``found_again_``), of which an
         :class:`~skcausalpima.exceptions.InstabilityWarning` tells, and ``rand_indices``, of shape
         (n_fits, n_fits), has those of all pairs of fits, the fits in the order of their starts.
+    found_again_ : SimpleNamespace or None
+        Whether samples are enough for the cells, asked of fewer than 300 distinct ones: samples
+        that the fit draws, each like one of the fit, are looked at as those of the fit were.
+        ``agreement``, of shape (n_draws,), has the adjusted Rand index of the node that agrees
+        least with what was drawn, for up to ten draws of ``n_samples`` (distinct ones; of unlike
+        weights, Kish's effective number). ``found`` says whether all but one have 0.8; draws end
+        at the second that has not, and an
+        :class:`~skcausalpima.exceptions.InstabilityWarning` tells. ``enough_samples`` is
+        about how many would be found again if cells are as the fit has them, None where 5 times as
+        many would not. None of more samples, of more than 128 cells, on disk, in several
+        processes, with another ``init``, in repeated fits, where all samples lie in one cell, of
+        experts that cannot draw, and in files of before. A fit that is continued keeps that of
+        its first part.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their

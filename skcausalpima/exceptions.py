@@ -70,7 +70,7 @@ class ExpertWarning(UserWarning):
 
 
 class InstabilityWarning(UserWarning):
-    """Fits with another ``random_state`` may find other cells.
+    """Fits with another ``random_state``, or of other samples, may find other cells.
 
     Examples
     --------

@@ -38,6 +38,9 @@ def pytest_collection_finish():
 #: fits, and change nothing but what is said of stability.
 NO_SHORT_RUNS = {"_fit.short_runs.MAX_SAMPLES": 0}
 
+#: Nor does any fit but those of tests about it ask whether few samples are enough.
+NOT_ASKED = {"_fit.few_samples.FEW_SAMPLES": 0}
+
 #: Starts of the mixtures that a fit begins from, or compares itself with, of which fits of the
 #: default suite have fewer than users' fits: little but their time depends on it.
 FEW_STARTS = {
@@ -56,7 +59,7 @@ FEW_STARTS = {
 def few_repetitions(request):
     """Repeat less in all tests; ``all_repetitions`` brings back what users' fits have."""
     is_default = "not slow" in request.config.option.markexpr
-    numbers = NO_SHORT_RUNS | (FEW_STARTS if is_default else {})
+    numbers = NO_SHORT_RUNS | NOT_ASKED | (FEW_STARTS if is_default else {})
     of_users = {}
     for place in numbers:
         module, _, name = f"skcausalpima.{place}".rpartition(".")

@@ -203,17 +203,10 @@ def agreements(labellings: Sequence[np.ndarray], node_sizes: Sequence[int]) -> n
     array([[1., 1.],
            [1., 1.]])
     """
-    sizes = np.asarray(node_sizes)
-    ends = np.cumsum(sizes)
-    blocks = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
     marks = [np.concatenate(outcome_indicators(of, node_sizes), axis=1) for of in labellings]
     matrix = np.eye(len(marks))
     for first, second in itertools.combinations(range(len(marks)), 2):
-        joint = marks[first].T @ marks[second]
-        indices = np.full((len(sizes), len(sizes)), -2.0)
-        for i, j in zip(*np.nonzero(sizes[:, None] == sizes), strict=True):
-            indices[i, j] = adjusted_rand_index(joint[blocks[i], blocks[j]])
-        mean = indices[linear_sum_assignment(indices, maximize=True)].mean()
+        mean = _of_nodes(marks[first].T @ marks[second], node_sizes).mean()
         matrix[first, second] = matrix[second, first] = mean
     return matrix
 
@@ -256,6 +249,47 @@ def largest_agreement(matrix: np.ndarray) -> tuple[float, float]:
     without = rest.max(axis=0)
     spread = np.square(without - without.mean()).sum()
     return agreement, float(np.sqrt(spread * (n_labellings - 1) / n_labellings))
+
+
+def agreement_by_node(
+    first: np.ndarray, second: np.ndarray, node_sizes: Sequence[int]
+) -> np.ndarray:
+    """Return how far two labellings of the same samples agree on each node.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_samples, n_nodes)
+        Outcomes of the nodes.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    ndarray of shape (n_nodes,)
+        Adjusted Rand indices, the nodes in the order of the first labelling; those of one size are
+        matched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.matching import agreement_by_node
+    >>> nodes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> agreement_by_node(nodes, 1 - nodes[:, ::-1], (2, 2))
+    array([1., 1.])
+    """
+    marks = [np.concatenate(outcome_indicators(of, node_sizes), axis=1) for of in (first, second)]
+    return _of_nodes(marks[0].T @ marks[1], node_sizes)
+
+
+def _of_nodes(joint: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:
+    """Return the indices of matched nodes from counts of outcomes, (sum of sizes, the same)."""
+    sizes = np.asarray(node_sizes)
+    ends = np.cumsum(sizes)
+    blocks = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    indices = np.full((len(sizes), len(sizes)), -2.0)
+    for i, j in zip(*np.nonzero(sizes[:, None] == sizes), strict=True):
+        indices[i, j] = adjusted_rand_index(joint[blocks[i], blocks[j]])
+    return indices[linear_sum_assignment(indices, maximize=True)]
 
 
 def adjusted_rand_index(table: np.ndarray) -> float:

@@ -37,6 +37,7 @@ from .._inference.reports import (
     separation_report,
     stability_report,
     warn_of_collapse,
+    warn_of_few_samples,
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
@@ -50,6 +51,7 @@ from ..exceptions import ContextWarning
 from ..modules import MultimodalVAE, SubsetEncoders
 from .arrivals import DECAY
 from .checkpoint import fixed_settings, trained_model
+from .few_samples import found_again
 from .known_factors import known_factors
 from .run import Run
 
@@ -97,6 +99,9 @@ def fitted_state(
         separation = _separation(fitted, probabilities, labels, samples, data)
         outcomes = labels_by_node(spec.node_names, samples.knowledge.outcome_names)
         tables = fitted.cluster_tables(data, probabilities, outcomes)
+        digests = _digests(given, samples, data, earlier)
+        is_whole = best.seen is not None and not best.stopped
+        again = found_again(fitted, setup, samples, data, labels, digests) if is_whole else None
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
         in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
@@ -116,16 +121,13 @@ def fitted_state(
         expert_tables=tables,
         tail_reference=reference,
         separation=separation,
-        convergence=convergence_report(best, setup, of_core),
-        history=_columns(best.history),
-        phase_history=_phases(best, before, arrivals is not None),
-        converged=bool(best.converged),
         lower_bound=bound,
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
-        row_digests=_digests(given, samples, data, earlier),
+        row_digests=digests,
         contexts=contexts,
-        **_of_start(best, setup, samples, known, contexts, before),
+        **_of_training(best, setup, of_core, before, arrivals is not None),
+        **_of_start(best, setup, samples, known, contexts, again, before),
     )
 
 
@@ -159,26 +161,43 @@ def _of_start(
     samples: FitSamples,
     known: np.ndarray,
     contexts: FittedContexts,
+    again: SimpleNamespace | None,
     before: FittedState | None,
 ) -> Values:
     """Return what is known of the start of training; a fit that goes on keeps it."""
     seen = best.seen
     if seen is None:
-        names = ("arrangement", "stability", "gaps", "choices")
+        names = ("arrangement", "stability", "found_again", "gaps", "choices")
         kept = {name: getattr(before, name, None) for name in names}
         return kept | {"by_chance": before is not None and before.by_chance}
     warn_of_collapse(seen.labels, len(best.state["prior.means"]))
     arrangement = arrangement_report(setup, best.candidates, best.moved)
-    stability = stability_report(seen, best.rand_indices)
+    stability = stability_report(seen, best.rand_indices, again)
+    is_doubtful = stability.unstable or (again is not None and not again.found)
+    if again is not None and not again.found:
+        warn_of_few_samples(again)
     moved = moved_by_contexts(contexts, setup.spec.node_sizes)
     return {
         "arrangement": with_factors(
-            arrangement, seen.gaps, seen.additivity, stability.unstable, known, moved
+            arrangement, seen.gaps, seen.additivity, is_doubtful, known, moved
         ),
         "stability": stability,
+        "found_again": again,
         "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),
+    }
+
+
+def _of_training(
+    best: Run, setup: Setup, bound: float, before: FittedState | None, arrived: bool
+) -> Values:
+    """Return what is known of training."""
+    return {
+        "convergence": convergence_report(best, setup, bound),
+        "history": _columns(best.history),
+        "phase_history": _phases(best, before, arrived),
+        "converged": bool(best.converged),
     }
 
 

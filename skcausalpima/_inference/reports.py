@@ -17,6 +17,7 @@ from .._clustering.arrangement_report import (
 )
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
+from .._clustering.enough_samples import draws_in_words
 from .._clustering.factors_or_kinds import Additivity
 from .._clustering.gaps import Gaps
 from .._clustering.many_cells import is_beyond_search
@@ -109,7 +110,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         views=dict(zip(names, spec.views, strict=True)),
         linear=[names[m] for m in spec.linear_modalities],
         predicted=[name for name, own in zip(names, spec.predict_variances, strict=True) if own],
-        components=next((trial.components for trial in tried if trial.is_taken), "principal"),
+        components=setup.components,
         tried=tried,
         counts={name: columns for name, columns in counts.items() if columns},
     )
@@ -168,13 +169,17 @@ def _of_chance(n_nodes: int) -> SimpleNamespace:
     )
 
 
-def stability_report(seen: StartAgreement, rand_indices: np.ndarray | None) -> SimpleNamespace:
+def stability_report(
+    seen: StartAgreement, rand_indices: np.ndarray | None, again: SimpleNamespace | None = None
+) -> SimpleNamespace:
     """Report whether other seeds find the same cells; warn where they may not.
 
     The agreement of other starts with each other is reported, but does not decide: training may
     leave a start that all agree on, and end elsewhere with each seed. Short runs from other seeds
     decide where they were made. ``rand_indices``, of shape (n_fits, n_fits), are those of the
-    labels of several fits, if there are any, which then decide.
+    labels of several fits, if there are any, which then decide. Where draws of a single fit were
+    found ``again``, other starts say nothing more (benchmarks/few_samples.py), and where they
+    were not, one warning is enough.
     """
     rand_indices = np.ones((1, 1)) if rand_indices is None else rand_indices
     n_fits = len(rand_indices)
@@ -185,8 +190,9 @@ def stability_report(seen: StartAgreement, rand_indices: np.ndarray | None) -> S
     if n_fits > 1:
         agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
         least, told = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
-    is_unstable = agreement is not None and agreement < least
-    if is_unstable:
+    is_found = again is not None and again.found and n_fits == 1
+    is_unstable = agreement is not None and agreement < least and not is_found
+    if is_unstable and (again is None or n_fits > 1):
         warn_caller(
             f"The cells may depend on random_state: {told} (adjusted Rand index {agreement:.2f}). "
             "Compare fits with other seeds, or set n_init, before you read a meaning into them; "
@@ -201,6 +207,17 @@ def stability_report(seen: StartAgreement, rand_indices: np.ndarray | None) -> S
         short_runs=seen.short_runs,
         replaced=seen.replaced,
         rand_indices=rand_indices,
+    )
+
+
+def warn_of_few_samples(again: SimpleNamespace) -> None:
+    """Warn that draws of a fit, as many as its samples, do not show its cells again."""
+    warn_caller(
+        f"{again.n_samples} samples are few for these cells: as many that the fit draws do not "
+        f"show them again {draws_in_words(again)} Do not read a meaning into cells, nodes, tables "
+        "and edges yet: measure more, compare fewer outcomes or another modality, or state some "
+        "known_nodes. See found_again_.",
+        InstabilityWarning,
     )
 
 

@@ -87,6 +87,11 @@ class Setup:
     tried: tuple[TriedSide, ...] = ()
 
     @property
+    def components(self) -> str:
+        """What clusters were sought in: "principal", "discriminant" or "independent" ones."""
+        return next((trial.components for trial in self.tried if trial.is_taken), "principal")
+
+    @property
     def module_device(self) -> torch.device | None:
         """Where user modules draw from PyTorch's own generators; None if there are none.
 

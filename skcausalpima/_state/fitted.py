@@ -192,8 +192,8 @@ class FittedState:
         What ``tail_probability`` compares samples with, in rising order.
     separation, convergence : SimpleNamespace
         Reports.
-    arrangement, stability, gaps, choices : SimpleNamespace or None
-        Reports on the start of training; None before its end.
+    arrangement, stability, found_again, gaps, choices : SimpleNamespace or None
+        Reports on the start of training, and on whether samples are enough; None before its end.
     history : dict of str to ndarray
         Terms of the bound after every epoch.
     phase_history : dict of str to dict
@@ -235,6 +235,7 @@ class FittedState:
     stability: SimpleNamespace | None = has(
         "agreement unstable with_starts among_starts short_runs replaced rand_indices"
     )
+    found_again: SimpleNamespace | None = has("found agreement n_samples enough_samples")
     gaps: SimpleNamespace | None = has("nodes cut pairs")
     choices: SimpleNamespace | None = has(
         "scale columns modality_weights views linear predicted components tried counts"
@@ -317,7 +318,7 @@ def public_attributes(state: FittedState) -> Values:
         attributes["adapted_"] = state.contexts.adapted
     if state.stability is None:  # the fit goes on
         return attributes
-    of_start = ("arrangement", "stability", "gaps", "choices")
+    of_start = ("arrangement", "stability", "found_again", "gaps", "choices")
     return attributes | {f"{name}_": getattr(state, name) for name in of_start}
 
 

@@ -295,7 +295,7 @@ def _of_before(fit: Values) -> Values:
         for name, entries in lacking.items()
         if isinstance(fit.get(name), SimpleNamespace)
     }
-    return {"row_digests": None} | fit | whole | _subset_numbers_of_before(fit)
+    return {"row_digests": None, "found_again": None} | fit | whole | _subset_numbers_of_before(fit)
 
 
 def _subset_numbers_of_before(fit: Values) -> Values:

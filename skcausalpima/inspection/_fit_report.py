@@ -67,6 +67,8 @@ class FitReport(Figures):
         Its ``arrangement_``.
     stability : SimpleNamespace
         Its ``stability_``.
+    found_again : SimpleNamespace or None
+        Its ``found_again_``.
     gaps : SimpleNamespace or None
         Its ``gaps_``.
     joined : ndarray of shape (n_pairs, 2, n_nodes)
@@ -167,6 +169,7 @@ class FitReport(Figures):
             merged=est.cluster_states_[est.separation_.merged],
             arrangement=est.arrangement_,
             stability=est.stability_,
+            found_again=est.found_again_,
             gaps=est.gaps_,
             joined=grid.outcomes(pairs.ravel()).reshape(-1, 2, len(grid.sizes)),
             n_iter=est.n_iter_,

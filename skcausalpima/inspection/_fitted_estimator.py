@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._clustering.margins import AGREEING
 from .._grid import NodeGrid
 from .._structure.digraphs import node_graph
 from .._typing import Unchecked
@@ -71,3 +74,37 @@ def cell_order(est: BaseEstimator) -> np.ndarray:
 def is_empty(est: BaseEstimator) -> np.ndarray:
     """Return True for each component that holds no training samples."""
     return np.isin(np.arange(len(est.cluster_means_)), est.separation_.empty)
+
+
+def are_in_doubt(est: BaseEstimator) -> bool:
+    """Return whether cells, or which node they are of, may be wrong, by what the fit has found.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from skcausalpima.inspection._fitted_estimator import are_in_doubt
+    >>> are_in_doubt(SimpleNamespace(found_again_=SimpleNamespace(found=False)))
+    True
+    """
+    names = ("found_again_", "stability_", "arrangement_", "gaps_")
+    return speak_against_cells(*(getattr(est, name, None) for name in names))
+
+
+def speak_against_cells(
+    again: SimpleNamespace | None,
+    stability: SimpleNamespace | None,
+    arrangement: SimpleNamespace | None,
+    gaps: SimpleNamespace | None,
+) -> bool:
+    """Return whether reports of a fit speak against its cells: then all that follows may be wrong.
+
+    Samples are too few, cells depend on the seed, there is no gap between them, or nodes nearly tie
+    or were placed by chance. Arguments are the attributes ``found_again_``, ``stability_``,
+    ``arrangement_`` and ``gaps_``.
+    """
+    return (
+        (again is not None and not again.found)
+        or (stability is not None and stability.unstable)
+        or (arrangement is not None and bool(arrangement.node_agreement.min() < AGREEING))
+        or (gaps is not None and bool(gaps.cut.any() or len(gaps.pairs)))
+    )

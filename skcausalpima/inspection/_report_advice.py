@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from .._clustering.enough_samples import draws_in_words
 from .._clustering.margins import AGREEING, MOVED_SHARE, SURE_OF_OUTCOMES, SURER_THAN_RIGHT
 from .._clustering.over_fitted import smallest_share
 from ._calibration import CalibrationCurve
@@ -111,7 +112,15 @@ def _on_starts(of: Figures) -> Iterator[str]:
             "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer "
             "outcomes; there may be none."
         )
-    if stability.unstable:
+    again = of.found_again
+    if again is not None and not again.found:
+        yield (
+            f"{again.n_samples} samples are few for these cells: as many that the fit draws do not "
+            f"show them again {draws_in_words(again)} Cells may be wrong, and so may nodes, "
+            "tables and edges. Compare fewer outcomes or another modality, or state some "
+            "known_nodes."
+        )
+    if stability.unstable and (again is None or len(stability.rand_indices) > 1):
         yield (
             "Do not read a meaning into single cells yet: fits with another random_state may find "
             "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
@@ -218,7 +227,8 @@ def _on_training_and_data(of: Figures) -> Iterator[str]:
             "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
         )
     moved = of.convergence.moved
-    if moved is not None and moved > MOVED_SHARE and not of._others_agree:
+    is_much = moved is not None and moved > MOVED_SHARE and not of._is_found
+    if is_much and not of._others_agree:
         yield (
             f"Training has moved {percent(moved)} of the samples out of the cells that it began "
             "with. Look whether the cells make sense; compare another random_state, or fewer "

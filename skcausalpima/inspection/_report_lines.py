@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.margins import OTHERS_AGREE_MORE
+from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
 from .._structure.digraphs import SURE_WEIGHT
 from ._calibration import CalibrationCurve
+from ._fitted_estimator import speak_against_cells
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
@@ -42,6 +43,7 @@ class Figures:
     merged: np.ndarray
     arrangement: SimpleNamespace | None
     stability: SimpleNamespace
+    found_again: SimpleNamespace | None
     gaps: SimpleNamespace | None
     joined: np.ndarray
     n_iter: int
@@ -60,11 +62,22 @@ class Figures:
         return self.arrangement is None or bool(self.arrangement.found)
 
     @property
+    def _is_found(self) -> bool:
+        """True if draws of the fit were found again: then starts have nothing to say against it."""
+        return self.found_again is not None and self.found_again.found
+
+    @property
+    def _are_in_doubt(self) -> bool:
+        """True if cells, or which node they are of, may be wrong."""
+        return speak_against_cells(self.found_again, self.stability, self.arrangement, self.gaps)
+
+    @property
     def _others_agree(self) -> bool:
         """True if other starts agree with each other clearly more than with the fit."""
         found = self.stability
         return (
             found.with_starts is not None
+            and not self._is_found
             and found.among_starts - found.with_starts >= OTHERS_AGREE_MORE
         )
 
@@ -236,8 +249,20 @@ def _stability(of: Figures) -> Lines:
     if found.short_runs is not None:
         instead = " (of a run that differed, and was replaced)" if found.replaced else ""
         yield "this fit and two short runs", f"{found.short_runs:.2f}{instead}"
+    again = of.found_again
+    if again is not None:
+        n_found, n_draws = int((again.agreement >= FOUND_AGAIN).sum()), len(again.agreement)
+        yield (
+            "found again in draws of its own",
+            f"{n_found} of {n_draws}, of {again.n_samples} each",
+        )
+        if not again.found:
+            enough = f"about {again.enough_samples}"
+            if again.enough_samples is None:
+                enough = f"more than {MOST_TIMES * again.n_samples:.0f}"
+            yield "samples that would do", enough
     though = ", though other starts agree on other cells" if of._others_agree else ""
-    likely = f"likely{though} (not asked: other samples)"
+    likely = f"likely{though}{' (not asked: other samples)' if again is None else ''}"
     likely = "not known" if found.agreement is None else likely
     yield "the same cells with another seed?", "doubtful" if found.unstable else likely
 
@@ -257,7 +282,8 @@ def _training(of: Figures) -> Lines:
 
 def _graph(of: Figures) -> Lines:
     if len(of.node_names) > 1:
-        yield "edges", f"{len(of.edges)} between {len(of.node_names)} nodes"
+        doubt = " (of cells in doubt: see below)" if of._are_in_doubt else ""
+        yield "edges", f"{len(of.edges)} between {len(of.node_names)} nodes{doubt}"
     for parent, child, weight, compelled in of.edges:
         # the direction of others is a convention, or in doubt
         arrow = "->" if compelled and weight >= SURE_WEIGHT else "--"

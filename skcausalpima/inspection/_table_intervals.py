@@ -16,8 +16,10 @@ from .._compat.scikit_learn import StrOptions, validate_params
 from .._scalar_checks import JOBS, NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
 from .._typing import Outcomes, Samples, Seed
+from .._warnings import warn_caller
+from ..exceptions import InstabilityWarning
 from ..graph import CategoricalDAG
-from ._fitted_estimator import check_estimator
+from ._fitted_estimator import are_in_doubt, check_estimator
 from ._table_draws import draws_of_fit, draws_of_refits, joints, parents_of
 
 
@@ -88,7 +90,7 @@ class TableIntervals:
         >>> from skcausalpima import CausalPIMA
         >>> from skcausalpima.inspection import table_intervals
         >>> noise = np.random.default_rng(0).normal(size=(60, 2))
-        >>> X = np.tile([[0, 0], [0, 8], [8, 8]], (20, 1)) + noise
+        >>> X = np.tile([[0, 0], [0, 8], [8, 0], [8, 8]], (15, 1)) + noise
         >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
         >>> found = table_intervals(model, X, random_state=0).intervene({"N1": 0})
         >>> found.low["N1"], found.high["N1"]  # it is set
@@ -219,6 +221,8 @@ def table_intervals(
     -----
     skcausalpima.exceptions.InterruptionWarning
         An interrupt came before all refits were complete.
+    skcausalpima.exceptions.InstabilityWarning
+        Cells of the fit may be wrong, and so may all tables be.
 
     See Also
     --------
@@ -286,6 +290,12 @@ def table_intervals(
         drawn = draws_of_fit(est, X, given, n_draws, rng)
     else:
         drawn = draws_of_refits(est, X, given, n_draws, rng, n_jobs, verbose)
+    if are_in_doubt(est):
+        warn_caller(
+            "Cells of this fit may be wrong (its report() says why). Then its tables are of other "
+            "cells than the true ones, and so are these intervals, however narrow they are.",
+            InstabilityWarning,
+        )
     draws = dict(zip(names, map(np.stack, zip(*drawn, strict=True)), strict=True))
     low, high = _ends(draws, level)
     return TableIntervals(

@@ -1,6 +1,7 @@
 """Whether a fit says that another seed would find other cells."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,6 +213,14 @@ def test_several_fits_decide_where_there_are_some(with_fit, among, short, indice
     assert [warning.category for warning in caught] == [InstabilityWarning] * unstable
     if indices is not None and unstable:
         assert "the 2 fits (n_init) have found different ones" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_starts_say_nothing_against_a_fit_whose_draws_are_found_again(is_found):
+    again = SimpleNamespace(found=is_found)
+    seen = StartAgreement(labels=np.zeros(1), with_fit=0.5, among_starts=0.6)
+    with warnings.catch_warnings(action="error"):  # few samples have a warning of their own
+        assert stability_report(seen, None, again).unstable is not is_found
 
 
 def test_gaps_are_asked_of_the_data(random_start, pair, fitted):

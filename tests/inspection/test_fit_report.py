@@ -55,6 +55,7 @@ WELL = FitReport(
         replaced=False,
         rand_indices=np.ones((1, 1)),
     ),
+    found_again=None,
     gaps=SimpleNamespace(
         nodes=np.array([0.1, 0.2]), cut=np.array([False, False]), pairs=np.empty((0, 2), int)
     ),
@@ -119,6 +120,7 @@ def estimator(report):
             outlying=report.separation.outlying,
             set_aside=report.separation.set_aside,
         ),
+        found_again_=report.found_again,
         gaps_=SimpleNamespace(
             nodes=report.gaps.nodes,
             cut=report.gaps.cut,
@@ -289,6 +291,40 @@ def test_several_fits_are_told():
     assert "agreement of the 3 fits           0.50" in str(report)
     assert "the two that differ most          0.40" in str(report)
     assert "doubtful" in str(report)
+
+
+def of_draws(*agreement, enough=None):
+    """Return what draws of a fit to 60 samples say."""
+    found = np.array(agreement) >= 0.8
+    return SimpleNamespace(
+        found=bool(found.all()),
+        agreement=np.array(agreement),
+        n_samples=60,
+        enough_samples=enough,
+    )
+
+
+@pytest.mark.parametrize(
+    ("enough", "told", "advised"),
+    [(120, "about 120", "About 120 would"), (None, "more than 300", "Not even 5 times as many")],
+)
+def test_few_samples_are_told(enough, told, advised):
+    report = changed(found_again=of_draws(0.9, 0.3, 0.2, enough=enough))
+    lines = dict(sections(report)["Stability"])
+    assert lines["found again in draws of its own"] == "1 of 3, of 60 each"
+    assert lines["samples that would do"] == told
+    assert advised in advice(report)[0]
+    assert report.verdict == "alarmed"
+    assert "of cells in doubt" in str(report)
+
+
+def test_starts_say_nothing_against_a_fit_whose_draws_are_found_again():
+    moved = {"stability": {"with_starts": 0.5}, "convergence": {"moved": 0.4}}
+    assert changed(**moved).verdict == "alarmed"
+    report = changed(**moved, found_again=of_draws(0.9, 0.95))
+    assert report.verdict == "told"
+    assert dict(sections(report)["Stability"])["the same cells with another seed?"] == "likely"
+    assert "of cells in doubt" not in str(report)
 
 
 def test_short_runs_are_told():

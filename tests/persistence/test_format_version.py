@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from resigned_files import read_file
+from resigned_files import read_file, write_file
 
 from skcausalpima import CausalPIMA
 from skcausalpima._state.file import VERSION
@@ -14,7 +14,7 @@ from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
 
 #: The present version, and the first digits of what ``layout`` comes to in it.
-WRITTEN = (19, "ea0dc46179a7")
+WRITTEN = (19, "d0381875e892")
 
 
 def outline(plain, arrays):
@@ -47,6 +47,14 @@ def test_the_version_rises_with_the_format(taught, pair, tmp_path):
     model = taught(experts={"b": expert}, warm_start=True, training__validation_fraction=0.2)
     model.fit(pd.concat(frames, axis=1)).save(tmp_path / "model")
     assert (VERSION, layout(tmp_path / "model")) == WRITTEN
+
+
+def test_a_fit_of_the_version_before_was_not_asked_whether_samples_are_enough(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    document, arrays = read_file(tmp_path / "model")
+    del document["fit"]["found_again"]
+    write_file(tmp_path / "model", document | {"version": 18}, arrays)
+    assert CausalPIMA.load(tmp_path / "model").found_again_ is None
 
 
 def test_a_pickle_of_an_estimator_with_other_parameters_is_refused(fitted):

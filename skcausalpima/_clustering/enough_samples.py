@@ -1,0 +1,96 @@
+"""Are there enough samples? Whether draws of a fit, as many as it had samples, show its cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+
+from .margins import DRAWS_OF_FIT, FOUND_AGAIN, MISSED_DRAWS, MOST_TIMES
+
+#: Times as many samples of which it is asked whether they would be enough: arbitrary.
+TIMES = (1.5, 2.0, 3.0)
+
+#: Draws of these, all of which must be found again: arbitrary, the number is a guess in any case.
+FURTHER_DRAWS = 4
+
+#: Returns how far the node of a draw agrees that does so least, from a number of samples, and a
+#: seed.
+AgreementOfDraw = Callable[[int, int], float]
+
+
+def ask_draws(agreement_of_draw: AgreementOfDraw, n_samples: int) -> SimpleNamespace:
+    """Return whether draws of so many samples are found again, and how many would be.
+
+    Parameters
+    ----------
+    agreement_of_draw : callable
+        Draws as many samples as it is told, by the seed that it is told, and looks for their cells.
+        Returns the adjusted Rand index of the node that agrees least with what was drawn.
+    n_samples : int
+        Number of samples of the fit.
+
+    Returns
+    -------
+    SimpleNamespace
+        ``found``, ``agreement`` of shape (n_draws,), ``n_samples``, and ``enough_samples``: about
+        how many are found again, None where as many as are asked are not.
+
+    Examples
+    --------
+    >>> from skcausalpima._clustering.enough_samples import ask_draws
+    >>> again = ask_draws(lambda n_samples, seed: 1 - 10 / n_samples, 40)
+    >>> again.found, again.agreement, again.enough_samples
+    (False, array([0.75, 0.75]), 60)
+    """
+    agreement = _agreement(agreement_of_draw, n_samples, DRAWS_OF_FIT, MISSED_DRAWS)
+    is_found = int((agreement < FOUND_AGAIN).sum()) <= MISSED_DRAWS
+    enough: int | None = n_samples
+    if not is_found:
+        enough = _enough(agreement_of_draw, n_samples)
+    return SimpleNamespace(
+        found=is_found, agreement=agreement, n_samples=n_samples, enough_samples=enough
+    )
+
+
+def _agreement(
+    agreement_of_draw: AgreementOfDraw, n_samples: int, n_draws: int, n_missed: int
+) -> np.ndarray:
+    """Return how far draws agree, up to the one that makes too many that were not found again."""
+    indices: list[float] = []
+    for seed in range(n_draws):
+        indices.append(agreement_of_draw(n_samples, seed))
+        if sum(index < FOUND_AGAIN for index in indices) > n_missed:
+            break
+    return np.array(indices)
+
+
+def _enough(agreement_of_draw: AgreementOfDraw, n_samples: int) -> int | None:
+    """Return about how many samples are found again; most that never are show it at once."""
+
+    def are_enough(number: int) -> bool:
+        drawn = _agreement(agreement_of_draw, number, FURTHER_DRAWS, 0)
+        return bool((drawn >= FOUND_AGAIN).all())
+
+    most = math.ceil(MOST_TIMES * n_samples)
+    if not are_enough(most):
+        return None
+    return next(filter(are_enough, (math.ceil(times * n_samples) for times in TIMES)), most)
+
+
+def draws_in_words(again: SimpleNamespace) -> str:
+    """Write in how many draws the cells were found again, and how many samples would do.
+
+    Examples
+    --------
+    >>> from skcausalpima._clustering.enough_samples import ask_draws, draws_in_words
+    >>> print(draws_in_words(ask_draws(lambda n_samples, seed: 1 - 10 / n_samples, 40)))
+    (found in 0 of 2 draws). About 60 would, if cells are as the fit has them.
+    """
+    n_found = int((again.agreement >= FOUND_AGAIN).sum())
+    would = f"About {again.enough_samples} would, if cells are as the fit has them"
+    if again.enough_samples is None:
+        would = f"Not even {MOST_TIMES:g} times as many would"
+    return f"(found in {n_found} of {len(again.agreement)} draws). {would}."

@@ -1,0 +1,139 @@
+"""Are there enough samples? What a fit found, drawn anew from the fit, is looked for again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from .._clustering.contest import LEAST_CANDIDATES, Contest
+from .._clustering.enough_samples import ask_draws
+from .._clustering.many_cells import has_many_cells
+from .._clustering.margins import FEW_SAMPLES
+from .._clustering.matching import agreement_by_node
+from .._data.sample_weight import row_digests
+from .._data.samples import FitSamples
+from .._grid import NodeGrid
+from .._inference.decoding import drawn_data, drawn_points
+from .._inference.fitted_model import FittedModel
+from .._initialization.begin import begin
+from .._initialization.low_rank import filled_by_low_rank
+from .._model.left_open import LeftOpen
+from .._model.setup import Setup
+from .._model.tensors import TensorData
+from .._repeated_fits import is_one_of_many
+from ..modules import ExpertError
+
+
+def found_again(
+    fitted: FittedModel,
+    setup: Setup,
+    samples: FitSamples,
+    data: TensorData,
+    labels: np.ndarray,
+    digests: np.ndarray | None,
+) -> SimpleNamespace | None:
+    """Return whether the start finds the cells of a fit again in draws from the fit.
+
+    The question of a parametric bootstrap: if the fit were the truth, would so many samples show
+    it? Drawn are as many as there are distinct ones (of unlike weights fewer, Kish's effective
+    number), each in the cell of a sample of the fit; a draw lacks what that sample lacks, and what
+    is known of its nodes is known of the draw.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+        What is drawn from.
+    setup, samples, data
+        As they were fitted.
+    labels : ndarray of shape (n_samples,)
+        Components of the samples.
+    digests : ndarray of shape (n_distinct,) or None
+        Those of the different rows of X; None where they were not read.
+
+    Returns
+    -------
+    SimpleNamespace or None
+        As the attribute ``found_again_``. None where it is not asked: of many samples, which need
+        no such question; of many cells and other starts, which look for clusters otherwise; of data
+        on disk or of several processes; where all samples lie in one cell; within repeated fits,
+        which show more; and of experts that cannot draw.
+    """
+    is_arranged = setup.training.initialization.method == "arranged"
+    if digests is None or len(digests) >= FEW_SAMPLES or not is_arranged or is_one_of_many.get():
+        return None
+    if data.is_streamed or data.is_distributed or has_many_cells(setup.spec.node_sizes):
+        return None
+    core = np.arange(data.n_samples) if samples.core is None else samples.core
+    of_rows = row_digests(samples.modalities)
+    if of_rows is None or len(np.unique(labels[core])) == 1:
+        return None
+    _, first, numbers = np.unique(of_rows[core], return_index=True, return_inverse=True)
+    of_core = None if samples.weights is None else samples.weights[core]
+    weights = np.bincount(numbers, of_core)
+    source = Source(
+        fitted=fitted,
+        setup=replace(setup, left_open=LeftOpen()),
+        samples=samples,
+        data=data,
+        labels=labels,
+        rows=core[first],
+        shares=weights / weights.sum(),
+    )
+    n_samples = round(1.0 / float(np.square(source.shares).sum()))
+    try:
+        return ask_draws(source.agreement, n_samples)
+    except (ValueError, ExpertError):  # what is drawn is not finite, or beyond an expert's range
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A fit, and samples like which others are drawn.
+
+    Parameters
+    ----------
+    fitted, setup, samples, data, labels
+        As :func:`found_again` has them; nothing in the setup is left open.
+    rows : ndarray of int of shape (n_rows,)
+        Distinct samples that the model was learned from.
+    shares : ndarray of shape (n_rows,)
+        How probable it is that a draw is like each of them.
+    """
+
+    fitted: FittedModel
+    setup: Setup
+    samples: FitSamples
+    data: TensorData
+    labels: np.ndarray
+    rows: np.ndarray
+    shares: np.ndarray
+
+    def agreement(self, n_samples: int, seed: int) -> float:
+        """Draw samples, look for their cells; return how far the node agrees that does so least."""
+        rng, spec = np.random.RandomState(seed), self.setup.spec
+        rows = rng.choice(self.rows, n_samples, p=self.shares)
+        components, fitted = self.labels[rows], self.fitted
+        points = drawn_points(fitted.means, fitted.full_covariances(), components, rng)
+        arrays = drawn_data(fitted.model, points, fitted.cells[components], rng)
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("What is drawn is not finite.")
+        data = self.data.subset(torch.as_tensor(rows, device=self.data.device)).unweighted()
+        tables = tuple(
+            torch.as_tensor(array).to(like) for array, like in zip(arrays, data.arrays, strict=True)
+        )
+        drawn = replace(data.samples, arrays=tables, views=None, gaps=None, trust=None)
+        data = filled_by_low_rank(replace(data, samples=drawn), spec.latent_dim)
+        like_these = FitSamples(
+            modalities=self.samples.modalities.take(rows),
+            knowledge=self.samples.knowledge.take(rows),
+        )
+        initial = begin(self.setup, like_these, data, seed).initial
+        scores, known = initial.scores, initial.knowledge.known_nodes
+        assert scores is not None, "the start is arranged"
+        sizes = spec.node_sizes
+        contest = Contest(node_sizes=sizes, known=known, seed=seed, n_candidates=LEAST_CANDIDATES)
+        nodes = NodeGrid(sizes).outcomes(contest.ask(scores).cells)
+        return float(agreement_by_node(fitted.outcomes[components], nodes, sizes).min())

@@ -1,0 +1,73 @@
+"""Draws of a fit: how many are asked, when they are enough, and what is said."""
+
+import numpy as np
+import pytest
+
+from skcausalpima._clustering.enough_samples import ask_draws, draws_in_words
+from skcausalpima._clustering.margins import DRAWS_OF_FIT, MOST_TIMES
+from skcausalpima._clustering.matching import agreement_by_node
+
+
+def missing(*seeds):
+    """Return draws that agree but for those of some seeds, however many samples there are."""
+    return lambda n_samples, seed: 0.1 if seed in seeds else 1.0
+
+
+@pytest.mark.parametrize(
+    ("missed", "is_found", "n_draws"),
+    [((), True, DRAWS_OF_FIT), ((4,), True, DRAWS_OF_FIT), ((0, 2), False, 3), ((0, 1), False, 2)],
+)
+def test_all_draws_but_one_must_be_found_again(missed, is_found, n_draws):
+    again = ask_draws(missing(*missed), 50)
+    assert (again.found, len(again.agreement)) == (is_found, n_draws)
+
+
+def test_more_samples_are_asked_until_they_are_enough():
+    asked = []
+
+    def draw(n_samples, seed):
+        asked.append(n_samples)
+        return float(n_samples >= 95)
+
+    again = ask_draws(draw, 40)
+    assert not again.found
+    assert again.enough_samples == 120  # three times as many; 80 are not enough
+    assert max(asked) == MOST_TIMES * 40
+
+
+def test_where_the_most_are_not_enough_one_draw_says_so():
+    asked = []
+
+    def draw(n_samples, seed):
+        asked.append(n_samples)
+        return 0.0
+
+    again = ask_draws(draw, 40)
+    assert again.enough_samples is None
+    assert asked == [40, 40, MOST_TIMES * 40]
+    assert "Not even 5 times as many" in draws_in_words(again)
+
+
+def test_what_is_found_asks_for_no_more_samples():
+    again = ask_draws(missing(), 40)
+    assert again.enough_samples == 40
+    assert "found in 10 of 10 draws" in draws_in_words(again)
+
+
+def test_agreement_by_node_knows_no_names():
+    rng = np.random.default_rng(0)
+    nodes = np.column_stack([rng.integers(size, size=90) for size in (2, 3, 2)])
+    others = nodes[:, [2, 1, 0]].copy()
+    others[:, 0] = 1 - others[:, 0]
+    others[:, 1] = np.array([2, 0, 1])[others[:, 1]]
+    np.testing.assert_allclose(agreement_by_node(nodes, others, (2, 3, 2)), 1.0)
+
+
+def test_agreement_by_node_is_of_the_nodes_of_the_first_labelling():
+    rng = np.random.default_rng(0)
+    nodes = rng.integers(2, size=(400, 2))
+    others = nodes.copy()
+    others[:, 0] = rng.integers(2, size=400)
+    found = agreement_by_node(nodes, others[:, ::-1], (2, 2))
+    assert abs(found[0]) < 0.1
+    assert found[1] == 1.0
