@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from .candidates import (
 from .clusters import Clustering
 from .gaps import find_gaps
 from .latent_classes import TableColumns
-from .margins import NEAR_TIE, SAME_AGREEMENT
+from .margins import BETTER_WEIGHTS, NEAR_TIE, SAME_AGREEMENT, SURE_WITHOUT_VIEWS
 from .matching import agreements, largest_agreement, tolerated_share
 
 #: Fewest clusterings of a view (arbitrary).
@@ -103,10 +104,22 @@ class Trial:
         place = self.candidates[0].place
         return place is not None and place.found
 
-    @property
-    def is_apart(self) -> bool:
-        """Whether there are gaps between the outcomes of all nodes (see :func:`find_gaps`)."""
-        if len(np.unique(self.cells)) == 1:
+    @cached_property
+    def cell_agreement(self) -> float:
+        """How far clusterings agree on the cells alone, as nodes of kinds on a grid do not."""
+        labels = [candidate.labels[:, None] for candidate in self.candidates]
+        n_clusters = max(int(one.max()) for one in labels) + 1
+        return largest_agreement(agreements(labels, (n_clusters,)))[0]
+
+    def shows_what_is_hidden_from(self, first: Trial) -> bool:
+        """Return whether clusters agree clearly more than those of a first view, and are apart.
+
+        The first view must leave room for that. There must be gaps between the outcomes of all
+        nodes (see :func:`find_gaps`): halves of any one heap agree, too.
+        """
+        if first.cell_agreement >= SURE_WITHOUT_VIEWS or len(np.unique(self.cells)) == 1:
+            return False
+        if self.cell_agreement <= first.cell_agreement + BETTER_WEIGHTS:
             return False
         points = self.view.scaled[:, : 2 * n_effects(self.node_sizes)]
         return not find_gaps(points, self.cells, NodeGrid(self.node_sizes).outcomes()).cut.any()

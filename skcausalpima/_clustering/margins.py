@@ -38,9 +38,9 @@ BETTER_VIEW = 0.03
 #: / 1 (+.004 se .004, -.002 se .002).
 BETTER_WEIGHTS = 0.08
 
-#: [adjusted Rand index of nodes] Where clusterings without views agree less, the data say little
-#: against views (edges and peaks that move are such data). Arbitrary. Moves 1 / 0 (+.002 se .002,
-#: 0).
+#: [adjusted Rand index of nodes, or of cells] Where clusterings without views agree less, the data
+#: say little against views (edges and peaks that move are such data), and independent components
+#: may show clusters that hide. Arbitrary. Moves 1 / 0 (+.002 se .002, 0).
 SURE_WITHOUT_VIEWS = 0.8
 
 #: [adjusted Rand index of nodes] Views are taken, and tables of numbers trained by elements, unless

@@ -111,8 +111,7 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     best = better(best, rivals.in_units_of_columns, BETTER_WEIGHTS)
     if free.dimension:
         best = better(best, rivals.in_all_scores, BETTER_IN_ALL_SCORES)
-        if best.trial.agreement < SURE_WITHOUT_VIEWS:
-            best = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
+        best = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
     return best
 
 

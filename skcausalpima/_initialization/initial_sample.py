@@ -11,13 +11,11 @@ import torch
 from .._clustering.contest import Trial
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
-from .._grid import n_effects
 from .._model.left_open import Side
 from .._model.setup import Setup
 from .._model.tensors import TensorData
+from .components import in_components
 from .derived_views import ViewStart, fit_views
-from .independent_components import with_independent_components
-from .latent_space import evidence_of_clusters
 from .principal_components import PrincipalScores
 from .sides import Sides
 
@@ -74,20 +72,6 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
         scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
         scores = in_components(scores, setup.components, spec.node_sizes, seed)
     return sample_of(sides, spec.views, scores)
-
-
-def in_components(
-    scores: PrincipalScores, components: str, node_sizes: tuple[int, ...], seed: int
-) -> PrincipalScores:
-    """Return principal scores as components of another kind, where there are samples enough."""
-    if components == "independent":
-        return with_independent_components(scores, n_effects(node_sizes), seed) or scores
-    if components == "discriminant":
-        points = scores.scaled[:, scores.whitened.any(axis=0)]
-        _, labels = evidence_of_clusters(points, math.prod(node_sizes), seed)
-        numbers = np.unique(labels, return_inverse=True)[1]
-        return scores.in_units_of_clusters(np.arange(len(points)), numbers)
-    return scores
 
 
 def sample_of(

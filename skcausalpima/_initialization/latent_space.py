@@ -18,13 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from .._clustering.gaps import find_gaps
+from .._clustering.independent_components import has_levels
 from .._clustering.latent_classes import latent_classes
 from .._clustering.margins import (
     BETTER_TOLD,
     CLEAR_EVIDENCE,
     GAP_IN_SCORES,
-    LEAST_VALUES,
-    ONE_VALUE,
     SAMPLES_PER_SCORE,
     TIMES_THE_EVIDENCE,
 )
@@ -146,13 +145,6 @@ def _are_told_better(points: np.ndarray, first: np.ndarray, labels: np.ndarray) 
     rule = LinearDiscriminantAnalysis()
     by_all, by_first = (rule.fit(part, labels).score(part, labels) for part in (points, first))
     return by_all > by_first + BETTER_TOLD
-
-
-def has_levels(table: np.ndarray) -> bool:
-    """Return whether a column that varies has few values, which are clusters of their own."""
-    deviations = table.std(axis=0)
-    near = np.round(table[:, deviations > 0] / (ONE_VALUE * deviations[deviations > 0]))
-    return any(len(np.unique(column)) < LEAST_VALUES for column in near.T)
 
 
 def evidence_of_clusters(

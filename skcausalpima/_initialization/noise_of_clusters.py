@@ -66,9 +66,11 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
         n_clusters - 1,
     }  # of sums of effects, and of any kinds
     unlike: set[int] = set()
+    is_turned = setup.components == "independent"
     for dimension in sorted(dimensions):
         unasked = [m for m in tables if m not in unlike]
-        unlike |= {*tables_of_unlike_noise(unasked, initial, n_clusters, dimension, seed)}
+        asked = (unasked, initial, n_clusters, dimension, seed, is_turned)
+        unlike |= {*tables_of_unlike_noise(*asked)}
     predicts = tuple(m in unlike for m in range(len(spec.shapes)))
     are_all_tables = len(tables) == len(spec.shapes)
     by_decoders = tuple(tables) if unlike and are_all_tables else ()
@@ -76,7 +78,12 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
 
 
 def tables_of_unlike_noise(
-    tables: Sequence[int], initial: InitialSample, n_clusters: int, dimension: int, seed: int
+    tables: Sequence[int],
+    initial: InitialSample,
+    n_clusters: int,
+    dimension: int,
+    seed: int,
+    is_turned: bool = False,
 ) -> tuple[int, ...]:
     """Return the tables whose noise differs between clusters.
 
@@ -92,6 +99,8 @@ def tables_of_unlike_noise(
         Of what differs between clusters: what as many principal scores leave is noise.
     seed : int
         Of clusters and halves.
+    is_turned : bool, default=False
+        Whether clusters were sought in independent components, which leave more than noise.
 
     Returns
     -------
@@ -103,7 +112,7 @@ def tables_of_unlike_noise(
         return ()
     rng = np.random.RandomState(seed)
     rows = rng.permutation(n_all)[:MAX_ROWS]
-    points = scores.scaled[rows, :dimension]
+    points = (scores.whitened if is_turned else scores.scaled)[rows, :dimension]
     points = points[:, points.std(axis=0) > 0]
     if points.shape[1] == 0:
         return ()

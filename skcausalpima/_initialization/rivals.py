@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .._clustering.contest import Contest, Trial
+from .._clustering.independent_components import has_levels
 from .._clustering.many_cells import has_many_cells
+from .._clustering.margins import SURE_WITHOUT_VIEWS
 from .._data.samples import FitSamples
 from .._grid import n_effects
 from .._model.left_open import Side
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .column_noise import unlike_spreads, unlike_units, variances
-from .independent_components import with_independent_components
+from .components import with_independent_components
 from .initial_sample import sides_of
-from .latent_space import has_levels, in_all_scores, with_room_for_classes
+from .latent_space import in_all_scores, with_room_for_classes
 from .low_rank import filled_data
 from .principal_components import PrincipalScores
 from .sides import Sides
@@ -122,20 +124,22 @@ class Rivals:
             yield self._with_scores(entry, scores, "discriminant", scores.scaled.shape[1])
 
     def in_independent_components(self, entry: Entry) -> Iterator[Entry]:
-        """Yield independent components of least kurtosis, if their clusters are apart.
+        """Yield independent components of least kurtosis, if they show what others hide.
 
         Columns of few values are heaps by themselves.
         """
         sizes, sides = entry.setup.spec.node_sizes, entry.sides
         tables = [sides.data.arrays[m].cpu().numpy() for m in entry.setup.tables]
         is_free = entry.setup.left_open.dimension and not has_many_cells(sizes)
-        if not is_free or entry.scores.columns is not None or any(map(has_levels, tables)):
+        if not is_free or entry.trial.cell_agreement >= SURE_WITHOUT_VIEWS:
+            return
+        if entry.scores.columns is not None or any(map(has_levels, tables)):
             return
         scores = with_independent_components(entry.scores, n_effects(sizes), self.seed)
         if scores is not None and not has_levels(scores.scaled):
             dimension = int(scores.whitened.any(axis=0).sum())
             rival = self._with_scores(entry, scores, "independent", dimension)
-            if rival.trial.is_apart:
+            if rival.trial.shows_what_is_hidden_from(entry.trial):
                 yield rival
 
     def _seen_from(self, sides: Sides, data: TensorData, side: Side) -> Entry:

@@ -22,13 +22,17 @@ from .._clustering.arrangement_report import (
     with_factors,
 )
 from .._clustering.candidates import CandidateReport
-from .._clustering.clusters import Clustering, Rule
-from .._clustering.contest import Contest, View
+from .._clustering.clusters import Rule
+from .._clustering.contest import Contest, Trial, View
+from .._clustering.independent_components import has_levels, independent_components
+from .._clustering.many_cells import has_many_cells
 from .._clustering.margins import (
+    BETTER_WEIGHTS,
     LEAST_OF_STARTS,
     MAX_SEARCHED,
     ROWS_OF_EMBEDDINGS,
     SCORES_OF_EMBEDDINGS,
+    SURE_WITHOUT_VIEWS,
 )
 from .._clustering.node_sizes import check_enough_samples, check_node_sizes
 from .._grid import NodeGrid, n_effects
@@ -195,9 +199,10 @@ class GridClustering(ClusterMixin, NamingEstimator):
             rows = np.sort(rng.permutation(len(X))[:ROWS_OF_EMBEDDINGS])
         seed = rng.randint(2**31 - 1)
         n_scores = max(SCORES_OF_EMBEDDINGS, 2 * n_effects(sizes))
-        self._axes = PrincipalAxes.fit(X[rows], n_scores, seed)
+        axes = PrincipalAxes.fit(X[rows], n_scores, seed)
+        self._axes, trial = _best_axes(axes, X[rows], sizes, seed)
         scores = self._axes.scores(X)
-        chosen, seen, with_rivals = _laid_clusters(scores[rows], sizes, seed)
+        chosen, seen, with_rivals = trial.chosen, trial.report, _agreement_with_rivals(trial)
         self._rule = cast(Rule, chosen.rule)
         self._cells = seen.arrangements[seen.chosen].cells
         self._sizes = sizes
@@ -292,21 +297,38 @@ class GridClustering(ClusterMixin, NamingEstimator):
             self.arrangement_ = with_factors(figures, gaps, sums, is_unstable, known)
 
 
-def _laid_clusters(
-    scores: np.ndarray, sizes: tuple[int, ...], seed: int
-) -> tuple[Clustering, CandidateReport, float]:
-    """Return the clustering that others agree with most, where it lies, and how its rivals agree.
+def _best_axes(
+    axes: PrincipalAxes, X: np.ndarray, sizes: tuple[int, ...], seed: int
+) -> tuple[PrincipalAxes, Trial]:
+    """Find clusters along principal axes, or where nuisances hide them along independent ones.
 
-    The last is the mean adjusted Rand index of its clusters with those of the clusterings that came
-    next; 1 where there are none. All that is asked of how clusters are found is asked here.
+    All that is asked of how clusters are found is asked here, as at the start of a fit.
     """
-    contest = Contest(node_sizes=sizes, known=None, seed=seed)
+    scores, contest = axes.scores(X), Contest(node_sizes=sizes, known=None, seed=seed)
     trial = contest.ask(View(scaled=scores, placed=scores))
-    seen = trial.report
-    order = [k for k in np.argsort(-seen.agreement, kind="stable") if k != seen.chosen]
-    rivals = [trial.candidates[k].labels for k in order[:_N_RIVALS]]
+    if has_many_cells(sizes) or trial.cell_agreement >= SURE_WITHOUT_VIEWS or has_levels(X):
+        return axes, trial
+    number = n_effects(sizes)
+    components = independent_components(scores, number, seed)
+    if components is None:
+        return axes, trial
+    turned = axes.turned(components, 2 * number)
+    scores = turned.scores(X)
+    other = contest.ask(View(scaled=scores, placed=scores))
+    is_better = contest.prefers(other, trial, BETTER_WEIGHTS)
+    is_better &= other.shows_what_is_hidden_from(trial)
+    return (turned, other) if is_better else (axes, trial)
+
+
+def _agreement_with_rivals(trial: Trial) -> float:
+    """Return the mean adjusted Rand index of the clusters with those of the next candidates.
+
+    It is 1 where there are none.
+    """
+    order = np.argsort(-trial.report.agreement, kind="stable")
+    rivals = [trial.candidates[k].labels for k in order if k != trial.report.chosen][:_N_RIVALS]
     indices = [adjusted_rand_score(trial.chosen.labels, labels) for labels in rivals]
-    return trial.chosen, seen, float(np.mean(indices)) if indices else 1.0
+    return float(np.mean(indices)) if indices else 1.0
 
 
 def _warn_of_few_clusters(scores: np.ndarray, labels: np.ndarray, n_cells: int) -> None:

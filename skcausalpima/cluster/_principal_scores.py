@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
+
+from .._clustering.independent_components import IndependentComponents
 
 #: [largest singular value] Smaller singular values are rounding (arbitrary).
 ROUNDING = 1e-8
@@ -26,7 +28,7 @@ class PrincipalAxes:
     centre : ndarray of shape (n_features,)
         What is taken from them then.
     axes : ndarray of shape (n_scores, n_features)
-        Orthogonal unit vectors by falling variance.
+        Orthogonal unit vectors by falling variance, or the directions of independent components.
     """
 
     unit: float
@@ -54,3 +56,9 @@ class PrincipalAxes:
         """Return principal scores, (n_samples, n_scores); no copy of all samples is made."""
         blocks = (X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS))
         return np.concatenate([(of / self.unit - self.centre) @ self.axes.T for of in blocks])
+
+    def turned(self, components: IndependentComponents, number: int) -> Self:
+        """Return axes whose scores are the first components of these scores."""
+        n_scores, directions = len(components.centre), components.directions[:, :number]
+        centre = self.centre + components.centre @ self.axes[:n_scores]
+        return replace(self, centre=centre, axes=directions.T @ self.axes[:n_scores])

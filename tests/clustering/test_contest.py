@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima._clustering.candidates import CandidateReport, find_candidates
 from skcausalpima._clustering.contest import Contest, Trial, View
+from skcausalpima._clustering.margins import BETTER_WEIGHTS
 from skcausalpima._clustering.matching import agreements, largest_agreement
 
 CONTEST = Contest(node_sizes=(2, 2), known=None, seed=0, n_candidates=4)
@@ -95,7 +96,6 @@ def test_a_trial_is_the_same_for_scores_of_other_units_and_samples_in_another_or
     first = CONTEST.ask(View(scaled=points, placed=points))
     assert first.agreement > 0.95
     assert first.is_clear
-    assert first.is_apart
     assert adjusted_rand_score(first.cells, nodes @ [2, 1]) > 0.95
     scaled = CONTEST.ask(View(scaled=3.0 * points, placed=3.0 * points))
     assert_array_equal(first.cells, scaled.cells)
@@ -117,14 +117,32 @@ def test_clear_clusters_are_found_by_every_second_clustering():
         assert_array_equal(one.labels, other.labels)
 
 
-def test_halves_of_one_heap_are_not_apart():
-    points = np.random.default_rng(0).uniform(size=(1000, 2)) - 0.5
-    assert not CONTEST.ask(View(scaled=points, placed=points)).is_apart
+def test_views_show_what_is_hidden_where_clusters_agree_more_and_are_apart():
+    points, _ = drawn()
+    noise = np.random.default_rng(0).normal(size=points.shape)
+    halves = np.random.default_rng(0).uniform(size=(300, 2)) - 0.5
+    clear, hidden, cut, one = (
+        CONTEST.ask(View(scaled=scores, placed=scores))
+        for scores in (points, noise, halves, np.zeros((300, 2)))
+    )
+    assert clear.shows_what_is_hidden_from(hidden)
+    assert not hidden.shows_what_is_hidden_from(clear)
+    assert not clear.shows_what_is_hidden_from(clear)
+    assert cut.cell_agreement > hidden.cell_agreement + BETTER_WEIGHTS
+    assert not cut.shows_what_is_hidden_from(hidden)
+    assert not one.shows_what_is_hidden_from(hidden)
 
 
-def test_one_cell_is_not_apart():
-    points = np.zeros((50, 2))
-    assert not CONTEST.ask(View(scaled=points, placed=points)).is_apart
+def test_cells_agree_whatever_their_numbers_and_places_are():
+    points, nodes = drawn()
+    trial = CONTEST.ask(View(scaled=points, placed=points))
+    turned = [
+        replace(candidate, labels=(candidate.labels + k) % 4)
+        for k, candidate in enumerate(trial.candidates)
+    ]
+    assert replace(trial, candidates=turned).cell_agreement == pytest.approx(trial.cell_agreement)
+    alike = [replace(turned[0], labels=(nodes @ [2, 1] + k) % 4) for k in range(4)]
+    assert replace(trial, candidates=alike).cell_agreement == pytest.approx(1.0)
 
 
 def test_agreement_is_the_mean_of_adjusted_rand_indices_of_matched_nodes():

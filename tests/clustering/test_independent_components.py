@@ -4,13 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.margins import SAMPLES_PER_SCORE
-from skcausalpima._initialization.independent_components import with_independent_components
+from skcausalpima._initialization.components import with_independent_components
 from skcausalpima._initialization.principal_components import PrincipalScores
+from skcausalpima.cluster import GridClustering
 from skcausalpima.metrics import node_recovery
 
 
@@ -64,6 +65,14 @@ def test_few_samples_have_fewer_components():
     assert after.whitened.any(axis=0).tolist() == [True] * 6 + [False] * 14
     assert with_independent_components(scores_of(x), 6, seed=0) is None
     assert with_independent_components(scores_of(x[:, :2]), 2, seed=0) is None
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_clustering_without_a_network_finds_them_too(seed):
+    x, nodes = nuisances(seed)
+    grid = GridClustering((2, 2), random_state=0).fit(x)
+    assert node_recovery(nodes, grid.node_labels_).accuracies.min() > 0.95
+    assert_array_equal(grid.predict(x), grid.labels_)
 
 
 def fitted(x, sizes=(2, 2)):
