@@ -319,7 +319,8 @@ class CausalPIMA(
         networks have nothing but noise to learn, and take steps a tenth as long; ``predicted``,
         those whose networks predict the noise (``decoder_variance``); ``counts``, the
         columns that look like counts; ``components``, what clusters were sought in:
-        ``"principal"`` ones, the ``"discriminant"`` ones of all scores, or ``"independent"`` ones;
+        ``"principal"`` ones, all of them in units of latent ``"classes"`` or as ``"discriminant"``
+        ones, or ``"independent"`` ones;
         and ``tried``, the ``modality_weights``, ``views``, ``scale`` and ``components`` that
         were tried, if there was more than one way, their ``agreement``, the largest mean adjusted
         Rand index of the nodes in one clustering and the others, its standard ``error`` (NaN where

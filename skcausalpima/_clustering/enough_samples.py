@@ -13,8 +13,9 @@ from .margins import DRAWS_OF_FIT, FOUND_AGAIN, MISSED_DRAWS, MOST_TIMES
 #: Times as many samples of which it is asked whether they would be enough: arbitrary.
 TIMES = (1.5, 2.0, 3.0)
 
-#: Draws of these, all of which must be found again: arbitrary, the number is a guess in any case.
-FURTHER_DRAWS = 4
+#: Draws of these, of which as many may be missed as of the fit: arbitrary, the number is a guess in
+#: any case.
+FURTHER_DRAWS = 5
 
 #: Returns how far the node of a draw agrees that does so least, from a number of samples, and a
 #: seed.
@@ -71,8 +72,8 @@ def _enough(agreement_of_draw: AgreementOfDraw, n_samples: int) -> int | None:
     """Return about how many samples are found again; most that never are show it at once."""
 
     def are_enough(number: int) -> bool:
-        drawn = _agreement(agreement_of_draw, number, FURTHER_DRAWS, 0)
-        return bool((drawn >= FOUND_AGAIN).all())
+        drawn = _agreement(agreement_of_draw, number, FURTHER_DRAWS, MISSED_DRAWS)
+        return int((drawn < FOUND_AGAIN).sum()) <= MISSED_DRAWS
 
     most = math.ceil(MOST_TIMES * n_samples)
     if not are_enough(most):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._grid import NodeGrid
+from .margins import LEAST_COUNT
 from .matching import outcome_indicators
 
 #: An iteration that raises the mean log-likelihood by less is the last one.
@@ -103,8 +104,13 @@ class FactorialMixture:
         return self._iterate(fit.effects, fit.covariance, share * fit.counts, max_iter)
 
     def assigned(self, fit: FactorialFit) -> np.ndarray:
-        """Return responsibilities, (n_samples, n_cells), under a fit to these or other samples."""
-        return self._assigned(fit.effects, fit.covariance, fit.counts)[0]
+        """Return responsibilities, (n_samples, n_cells), under a fit to these or other samples.
+
+        Cells that hold less than ``LEAST_COUNT`` samples are empty.
+        """
+        counts = np.where(fit.counts >= LEAST_COUNT, fit.counts, -_PSEUDO_COUNT)
+        with np.errstate(divide="ignore"):  # log of 0
+            return self._assigned(fit.effects, fit.covariance, counts)[0]
 
     def nodes(self, fit: FactorialFit) -> np.ndarray:
         """Return the outcomes in the most probable cell, (n_samples, n_nodes)."""

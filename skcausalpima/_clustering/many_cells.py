@@ -120,7 +120,8 @@ def search_grid(
     best = whole.refit(first, _MAX_ITER)
     certainty = 1.0 - float(whole.doubts(best).mean())
     agreement = _agreement(part, first, second)
-    gamma = _of_filled_cells(best.responsibilities, best.counts)
+    gamma = best.responsibilities * (best.counts >= LEAST_COUNT)  # others are empty
+    gamma /= np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
     counts = gamma.sum(axis=0)
     return Clustering(
         responsibilities=gamma,
@@ -155,14 +156,7 @@ class AddedEffects:
 
     def responsibilities(self, scores: np.ndarray) -> np.ndarray:
         """Return probabilities of the cells, (n_points, n_cells)."""
-        gamma = FactorialMixture(scores, self.sizes).assigned(self.fit)
-        return _of_filled_cells(gamma, self.fit.counts)
-
-
-def _of_filled_cells(gamma: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return responsibilities of cells that hold samples; others are empty."""
-    gamma = gamma * (counts >= LEAST_COUNT)
-    return gamma / np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
+        return FactorialMixture(scores, self.sizes).assigned(self.fit)
 
 
 def _two_best(mixture: FactorialMixture, rng: RandomState) -> tuple[FactorialFit, FactorialFit]:

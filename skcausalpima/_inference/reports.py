@@ -111,7 +111,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         linear=[names[m] for m in spec.linear_modalities],
         predicted=[name for name, own in zip(names, spec.predict_variances, strict=True) if own],
         components=setup.components,
-        tried=tried,
+        tried=tried if len(tried) > 1 else [],
         counts={name: columns for name, columns in counts.items() if columns},
     )
 

@@ -97,8 +97,10 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     def better(best: Entry, propose: Callable[[Entry], Iterable[Entry]], margin: float) -> Entry:
         others = list(propose(best)) if contest.is_open(best.trial, margin) else []
         entries.extend(others)
-        other = max(others, key=lambda entry: entry.trial.agreement, default=best)
-        return other if contest.prefers(other.trial, best.trial, margin) else best
+        for other in sorted(others, key=lambda entry: -entry.trial.agreement):
+            if contest.prefers(other.trial, best.trial, margin):
+                best = other
+        return best
 
     # tables of numbers are trained by elements
     best = better(entries[0], rivals.by_elements, 0.0 if free.are_numbers else BETTER_WEIGHTS)
@@ -111,7 +113,8 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     best = better(best, rivals.in_units_of_columns, BETTER_WEIGHTS)
     if free.dimension:
         best = better(best, rivals.in_all_scores, BETTER_IN_ALL_SCORES)
-        best = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
+        other = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
+        best = other if other.trial.shows_what_is_hidden_from(best.trial) else best
     return best
 
 
@@ -137,7 +140,6 @@ def _started(best: Entry, entries: list[Entry]) -> Start:
         )
         for entry in entries
     )
-    tried = tried if len(tried) > 1 else ()
     setup = replace(setup, spec=spec, left_open=LeftOpen(), tried=tried)
     initial = sample_of(best.sides, side.views, best.scores, best.trial)
     return Start(setup=setup, data=best.data, initial=initial)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._clustering.independent_components import independent_components
 from .._grid import n_effects
-from .latent_space import evidence_of_clusters
+from .latent_space import evidence_of_clusters, in_units_of_classes
 from .principal_components import PrincipalScores
 
 
@@ -19,6 +19,8 @@ def in_components(
     """Return principal scores as components of another kind, where there are samples enough."""
     if components == "independent":
         return with_independent_components(scores, n_effects(node_sizes), seed) or scores
+    if components == "classes" and scores.columns is not None:
+        return in_units_of_classes(scores, math.prod(node_sizes), seed)
     if components == "discriminant":
         points = scores.scaled[:, scores.whitened.any(axis=0)]
         _, labels = evidence_of_clusters(points, math.prod(node_sizes), seed)

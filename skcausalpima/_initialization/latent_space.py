@@ -117,25 +117,44 @@ def _hidden_clusters(
 
 def with_room_for_classes(
     planned: int, data: TensorData, scores: PrincipalScores, n_classes: int, seed: int
-) -> tuple[PrincipalScores, int]:
+) -> tuple[PrincipalScores, int] | None:
     """Return scores and the dimension that tell latent classes apart whose numbers vary together.
 
-    That is one more for each number, or what is planned, if all scores do not tell classes clearly
-    better, or numbers do not vary together.
+    That is one more for each number. None if all scores do not tell classes clearly better than
+    the planned ones, or numbers do not vary together.
     """
     columns = scores.columns
     if columns is None or not columns.together:
-        return scores, planned
-    more, first, before = planned + columns.numbers.shape[1], scores.scaled[:, :planned], scores
+        return None
+    more, first = planned + columns.numbers.shape[1], scores.scaled[:, :planned]
     if more > scores.scaled.shape[1]:
         scores = replace(principal_scores(data, more, seed), columns=columns)
+    labels = _likeliest_classes(scores, n_classes, seed)
     points = scores.scaled[:, scores.whitened.any(axis=0)]
+    if not _are_told_better(points, first, labels):
+        return None
+    return in_units_of_classes(scores, n_classes, seed, labels), min(points.shape[1], more)
+
+
+def in_units_of_classes(
+    scores: PrincipalScores, n_classes: int, seed: int, labels: np.ndarray | None = None
+) -> PrincipalScores:
+    """Return all scores in units of what varies within the likeliest latent classes.
+
+    The network begins as principal scores all the same.
+    """
+    labels = _likeliest_classes(scores, n_classes, seed) if labels is None else labels
+    return replace(
+        scores.in_units_of_clusters(np.arange(len(labels)), labels), whitened=scores.whitened
+    )
+
+
+def _likeliest_classes(scores: PrincipalScores, n_classes: int, seed: int) -> np.ndarray:
+    """Return the class of each sample."""
+    points, columns = scores.scaled[:, scores.whitened.any(axis=0)], scores.columns
+    assert columns is not None, "some columns have levels"
     likeliest = latent_classes(columns, points, n_classes, random_state=seed, n_starts=N_STARTS)[0]
-    if not _are_told_better(points, first, likeliest.labels):
-        return before, planned
-    units = scores.in_units_of_clusters(np.arange(len(points)), likeliest.labels)
-    # the network begins as principal scores
-    return replace(units, whitened=scores.whitened), min(points.shape[1], more)
+    return likeliest.labels
 
 
 def _are_told_better(points: np.ndarray, first: np.ndarray, labels: np.ndarray) -> bool:

@@ -20,6 +20,7 @@ from .._clustering.arrangement import means_of_labels
 from .._clustering.margins import (
     INDEPENDENT,
     MORE_THAN_SCORES,
+    ROWS_PER_CLUSTER,
     SAMPLES_PER_TERM,
     SKEWED,
     UNLIKE_NOISE,
@@ -108,14 +109,18 @@ def tables_of_unlike_noise(
         Those of the tables, in rising order.
     """
     scores, n_all = initial.scores, initial.data.n_samples
-    if scores is None or not tables or not 1 < n_clusters <= min(MAX_CLUSTERS, n_all // 10):
+    if (
+        scores is None
+        or not tables
+        or not 1 < n_clusters <= min(MAX_CLUSTERS, n_all // ROWS_PER_CLUSTER)
+    ):
         return ()
     rng = np.random.RandomState(seed)
     rows = rng.permutation(n_all)[:MAX_ROWS]
     points = (scores.whitened if is_turned else scores.scaled)[rows, :dimension]
     points = points[:, points.std(axis=0) > 0]
-    if points.shape[1] == 0:
-        return ()
+    if points.shape[1] == 0 or len(np.unique(points, axis=0)) < ROWS_PER_CLUSTER * n_clusters:
+        return ()  # weights may have left some rows, many times
     indicators = np.eye(n_clusters)[_clusters(points, n_clusters, seed)]
     unlike = []
     for m in tables:

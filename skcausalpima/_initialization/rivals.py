@@ -40,7 +40,7 @@ class Entry:
         All samples in these units.
     side : Side
         Weights and views.
-    components : {"principal", "discriminant", "independent"}
+    components : {"principal", "classes", "discriminant", "independent"}
         What the scores are.
     dimension : int
         Of the latent space.
@@ -124,7 +124,7 @@ class Rivals:
             yield self._with_scores(entry, scores, "discriminant", scores.scaled.shape[1])
 
     def in_independent_components(self, entry: Entry) -> Iterator[Entry]:
-        """Yield independent components of least kurtosis, if they show what others hide.
+        """Yield independent components of least kurtosis; they are to show what others hide.
 
         Columns of few values are heaps by themselves.
         """
@@ -138,21 +138,24 @@ class Rivals:
         scores = with_independent_components(entry.scores, n_effects(sizes), self.seed)
         if scores is not None and not has_levels(scores.scaled):
             dimension = int(scores.whitened.any(axis=0).sum())
-            rival = self._with_scores(entry, scores, "independent", dimension)
-            if rival.trial.shows_what_is_hidden_from(entry.trial):
-                yield rival
+            yield self._with_scores(entry, scores, "independent", dimension)
 
     def _seen_from(self, sides: Sides, data: TensorData, side: Side) -> Entry:
         scores, spec = sides.scores(side), sides.setup.spec
-        dimension = spec.latent_dim
+        components, dimension = "principal", spec.latent_dim
         if sides.setup.left_open.dimension:
             n_cells = math.prod(spec.node_sizes)
-            scores, dimension = with_room_for_classes(
-                spec.latent_dim, sides.data, scores, n_cells, self.seed
-            )
-        trial = self.contest.ask(scores)
+            room = with_room_for_classes(dimension, sides.data, scores, n_cells, self.seed)
+            if room is not None:
+                components, (scores, dimension) = "classes", room
         return Entry(
-            sides=sides, data=data, side=side, dimension=dimension, scores=scores, trial=trial
+            sides=sides,
+            data=data,
+            side=side,
+            components=components,
+            dimension=dimension,
+            scores=scores,
+            trial=self.contest.ask(scores),
         )
 
     def _in_units(self, entry: Entry, spreads: list, word: str) -> Entry:

@@ -70,7 +70,7 @@ class TriedSide:
         Weights and views.
     scale : tuple of (str or None)
         Units of each modality.
-    components : {"principal", "discriminant", "independent"}
+    components : {"principal", "classes", "discriminant", "independent"}
         What clusters were sought in.
     agreement : float
         Of the clustering that the others agree with most: mean adjusted Rand index of nodes.

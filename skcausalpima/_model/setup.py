@@ -88,7 +88,7 @@ class Setup:
 
     @property
     def components(self) -> str:
-        """What clusters were sought in: "principal", "discriminant" or "independent" ones."""
+        """What clusters were sought in (see :class:`TriedSide`)."""
         return next((trial.components for trial in self.tried if trial.is_taken), "principal")
 
     @property

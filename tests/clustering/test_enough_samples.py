@@ -35,7 +35,7 @@ def test_more_samples_are_asked_until_they_are_enough():
     assert max(asked) == MOST_TIMES * 40
 
 
-def test_where_the_most_are_not_enough_one_draw_says_so():
+def test_where_the_most_are_not_enough_two_draws_say_so():
     asked = []
 
     def draw(n_samples, seed):
@@ -44,7 +44,7 @@ def test_where_the_most_are_not_enough_one_draw_says_so():
 
     again = ask_draws(draw, 40)
     assert again.enough_samples is None
-    assert asked == [40, 40, MOST_TIMES * 40]
+    assert asked == [40, 40, MOST_TIMES * 40, MOST_TIMES * 40]
     assert "Not even 5 times as many" in draws_in_words(again)
 
 
@@ -71,3 +71,9 @@ def test_agreement_by_node_is_of_the_nodes_of_the_first_labelling():
     found = agreement_by_node(nodes, others[:, ::-1], (2, 2))
     assert abs(found[0]) < 0.1
     assert found[1] == 1.0
+
+
+def test_one_draw_that_is_lost_says_nothing_of_more_samples():
+    again = ask_draws(lambda n_samples, seed: 0.5 if n_samples <= 40 or seed == 0 else 1.0, 40)
+    assert not again.found
+    assert again.enough_samples == 60

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit import few_samples
@@ -130,3 +131,29 @@ def test_it_is_saved_and_kept(clear, tmp_path):
     again = CausalPIMA.load(tmp_path / "model").found_again_
     np.testing.assert_array_equal(again.agreement, est.found_again_.agreement)
     assert est.fit(clear[0]).found_again_ is est.found_again_
+
+
+def test_equal_rows_of_few_values_are_no_copies():
+    """Of six columns of zeros and ones 62 rows are possible that differ."""
+    rng = np.random.default_rng(1)
+    nodes = rng.integers(2, size=(400, 2))
+    x = np.repeat(nodes, 3, axis=1)
+    x = np.where(rng.random(x.shape) < 0.05, 1 - x, x).astype(float)
+    assert fitted(x).found_again_ is None
+    assert fitted(x[:200]).found_again_.n_samples == 200
+
+
+def test_copies_of_one_row_count_once(clear):
+    copies = np.vstack([clear[0], np.repeat(clear[0][:1], 20, axis=0)])
+    assert fitted(copies).found_again_.n_samples == 80
+
+
+def test_clusters_that_another_estimator_finds_are_not_sought_in_draws(clear):
+    assert fitted(clear[0], init=KMeans(4)).found_again_ is None
+
+
+def test_weights_that_leave_hardly_a_sample_find_nothing(clear):
+    weights = np.ones(80)
+    weights[0] = 1e6
+    again = fitted(clear[0], fit={"sample_weight": weights}).found_again_
+    assert again is None or not again.found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 
 from skcausalpima import CausalPIMA
 from skcausalpima._data.validation import read_modalities
 from skcausalpima._initialization.begin import Start, begin
+from skcausalpima._initialization.initial_sample import initial_sample
 from skcausalpima._initialization.low_rank import filled_data
 from skcausalpima._model.left_open import LeftOpen
 from skcausalpima._model.objects import parameters_of
@@ -57,3 +60,33 @@ def test_elements_that_are_missing_are_filled_in_and_others_stay(tables):
 def test_the_published_algorithm_begins_without_scores(tables):
     _, start = opened(tables, init="paper")
     assert start.initial.scores is None
+
+
+def hidden(components: str):
+    """Return data whose clusters are sought in such components."""
+    rng = np.random.default_rng(0)
+    nodes = rng.integers(2, size=(300, 2))
+    if components == "independent":
+        x = rng.normal(size=(300, 30))
+        x[:, :8] += 3.0 * np.repeat(nodes, 4, axis=1)
+        x[:, -12:] += 2.0 * rng.normal(size=(300, 3)) @ rng.normal(size=(3, 12))
+        return x
+    x = rng.normal(size=(300, 8)) @ (np.eye(8) + 1.5 * rng.normal(size=(8, 8)) / 8**0.5)
+    x += 6.0 * nodes @ np.linalg.qr(rng.normal(size=(8, 2)))[0].T
+    if components == "classes":
+        word = np.where(rng.random(300) < 0.8, nodes[:, 0], 1 - nodes[:, 0])
+        return pd.DataFrame(x).rename(columns=str).assign(word=np.array(["yes", "no"])[word])
+    return x
+
+
+@pytest.mark.parametrize("components", ["principal", "classes", "discriminant", "independent"])
+def test_what_a_fit_began_with_is_made_again(tables, components):
+    X = tables if components == "principal" else hidden(components)
+    estimator = CausalPIMA((2, 2))
+    setup, samples = set_up(parameters_of(estimator), read_modalities(estimator, X, reset=True))
+    start = begin(setup, samples, filled_data(setup, samples), seed=0)
+    assert start.setup.components == components
+    again = initial_sample(start.setup, samples, start.data, seed=0)
+    for name in ("scaled", "whitened"):
+        before, after = (getattr(one.scores, name) for one in (start.initial, again))
+        assert_allclose(after, before, atol=1e-6 * np.abs(before).max())

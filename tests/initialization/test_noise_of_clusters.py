@@ -1,5 +1,7 @@
 """Whether the noise of tables differs between clusters: when it is said, and when it is not."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -202,3 +204,16 @@ def test_a_whole_image_does_not_place_the_noise_of_a_table():
     said = model.predict_nodes([image[300:], half], probabilities=True)[list(model.dag_)[k]]
     told = said[np.arange(600), truth if agree[k] > 0.5 else 1 - truth]
     assert -np.log(told).mean() < 0.12
+
+
+def test_weights_that_leave_one_row_leave_nothing_to_ask():
+    """A mixture of copies of it has no covariance: fits failed."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(80, 6)) + np.hstack(
+        [6.0 * rng.integers(2, size=(80, 2)), np.zeros((80, 4))]
+    )
+    weights = np.ones(80)
+    weights[0] = 1e6
+    with warnings.catch_warnings(action="ignore"):
+        model = CausalPIMA((2, 2), max_iter=1, random_state=0).fit(x, sample_weight=weights)
+    assert model.choices_.predicted == []
