@@ -396,10 +396,10 @@ class CausalPIMA(
         at the second that has not, and an
         :class:`~skcausalpima.exceptions.InstabilityWarning` tells. ``enough_samples`` is
         about how many would be found again if cells are as the fit has them, None where 5 times as
-        many would not. None of more samples, of more than 128 cells, on disk, in several
-        processes, with another ``init``, in repeated fits, where all samples lie in one cell, of
-        experts that cannot draw, and in files of before. A fit that is continued keeps that of
-        its first part.
+        many would not. None of more samples, of more than 128 cells, of tables with words or
+        levels, on disk, in several processes, with another ``init``, in repeated fits, where all
+        samples lie in one cell, of experts that cannot draw, and in files of before. A fit that is
+        continued keeps that of its first part.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their

@@ -253,7 +253,7 @@ class Initialization(_ParameterObject):
         Finds the clusters of an ``"arranged"`` start in place of the ways of the library: a
         :class:`~skcausalpima.cluster.GridClustering`, any clusterer or mixture of scikit-learn's,
         or one of your own. It is cloned, seeded where its ``random_state`` is None, and fitted to
-        the principal scores of the samples that the start sees. What it calls noise (-1) belongs to
+        the scores of the samples that the start sees. What it calls noise (-1) belongs to
         the cluster of the nearest mean. More clusters than cells are merged by how far Gaussians of
         their means and covariances overlap; fewer are a ValueError, as are more than 128 cells of
         several nodes. Samples are held in training (see ``max_iter``) if it has an ``agreement_``

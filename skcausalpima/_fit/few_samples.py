@@ -59,9 +59,9 @@ def found_again(
     -------
     SimpleNamespace or None
         As the attribute ``found_again_``. None where it is not asked: of many samples, which need
-        no such question; of many cells and other starts, which look for clusters otherwise; of data
-        on disk or of several processes; where all samples lie in one cell; within repeated fits,
-        which show more; and of experts that cannot draw.
+        no such question; of many cells, words and other starts, which look for clusters otherwise;
+        of data on disk or of several processes; where all samples lie in one cell; within repeated
+        fits, which show more; and of experts that cannot draw.
     """
     core = np.arange(data.n_samples) if samples.core is None else samples.core
     if digests is None or len(digests) >= FEW_SAMPLES or not _is_asked(setup, data):
