@@ -95,14 +95,15 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     contest, free = rivals.contest, entries[0].setup.left_open
 
     def better(best: Entry, propose: Callable[[Entry], Iterable[Entry]], margin: float) -> Entry:
-        others = list(propose(best)) if contest.is_open(best.trial, margin) else []
+        is_open = margin == 0.0 or contest.is_open(best.trial, margin)
+        others = list(propose(best)) if is_open else []
         entries.extend(others)
         for other in sorted(others, key=lambda entry: -entry.trial.agreement):
             if contest.prefers(other.trial, best.trial, margin):
                 best = other
         return best
 
-    # tables of numbers are trained by elements
+    # tables of numbers are trained by elements, if these find clusters at all: so these are asked
     best = better(entries[0], rivals.by_elements, 0.0 if free.are_numbers else BETTER_WEIGHTS)
     for _ in free.views:
         margin = BETTER_VIEW if best.trial.agreement >= SURE_WITHOUT_VIEWS else -WORSE_VIEW

@@ -146,9 +146,17 @@ def test_stated_views_stay_while_weights_are_open():
     assert [side.modality_weights for side in est.choices_.tried] == ["balanced", "elements"]
 
 
-def test_tables_of_numbers_are_trained_by_their_elements():
+@pytest.mark.parametrize("distance", [5.0, 20.0])
+def test_tables_of_numbers_are_trained_by_their_elements(distance):
+    """Where balanced ones show clusters that nothing is to add to, too."""
+    arrays, _ = unlike(0, widths=(8, 4), n=200, distances=(distance, distance))
+    est = fitted(arrays)
+    assert est.choices_.modality_weights == "elements"
+    assert "elements" in [entry.modality_weights for entry in est.choices_.tried]
+
+
+def test_images_of_numbers_are_trained_as_clusters_were_found():
     arrays, _ = unlike(0, widths=(8, 4), n=200)
-    assert fitted(arrays).choices_.modality_weights == "elements"
     est = fitted([arrays[0].reshape(200, 2, 4), arrays[1]])  # an image
     (taken,) = [side.modality_weights for side in est.choices_.tried if side.is_taken]
     assert est.choices_.modality_weights == taken
