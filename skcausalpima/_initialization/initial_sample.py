@@ -11,7 +11,6 @@ import torch
 from .._clustering.contest import Trial
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
-from .._model.left_open import Side
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .components import in_components
@@ -69,7 +68,7 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     spec = setup.spec
     scores = None
     if setup.training.initialization.method != "paper":
-        scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
+        scores = sides.scores(setup.side)
         scores = in_components(scores, setup.components, spec.node_sizes, seed)
     return sample_of(sides, spec.views, scores)
 

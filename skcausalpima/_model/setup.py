@@ -25,7 +25,7 @@ from .._typing import Unchecked
 from ..functional import covariance_type_named
 from .build import named_network, warn_of_channels_first
 from .experts import column_layouts, resolve_experts, resolve_views
-from .left_open import LeftOpen, TriedSide, tables_of_own_scale, what_is_left_open
+from .left_open import LeftOpen, Side, TriedSide, tables_of_own_scale, what_is_left_open
 from .parameters import (
     check_contexts,
     check_hidden_layer_sizes,
@@ -90,6 +90,13 @@ class Setup:
     def components(self) -> str:
         """What clusters were sought in (see :class:`TriedSide`)."""
         return next((trial.components for trial in self.tried if trial.is_taken), "principal")
+
+    @property
+    def side(self) -> Side:
+        """From where clusters were found; tables of numbers may be trained by other weights."""
+        spec = self.spec
+        stated = Side(weights=spec.modality_weights, views=spec.views)
+        return next((trial.side for trial in self.tried if trial.is_taken), stated)
 
     @property
     def module_device(self) -> torch.device | None:

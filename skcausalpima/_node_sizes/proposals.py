@@ -193,7 +193,7 @@ def _sides(
         for views in dict.fromkeys([plain, spec.views]):
             for of in weights:
                 stated = replace(spec, views=views, modality_weights=of)
-                side = replace(setup, spec=stated, left_open=LeftOpen())
+                side = replace(setup, spec=stated, left_open=LeftOpen(), tried=())
                 scores = initial_sample(side, samples, data, seed).scores
                 assert scores is not None  # init is not "paper"
                 yield scores, views == plain
