@@ -1034,12 +1034,12 @@ n_outcomes)
         >>> X = np.tile([[0, 0], [0, 8], [8, 0], [8, 8]], (10, 1)) + noise
         >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
         >>> model.predict_nodes([[0, 0], [0, 8], [8, 0], [8, 8]])
-        array([[0, 1],
-               [1, 1],
-               [0, 0],
-               [1, 0]])
+        array([[1, 1],
+               [0, 1],
+               [1, 0],
+               [0, 0]])
         >>> model.predict_nodes([[0, 8]], probabilities=True)["N1"].round(2)
-        array([[0., 1.]])
+        array([[1., 0.]])
         """
         if probabilities:
             return node_probabilities(self._fitted_model(), self._fitted, self.predict_proba(X))
