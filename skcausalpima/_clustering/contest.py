@@ -111,13 +111,18 @@ class Trial:
         n_clusters = max(int(one.max()) for one in labels) + 1
         return largest_agreement(agreements(labels, (n_clusters,)))[0]
 
+    @property
+    def may_hide_clusters(self) -> bool:
+        """Whether clusterings agree so little on cells that other components may show more."""
+        return self.cell_agreement < SURE_WITHOUT_VIEWS
+
     def shows_what_is_hidden_from(self, first: Trial) -> bool:
         """Return whether clusters agree clearly more than those of a first view, and are apart.
 
         The first view must leave room for that. There must be gaps between the outcomes of all
         nodes (see :func:`find_gaps`): halves of any one heap agree, too.
         """
-        if first.cell_agreement >= SURE_WITHOUT_VIEWS or len(np.unique(self.cells)) == 1:
+        if not first.may_hide_clusters or len(np.unique(self.cells)) == 1:
             return False
         if self.cell_agreement <= first.cell_agreement + BETTER_WEIGHTS:
             return False
@@ -201,9 +206,12 @@ class Contest:
         )
 
     def is_open(self, first: Trial, margin: float) -> bool:
-        """Return whether another view could still be taken in the place of the first."""
+        """Return whether another view could still be taken in the place of the first.
+
+        Without a margin it is asked in any case.
+        """
         is_perfect = first.is_clear and first.known_share == 1.0
-        return not is_perfect or first.agreement + margin < 1.0
+        return not is_perfect or first.agreement + margin <= 1.0
 
     def prefers(self, other: Trial, first: Trial, margin: float) -> bool:
         """Return whether another view is taken in the place of the first.

@@ -46,34 +46,34 @@ def ask_draws(agreement_of_draw: AgreementOfDraw, n_samples: int) -> SimpleNames
     >>> again.found, again.agreement, again.enough_samples
     (False, array([0.75, 0.75]), 60)
     """
-    agreement = _agreement(agreement_of_draw, n_samples, DRAWS_OF_FIT, MISSED_DRAWS)
-    is_found = int((agreement < FOUND_AGAIN).sum()) <= MISSED_DRAWS
-    enough: int | None = n_samples
-    if not is_found:
-        enough = _enough(agreement_of_draw, n_samples)
+    agreement = _agreement(agreement_of_draw, n_samples, DRAWS_OF_FIT)
+    is_found = _is_found(agreement)
+    enough = n_samples if is_found else _enough(agreement_of_draw, n_samples)
     return SimpleNamespace(
         found=is_found, agreement=agreement, n_samples=n_samples, enough_samples=enough
     )
 
 
-def _agreement(
-    agreement_of_draw: AgreementOfDraw, n_samples: int, n_draws: int, n_missed: int
-) -> np.ndarray:
+def _agreement(agreement_of_draw: AgreementOfDraw, n_samples: int, n_draws: int) -> np.ndarray:
     """Return how far draws agree, up to the one that makes too many that were not found again."""
     indices: list[float] = []
     for seed in range(n_draws):
         indices.append(agreement_of_draw(n_samples, seed))
-        if sum(index < FOUND_AGAIN for index in indices) > n_missed:
+        if not _is_found(np.array(indices)):
             break
     return np.array(indices)
+
+
+def _is_found(agreement: np.ndarray) -> bool:
+    """Return whether no more draws are missed than may be."""
+    return int((agreement < FOUND_AGAIN).sum()) <= MISSED_DRAWS
 
 
 def _enough(agreement_of_draw: AgreementOfDraw, n_samples: int) -> int | None:
     """Return about how many samples are found again; most that never are show it at once."""
 
     def are_enough(number: int) -> bool:
-        drawn = _agreement(agreement_of_draw, number, FURTHER_DRAWS, MISSED_DRAWS)
-        return int((drawn < FOUND_AGAIN).sum()) <= MISSED_DRAWS
+        return _is_found(_agreement(agreement_of_draw, number, FURTHER_DRAWS))
 
     most = math.ceil(MOST_TIMES * n_samples)
     if not are_enough(most):

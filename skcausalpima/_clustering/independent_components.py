@@ -24,7 +24,7 @@ MAX_ROWS = 4096
 #: Iterations at most, and the change of a direction at which they end (arbitrary).
 MAX_ITER, TOL = 200, 1e-3
 
-#: Scores that vary less, relative to the first, are rounding.
+#: Scores that vary less, relative to the first, are rounding (arbitrary).
 ROUNDING = 1e-9
 
 

@@ -95,8 +95,7 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     contest, free = rivals.contest, entries[0].setup.left_open
 
     def better(best: Entry, propose: Callable[[Entry], Iterable[Entry]], margin: float) -> Entry:
-        is_open = margin == 0.0 or contest.is_open(best.trial, margin)
-        others = list(propose(best)) if is_open else []
+        others = list(propose(best)) if contest.is_open(best.trial, margin) else []
         entries.extend(others)
         for other in sorted(others, key=lambda entry: -entry.trial.agreement):
             if contest.prefers(other.trial, best.trial, margin):
@@ -115,7 +114,8 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     if free.dimension:
         best = better(best, rivals.in_all_scores, BETTER_IN_ALL_SCORES)
         other = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
-        best = other if other.trial.shows_what_is_hidden_from(best.trial) else best
+        if other is not best and other.trial.shows_what_is_hidden_from(best.trial):
+            best = other
     return best
 
 

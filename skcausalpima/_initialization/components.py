@@ -52,12 +52,13 @@ def with_independent_components(
         None where samples are too few (see :func:`independent_components`).
     """
     principal = scores.scaled[:, scores.whitened.any(axis=0)]
-    found = independent_components(principal, n_effects, seed)
-    if found is None:
+    independent = independent_components(principal, n_effects, seed)
+    if independent is None:
         return None
-    components, (n_scores, n_components) = found.of(principal), found.directions.shape
+    components = independent.of(principal)
+    n_scores, n_components = independent.directions.shape
     first = components[:, :n_effects]
-    rest = principal[:, :n_scores] - found.centre
+    rest = principal[:, :n_scores] - independent.centre
     rest = rest - first @ (first.T @ rest / len(rest))
     left = np.linalg.svd(rest, full_matrices=False)[0][:, : n_components - n_effects]
     whitened = np.zeros_like(scores.whitened)

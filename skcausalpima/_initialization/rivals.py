@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from .._clustering.contest import Contest, Trial
 from .._clustering.independent_components import has_levels
 from .._clustering.many_cells import has_many_cells
-from .._clustering.margins import SURE_WITHOUT_VIEWS
 from .._data.samples import FitSamples
 from .._grid import n_effects
 from .._model.left_open import Side
@@ -130,8 +129,7 @@ class Rivals:
         """
         sizes, sides = entry.setup.spec.node_sizes, entry.sides
         tables = [sides.data.arrays[m].cpu().numpy() for m in entry.setup.tables]
-        is_free = entry.setup.left_open.dimension and not has_many_cells(sizes)
-        if not is_free or entry.trial.cell_agreement >= SURE_WITHOUT_VIEWS:
+        if has_many_cells(sizes) or not entry.trial.may_hide_clusters:
             return
         if entry.scores.columns is not None or any(map(has_levels, tables)):
             return

@@ -32,7 +32,6 @@ from .._clustering.margins import (
     MAX_SEARCHED,
     ROWS_OF_EMBEDDINGS,
     SCORES_OF_EMBEDDINGS,
-    SURE_WITHOUT_VIEWS,
 )
 from .._clustering.node_sizes import check_enough_samples, check_node_sizes
 from .._grid import NodeGrid, n_effects
@@ -306,7 +305,7 @@ def _best_axes(
     """
     scores, contest = axes.scores(X), Contest(node_sizes=sizes, known=None, seed=seed)
     trial = contest.ask(View(scaled=scores, placed=scores))
-    if has_many_cells(sizes) or trial.cell_agreement >= SURE_WITHOUT_VIEWS or has_levels(X):
+    if has_many_cells(sizes) or not trial.may_hide_clusters or has_levels(X):
         return axes, trial
     number = n_effects(sizes)
     components = independent_components(scores, number, seed)
