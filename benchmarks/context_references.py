@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+SORTS = ("copies", "shapes", "skewed", "bent", "discs")
 CELLS = np.array(list(itertools.product((0, 1), (0, 1))))
 
 
@@ -71,6 +72,30 @@ class Truth:
         """Return the tables by name."""
         parts = np.split(x, np.cumsum(self.case.widths)[:-1], axis=1)
         return {f"table {k + 1}": part for k, part in enumerate(parts)}
+
+
+def moved_clusters(
+    sort: str, nodes: np.ndarray, label: np.ndarray, offset: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a table of two nodes, of 6 to 20 columns, where the second label has an offset.
+
+    ``copies`` are alike but for their place, ``shapes`` have a covariance each, ``skewed`` noise is
+    lognormal, and in ``bent`` tables the effects of nodes do not add up.
+    """
+    width = int(rng.integers(6, 21))
+    axes = np.linalg.qr(rng.normal(size=(width, 4)))[0].T
+    noise = rng.normal(size=(len(nodes), width))
+    cell = nodes @ [2, 1]
+    if sort == "shapes":
+        turned = np.eye(width) + 0.6 * rng.normal(size=(4, width, width)) / np.sqrt(width)
+        noise = np.einsum("nij,nj->ni", turned[cell], noise)
+    elif sort == "skewed":
+        noise = (np.exp(0.5 * noise) - np.exp(0.125)) / np.sqrt(np.exp(0.5) - np.exp(0.25))
+    effects = nodes @ (np.array([5.0, 6.0])[:, None] * axes[:2])
+    if sort == "bent":
+        effects = effects + 3.0 * nodes.prod(axis=1)[:, None] * axes[2]
+    direction = rng.normal(size=width)
+    return effects + noise + label[:, None] * offset * direction / np.linalg.norm(direction)
 
 
 def _posterior(

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import randomized_svd
 
-from .._contexts.alignment import Alignment, components_of, laid_ends
+from .._contexts.alignment import AS_WELL, AS_WELL_EACH, Alignment, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
 from .._contexts.points import alone
@@ -48,10 +48,6 @@ SMALL = 0.05
 
 #: Where more samples are in no known cell, clusters of these may be taken for known ones.
 MOST_UNKNOWN = 0.25
-
-#: An offset does as well as another if its log-likelihood is smaller by so many nats at most, and
-#: by so many for each sample: components are not known better.
-AS_WELL, AS_WELL_EACH = 5.0, 0.05
 
 #: Fewer samples of a label tell little of its offset.
 FEW_SAMPLES = 30

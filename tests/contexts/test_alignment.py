@@ -165,3 +165,53 @@ def test_a_label_that_lacks_an_outcome_may_have_the_other_one(shares, doubtful):
         two_labels(0, n=600)[0], values=values / 3.0, settings=settings, is_free=np.ones(8, bool)
     )
     assert rivals(points, align(points, 4)) == doubtful
+
+
+def label_without_an_outcome(seed, n_samples, noise):
+    """Return points of two nodes, of which the second label has one outcome of the first alone."""
+    rng = np.random.default_rng(seed)
+    settings = rng.integers(2, size=n_samples)
+    kinds = rng.integers(2, size=(n_samples, 2))
+    kinds[settings == 1, 0] = 0
+    values = noise(rng, 2 * kinds[:, 0] + kinds[:, 1]) + np.pad(
+        kinds * [5.0, 6.0], ((0, 0), (0, 3))
+    )
+    values[settings == 1] += 2.0 * rng.normal(size=5)
+    return replace(
+        two_labels(0, n=4)[0],
+        values=values / 3.0,
+        settings=settings,
+        weights=np.ones(n_samples),
+        is_free=np.ones(5, bool),
+    )
+
+
+def lognormal(rng, cells):
+    """Return noise whose clusters are no Gaussians, but copies of each other."""
+    return 1.4 * (np.exp(0.6 * rng.normal(size=(len(cells), 5))) - 1.0)
+
+
+def turned(rng, cells):
+    """Return noise of another covariance in each cell."""
+    turns = np.eye(5) + 0.5 * rng.normal(size=(4, 5, 5))
+    return np.einsum("nij,nj->ni", turns[cells], rng.normal(size=(len(cells), 5)))
+
+
+@pytest.mark.parametrize(
+    ("noise", "doubtful"),
+    [
+        (lognormal, [1]),  # free covariances say 169 nats
+        pytest.param(turned, [], marks=pytest.mark.slow),
+    ],
+)
+def test_doubts_do_not_go_by_more_samples_but_by_shapes(noise, doubtful):
+    """Copies stay copies, however many there are; clusters of unlike shape are none."""
+    points = label_without_an_outcome(12, 1500, noise)
+    assert rivals(points, align(points, 4)) == doubtful
+
+
+def test_components_that_are_alike_have_one_covariance():
+    points, _ = two_labels(3)
+    begun = replace(start(points, np.zeros((2, 2)), 3, seed=0), is_alike=True)
+    alike = begun.iterated(points, 5)
+    np.testing.assert_allclose(alike.covariances[1:], alike.covariances[:-1])
