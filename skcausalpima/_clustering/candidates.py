@@ -71,35 +71,24 @@ class CandidateReport:
     known_agreement: np.ndarray | None = None
 
 
-def find_candidates(
-    scores: np.ndarray,
-    node_sizes: Sequence[int],
-    *,
-    known: np.ndarray | None = None,
-    random_state: int | np.random.RandomState | None = None,
-    n_candidates: int = N_CANDIDATES,
-    rows: np.ndarray | None = None,
-    columns: TableColumns | None = None,
-) -> list[Clustering]:
-    """Return candidate clusterings of principal scores: all that :func:`propose_candidates` names.
+@dataclass(frozen=True, kw_only=True)
+class Proposals:
+    """Clusterings that are not found before they are asked for.
 
-    Parameters are the same.
-
-    Returns
-    -------
-    list of Clustering
-        For :func:`choose_candidate`.
+    Parameters
+    ----------
+    starts : list of callable
+        Each returns a clustering. Their seeds are drawn, so that any part of them may be asked.
+    classes : callable, default=list
+        Returns clusterings by latent classes. To be asked last.
     """
-    proposals, classes = propose_candidates(
-        scores,
-        node_sizes,
-        known=known,
-        random_state=random_state,
-        n_candidates=n_candidates,
-        rows=rows,
-        columns=columns,
-    )
-    return [propose() for propose in proposals] + classes()
+
+    starts: list[Proposal]
+    classes: Callable[[], list[Clustering]] = list
+
+    def all(self) -> list[Clustering]:
+        """Return all of them, for :func:`choose_candidate`."""
+        return [propose() for propose in self.starts] + self.classes()
 
 
 def propose_candidates(
@@ -111,7 +100,7 @@ def propose_candidates(
     n_candidates: int = N_CANDIDATES,
     rows: np.ndarray | None = None,
     columns: TableColumns | None = None,
-) -> tuple[list[Proposal], Callable[[], list[Clustering]]]:
+) -> Proposals:
     """Propose clusterings of principal scores, from several numbers of dimensions.
 
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
@@ -145,37 +134,36 @@ def propose_candidates(
 
     Returns
     -------
-    proposals : list of callable
-        Each returns a clustering. Their seeds are drawn, so that any part of them may be asked.
-    classes : callable
-        Returns clusterings by latent classes; none without ``columns``. To be asked last.
+    Proposals
+        All seeds are drawn.
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
     if has_many_cells(node_sizes):
-        return [partial(search_grid, scores, node_sizes, known, rng)], list
+        return Proposals(starts=[partial(search_grid, scores, node_sizes, known, rng)])
     least = n_effects(node_sizes)
     wanted = np.linspace(least, 2 * least, 4).round().astype(int)
     numbers = sorted({min(int(number), scores.shape[1]) for number in wanted})
     part = scores if rows is None else scores[rows]
     n_distinct = len(np.unique(part, axis=0))  # whole-number weights, for one, repeat rows
-    finder, proposals = Finder(rng, rows), list[Proposal]()
+    finder, starts = Finder(rng, rows), list[Proposal]()
     for k, n_dims in enumerate(numbers):
         n_starts = n_candidates // len(numbers) + (k < n_candidates % len(numbers))
         if max_components(n_distinct, n_dims) >= 2 * n_clusters:
-            proposals += finder.mixtures(scores[:, :n_dims], n_clusters, n_starts)
-    if len(node_sizes) == 1 or not proposals:
-        n_starts = n_candidates if proposals else max(n_candidates, N_CANDIDATES)  # these are fast
-        proposals += finder.kmeans(scores, n_clusters, n_starts)
+            starts += finder.mixtures(scores[:, :n_dims], n_clusters, n_starts)
+    if len(node_sizes) == 1 or not starts:
+        n_starts = n_candidates if starts else max(n_candidates, N_CANDIDATES)  # these are fast
+        starts += finder.kmeans(scores, n_clusters, n_starts)
     elif has_few_samples(n_distinct, node_sizes, n_effects(node_sizes)):
         for n_dims in numbers:
-            proposals += finder.kmeans(scores[:, :n_dims], n_clusters)
+            starts += finder.kmeans(scores[:, :n_dims], n_clusters)
     elif has_few_samples(n_distinct, node_sizes, numbers[-1]):
-        proposals += [finder.plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
+        starts += [finder.plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
     if columns is None:
-        return proposals, list
+        return Proposals(starts=starts)
     options = {"random_state": rng, "n_starts": n_candidates, "rows": rows}
-    return proposals, partial(latent_classes, columns, scores, n_clusters, **options)
+    classes = partial(latent_classes, columns, scores, n_clusters, **options)
+    return Proposals(starts=starts, classes=classes)
 
 
 def has_few_samples(n_samples: int, node_sizes: Sequence[int], n_dims: int) -> bool:

@@ -23,7 +23,7 @@ from .candidates import (
 from .clusters import Clustering
 from .gaps import find_gaps
 from .latent_classes import TableColumns
-from .margins import BETTER_WEIGHTS, NEAR_TIE, SAME_AGREEMENT, SURE_WITHOUT_VIEWS
+from .margins import BETTER_WEIGHTS, LEAST_AGREEMENT, NEAR_TIE, SAME_AGREEMENT
 from .matching import agreements, largest_agreement, tolerated_share
 
 #: Fewest clusterings of a view (arbitrary).
@@ -114,7 +114,7 @@ class Trial:
     @property
     def may_hide_clusters(self) -> bool:
         """Whether clusterings agree so little on cells that other components may show more."""
-        return self.cell_agreement < SURE_WITHOUT_VIEWS
+        return self.cell_agreement < LEAST_AGREEMENT
 
     def shows_what_is_hidden_from(self, first: Trial) -> bool:
         """Return whether clusters agree clearly more than those of a first view, and are apart.
@@ -169,7 +169,7 @@ class Contest:
 
         Where every second one of them agrees, as they do of clear clusters, the rest tell no more.
         """
-        proposals, classes = propose_candidates(
+        proposals = propose_candidates(
             view.scaled,
             self.node_sizes,
             known=self.known,
@@ -177,7 +177,7 @@ class Contest:
             n_candidates=self.n_candidates,
             columns=view.columns,
         )
-        halves = proposals[::2], proposals[1::2]
+        halves = proposals.starts[::2], proposals.starts[1::2]
         first = [propose() for propose in halves[0]]
         if len(halves[1]) >= LEAST_CANDIDATES and view.columns is None:
             trial = self._trial(view, first)
@@ -185,7 +185,7 @@ class Contest:
                 return trial
         second = [propose() for propose in halves[1]]
         both = itertools.chain(*itertools.zip_longest(first, second))
-        return self._trial(view, [one for one in both if one is not None] + classes())
+        return self._trial(view, [one for one in both if one is not None] + proposals.classes())
 
     def _trial(self, view: View, candidates: list[Clustering]) -> Trial:
         """Lay clusterings on the grid, and compare them."""
@@ -216,8 +216,8 @@ class Contest:
     def prefers(self, other: Trial, first: Trial, margin: float) -> bool:
         """Return whether another view is taken in the place of the first.
 
-        What is known outvotes what agrees. Of two that agree alike, that which has one place on the
-        grid is taken.
+        What is known outvotes what agrees. A difference below the margin, or below minus a negative
+        one, may be chance: then that which has one place on the grid is taken.
         """
         if self.known is not None:
             n_known = int((self.known >= 0).sum())

@@ -23,7 +23,7 @@ import numpy as np
 from .._grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
 from .chance_bounds import log_chance
-from .margins import ABOVE_ERRORS, LEAST_EXPLAINED, LEAST_PART, MODEST_P, SMALL_P
+from .margins import LEAST_EXPLAINED, LEAST_PART, MODEST_P, SMALL_P
 from .matching import TIE_TOLERANCE
 from .placements import make_problem, misfits_of
 from .random_means import lay, random_means
@@ -244,4 +244,4 @@ def _n_directions(
     errors -= errors.mean(axis=1, keepdims=True)
     largest = np.linalg.norm(errors, ord=2, axis=(1, 2))
     sizes_of_means = np.linalg.svd(means @ units, compute_uv=False)
-    return min(n_large, int((sizes_of_means > np.quantile(largest, ABOVE_ERRORS)).sum()))
+    return min(n_large, int((sizes_of_means > np.quantile(largest, 1.0 - SMALL_P)).sum()))

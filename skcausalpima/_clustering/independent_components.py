@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
-from .margins import LEAST_VALUES, ONE_VALUE, SAMPLES_PER_SCORE
+from .margins import LEAST_VALUES, ONE_VALUE, SAMPLES_PER_NUMBER
 
 #: Rows that directions are found in (arbitrary).
 MAX_ROWS = 4096
@@ -81,7 +81,7 @@ def independent_components(
     True
     """
     n_samples = len(scores)
-    centred = scores[:, : n_samples // SAMPLES_PER_SCORE]
+    centred = scores[:, : n_samples // SAMPLES_PER_NUMBER]
     centre = centred.mean(axis=0)
     centred = centred - centre
     _, singular, axes = np.linalg.svd(centred, full_matrices=False)

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .clusters import Clustering, describe, seen_rows
-from .margins import LEAST_EIGENVALUE, MAX_FILLED, ROWS_PER_NUMBER
+from .margins import LEAST_EIGENVALUE, MAX_FILLED, SAMPLES_PER_NUMBER
 from .over_fitted import normalized
 
 _MAX_ITER = 200
@@ -113,7 +113,7 @@ class TableColumns:
     def may_vary_together(self) -> bool:
         """Whether there are some numbers, few are missing, and samples are many for them."""
         n_samples, n_numbers = self.numbers.shape
-        are_some = 1 < n_numbers <= min(_MAX_NUMBERS, n_samples // ROWS_PER_NUMBER)
+        are_some = 1 < n_numbers <= min(_MAX_NUMBERS, n_samples // SAMPLES_PER_NUMBER)
         return are_some and bool(np.isnan(self.numbers).mean() <= MAX_FILLED)
 
     @cached_property

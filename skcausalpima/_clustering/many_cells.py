@@ -28,9 +28,9 @@ from .factorial import FactorialFit, FactorialMixture, exchanged
 from .margins import (
     AGREED,
     AGREEING,
+    CLEAR_SAMPLE,
     FEW_CELLS,
     HOPELESS,
-    LEAST_CERTAIN,
     LEAST_COUNT,
     MAX_SEARCHED,
     SAME_NODES_BOUND,
@@ -131,7 +131,7 @@ def search_grid(
         overlap=np.nan,
         source="mixture of added effects",
         place=Place(
-            found=bool(agreement.min() >= AGREEING) and certainty >= LEAST_CERTAIN,
+            found=bool(agreement.min() >= AGREEING) and certainty >= CLEAR_SAMPLE,
             node_agreement=agreement,
             certainty=certainty,
         ),

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 # --- Do clusterings agree? -----------------------------------------------------------------------
 
-#: [adjusted Rand index of a node] Nodes whose labels agree so far are the same. Arbitrary.
+#: [adjusted Rand index of a node, or of cells] Nodes, and short runs, whose labels agree so far are
+#: the same. Arbitrary.
 AGREEING = 0.9
 
-#: [share of equal labels of nodes] Candidates whose agreement differs by less are agreed with
-#: alike. Arbitrary. Moves 1 / 0 (+.000 se .000, 0).
+#: [share of equal labels] Candidates whose agreement differs by less are agreed with alike, and
+#: clusters that fewer samples left are the same. Arbitrary. Moves 1 / 0 (+.000 se .000, 0).
 SAME_AGREEMENT = 0.02
 
 #: [share of equal labels of nodes] From here on clusterings are the same but for errors: samples
@@ -24,11 +25,12 @@ SAME_AGREEMENT = 0.02
 #: (of .9 to .95 shares of adjacencies differ from whole refits by .13, from .95 on by chance).
 AGREED = 0.95
 
-#: [probability] A sample whose most probable cell has more than this is a clear one. Arbitrary.
+#: [probability] A sample whose most probable cell has more than this is a clear one; where outcomes
+#: of nodes of many cells are less certain in the mean, there are hardly any. Arbitrary.
 CLEAR_SAMPLE = 0.9
 
-#: [adjusted Rand index of nodes] By so much more must clusterings agree for a view to be taken.
-#: Arbitrary. Moves 0 / 0.
+#: [adjusted Rand index of nodes] By so much more must clusterings agree for a view, or for all
+#: scores, to be taken. Arbitrary. Moves 1 / 0 (-.001 se .001, 0).
 BETTER_VIEW = 0.03
 
 #: [adjusted Rand index of nodes] The same for other weights of modalities, units of columns, and
@@ -38,37 +40,22 @@ BETTER_VIEW = 0.03
 #: / 1 (+.004 se .004, -.002 se .002).
 BETTER_WEIGHTS = 0.08
 
-#: [adjusted Rand index of nodes, or of cells] Where clusterings without views agree less, the data
-#: say little against views (edges and peaks that move are such data), and independent components
-#: may show clusters that hide. Arbitrary. Moves 1 / 0 (+.002 se .002, 0).
-SURE_WITHOUT_VIEWS = 0.8
-
 #: [adjusted Rand index of nodes] Views are taken, and tables of numbers trained by elements, unless
 #: clusterings agree so much less. Arbitrary. Moves 0 / 0.
 WORSE_VIEW = 0.2
 
-#: [adjusted Rand index of nodes] Clusterings must agree so much more where all scores show them.
-#: Arbitrary. Moves 1 / 0 (-.001 se .001, 0).
-BETTER_IN_ALL_SCORES = 0.03
-
-#: [adjusted Rand index of cells] Fits that agree less than this, in the median of pairs, are
-#: unstable. Arbitrary.
+#: [adjusted Rand index] Fits that agree less than this, in the median of pairs, are unstable. Where
+#: clusterings without views do, the data say little against views (edges and peaks that move are
+#: such data), and independent components may show clusters that hide. Arbitrary. Moves 1 / 0 (+.002
+#: se .002, 0).
 LEAST_AGREEMENT = 0.8
 
 #: [adjusted Rand index of cells] Where a fit agrees less than this with other starts, such fits are
 #: to be expected. Arbitrary.
 LEAST_OF_STARTS = 0.78
 
-#: [adjusted Rand index of cells] A run can be the odd one where short runs agree with each other so
-#: far. Arbitrary.
-AGREEING_RUNS = 0.9
-
 #: [adjusted Rand index of cells] It is, where they agree by so much more than with it. Arbitrary.
 ODD_RUN = 0.1
-
-#: [share of samples] Where fewer left the component that they began in, clusters are the same.
-#: Arbitrary.
-UNCHANGED = 0.02
 
 #: [adjusted Rand index of cells] So far must parts of the samples agree on clusters that make a
 #: grid. Arbitrary.
@@ -154,9 +141,6 @@ MERGED_BY_ONE_NOISE = 0.01
 #: Evidence: there 3 % of the labels of a fit are wrong, .005 more than in the search.
 CERTAIN = 0.975
 
-#: [the same] Where nodes are less certain, there are hardly any. Arbitrary.
-LEAST_CERTAIN = 0.9
-
 #: [share of labels of a node] Where training changes as many, nodes were found that are not those
 #: of the data, as where objects in images hide each other. Arbitrary.
 CHANGED_NODES = 0.025
@@ -191,9 +175,9 @@ MAX_SHARED = 0.2
 NEAR_TIE = 1.05
 
 #: [ratio of misfits] How many times as much as another candidate's an arrangement may leave
-#: unexplained. Evidence: 2400 spectra (seed 101) began with a clustering agreed with by .851 that
-#: left three times as much as those of .850; its nodes were right in .80. Moves 12 / 0 (-.002 se
-#: .003, 0).
+#: unexplained; arrangements of random means that do so are beaten in any case. Evidence: 2400
+#: spectra (seed 101) began with a clustering agreed with by .851 that left three times as much as
+#: those of .850; its nodes were right in .80. Moves 12 / 0 (-.002 se .003, 0).
 WORSE_FIT = 2.0
 
 #: [ratio of gaps] How many times as much as its own gap to the next arrangement another's may be.
@@ -204,17 +188,14 @@ LESS_CLEAR = 2.0
 #: one. Arbitrary. Moves 0 / 0.
 CLEAR_GAP = 1.0
 
-#: [p-value] A node is told by its own. Evidence: a convention.
+#: [p-value] A node is told by its own, and a direction in which means differ exceeds draws of
+#: errors but for so many. Evidence: a convention.
 SMALL_P = 0.05
 
 #: [p-value] Beside a whole that is told, a node is told by a larger one. Evidence: so told are
 #: kinds of 14 sorts on (2, 2), (2, 3) and (2, 2, 2), with 20 columns of noise more or without, in
 #: at most .11 of 150 draws each, and sums in all (benchmarks/factors.py --means).
 MODEST_P = 0.2
-
-#: [share of draws] Draws of errors that a direction in which means differ must exceed. Evidence: a
-#: convention.
-ABOVE_ERRORS = 0.95
 
 #: [part of the largest singular value of the means] A direction must have it. Evidence: kinds in a
 #: row, as of a dose, lie on any grid, and differ a little otherwise, too; by a fifth of a step they
@@ -226,13 +207,6 @@ LEAST_PART = 0.3
 #: much. Evidence: of trees of 81 to 128 cells that the bound lets pass, some node explains .4 at
 #: most.
 LEAST_EXPLAINED = 0.5
-
-#: [ratio of misfits] So many times more must the median arrangement of random means leave
-#: unexplained. Arbitrary.
-BETTER_THAN_RANDOM = 1.0
-
-#: [ratio of misfits] Beyond this factor random means are beaten in any case. Arbitrary.
-CLEARLY_BETTER = 2.0
 
 #: [score of a grid for each unit of agreement] What agreement counts beside misfit. Arbitrary.
 AGREEMENT_COUNTS = 3.0
@@ -263,9 +237,6 @@ FEW_CELLS = 128
 #: Arbitrary.
 MAX_SEARCHED = 1024
 
-#: [samples per column of numbers] Numbers may vary together in a class from here on. Arbitrary.
-ROWS_PER_NUMBER = 10
-
 #: [eigenvalue of correlations] With less a column is a sum of others. Arbitrary.
 LEAST_EIGENVALUE = 1e-4
 
@@ -274,6 +245,11 @@ MAX_FILLED = 0.1
 
 
 # --- What do the samples look like from there? ---------------------------------------------------
+
+#: [samples] For each number that is estimated (a variance of numbers in a class, a column's spread
+#: in a cluster, a score or a product of scores that is looked at) there are so many. Arbitrary.
+#: Moves 0 / 0.
+SAMPLES_PER_NUMBER = 10
 
 #: [principal scores] Clusters of embeddings are sought in so many, or in two for each effect of the
 #: nodes where these are more. Arbitrary.
@@ -286,10 +262,6 @@ ROWS_OF_EMBEDDINGS = 20_000
 #: 0.
 ALIKE_COLUMNS = 0.9
 
-#: [samples per cluster] Noise of columns is asked of so many unlike ones at least. Arbitrary. Moves
-#: 0 / 0.
-ROWS_PER_CLUSTER = 10
-
 #: [ratio of evidences] All scores must speak so many times more for clusters than the first ones
 #: do. Arbitrary. Moves 0 / 0.
 TIMES_THE_EVIDENCE = 1.1
@@ -301,9 +273,6 @@ CLEAR_EVIDENCE = 5.0
 #: [share of samples] Samples whose class all scores tell, and the planned ones do not. Arbitrary.
 #: Moves 0 / 0.
 BETTER_TOLD = 0.01
-
-#: [samples per score] All scores are looked at where there are so many. Arbitrary. Moves 0 / 0.
-SAMPLES_PER_SCORE = 10
 
 #: [values] Columns and scores have at least so many; fewer would be clusters of their own, as of
 #: zeros and ones. Arbitrary. Moves 0 / 0.
@@ -319,9 +288,6 @@ WIDE = 64
 #: [ratio of variances] Below it squares and products of scores tell no more than noise would.
 #: Arbitrary.
 LEAST_RATIO = 1.2
-
-#: [samples] One square or product for so many. Arbitrary.
-SAMPLES_PER_TERM = 10
 
 #: [directions, relative to those of independent columns] What scores leave is noise if it is spread
 #: over so many. Arbitrary.

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from .._clustering.margins import AGREEING_RUNS, LEAST_OF_STARTS, ODD_RUN
+from .._clustering.margins import AGREEING, LEAST_OF_STARTS, ODD_RUN
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import initialize_run
@@ -90,7 +90,7 @@ def _is_odd(agreement: np.ndarray, short: Sequence[np.ndarray]) -> bool:
     Those that have but one cell say nothing.
     """
     has_cells = all(len(np.unique(labels)) > 1 for labels in short)
-    agree = bool(agreement[1:, 1:].min() >= AGREEING_RUNS)
+    agree = bool(agreement[1:, 1:].min() >= AGREEING)
     return has_cells and agree and _oddness(agreement) > ODD_RUN
 
 

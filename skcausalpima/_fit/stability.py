@@ -17,7 +17,7 @@ from .._clustering.clusters import kmeans_labels
 from .._clustering.factors_or_kinds import Additivity
 from .._clustering.gaps import Gaps
 from .._clustering.many_cells import has_many_cells, is_arranged
-from .._clustering.margins import NEAR_TIE, UNCHANGED
+from .._clustering.margins import NEAR_TIE, SAME_AGREEMENT
 from .._clustering.matching import TIE_TOLERANCE
 from .._grid import n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
@@ -200,7 +200,7 @@ def rearranged(
     if start is None or not _is_free(setup, start, state.model):
         return state
     gamma = present_cells(state.model, start, core)
-    if share_moved(gamma, start) < UNCHANGED:
+    if share_moved(gamma, start) < SAME_AGREEMENT:
         return state
     initial = of_start()
     known = initial.knowledge

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from .._clustering.candidates import N_CANDIDATES
 from .._clustering.contest import LEAST_CANDIDATES, Contest
 from .._clustering.margins import (
-    BETTER_IN_ALL_SCORES,
     BETTER_VIEW,
     BETTER_WEIGHTS,
-    SURE_WITHOUT_VIEWS,
+    LEAST_AGREEMENT,
     WORSE_VIEW,
 )
 from .._data.samples import FitSamples
-from .._model.left_open import LeftOpen, TriedSide
+from .._model.left_open import LeftOpen, TriedSide, is_contested
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .initial_sample import InitialSample, initial_sample, sample_of, sides_of
@@ -64,7 +63,8 @@ def begin(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> Sta
     Start
         The same on all ranks.
     """
-    if setup.left_open == LeftOpen() or setup.training.initialization.method != "arranged":
+    is_open = is_contested(setup.training.initialization.method, setup.spec.node_sizes)
+    if setup.left_open == LeftOpen() or not is_open:
         initial = initial_sample(setup, samples, data, seed)
         return Start(setup=replace(setup, left_open=LeftOpen()), data=data, initial=initial)
     sides = sides_of(setup, samples, data, seed)
@@ -105,14 +105,14 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
     # tables of numbers are trained by elements, if these find clusters at all: so these are asked
     best = better(entries[0], rivals.by_elements, 0.0 if free.are_numbers else BETTER_WEIGHTS)
     for _ in free.views:
-        margin = BETTER_VIEW if best.trial.agreement >= SURE_WITHOUT_VIEWS else -WORSE_VIEW
+        margin = BETTER_VIEW if best.trial.agreement >= LEAST_AGREEMENT else -WORSE_VIEW
         before, best = best, better(best, rivals.with_one_view_more, margin)
         if best is before:
             break
     best = better(best, rivals.in_units_of_noise, BETTER_WEIGHTS)
     best = better(best, rivals.in_units_of_columns, BETTER_WEIGHTS)
     if free.dimension:
-        best = better(best, rivals.in_all_scores, BETTER_IN_ALL_SCORES)
+        best = better(best, rivals.in_all_scores, BETTER_VIEW)
         other = better(best, rivals.in_independent_components, BETTER_WEIGHTS)
         if other is not best and other.trial.shows_what_is_hidden_from(best.trial):
             best = other

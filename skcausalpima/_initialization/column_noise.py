@@ -19,7 +19,7 @@ from sklearn.mixture import GaussianMixture
 from .._clustering.margins import (
     ALIKE_COLUMNS,
     MERGED_BY_ONE_NOISE,
-    ROWS_PER_CLUSTER,
+    SAMPLES_PER_NUMBER,
     SPREAD_OF_HALVES,
     SURE_BY_NOISE,
 )
@@ -72,11 +72,11 @@ def unlike_spreads(
     """
     values, present = np.concatenate(tables, axis=1), np.concatenate(seen, axis=1)
     rows = np.flatnonzero(np.all([mask.any(axis=1) for mask in seen], axis=0))
-    if len(rows) < ROWS_PER_CLUSTER * n_clusters:
+    if len(rows) < SAMPLES_PER_NUMBER * n_clusters:
         return None
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
     values, present = values[rows], present[rows]
-    if len(np.unique(values, axis=0)) < ROWS_PER_CLUSTER * n_clusters:
+    if len(np.unique(values, axis=0)) < SAMPLES_PER_NUMBER * n_clusters:
         return None
     numbers, deviations = np.maximum(present.sum(axis=0), 1.0), np.sqrt(variances(values, present))
     varies = deviations > 0

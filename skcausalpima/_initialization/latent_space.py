@@ -24,7 +24,7 @@ from .._clustering.margins import (
     BETTER_TOLD,
     CLEAR_EVIDENCE,
     GAP_IN_SCORES,
-    SAMPLES_PER_SCORE,
+    SAMPLES_PER_NUMBER,
     TIMES_THE_EVIDENCE,
 )
 from .._data.validation import Modalities
@@ -84,7 +84,7 @@ def in_all_scores(
         scores = principal_scores(data, n_columns, seed)
     points = scores.scaled[rows][:, scores.whitened.any(axis=0)]
     columns = [array[rows].cpu().numpy() for array in data.arrays]
-    is_known = planned < points.shape[1] <= len(rows) / SAMPLES_PER_SCORE
+    is_known = planned < points.shape[1] <= len(rows) / SAMPLES_PER_NUMBER
     if not is_known or any(map(has_levels, [points, *columns])):
         return None
     labels = _hidden_clusters(first, points, n_clusters, seed)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._clustering.margins import LEAST_RATIO, SAMPLES_PER_TERM, SPREAD_OF_NOISE, WIDE
+from .._clustering.margins import LEAST_RATIO, SAMPLES_PER_NUMBER, SPREAD_OF_NOISE, WIDE
 from .._model.build import named_network
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
@@ -175,7 +175,7 @@ def quadratic_ratio(x: np.ndarray, scores: np.ndarray) -> float:
     (True, True)
     """
     z = scores[:, scores.std(axis=0) > 0]
-    n_samples, n_terms = len(z), len(z) // SAMPLES_PER_TERM
+    n_samples, n_terms = len(z), len(z) // SAMPLES_PER_NUMBER
     rows, columns = np.triu_indices(z.shape[1])
     basis = _basis(z)
     terms = z[:, rows] * z[:, columns]

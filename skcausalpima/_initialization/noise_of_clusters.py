@@ -20,8 +20,7 @@ from .._clustering.arrangement import means_of_labels
 from .._clustering.margins import (
     INDEPENDENT,
     MORE_THAN_SCORES,
-    ROWS_PER_CLUSTER,
-    SAMPLES_PER_TERM,
+    SAMPLES_PER_NUMBER,
     SKEWED,
     UNLIKE_NOISE,
 )
@@ -112,14 +111,14 @@ def tables_of_unlike_noise(
     if (
         scores is None
         or not tables
-        or not 1 < n_clusters <= min(MAX_CLUSTERS, n_all // ROWS_PER_CLUSTER)
+        or not 1 < n_clusters <= min(MAX_CLUSTERS, n_all // SAMPLES_PER_NUMBER)
     ):
         return ()
     rng = np.random.RandomState(seed)
     rows = rng.permutation(n_all)[:MAX_ROWS]
     points = (scores.whitened if is_turned else scores.scaled)[rows, :dimension]
     points = points[:, points.std(axis=0) > 0]
-    if points.shape[1] == 0 or len(np.unique(points, axis=0)) < ROWS_PER_CLUSTER * n_clusters:
+    if points.shape[1] == 0 or len(np.unique(points, axis=0)) < SAMPLES_PER_NUMBER * n_clusters:
         return ()  # weights may have left some rows, many times
     indicators = np.eye(n_clusters)[_clusters(points, n_clusters, seed)]
     unlike = []
@@ -242,5 +241,5 @@ def _clusters(points: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 def _n_with_products(points: np.ndarray) -> int:
     """Return of how many scores the products are asked, too: so many that samples are enough."""
     n_samples, n_scores = points.shape
-    few = [k for k in range(n_scores + 1) if k * (k + 1) // 2 <= n_samples // SAMPLES_PER_TERM]
+    few = [k for k in range(n_scores + 1) if k * (k + 1) // 2 <= n_samples // SAMPLES_PER_NUMBER]
     return few[-1]

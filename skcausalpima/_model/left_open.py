@@ -88,6 +88,21 @@ class TriedSide:
     is_taken: bool
 
 
+def is_contested(init: str, node_sizes: Sequence[int]) -> bool:
+    """Return whether clusterings of the data are asked for anything; so many cells take too long.
+
+    Examples
+    --------
+    >>> from skcausalpima._model.left_open import is_contested
+    >>> is_contested("arranged", (4,) * 5), is_contested("arranged", (4,) * 6)
+    (True, False)
+    >>> is_contested("arranged", (200,)), is_contested("linear", (2, 2))
+    (False, False)
+    """
+    limit = MAX_SEARCHED if len(node_sizes) > 1 else FEW_CELLS
+    return init == "arranged" and math.prod(node_sizes) <= limit
+
+
 def tables_of_own_scale(
     params: SimpleNamespace,
     modalities: Modalities,
@@ -109,9 +124,8 @@ def what_is_left_open(
     params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
 ) -> LeftOpen:
     """Return what of the model clusterings of the data are to decide."""
-    limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
     dimension = params.latent_dim is None
-    if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
+    if not is_contested(params.init.method, spec.node_sizes):
         return LeftOpen(dimension=dimension)
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._arithmetic import working_in
-from .._clustering.candidates import choose_candidate, find_candidates
+from .._clustering.candidates import choose_candidate, propose_candidates
 from .._clustering.clusters import describe
 from .._clustering.factors_or_kinds import additivity
 from .._clustering.gaps import Gaps, find_gaps
@@ -159,14 +159,14 @@ def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:
     n_samples = len(scores.scaled)
     seen = np.arange(n_samples) if initial.rows is None else initial.rows
     rows = np.flatnonzero(np.isin(seen, training))
-    candidates = find_candidates(
+    candidates = propose_candidates(
         scores.scaled,
         sizes,
         random_state=rng,
         n_candidates=N_CLUSTERINGS,
         rows=rows,
         columns=scores.columns,
-    )
+    ).all()
     chosen, report = choose_candidate(candidates, scores.placed, sizes, random_state=rng)
     found = report.arrangements[report.chosen]
     probabilities = np.zeros((n_samples, grid.n_cells))

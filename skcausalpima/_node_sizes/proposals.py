@@ -22,9 +22,8 @@ from .._clustering.margins import (
     AGREEING,
     AGREEMENT_COUNTS,
     ALIKE_SIZES,
-    BETTER_THAN_RANDOM,
-    CLEARLY_BETTER,
     NODE_COUNTS,
+    WORSE_FIT,
 )
 from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
@@ -77,7 +76,7 @@ class ScoredGrid(NamedTuple):
     @property
     def score(self) -> float:
         """What grids are ranked by."""
-        fits = math.log(min(self.evidence, CLEARLY_BETTER)) + NODE_COUNTS * len(self.node_sizes)
+        fits = math.log(min(self.evidence, WORSE_FIT)) + NODE_COUNTS * len(self.node_sizes)
         return fits - AGREEMENT_COUNTS * (1.0 - self.agreement)
 
 
@@ -221,7 +220,7 @@ def _scored(
     """Return a grid with the best score that it has on any of these clusters, if it has one."""
     best = None
     for agreed in sorted(found, key=lambda of: -of.agreement):
-        most = ScoredGrid(sizes, agreed.agreement, CLEARLY_BETTER)
+        most = ScoredGrid(sizes, agreed.agreement, WORSE_FIT)
         if agreed.agreement < AGREED_GRID or (best is not None and best.score >= most.score):
             break
         means, counts = means_of_labels(agreed.labels, placed, math.prod(sizes))
@@ -230,7 +229,7 @@ def _scored(
             continue
         evidence = _random_misfit(means, sizes, rng) / max(here.misfit, 1e-9)
         scored = ScoredGrid(sizes, agreed.agreement, evidence)
-        if evidence > BETTER_THAN_RANDOM and (best is None or scored.score > best.score):
+        if evidence > 1.0 and (best is None or scored.score > best.score):
             best = scored
     if best is not None:
         yield best

@@ -12,7 +12,7 @@ from skcausalpima._clustering.candidates import (
     _fits_as_well,
     _mean_agreement,
     choose_candidate,
-    find_candidates,
+    propose_candidates,
 )
 from skcausalpima._clustering.clusters import Finder
 from skcausalpima._clustering.over_fitted import merge_components, merged_to_all
@@ -178,7 +178,7 @@ def test_degenerate_points_give_no_nan_and_no_warning(points):
 @pytest.mark.parametrize("seed", some_slow(range(3), [0]))
 def test_start_recovers_the_nodes_of_a_cube(seed):
     points, nodes = _cube(np.random.default_rng(seed))
-    candidates = find_candidates(points, (2, 2, 2), random_state=seed, n_candidates=4)
+    candidates = propose_candidates(points, (2, 2, 2), random_state=seed, n_candidates=4).all()
     chosen, report = choose_candidate(candidates, points, (2, 2, 2), random_state=seed)
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     found = np.column_stack(np.unravel_index(cells, (2, 2, 2)))
@@ -245,7 +245,7 @@ def test_agreement_ignores_names_of_outcomes_and_of_equal_sized_nodes():
 
 def test_one_node_gets_kmeans_candidates_too():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9), (5, 20)])
-    candidates = find_candidates(points, (5,), random_state=0, n_candidates=4)
+    candidates = propose_candidates(points, (5,), random_state=0, n_candidates=4).all()
     assert any(candidate.source == "k-means" for candidate in candidates)
     chosen, report = choose_candidate(candidates, points, (5,))
     assert adjusted_rand_score(labels, chosen.labels) == 1.0
@@ -269,7 +269,7 @@ def test_kmeans_joins_where_a_grid_has_few_samples():
     found = []
     for seed in range(8):
         points, cells = _crossed(np.random.default_rng(seed), (3, 2))
-        candidates = find_candidates(points, (3, 2), random_state=0)
+        candidates = propose_candidates(points, (3, 2), random_state=0).all()
         mixtures = [c for c in candidates if c.source != "k-means"]
         assert 0 < len(mixtures) < len(candidates)
         chosen = [choose_candidate(c, points, (3, 2))[0] for c in (mixtures, candidates)]
@@ -285,7 +285,7 @@ def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_sco
     for seed in range(8):
         rng = np.random.default_rng(seed)
         points, cells = _crossed(rng, (3, 2), n=480, n_features=12, spread=1.2)
-        candidates = find_candidates(points, (3, 2), random_state=0)
+        candidates = propose_candidates(points, (3, 2), random_state=0).all()
         others = [c for c in candidates if not c.source.endswith("from k-means")]
         assert len(candidates) == len(others) + 4
         chosen = [choose_candidate(c, points, (3, 2))[0] for c in (others, candidates)]
@@ -310,20 +310,20 @@ def test_plain_mixtures_have_fewer_clusters_where_points_repeat():
 
 def test_only_over_fitted_mixtures_are_found_where_a_grid_has_enough_samples():
     points, _ = _crossed(np.random.default_rng(0), (3, 2), n=600)
-    candidates = find_candidates(points, (3, 2), random_state=0, n_candidates=4)
+    candidates = propose_candidates(points, (3, 2), random_state=0, n_candidates=4).all()
     assert not any(candidate.source.endswith("k-means") for candidate in candidates)
 
 
 @pytest.mark.parametrize("n_candidates", some_slow([4, 5, 6, 12], [4, 5]))
 def test_as_many_mixtures_are_found_as_asked_for(n_candidates):
     points, _ = _crossed(np.random.default_rng(0), (3, 2), n=600)
-    candidates = find_candidates(points, (3, 2), random_state=0, n_candidates=n_candidates)
+    candidates = propose_candidates(points, (3, 2), random_state=0, n_candidates=n_candidates).all()
     assert len(candidates) == n_candidates
 
 
 def test_few_samples_get_kmeans_only():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9)], n=10)
-    candidates = find_candidates(points, (2, 2), random_state=0, n_candidates=4)
+    candidates = propose_candidates(points, (2, 2), random_state=0, n_candidates=4).all()
     assert {candidate.source for candidate in candidates} == {"k-means"}
     chosen, report = choose_candidate(candidates, points, (2, 2))
     assert adjusted_rand_score(labels, chosen.labels) == 1.0
@@ -361,7 +361,7 @@ def test_rare_cells_of_a_grid_keep_their_place(seed):
     nodes = np.stack(np.unravel_index(rng.choice(8, size=1500, p=share), (2, 2, 2)), axis=1)
     points = nodes @ (4.0 * np.linalg.qr(rng.normal(size=(6, 3)))[0].T)
     points += 0.3 * rng.normal(size=points.shape)
-    candidates = find_candidates(points, (2, 2, 2), random_state=seed)
+    candidates = propose_candidates(points, (2, 2, 2), random_state=seed).all()
     chosen, report = choose_candidate(candidates, points, (2, 2, 2), random_state=seed)
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     found = np.stack(np.unravel_index(cells, (2, 2, 2)), axis=1)

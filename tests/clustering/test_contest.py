@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima._clustering.candidates import CandidateReport, find_candidates
+from skcausalpima._clustering.candidates import CandidateReport, propose_candidates
 from skcausalpima._clustering.contest import Contest, Trial, View
 from skcausalpima._clustering.margins import BETTER_WEIGHTS
 from skcausalpima._clustering.matching import agreements, largest_agreement
@@ -107,10 +107,10 @@ def test_a_trial_is_the_same_for_scores_of_other_units_and_samples_in_another_or
 def test_clear_clusters_are_found_by_every_second_clustering():
     points, _ = drawn(1500)
     contest = Contest(node_sizes=(2, 2), known=None, seed=0)
-    every = find_candidates(points, (2, 2), random_state=0)
+    every = propose_candidates(points, (2, 2), random_state=0).all()
     assert len(contest.ask(View(scaled=points, placed=points)).candidates) == (len(every) + 1) // 2
     noise = np.random.default_rng(0).normal(size=points.shape)
-    every = find_candidates(noise, (2, 2), random_state=0)
+    every = propose_candidates(noise, (2, 2), random_state=0).all()
     trial = contest.ask(View(scaled=noise, placed=noise))
     assert len(trial.candidates) == len(every)
     for one, other in zip(trial.candidates, every, strict=True):

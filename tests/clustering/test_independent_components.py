@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._clustering.margins import SAMPLES_PER_SCORE
+from skcausalpima._clustering.margins import SAMPLES_PER_NUMBER
 from skcausalpima._initialization.components import with_independent_components
 from skcausalpima._initialization.principal_components import PrincipalScores
 from skcausalpima.cluster import GridClustering
@@ -60,7 +60,7 @@ def test_the_latent_space_begins_as_these_and_as_what_they_leave():
 
 
 def test_few_samples_have_fewer_components():
-    x, _ = nuisances(0, n_samples=6 * SAMPLES_PER_SCORE)
+    x, _ = nuisances(0, n_samples=6 * SAMPLES_PER_NUMBER)
     after = with_independent_components(scores_of(x), 2, seed=0)
     assert after.whitened.any(axis=0).tolist() == [True] * 6 + [False] * 14
     assert with_independent_components(scores_of(x), 6, seed=0) is None

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from some_slow import some_slow
 
-from skcausalpima._clustering.candidates import find_candidates
+from skcausalpima._clustering.candidates import propose_candidates
 from skcausalpima._clustering.latent_classes import TableColumns, latent_classes, settled
 
 
@@ -106,7 +106,7 @@ def test_a_number_of_few_values_weighs_no_more_than_a_word_would():
 def test_they_are_among_the_candidates(sizes):
     columns, _ = drawn()
     rows, points = np.arange(300), columns.indicators - columns.indicators.mean(axis=0)
-    found = find_candidates(points, sizes, random_state=0, columns=columns, rows=rows)
+    found = propose_candidates(points, sizes, random_state=0, columns=columns, rows=rows).all()
     own = [of for of in found if of.source == "latent classes of 10 columns"]
     assert own
     assert all(of.responsibilities.shape == (400, np.prod(sizes)) for of in own)

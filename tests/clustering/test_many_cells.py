@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from some_slow import some_slow
 
-from skcausalpima._clustering.candidates import choose_candidate, find_candidates
+from skcausalpima._clustering.candidates import choose_candidate, propose_candidates
 from skcausalpima._clustering.factorial import FactorialMixture, exchanged
 from skcausalpima._clustering.many_cells import (
     _dependence,
@@ -124,7 +124,7 @@ def test_known_outcomes_name_nodes_and_outcomes():
     known = np.full_like(nodes, -1)
     known[:40] = nodes[:40]
     scores = scores_of(nodes, sizes, rng)
-    candidates = find_candidates(scores, sizes, known=known, random_state=0)
+    candidates = propose_candidates(scores, sizes, known=known, random_state=0).all()
     chosen, report = choose_candidate(candidates, scores, sizes, known=known)
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     assert (np.stack(np.unravel_index(cells, sizes), axis=1) == nodes).mean() > 0.98
@@ -136,7 +136,7 @@ def test_one_candidate_has_its_place_and_figures():
     rng, sizes = np.random.default_rng(5), (2,) * 8
     nodes = dependent(sizes, 1500, rng)
     scores = scores_of(nodes, sizes, rng)
-    (candidate,) = find_candidates(scores, sizes, random_state=0)
+    (candidate,) = propose_candidates(scores, sizes, random_state=0).all()
     chosen, report = choose_candidate([candidate], scores, sizes)
     (arrangement,) = report.arrangements
     assert chosen is candidate

@@ -15,7 +15,7 @@ from some_slow import some_slow
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
-from skcausalpima._clustering.candidates import choose_candidate, find_candidates
+from skcausalpima._clustering.candidates import choose_candidate, propose_candidates
 from skcausalpima._clustering.matching import align_nodes, known_counts, tolerated_share
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
@@ -242,7 +242,7 @@ def test_a_candidate_that_contradicts_is_not_chosen():
     rng = np.random.default_rng(3)
     nodes = np.stack(np.unravel_index(np.repeat(np.arange(4), 50), (2, 2)), axis=1)
     data = np.array([6.0, 5.0]) * nodes + rng.normal(size=(200, 2))
-    good = find_candidates(data, (2, 2), random_state=0)[0]
+    good = propose_candidates(data, (2, 2), random_state=0).all()[0]
     wrong = replace(good, labels=rng.permutation(good.labels))
     known = some_known(nodes[:, 0], 0, rows=slice(0, None, 4))
     candidates = [wrong, wrong, wrong, good]

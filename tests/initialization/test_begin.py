@@ -17,9 +17,9 @@ from skcausalpima._model.objects import parameters_of
 from skcausalpima._model.setup import Setup, set_up
 
 
-def opened(X, **params) -> tuple[Setup, Start]:
+def opened(X, node_sizes=(2, 2), **params) -> tuple[Setup, Start]:
     """Return what parameters ask for, and where a fit of them begins."""
-    estimator = CausalPIMA((2, 2), **params)
+    estimator = CausalPIMA(node_sizes, **params)
     setup, samples = set_up(parameters_of(estimator), read_modalities(estimator, X, reset=True))
     return setup, begin(setup, samples, filled_data(setup, samples), seed=0)
 
@@ -90,3 +90,17 @@ def test_what_a_fit_began_with_is_made_again(tables, components):
     for name in ("scaled", "whitened"):
         before, after = (getattr(one.scores, name) for one in (start.initial, again))
         assert_allclose(after, before, atol=1e-6 * np.abs(before).max())
+
+
+@pytest.mark.parametrize("node_sizes", [(34, 33), (130,)])
+def test_grids_of_too_many_cells_are_not_asked(node_sizes, monkeypatch):
+    """Their clusters are k-means: what a search would find of them was thrown away."""
+
+    def ask(*_):
+        raise AssertionError("asked")
+
+    monkeypatch.setattr("skcausalpima._clustering.contest.Contest.ask", ask)
+    X = np.random.default_rng(0).normal(size=(1130, 5))
+    _, start = opened(X, node_sizes=node_sizes)
+    assert start.initial.trial is None
+    assert start.setup.left_open == LeftOpen()
