@@ -23,7 +23,7 @@ from .candidates import (
 from .clusters import Clustering
 from .gaps import find_gaps
 from .latent_classes import TableColumns
-from .margins import BETTER_WEIGHTS, LEAST_AGREEMENT, NEAR_TIE, SAME_AGREEMENT
+from .margins import BETTER_WEIGHTS, NEAR_TIE, SAME_AGREEMENT, SURE_WITHOUT_VIEWS
 from .matching import agreements, largest_agreement, tolerated_share
 
 #: Fewest clusterings of a view (arbitrary).
@@ -114,7 +114,7 @@ class Trial:
     @property
     def may_hide_clusters(self) -> bool:
         """Whether clusterings agree so little on cells that other components may show more."""
-        return self.cell_agreement < LEAST_AGREEMENT
+        return self.cell_agreement < SURE_WITHOUT_VIEWS
 
     def shows_what_is_hidden_from(self, first: Trial) -> bool:
         """Return whether clusters agree clearly more than those of a first view, and are apart.

@@ -13,7 +13,7 @@ from .._clustering.contest import LEAST_CANDIDATES, Contest
 from .._clustering.margins import (
     BETTER_VIEW,
     BETTER_WEIGHTS,
-    LEAST_AGREEMENT,
+    SURE_WITHOUT_VIEWS,
     WORSE_VIEW,
 )
 from .._data.samples import FitSamples
@@ -99,13 +99,13 @@ def _winner(rivals: Rivals, entries: list[Entry]) -> Entry:
         entries.extend(others)
         for other in sorted(others, key=lambda entry: -entry.trial.agreement):
             if contest.prefers(other.trial, best.trial, margin):
-                best = other
+                best, margin = other, abs(margin)  # rivals owe nothing to each other
         return best
 
     # tables of numbers are trained by elements, if these find clusters at all: so these are asked
     best = better(entries[0], rivals.by_elements, 0.0 if free.are_numbers else BETTER_WEIGHTS)
     for _ in free.views:
-        margin = BETTER_VIEW if best.trial.agreement >= LEAST_AGREEMENT else -WORSE_VIEW
+        margin = BETTER_VIEW if best.trial.agreement >= SURE_WITHOUT_VIEWS else -WORSE_VIEW
         before, best = best, better(best, rivals.with_one_view_more, margin)
         if best is before:
             break

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
 from skcausalpima import CausalPIMA
+from skcausalpima._clustering.contest import Contest
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._initialization.begin import Start, begin
+from skcausalpima._initialization.begin import Start, _winner, begin
 from skcausalpima._initialization.initial_sample import initial_sample
 from skcausalpima._initialization.low_rank import filled_data
 from skcausalpima._model.left_open import LeftOpen
@@ -104,3 +107,23 @@ def test_grids_of_too_many_cells_are_not_asked(node_sizes, monkeypatch):
     _, start = opened(X, node_sizes=node_sizes)
     assert start.initial.trial is None
     assert start.setup.left_open == LeftOpen()
+
+
+def test_of_two_views_that_may_agree_less_the_better_one_is_taken():
+    """What a view may owe to none it does not owe to another view."""
+    setup = SimpleNamespace(left_open=LeftOpen(views=(0, 1)))
+
+    def entry(agreement):
+        trial = SimpleNamespace(agreement=agreement, is_clear=True, known_share=1.0)
+        return SimpleNamespace(setup=setup, trial=trial)
+
+    class Views:
+        contest = Contest(node_sizes=(2, 2), known=None, seed=0)
+
+        def with_one_view_more(self, best):
+            return [entry(0.7), entry(0.75)] if best.trial.agreement == 0.6 else []
+
+        def __getattr__(self, name):
+            return lambda best: []
+
+    assert _winner(Views(), [entry(0.6)]).trial.agreement == 0.75
