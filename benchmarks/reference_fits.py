@@ -13,7 +13,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
-from types import SimpleNamespace
+from dataclasses import is_dataclass
 from typing import Any
 
 import networkx as nx
@@ -262,7 +262,7 @@ def adapted():
 
 def hashes(value: Any, name: str) -> dict[str, str]:
     """Return a hash for every array and number in a fitted attribute."""
-    if isinstance(value, SimpleNamespace):
+    if is_dataclass(value) and not isinstance(value, type):
         value = vars(value)
     if isinstance(value, nx.DiGraph):
         value = {"nodes": dict(value.nodes), "edges": sorted(value.edges(data=True))}

@@ -29,10 +29,10 @@ from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, f
 from ._inference.answers import Answers, OfNodes, answers, node_probabilities
 from ._inference.fitted_model import FittedModel
 from ._inference.kept_models import model_of, samples_of
-from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
+from ._model.stated import StatedExperts, Views
 from ._model.surroundings import reading_one_fit, usual_surroundings
 from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
@@ -293,8 +293,8 @@ class CausalPIMA(
     offsets_ : dict of str to (dict of str to ndarray of shape (n_labels, \*shape))
         By modality and context what each label adds, in the units of the data; the mean over the
         training samples is zero.
-    adapted_ : list of SimpleNamespace
-        What :meth:`adapt` has found of new labels.
+    adapted_ : list of AdaptedLabel
+        What :meth:`adapt` has found of new labels, see :class:`.inspection.AdaptedLabel`.
     weights_ : ndarray of shape (n_components,)
         ``joint_`` in the order of the components.
     cluster_states_ : ndarray of shape (n_components, n_nodes)
@@ -312,94 +312,29 @@ class CausalPIMA(
         training samples: their labels are those of ``predict``.
     node_labels_ : ndarray of shape (n_samples, n_nodes)
         Outcomes of every training sample, ``cluster_states_[labels_]``.
-    choices_ : SimpleNamespace
-        What was left to the data, and how it was decided, by modality: ``scale``, ``views`` and
-        ``modality_weights`` (the word, or a factor for each) as they were taken; ``columns``, the
-        effective number of columns and how many vary; ``linear``, the wide modalities whose
-        networks have nothing but noise to learn, and take steps a tenth as long; ``predicted``,
-        those whose networks predict the noise (``decoder_variance``); ``counts``, the
-        columns that look like counts; ``components``, what clusters were sought in:
-        ``"principal"`` ones, all of them in units of latent ``"classes"`` or as ``"discriminant"``
-        ones, or ``"independent"`` ones;
-        and ``tried``, the ``modality_weights``, ``views``, ``scale`` and ``components`` that
-        were tried, if there was more than one way, their ``agreement``, the largest mean adjusted
-        Rand index of the nodes in one clustering and the others, its standard ``error`` (NaN where
-        it is not known), and which of them ``is_taken``.
-    arrangement_ : SimpleNamespace or None
-        How clusters were assigned to grid cells. None unless ``init`` is ``"arranged"`` or finds
-        clusters, with several nodes. ``found`` is False where nodes are placed by chance: in grids
-        of more than 1024 cells, whose other figures mean nothing then, and where starts of the
-        search for nodes, which takes place beyond 128 cells, do not agree. An ArrangementWarning
-        tells, and no edge of ``dag_`` is compelled. ``certainty`` is how probable the likeliest
-        outcome of a node is, in the mean over nodes and samples (None up to 128 cells; below .975 a
-        warning tells). ``misfit`` is the part of the variation between cluster means that effects
-        of single nodes leave unexplained; ``gap`` the misfit of the next best arrangement relative
-        to it, and ``ties`` the number of equal ones. ``node_agreement`` is how far the labels of
-        each node stay the same under arrangements whose misfit is less than 1.05 times as large
-        (the smallest adjusted Rand index; an ArrangementWarning tells where one is below 0.9), or,
-        beyond 128 cells, in the next best start of the search. ``node_shares`` are the parts that
-        the nodes explain, ``agreement`` is that of the candidate clusterings with the chosen one
-        (NaN where an estimator in ``init`` found it and says nothing of it), and ``smallest_share``
-        the share of samples in the smallest cell. ``told``, of shape (n_nodes,), says of which
-        nodes the means of cells tell that they are factors, and no kinds that were laid on a grid:
-        chance would have the cells lie as near to sums of effects with ``p_value``, and the effects
-        of each node be as much alike with ``node_p_values``, of shape (n_nodes,). A node is told by
-        at most .05, or by .2 where the whole has .05, unless means lie in a row or cells are
-        doubtful. So it is by at most .05 in ``context_p_values``, of shape (n_nodes,): as probable
-        it is that labels of contexts change the mix of cells along the node alone by chance (None
-        without contexts). One whose known outcomes the data confirm is told in any case. Not told
-        is no alarm. Beyond 64 cells p-values are bounds. All are None where nobody asked: in large
-        grids with empty cells, in files of before, where nodes are placed by chance. A fit that is
-        continued keeps that of its first part.
-    separation_ : SimpleNamespace
-        How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
-        two components that hold samples; ``occupancy``, the share of the training samples (of
-        their weights) in each; ``empty``, the components without any; ``merged``, pairs of
-        components whose ratio is below 1, of shape (n_pairs, 2); ``certainty``, for each node how
-        probable the likeliest outcome is in the mean over training samples: the accuracy that the
-        fit itself expects; ``outlying``, rows of X that lack nothing and are far less probable than
-        others (their bound lies five interquartile ranges below the median); ``set_aside``, rows
-        that nothing else is like, and that were not trained on (``training__outliers``);
-        ``trusts_all``, whether there are none, so that new ones like these are not looked for.
-    gaps_ : SimpleNamespace or None
-        Whether there are gaps between cells: how dense training samples are half-way between two
-        neighbouring cells, relative to the less dense of their middles, in principal scores of the
-        data, before any network. About 0.2 where normal cells are five standard deviations apart,
-        1 where one uniform cluster was cut in two. ``nodes``, of shape (n_nodes,), is over all
-        neighbours that differ in that node alone (NaN where there are none), ``cut`` says where
-        that is no gap, and no chance either, and ``pairs``, of shape (n_pairs, 2), are cells
-        without a gap between them, as numbers in ``joint_.ravel()``.
-        None where all samples lie in one cell, or with ``init="paper"``. A fit that is continued
-        keeps that of its first part.
-    stability_ : SimpleNamespace
-        Whether fits with another ``random_state`` would find the same cells. ``agreement`` is an
-        adjusted Rand index: with ``n_init`` above 1 the median over all pairs of these fits, else
-        ``with_starts``, that of ``labels_`` with what other starts end in (None where all samples
-        lie in one cell); ``among_starts`` is that of these with each other. Beyond 128 cells both
-        are the mean over nodes of ``arrangement_.node_agreement``. Where ``with_starts``
-        is below 0.78, two runs of a few epochs from other seeds are made (of up to 20 000 samples
-        and 128 cells), and the median over the three pairs decides: ``short_runs``, else None.
-        Where several nodes are fitted, and these runs agree with each other at 0.9, and by 0.1 less
-        with the fit, its start was the exception: it is fitted once more, from one of their seeds,
-        and that fit is kept if it agrees with them by 0.1 more (``replaced``; ``history_`` is of
-        the one that is kept, ``short_runs`` of the first).
-        ``unstable`` says whether it is below 0.8, or 0.78 for a single fit whose draws are not
-        found again (``found_again_``), of which an
-        :class:`~skcausalpima.exceptions.InstabilityWarning` tells, and ``rand_indices``, of shape
-        (n_fits, n_fits), has those of all pairs of fits, the fits in the order of their starts.
-    found_again_ : SimpleNamespace or None
-        Whether samples are enough for the cells, asked of fewer than 300 distinct ones: samples
-        that the fit draws, each like one of the fit, are looked at as those of the fit were.
-        ``agreement``, of shape (n_draws,), has the adjusted Rand index of the node that agrees
-        least with what was drawn, for up to ten draws of ``n_samples`` (distinct ones; of unlike
-        weights, Kish's effective number). ``found`` says whether all but one have 0.8; draws end
-        at the second that has not, and an
-        :class:`~skcausalpima.exceptions.InstabilityWarning` tells. ``enough_samples`` is
-        about how many would be found again if cells are as the fit has them, None where 5 times as
-        many would not. None of more samples, of more than 128 cells, of tables with words or
-        levels, on disk, in several processes, with another ``init``, in repeated fits, where all
-        samples lie in one cell, of experts that cannot draw, and in files of before. A fit that is
-        continued keeps that of its first part.
+    choices_ : ChoicesReport
+        What was left to the data, and how it was decided: units, weights and views of modalities,
+        and what was tried. Fields are those of :class:`.inspection.ChoicesReport`.
+    arrangement_ : ArrangementReport or None
+        How clusters were assigned to grid cells, and which nodes are told to be factors; see
+        :class:`.inspection.ArrangementReport`. None unless ``init`` is ``"arranged"`` or finds
+        clusters, with several nodes. A fit that is continued keeps that of its first part.
+    separation_ : SeparationReport
+        How well components are separated and filled, and which rows of X are unlike others; see
+        :class:`.inspection.SeparationReport`.
+    gaps_ : GapsReport or None
+        Whether there are gaps between cells; see :class:`.inspection.GapsReport`. None where all
+        samples lie in one cell, or with ``init="paper"``. A fit that is continued keeps that of its
+        first part.
+    stability_ : StabilityReport
+        Whether fits with another ``random_state`` would find the same cells; see
+        :class:`.inspection.StabilityReport`.
+    found_again_ : FoundAgainReport or None
+        Whether samples are enough for the cells, asked of fewer than 300 distinct ones; see
+        :class:`.inspection.FoundAgainReport`. None of more samples, of more than 128 cells, of
+        tables with words or levels, on disk, in several processes, with another ``init``, in
+        repeated fits, where all samples lie in one cell, of experts that cannot draw, and in files
+        of before. A fit that is continued keeps that of its first part.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
@@ -412,17 +347,9 @@ class CausalPIMA(
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
-    convergence_ : SimpleNamespace
-        How training ended. ``ended`` is "converged" where it stopped by itself, "max_iter" after
-        all epochs, "interrupted" where the user or a callback ended it, "too early" where the bound
-        still rose at the end, and "fallen" where it ended far below its best; ConvergenceWarnings
-        tell of the last three. ``n_steps``, gradient steps; ``rise``, by how much the bound rose
-        per epoch at last, and ``fall``, how far it ended below its best, both relative to
-        ``spread``, its interquartile range between samples in nats; ``label_changes``, the share of
-        samples that changed their component per epoch at last; ``moved``, the share that did not
-        end in the component where they began. Means over ``n_iter_no_change`` epochs, None if there
-        are not twice as many. ``bound``, ``lower_bound_`` of the samples that the model is learned
-        from, as ``history_`` is: the complete ones, where they are enough.
+    convergence_ : ConvergenceReport
+        How training ended, and what was seen of its last epochs; see
+        :class:`.inspection.ConvergenceReport`.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
         and the temperature of every epoch. The bound is the sum of a ``reconstruction_..`` of each
@@ -1778,11 +1705,9 @@ n_outcomes)
         CausalPIMA
             Another estimator, of the same nodes and graph; this one stays as it is. Where the
             context has ``role="cause"``, tables of its children have rows more. Its
-            ``adapted_`` has an entry for each new label: ``context``, ``label``, ``n_samples``,
-            ``unknown`` (share of samples of no known cell) with its 95 % ``interval``,
-            ``standard_errors`` of the offset, by modality, and ``tail_moves``: as the offset is not
-            known exactly, and cells are frequent in other ways, :meth:`tail_probability` moves by
-            so many nats what samples of the label are compared with.
+            ``adapted_`` has an :class:`.inspection.AdaptedLabel` for each new label: its samples of
+            no known cell, the standard errors of its offset, and how :meth:`tail_probability` goes
+            by these.
 
         Raises
         ------

@@ -9,6 +9,11 @@ import safetensors.numpy
 from safetensors import safe_open
 
 from skcausalpima._state.file import FORMAT, _digest
+from skcausalpima._state.older import LISTS
+from skcausalpima._state.older import REPORTS as OF_FITS
+
+#: Names of the records that were namespaces up to version 19.
+REPORTS = {kind.__name__ for kind in (*OF_FITS.values(), *LISTS.values())}
 
 NAN = {"$": "float", "value": "nan"}
 
@@ -63,6 +68,26 @@ def read_file(path):
     with safe_open(str(path), framework="numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return json.loads(file.metadata()[FORMAT]), arrays
+
+
+def as_of_version_19(document, arrays):
+    """Return a file as it was when reports were namespaces."""
+
+    def older(plain):
+        if isinstance(plain, list):
+            return [older(entry) for entry in plain]
+        if not isinstance(plain, dict):
+            return plain
+        fields = {name: older(value) for name, value in plain.items() if name != "$"}
+        if plain["$"] not in REPORTS:
+            return {"$": plain["$"]} | fields
+        mapping = {"$": "dict", "keys": list(fields), "values": list(fields.values())}
+        return {"$": "namespace", "fields": mapping}
+
+    return document | {
+        "version": 19,
+        "fit": {n: older(p) for n, p in document["fit"].items()},
+    }, arrays
 
 
 def write_file(path, document, arrays, digest=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -64,7 +64,7 @@ def not_finite(value: Any, where: str = "result") -> str | None:
         return _unsound(value)
     if isinstance(value, (float, np.floating, np.ndarray)) or torch.is_tensor(value):
         return where if _has_bad_number(value) else None
-    if isinstance(value, SimpleNamespace):
+    if is_dataclass(value) and not isinstance(value, type):
         value = vars(value)
     if hasattr(value, "arrays"):
         value = list(value.arrays)

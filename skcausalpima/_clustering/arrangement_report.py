@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._grid import NodeGrid, n_effects
+from .._reports.cells import ArrangementReport, GapsReport
 from .arrangement import Arrangement
 from .candidates import CandidateReport
 from .factors_or_kinds import Additivity, additivity
-from .gaps import Gaps, find_gaps
+from .gaps import find_gaps
 from .margins import AGREEING, CERTAIN, SMALL_P
 
 #: [samples] So many are looked at (arbitrary).
@@ -21,9 +21,6 @@ MAX_ROWS = 1000
 #: [samples] For gaps between many cells more are: so many of each cell, or no fewer, and no more in
 #: all (arbitrary).
 ROWS_PER_CELL, LEAST_ROWS, MOST_ROWS = 12, 6, 3000
-
-#: What an arrangement says of factors where nobody asked.
-NOT_ASKED = dict.fromkeys(["p_value", "node_p_values", "context_p_values", "told"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +39,10 @@ class Remedies:
     mixed_up: str
 
 
-def arrangement_figures(seen: CandidateReport) -> SimpleNamespace:
+def arrangement_figures(seen: CandidateReport) -> ArrangementReport:
     """Return the figures of the arrangement that was chosen; nobody has asked about factors yet."""
     chosen = seen.arrangements[seen.chosen]
-    return SimpleNamespace(
+    return ArrangementReport(
         misfit=chosen.misfit,
         gap=chosen.gap,
         ties=chosen.ties,
@@ -55,7 +52,6 @@ def arrangement_figures(seen: CandidateReport) -> SimpleNamespace:
         smallest_share=float(seen.smallest_share[seen.chosen]),
         found=chosen.found,
         certainty=chosen.certainty,
-        **NOT_ASKED,
     )
 
 
@@ -88,13 +84,13 @@ def placed_by_chance(n_cells: int, told: str, remedies: Remedies) -> str:
 
 
 def with_factors(
-    arrangement: SimpleNamespace | None,
-    gaps: Gaps | None,
+    arrangement: ArrangementReport | None,
+    gaps: GapsReport | None,
     sums: Additivity | None,
     is_unstable: bool,
     known: np.ndarray,
     moved: np.ndarray | None = None,
-) -> SimpleNamespace | None:
+) -> ArrangementReport | None:
     """Return the report of an arrangement with which nodes are told to be factors.
 
     Nodes whose outcomes are ``known``, (n_nodes,), are factors, since somebody says so. Others are
@@ -106,15 +102,16 @@ def with_factors(
         return arrangement
     is_cut = gaps is not None and bool(gaps.cut.any() or len(gaps.pairs))
     is_doubtful = is_unstable or is_cut or arrangement.node_agreement.min() < AGREEING
-    are_factors, figures = known, NOT_ASKED | {"context_p_values": moved}
+    are_factors, arrangement = known, replace(arrangement, context_p_values=moved)
     if moved is not None:
         are_factors = are_factors | ((moved <= SMALL_P) & (not is_doubtful))
     if sums is not None:
         are_factors = are_factors | (sums.told & (not is_doubtful))
-        figures |= {"p_value": sums.p_value, "node_p_values": sums.node_p_values}
+        of_nodes = sums.node_p_values
+        arrangement = replace(arrangement, p_value=sums.p_value, node_p_values=of_nodes)
     if sums is not None or are_factors.any():
-        figures["told"] = are_factors
-    return SimpleNamespace(**vars(arrangement) | figures)
+        arrangement = replace(arrangement, told=are_factors)
+    return arrangement
 
 
 def looked_at(n_samples: int, n_rows: int = MAX_ROWS) -> np.ndarray:
@@ -127,7 +124,7 @@ def gaps_and_sums(
     placed: np.ndarray,
     sizes: tuple[int, ...],
     cells_of: Callable[[np.ndarray], np.ndarray],
-) -> tuple[Gaps | None, Additivity | None]:
+) -> tuple[GapsReport | None, Additivity | None]:
     """Return the gaps between cells, and whether these lie at sums of effects.
 
     Parameters
@@ -142,7 +139,7 @@ def gaps_and_sums(
 
     Returns
     -------
-    gaps : Gaps or None
+    gaps : GapsReport or None
         None where all lie in one cell, or cells are too many for the samples that are looked at.
     sums : Additivity or None
         None where all lie in one cell, and as :func:`.factors_or_kinds.additivity` says.

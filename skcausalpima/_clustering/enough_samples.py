@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 
+from .._reports.cells import FoundAgainReport
 from .margins import DRAWS_OF_FIT, FOUND_AGAIN, MISSED_DRAWS, MOST_TIMES
 
 #: Times as many samples of which it is asked whether they would be enough: arbitrary.
@@ -22,7 +22,7 @@ FURTHER_DRAWS = 5
 AgreementOfDraw = Callable[[int, int], float]
 
 
-def ask_draws(agreement_of_draw: AgreementOfDraw, n_samples: int) -> SimpleNamespace:
+def ask_draws(agreement_of_draw: AgreementOfDraw, n_samples: int) -> FoundAgainReport:
     """Return whether draws of so many samples are found again, and how many would be.
 
     Parameters
@@ -35,9 +35,8 @@ def ask_draws(agreement_of_draw: AgreementOfDraw, n_samples: int) -> SimpleNames
 
     Returns
     -------
-    SimpleNamespace
-        ``found``, ``agreement`` of shape (n_draws,), ``n_samples``, and ``enough_samples``: about
-        how many are found again, None where as many as are asked are not.
+    FoundAgainReport
+        What is told of it.
 
     Examples
     --------
@@ -49,7 +48,7 @@ def ask_draws(agreement_of_draw: AgreementOfDraw, n_samples: int) -> SimpleNames
     agreement = _agreement(agreement_of_draw, n_samples, DRAWS_OF_FIT)
     is_found = _is_found(agreement)
     enough = n_samples if is_found else _enough(agreement_of_draw, n_samples)
-    return SimpleNamespace(
+    return FoundAgainReport(
         found=is_found, agreement=agreement, n_samples=n_samples, enough_samples=enough
     )
 
@@ -81,7 +80,7 @@ def _enough(agreement_of_draw: AgreementOfDraw, n_samples: int) -> int | None:
     return next(filter(are_enough, (math.ceil(times * n_samples) for times in TIMES)), most)
 
 
-def draws_in_words(again: SimpleNamespace) -> str:
+def draws_in_words(again: FoundAgainReport) -> str:
     """Write in how many draws the cells were found again, and how many samples would do.
 
     Examples

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
+from .._reports.cells import GapsReport
 from .margins import FALSE_ALARMS, HALF_AS_DENSE, LEAST_OF_GAP, NO_GAP
 
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
@@ -19,26 +19,7 @@ _THIRD = 1 / 6  # half of a third of the way from one mean to the other
 _N_PLACES = 50  # on a curve, between which it is straight
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gaps:
-    """How dense samples are between cells, relative to the less dense of two cells.
-
-    Parameters
-    ----------
-    nodes : ndarray of shape (n_nodes,)
-        Between cells that differ in that node alone, over all of them; NaN where nothing is known.
-    cut : ndarray of bool of shape (n_nodes,)
-        Whether that is no gap, and no chance either.
-    pairs : ndarray of shape (n_pairs, 2)
-        Single cells and those next to them without a gap.
-    """
-
-    nodes: np.ndarray
-    cut: np.ndarray
-    pairs: np.ndarray
-
-
-def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> Gaps:
+def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> GapsReport:
     r"""Measure the density of samples half-way between neighbouring cells.
 
     Two cells are projected on their discriminant :math:`S^{-1} (m_2 - m_1)`, found on other
@@ -66,7 +47,7 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
 
     Returns
     -------
-    Gaps
+    GapsReport
         1 is no gap at all.
 
     Examples
@@ -95,7 +76,7 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
         cut[node] = any(of.no_gap(len(of_parts)) for of in of_parts)
     pairs = neighbourhood.nearest(neighbourhood.closeness)
     no_gap = neighbourhood.densities(pairs, 1.0, 1.0).no_gap(len(pairs))
-    return Gaps(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]])
+    return GapsReport(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]])
 
 
 class _Densities(NamedTuple):

@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.special import expit
 from .._data.arrays import flat_rows, value_blocks
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
+from .._reports.contexts import AdaptedLabel
 from .._structure.scores import FamilyScores
 from .alignment import LEAST_OVERLAP
 
@@ -39,7 +39,7 @@ class FittedContexts:
         Expected counts of the cells in the training samples of each combination of labels.
     rivals : list of (dict of str to label), default=[]
         Combinations of labels of which another offset does as well.
-    adapted : list of SimpleNamespace, default=[]
+    adapted : list of AdaptedLabel, default=[]
         What was found of labels that were learned later.
     """
 
@@ -49,7 +49,7 @@ class FittedContexts:
     offsets: dict[str, dict[str, np.ndarray]]
     cells: np.ndarray
     rivals: list[dict[str, Any]] = field(default_factory=list)
-    adapted: list[SimpleNamespace] = field(default_factory=list)
+    adapted: list[AdaptedLabel] = field(default_factory=list)
 
     @property
     def counts(self) -> np.ndarray:
@@ -81,11 +81,10 @@ class FittedContexts:
         name: str,
         labels: np.ndarray,
         offsets: Mapping[str, np.ndarray],
-        told: SimpleNamespace,
     ) -> FittedContexts:
         """Return contexts with one label of one more, the last of ``labels``, without samples.
 
-        ``offsets`` are its own by modality, ``told`` what is told of it.
+        ``offsets`` are its own by modality.
         """
         moved = {
             modality: of | {name: np.concatenate([of[name], offsets[modality][None]])}
@@ -97,7 +96,6 @@ class FittedContexts:
             labels=self.labels | {name: labels},
             offsets=moved,
             cells=np.pad(self.cells, one_more),
-            adapted=[*self.adapted, told],
         )
 
     @property

@@ -6,10 +6,8 @@ one more that is wide, for samples of no known cell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +24,7 @@ from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
 from .._inference.kept_models import fitted_model
 from .._model.parameters import prediction_device
+from .._reports.contexts import AdaptedLabel
 from .._state.fitted import FittedState
 from .._typing import Samples
 from .._warnings import warn_caller
@@ -53,6 +52,29 @@ MOST_UNKNOWN = 0.25
 FEW_SAMPLES = 30
 
 
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What samples of a new label have told.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of these.
+    offsets, standard_errors : dict of str to ndarray of the shape of a sample
+        By modality, in the units of the data.
+    cells : ndarray of shape (n_samples, n_cells)
+        How probable it is that each is of a known cell.
+    doubts : list of str
+        What is in doubt.
+    """
+
+    n_samples: int
+    offsets: dict[str, np.ndarray]
+    standard_errors: dict[str, np.ndarray]
+    cells: np.ndarray
+    doubts: list[str]
+
+
 def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     """Return the state of a fit that knows labels more, from samples that have them.
 
@@ -66,30 +88,40 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     modalities.contexts.check_complete()
     name, axis = _new_context(contexts, modalities.contexts.labels, modalities.codes)
     labels, known = modalities.contexts.labels[name], len(contexts.labels[name])
-    codes, found, drawn = modalities.codes[axis], [], draws_of(fitted)
+    codes, drawn = modalities.codes[axis], draws_of(fitted)
+    of_labels: dict[Hashable, Learned] = {}
     for number, label in enumerate(labels.tolist()[known:], known):
         part = _complete(modalities.take(np.flatnonzero(codes == number)), label)
-        told = SimpleNamespace(context=name, label=label, n_samples=part.n_samples)
-        offsets, cells, doubts = _learned(fitted, drawn, part, axis, told)
-        found.append((told, doubts, max(1.0, cells.sum())))
-        contexts = contexts.with_label(name, labels[: number + 1], offsets, told)
-        contexts = contexts.with_cells(part.codes, cells, before=contexts.cells)
+        learned = of_labels[label] = _learned(fitted, drawn, part, axis)
+        contexts = contexts.with_label(name, labels[: number + 1], learned.offsets)
+        contexts = contexts.with_cells(part.codes, learned.cells, before=contexts.cells)
     after = replace(state, contexts=contexts, training=None)
     if contexts.mixes[name]:
         after = _with_mixes(after, contexts, name, known)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
-    for number, (told, doubts, n_known) in enumerate(found, known):
-        _tell_strangers(told, tails[codes == number])
-        told.tail_moves = tail_moves(fitted, model, drawn, told, n_known)
-        _warn(told, doubts)
-    return after
+    told = list(contexts.adapted)
+    for number, (label, learned) in enumerate(of_labels.items(), known):
+        unknown, interval = _strangers(tails[codes == number])
+        n_known = max(1.0, learned.cells.sum())
+        report = AdaptedLabel(
+            context=name,
+            label=label,
+            n_samples=learned.n_samples,
+            standard_errors=learned.standard_errors,
+            unknown=unknown,
+            interval=interval,
+            tail_moves=tail_moves(fitted, model, drawn, {name: label}, n_known),
+        )
+        _warn(report, learned.doubts)
+        told.append(report)
+    return replace(after, contexts=replace(contexts, adapted=told))
 
 
-def _tell_strangers(told: SimpleNamespace, tails: np.ndarray) -> None:
-    """Say how many samples are in no known cell, given their tail probabilities.
+def _strangers(tails: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Return which share of samples is in no known cell, and its interval, by tail probabilities.
 
-    All of these are small, and those of the others are uniform.
+    All of theirs are small, and those of the others are uniform.
     """
     small = binomtest(int((tails < SMALL).sum()), len(tails))
     interval = small.proportion_ci(method="wilson")
@@ -97,10 +129,10 @@ def _tell_strangers(told: SimpleNamespace, tails: np.ndarray) -> None:
         max(0.0, float(of - SMALL) / (1.0 - SMALL))
         for of in (small.statistic, interval.low, interval.high)
     )
-    told.unknown, told.interval = share, (low, high)
+    return share, (low, high)
 
 
-def _complete(part: Modalities, label: Any) -> Modalities:
+def _complete(part: Modalities, label: Hashable) -> Modalities:
     """Return the samples that have all modalities in full."""
     complete = part.observed.all(axis=0)
     for seen in part.elements or ():
@@ -132,13 +164,8 @@ def _new_context(
     return new[0], axis
 
 
-def _learned(
-    fitted: FittedModel, drawn: Draws, part: Modalities, axis: int, told: SimpleNamespace
-) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
-    """Lay samples of a new label, in the context of this number, on what a fit draws.
-
-    Returns offsets by modality, the cells of these samples, and what is in doubt.
-    """
+def _learned(fitted: FittedModel, drawn: Draws, part: Modalities, axis: int) -> Learned:
+    """Lay samples of a new label, in the context of this number, on what a fit draws."""
     contexts, codes = fitted.contexts, part.codes.copy()
     codes[axis] = -1  # no offset
     scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
@@ -149,7 +176,9 @@ def _learned(
     ends.sort(key=lambda end: end.log_weights[0, -1] > np.log(0.5))
     gamma = ends[0].responsibilities(points)[0][:-1]
     weights = np.maximum(gamma.sum(axis=0), np.finfo(float).tiny)
-    known, moves, told.standard_errors = max(1.0, weights.sum()), {}, {}
+    known = max(1.0, weights.sum())
+    moves: dict[str, np.ndarray] = {}
+    standard_errors: dict[str, np.ndarray] = {}
     rests = [
         table - (gamma / weights).T @ mean if modality in contexts.offsets else None
         for modality, table, mean in zip(part.names, tables, drawn.means, strict=True)
@@ -166,10 +195,16 @@ def _learned(
         factor = np.ravel(fitted.scaler.factor[m])
         moves[modality] = (factor * kept * mean).reshape(part.shapes[m])
         errors = factor * np.sqrt(noise / known)
-        told.standard_errors[modality] = errors.reshape(part.shapes[m])
+        standard_errors[modality] = errors.reshape(part.shapes[m])
     cells = np.empty_like(gamma)
     cells[fitted.cells] = gamma
-    return moves, cells.T, _doubts(ends, part.n_samples)
+    return Learned(
+        n_samples=part.n_samples,
+        offsets=moves,
+        standard_errors=standard_errors,
+        cells=cells.T,
+        doubts=_doubts(ends, part.n_samples),
+    )
 
 
 def _known_mixture(
@@ -240,7 +275,7 @@ def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
     return doubts
 
 
-def _warn(told: SimpleNamespace, doubts: list[str]) -> None:
+def _warn(told: AdaptedLabel, doubts: list[str]) -> None:
     """Warn of doubts, and of many samples in no known cell."""
     if told.unknown > MOST_UNKNOWN:
         share = f"{100 * told.unknown:.0f} % of them are in no known cell"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._clustering.arrangement_report import with_factors
-from .._clustering.margins import CHANGING, FALLEN, RISING
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
 from .._data.known_nodes import labels_by_node
@@ -41,6 +37,7 @@ from .._inference.reports import (
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
+from .._reports.cells import FoundAgainReport, SeparationReport
 from .._state.fitted import FittedState
 from .._state.training import Arrivals
 from .._training.ending import check_finite, told_divergence
@@ -51,6 +48,7 @@ from ..exceptions import ContextWarning
 from ..modules import MultimodalVAE, SubsetEncoders
 from .arrivals import DECAY
 from .checkpoint import fixed_settings, trained_model
+from .convergence import convergence_report
 from .few_samples import found_again
 from .known_factors import known_factors
 from .run import Run
@@ -79,8 +77,7 @@ def fitted_state(
         of_scaled = bounds(model, data, encoders)
         reference = _tail_reference(model, encoders, data, best.held_out, of_scaled)
         earlier = None if arrivals is None else before  # of which the components go on
-        trusts_all = _trusts_all(samples, earlier)
-        doubted = None if trusts_all else reference
+        doubted = None if _trusts_all(samples, earlier) else reference
         asked = trusted(model, data, encoders, doubted, of_scaled)
         probabilities = sample_posterior(model, asked, encoders).cells.cpu().numpy()
         cells = earlier.cells if earlier else _cells(probabilities, data, spec.node_sizes)
@@ -96,7 +93,8 @@ def fitted_state(
         )
         known = known_factors(fitted, samples, data)
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
-        separation = _separation(fitted, probabilities, labels, samples, data)
+        in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
+        separation = _separation(fitted, probabilities, labels, in_units, samples, data)
         outcomes = labels_by_node(spec.node_names, samples.knowledge.outcome_names)
         tables = fitted.cluster_tables(data, probabilities, outcomes)
         digests = _digests(given, samples, data, earlier)
@@ -104,9 +102,6 @@ def fitted_state(
         again = found_again(fitted, setup, samples, data, labels, digests) if is_whole else None
         if samples.rows is not None:
             labels = _labels_of_all(fitted, labels, given, samples.rows)
-        in_units = fitted.in_units(of_scaled, data, samples.modalities.observed).astype(np.float64)
-        separation.outlying = _outlying(in_units, samples, data)
-        separation.set_aside, separation.trusts_all = samples.set_aside, trusts_all
         bound, of_core = _mean_bounds(in_units, data, samples)
     return FittedState(
         spec=spec,
@@ -161,7 +156,7 @@ def _of_start(
     samples: FitSamples,
     known: np.ndarray,
     contexts: FittedContexts,
-    again: SimpleNamespace | None,
+    again: FoundAgainReport | None,
     before: FittedState | None,
 ) -> Values:
     """Return what is known of the start of training; a fit that goes on keeps it."""
@@ -183,7 +178,7 @@ def _of_start(
         ),
         "stability": stability,
         "found_again": again,
-        "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
+        "gaps": seen.gaps,
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),
     }
@@ -221,16 +216,22 @@ def _separation(
     fitted: FittedModel,
     probabilities: np.ndarray,
     labels: np.ndarray,
+    in_units: np.ndarray,
     samples: FitSamples,
     data: TensorData,
-) -> SimpleNamespace:
-    """Report how well components are separated and filled, and how sure outcomes are."""
+) -> SeparationReport:
+    """Report how components are separated and filled, how sure outcomes are, what is outlying."""
     occupancy = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
     joint = probabilities.astype(np.float64).reshape(-1, *fitted.model.prior.node_sizes)
     nodes = range(1, joint.ndim)
     likeliest = [joint.sum(axis=tuple(set(nodes) - {of})).max(axis=1) for of in nodes]
     certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest])
-    return separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty)
+    return replace(
+        separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty),
+        outlying=_outlying(in_units, samples, data),
+        set_aside=samples.set_aside,
+        trusts_all=fitted.reference is None,
+    )
 
 
 def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np.ndarray:
@@ -334,65 +335,3 @@ def _mean_bounds(bounds: np.ndarray, data: TensorData, samples: FitSamples) -> t
             of_core = data.mean_of(bounds[core], None if weights is None else weights[core])
     check_finite(torch.tensor(of_all, dtype=torch.float64), "bounds of the samples")
     return of_all, of_core
-
-
-def convergence_report(best: Run, setup: Setup, bound: float) -> SimpleNamespace:
-    """Report how training ended, at which bound; warn of too early an end, or of a wrong one."""
-    seen = best.convergence
-    rule, is_stated = setup.training.steps, setup.training.schedule.is_stated
-    is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
-    was_free = not (best.converged or best.stopped or setup.resumable)
-    may_stop = rule.tol != 0 and was_free
-    ended = "converged" if best.converged else "interrupted" if best.stopped else "max_iter"
-    if is_long and seen.fall > FALLEN and _has_turned(best, rule.n_iter_no_change):
-        ended = "fallen"
-        _warn_of_fall(best)
-    elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
-        ended = "too early"
-        _warn_of_end(best, is_stated)
-    figures = {"ended": ended} | vars(seen) | {"moved": best.moved, "bound": bound}
-    unknown = (key for key, of in figures.items() if isinstance(of, float) and math.isnan(of))
-    return SimpleNamespace(**(figures | dict.fromkeys(unknown)))
-
-
-def _has_turned(best: Run, n_epochs: int) -> bool:
-    """Return whether the mean of the bound over so many epochs ends far below its best, too."""
-    objectives = [terms["objective"] for terms in best.history]
-    means = np.convolve(objectives, np.full(n_epochs, 1.0 / n_epochs), mode="valid")
-    return bool(means.max() - means[-1] > FALLEN * (best.convergence.spread or 1.0))
-
-
-def _warn_of_end(best: Run, is_stated: bool) -> None:
-    """Tell that the bound still rises, or that labels still change."""
-    seen, n_epochs = best.convergence, len(best.history)
-    remedy = f"max_iter={2 * n_epochs}"
-    if is_stated:
-        remedy = f'max_iter="auto", or a larger one such as {2 * n_epochs}'
-    warn_caller(
-        f"Training ended at max_iter={n_epochs} epochs, but the bound still rises by "
-        f"{seen.rise * seen.spread:.3g} nats per epoch, and {seen.label_changes:.1%} of the labels "
-        f"change in each. Use {remedy}, or warm_start=True to train further.",
-        ConvergenceWarning,
-    )
-
-
-def _warn_of_fall(best: Run) -> None:
-    """Tell that the bound was better before."""
-    objectives = [terms["objective"] for terms in best.history]
-    last, top = objectives[-1], max(objectives)
-    where = objectives.index(top) + 1
-    if best.held_out is None:
-        told = (
-            "the bound fell. Use a smaller training__learning_rate, clip gradients with "
-            f"training__max_grad_norm, or end with max_iter={where}"
-        )
-    else:
-        told = (
-            f"the bound of held-out samples fell, and the state of epoch {where} is kept. Use "
-            f"max_iter={where} to train on all samples for as long"
-        )
-    warn_caller(
-        f"In training {told}: it was {top:.6g} nats per sample in epoch {where}, and {last:.6g} in "
-        f"the last, {len(objectives)}.",
-        ConvergenceWarning,
-    )

@@ -7,7 +7,6 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import fields, replace
-from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import networkx as nx
@@ -17,6 +16,7 @@ from sklearn.base import BaseEstimator
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
 from .._model.objects import parameters_of
+from .._model.stated import Parameters
 from .._state.fitted import FittedState
 from .._version import __version__
 from ..modules import ExpertDecoder
@@ -70,7 +70,7 @@ def check_alone(ranks: Ranks, what: str) -> None:
         )
 
 
-def told_of_fit(params: SimpleNamespace, given: Modalities) -> dict[str, str]:
+def told_of_fit(params: Parameters, given: Modalities) -> dict[str, str]:
     """Return in words what must be the same on all ranks, by what it is about."""
     tables = [table.as_dict() for table in given.form.tables]
     told = {

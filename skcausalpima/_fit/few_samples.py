@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from .._model.left_open import LeftOpen
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._repeated_fits import is_one_of_many
+from .._reports.cells import FoundAgainReport
 from ..modules import ExpertError
 
 
@@ -36,7 +36,7 @@ def found_again(
     data: TensorData,
     labels: np.ndarray,
     digests: np.ndarray | None,
-) -> SimpleNamespace | None:
+) -> FoundAgainReport | None:
     """Return whether the start finds the cells of a fit again in draws from the fit.
 
     The question of a parametric bootstrap: if the fit were the truth, would so many samples show
@@ -57,7 +57,7 @@ def found_again(
 
     Returns
     -------
-    SimpleNamespace or None
+    FoundAgainReport or None
         As the attribute ``found_again_``. None where it is not asked: of many samples, which need
         no such question; of many cells, words and other starts, which look for clusters otherwise;
         of data on disk or of several processes; where all samples lie in one cell; within repeated

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from .._inference.decoding import drawn_data, drawn_points, reconstruction
 from .._inference.evidence import ranks_of
 from .._inference.fitted_model import FittedModel
 from .._model.tensors import TensorData
+from .._typing import Labels
 from ..modules import Batch
 
 #: Draws from each component, and of all of them at most.
@@ -116,16 +116,16 @@ def _scaled(fitted: FittedModel, parts: Sequence[np.ndarray]) -> TensorData:
 
 
 def tail_moves(
-    before: FittedModel, after: FittedModel, drawn: Draws, told: SimpleNamespace, n_known: float
+    before: FittedModel, after: FittedModel, drawn: Draws, own: dict[str, Hashable], n_known: float
 ) -> list[np.ndarray]:
     """Return how far terms of samples of a new label are from those of training samples, by rank.
 
-    So many samples of known cells have told the offset, with an error, and cells are frequent in
-    other ways. Draws have terms without and with both.
+    ``own`` is the new label, by its context. So many samples of known cells have told the offset,
+    with an error, and cells are frequent in other ways. Draws have terms without and with both.
     """
     drawn, rng = drawn.some(), np.random.RandomState(0)
 
-    def quantiles(model: FittedModel, stated: dict, parts: list[np.ndarray]) -> list[np.ndarray]:
+    def quantiles(model: FittedModel, stated: Labels, parts: list[np.ndarray]) -> list[np.ndarray]:
         """Return those of all terms of draws under some labels, as probable as these are there."""
         codes, shares = model.contexts.combinations(stated)
         codes = codes[:, rng.choice(len(shares), size=len(drawn.components), p=shares)]
@@ -134,7 +134,6 @@ def tail_moves(
         return [_quantiles(of, weights) for of in terms.T]
 
     of_all = quantiles(before, {}, drawn.parts)
-    own = {told.context: told.label}
     weights = after.weights_under(own)[drawn.components]
     moved = _moved(before, drawn, weights / weights.sum(), n_known, rng)
     return [to - of for of, to in zip(of_all, quantiles(after, own, moved), strict=True)]

@@ -15,7 +15,6 @@ from .._clustering.arrangement_report import gaps_and_sums, looked_at
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import kmeans_labels
 from .._clustering.factors_or_kinds import Additivity
-from .._clustering.gaps import Gaps
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.margins import NEAR_TIE, SAME_AGREEMENT
 from .._clustering.matching import TIE_TOLERANCE
@@ -28,6 +27,7 @@ from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
+from .._reports.cells import GapsReport
 from .._training.filling import filled
 from .._training.holding import StartingCells
 from ..functional import DiagonalGaussian
@@ -109,7 +109,7 @@ def _cells(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> np
 
 def _gaps_and_sums(
     model: MultimodalVAE, initial: InitialSample, cells: np.ndarray
-) -> tuple[Gaps | None, Additivity | None]:
+) -> tuple[GapsReport | None, Additivity | None]:
     """Return the gaps between cells, and whether these lie at sums of effects.
 
     ``cells`` are those of the samples that are looked at first.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from types import SimpleNamespace
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -31,6 +30,7 @@ from .._model.scaled_samples import fit_data
 from .._model.settings import LastFit
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.spec import ModelSpec
+from .._model.stated import Parameters
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
 from .._progress_lines import ProgressLines
@@ -160,7 +160,7 @@ def seconds_of_fit(estimator: BaseEstimator) -> float | None:
 
 def fit_anew(
     estimator: BaseEstimator,
-    params: SimpleNamespace,
+    params: Parameters,
     call: FitCall,
     following: Following,
     stopped: BegunFit | None = None,
@@ -216,7 +216,7 @@ def fit_anew(
 def fit_further(
     estimator: BaseEstimator,
     before: FittedState,
-    params: SimpleNamespace,
+    params: Parameters,
     call: FitCall,
     following: Following,
 ) -> FittedState:
@@ -240,14 +240,14 @@ def fit_further(
 def fit_arrivals(
     estimator: BaseEstimator,
     before: FittedState,
-    params: SimpleNamespace,
+    params: Parameters,
     call: FitCall,
     following: Following,
 ) -> FittedState:
     """Return what is left of a fitted model that has learned from further samples."""
     check_target(call.y)
     training = clone(params.training).set_params(outliers="keep")  # of few that come at a time
-    params = SimpleNamespace(**vars(params) | {"training": training})
+    params = replace(params, training=training)
     setup, samples, given = set_up_further(estimator, before, params, call)
     samples = beside_those_of_before(samples, before.arrivals)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
@@ -294,7 +294,7 @@ def _no_checkpoint() -> BegunFit:
 
 
 def set_up_further(
-    estimator: BaseEstimator, before: FittedState, params: SimpleNamespace, call: FitCall
+    estimator: BaseEstimator, before: FittedState, params: Parameters, call: FitCall
 ) -> tuple[Setup, FitSamples, Modalities]:
     """Resolve parameters for data that a fitted model goes on with."""
     params, given = as_built(params, before.spec), read_further(estimator, call.X)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -20,6 +19,7 @@ from .._grid import NodeGrid
 from .._model.build import load_state
 from .._model.scaled_samples import scaled_data
 from .._model.tensors import TensorData
+from .._reports.contexts import AdaptedLabel
 from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
@@ -249,7 +249,7 @@ class FittedModel(ContextModel):
         self,
         modalities: Modalities,
         reference: Sequence[np.ndarray],
-        adapted: Sequence[SimpleNamespace] = (),
+        adapted: Sequence[AdaptedLabel] = (),
     ) -> np.ndarray:
         """Return the tail probabilities of samples, by labels; see :mod:`.evidence`."""
         modalities = self.labelled(modalities)

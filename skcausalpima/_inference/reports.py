@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
 from .._clustering.arrangement_report import (
-    NOT_ASKED,
     Remedies,
     arrangement_doubt,
     arrangement_figures,
@@ -19,7 +17,6 @@ from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
 from .._clustering.enough_samples import draws_in_words
 from .._clustering.factors_or_kinds import Additivity
-from .._clustering.gaps import Gaps
 from .._clustering.many_cells import is_beyond_search
 from .._clustering.margins import (
     CHANGED_NODES,
@@ -31,6 +28,14 @@ from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.left_open import Side
 from .._model.setup import Setup
+from .._reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._reports.training import ChoicesReport, TriedStart
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
@@ -62,7 +67,7 @@ class StartAgreement:
         seeds; None where none was made.
     replaced : bool
         Whether the run took the place of one that differed from what short runs agree on.
-    gaps : Gaps or None
+    gaps : GapsReport or None
         Whether there are gaps between the cells, their numbers those of the grid; None where there
         is but one cell, or no principal scores to look at.
     additivity : Additivity or None
@@ -74,11 +79,11 @@ class StartAgreement:
     among_starts: float | None = None
     short_runs: float | None = None
     replaced: bool = False
-    gaps: Gaps | None = None
+    gaps: GapsReport | None = None
     additivity: Additivity | None = None
 
 
-def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
+def choices_report(setup: Setup, modalities: Modalities) -> ChoicesReport:
     """Report what parameters left to the data, how it was decided, and which columns are counts."""
     names, scaler = setup.spec.modality_names, setup.scaler
 
@@ -91,7 +96,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
 
     spec = setup.spec
     tried = [
-        SimpleNamespace(
+        TriedStart(
             modality_weights=weights(trial.side),
             views=dict(zip(names, trial.side.views, strict=True)),
             scale=dict(zip(names, trial.scale, strict=True)),
@@ -103,7 +108,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
         for trial in setup.tried
     ]
     counts = {name: count_columns(modalities, m) for m, name in enumerate(names)}
-    return SimpleNamespace(
+    return ChoicesReport(
         scale=dict(zip(names, scaler.words, strict=True)),
         columns=dict(zip(names, scaler.effective, strict=True)),
         modality_weights=weights(Side(weights=spec.modality_weights, views=spec.views)),
@@ -118,7 +123,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
 
 def arrangement_report(
     setup: Setup, seen: CandidateReport | None, moved: float
-) -> SimpleNamespace | None:
+) -> ArrangementReport | None:
     """Report how clusters were assigned to grid cells; warn where nodes may not be what they seem.
 
     Where the grid has too many cells for that, nodes are placed by chance, and no figure is known.
@@ -153,9 +158,9 @@ def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
     return is_beyond_search(setup.training.initialization.method, setup.spec.node_sizes)
 
 
-def _of_chance(n_nodes: int) -> SimpleNamespace:
+def _of_chance(n_nodes: int) -> ArrangementReport:
     """Return the report of an arrangement that was not sought: any other one is as good."""
-    return SimpleNamespace(
+    return ArrangementReport(
         misfit=1.0,
         gap=1.0,
         ties=0,
@@ -165,13 +170,12 @@ def _of_chance(n_nodes: int) -> SimpleNamespace:
         smallest_share=0.0,
         found=False,
         certainty=None,
-        **NOT_ASKED,
     )
 
 
 def stability_report(
-    seen: StartAgreement, rand_indices: np.ndarray | None, again: SimpleNamespace | None = None
-) -> SimpleNamespace:
+    seen: StartAgreement, rand_indices: np.ndarray | None, again: FoundAgainReport | None = None
+) -> StabilityReport:
     """Report whether other seeds find the same cells; warn where they may not.
 
     The agreement of other starts with each other is reported, but does not decide: training may
@@ -199,7 +203,7 @@ def stability_report(
             "report() says more.",
             InstabilityWarning,
         )
-    return SimpleNamespace(
+    return StabilityReport(
         agreement=agreement,
         unstable=is_unstable,
         with_starts=seen.with_fit,
@@ -210,7 +214,7 @@ def stability_report(
     )
 
 
-def warn_of_few_samples(again: SimpleNamespace) -> None:
+def warn_of_few_samples(again: FoundAgainReport) -> None:
     """Warn that draws of a fit, as many as its samples, do not show its cells again."""
     warn_caller(
         f"{again.n_samples} samples are few for these cells: as many that the fit draws do not "
@@ -234,7 +238,7 @@ def warn_of_collapse(labels: np.ndarray, n_cells: int) -> None:
 
 def separation_report(
     means: np.ndarray, covariances: np.ndarray, counts: np.ndarray, certainty: np.ndarray
-) -> SimpleNamespace:
+) -> SeparationReport:
     """Report how well the components are separated and filled.
 
     ``counts`` says how many samples each of them has, ``certainty`` how probable the likeliest
@@ -251,12 +255,10 @@ def separation_report(
         smallest = ratios.min(initial=smallest)
         close = filled[others[ratios < 1.0]]
         merged.append(np.stack([np.full_like(close, first), close], axis=1))
-    return SimpleNamespace(
+    return SeparationReport(
         smallest=float(smallest),
         occupancy=occupancy,
         empty=np.flatnonzero(occupancy == 0),
         merged=np.concatenate(merged),
         certainty=certainty,
-        outlying=np.zeros(0, dtype=np.int64),
-        set_aside=np.zeros(0, dtype=np.int64),
     )

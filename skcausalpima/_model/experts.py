@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,11 +15,7 @@ from ..modules import ExpertDecoder, shared_entries
 from .build import named_network
 from .parameters import per_modality
 from .spec import ModelSpec
-
-#: One entry of the estimator's ``experts``.
-Stated: TypeAlias = ExpertDecoder | Callable | None
-#: What the estimator takes for ``experts``.
-StatedExperts: TypeAlias = Sequence[Stated] | Mapping[str, Stated] | None
+from .stated import Parameters, StatedExperts, Views
 
 
 def resolve_experts(experts: StatedExperts, spec: ModelSpec) -> list[ExpertDecoder | None]:
@@ -85,9 +79,6 @@ def _check_columns(expert: ExpertDecoder, where: str, node_names: Sequence[str])
 #: Kinds of derived views, and the numbers of axes of the modalities that they are for.
 VIEW_WORDS = {"scale_space": (1,), "power_spectrum": (2, 3)}
 
-#: What the estimator takes for ``views``.
-Views: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
-
 #: Shortest side of an image that has a view by default.
 MIN_SIDE = 16
 
@@ -130,7 +121,7 @@ def _suits(modalities: Modalities, m: int) -> str | None:
 
 
 def column_layouts(
-    params: SimpleNamespace, modalities: Modalities, spec: ModelSpec
+    params: Parameters, modalities: Modalities, spec: ModelSpec
 ) -> tuple[Layout | None, ...]:
     """Return the layout of each modality; nothing where all columns are numbers.
 

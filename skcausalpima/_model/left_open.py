@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 from .._clustering.many_cells import has_many_cells
 from .._clustering.margins import FEW_CELLS, MAX_SEARCHED
 from .._data.units import is_table
 from .._data.validation import Modalities
 from .spec import ModelSpec, are_tables_of_numbers
+from .stated import Parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ def is_contested(init: str, node_sizes: Sequence[int]) -> bool:
 
 
 def tables_of_own_scale(
-    params: SimpleNamespace,
+    params: Parameters,
     modalities: Modalities,
     stated: Sequence[str | None],
     with_experts: Collection[int],
@@ -121,7 +121,7 @@ def tables_of_own_scale(
 
 
 def what_is_left_open(
-    params: SimpleNamespace, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
+    params: Parameters, modalities: Modalities, spec: ModelSpec, tables: tuple[int, ...]
 ) -> LeftOpen:
     """Return what of the model clusterings of the data are to decide."""
     dimension = params.latent_dim is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from numbers import Integral
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,10 @@ from .._parameter_objects import (
 )
 from .._typing import Unchecked, Values
 from .parameters import PARAMETER_CONSTRAINTS
+from .stated import Parameters
 
 
-def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
+def parameters_of(estimator: BaseEstimator) -> Parameters:
     """Return an estimator's parameters, with objects in place of the words for them, and of None.
 
     Parameters
@@ -35,11 +35,8 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
 
     Returns
     -------
-    SimpleNamespace
-        Has an attribute for each parameter. ``structure`` is an object or a graph, ``posterior`` an
-        object or "structured"; a single size is a tuple of it. ``node_names`` are those that
-        ``node_sizes`` has, or None; ``contexts`` is a tuple of objects. NumPy's numbers, of which
-        torch takes some and refuses others, are Python's.
+    Parameters
+        A new one.
 
     Raises
     ------
@@ -56,7 +53,7 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
     >>> params.structure, params.init.pretraining_epochs
     (GradientStructure(), 'auto')
     """
-    params = {name: _pythonic(getattr(estimator, name)) for name in PARAMETER_CONSTRAINTS}
+    params: Values = {name: _pythonic(getattr(estimator, name)) for name in PARAMETER_CONSTRAINTS}
     sizes = params["node_sizes"]
     params["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
     if isinstance(sizes, Integral):
@@ -71,7 +68,7 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
             params[name] = _with_pythonic_parts(parts)
     params["contexts"] = _contexts(params["contexts"], caller)
     _check_clusterer(params["init"])
-    return SimpleNamespace(**params)
+    return Parameters(**params)
 
 
 def _pythonic(value: Unchecked) -> Unchecked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -32,6 +31,7 @@ from .._scalar_checks import JOBS, POSITIVE, SEQUENCE, InstanceOf, count
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .build import NETWORK_WORDS
+from .stated import Parameters
 from .surroundings import SINGLE_ONLY
 
 #: Contexts and nodes together: the graph of both is searched.
@@ -84,7 +84,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 
 
 def check_contexts(
-    params: SimpleNamespace, modalities: Modalities, nodes: Mapping[str, int], has_sets: bool
+    params: Parameters, modalities: Modalities, nodes: Mapping[str, int], has_sets: bool
 ) -> None:
     """Check that a fit can have contexts, given the other parameters."""
     names = [context.name for context in params.contexts]
@@ -126,7 +126,7 @@ def check_contexts(
         )
 
 
-def check_same_contexts(params: SimpleNamespace, before: Mapping[str, tuple[str, bool]]) -> None:
+def check_same_contexts(params: Parameters, before: Mapping[str, tuple[str, bool]]) -> None:
     """Check that a fit that goes on has the contexts of before, of the same roles and mixes."""
     stated = {context.name: (context.role, bool(context.mix)) for context in params.contexts}
     if stated != dict(before):
@@ -145,7 +145,7 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ..
 
 
 def resolve_latent_dim(
-    params: SimpleNamespace, node_sizes: Sequence[int], n_features: int, n_samples: float
+    params: Parameters, node_sizes: Sequence[int], n_features: int, n_samples: float
 ) -> int:
     """Return the dimension of the latent space.
 

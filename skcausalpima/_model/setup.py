@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import networkx as nx
 import torch
@@ -21,7 +20,7 @@ from .._data.validation import Modalities
 from .._parameter_objects import GradientStructure, MeanField, ScoreSearch
 from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
-from .._typing import Unchecked
+from .._typing import Unchecked, Values
 from ..functional import covariance_type_named
 from .build import named_network, warn_of_channels_first
 from .experts import column_layouts, resolve_experts, resolve_views
@@ -41,6 +40,7 @@ from .parameters import (
 )
 from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network, tables_of_numbers
+from .stated import Parameters
 from .surroundings import seeded_modules
 
 
@@ -119,7 +119,7 @@ class Setup:
 
 
 def set_up(
-    params: SimpleNamespace,
+    params: Parameters,
     modalities: Modalities,
     known_nodes: Unchecked = None,
     interventions: Unchecked = None,
@@ -189,9 +189,9 @@ def set_up(
     return setup, samples
 
 
-def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
+def as_built(params: Parameters, built: ModelSpec) -> Parameters:
     """Return parameters for a fit that goes on: what was left to the data stays as it came out."""
-    kept = vars(params).copy()
+    kept: Values = {}
     if params.latent_dim is None:
         kept["latent_dim"] = built.latent_dim
     if isinstance(params.views, str) and params.init.method != "paper":
@@ -199,7 +199,7 @@ def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
     if isinstance(params.modality_weights, str) and params.modality_weights == "auto":
         weights = built.modality_weights
         kept["modality_weights"] = "balanced" if weights is None else weights
-    return SimpleNamespace(**kept)
+    return replace(params, **kept)
 
 
 def with_total(setup: Setup, shrinkage: float | str, n_samples: float) -> Setup:
@@ -211,7 +211,7 @@ def with_total(setup: Setup, shrinkage: float | str, n_samples: float) -> Setup:
 
 
 def _model_spec(
-    params: SimpleNamespace,
+    params: Parameters,
     modalities: Modalities,
     node_sizes: tuple[int, ...],
     latent_dim: int,
@@ -223,7 +223,7 @@ def _model_spec(
     decoders = per_modality(params.decoders, names, "decoders")
     warn_of_channels_first(names, shapes, encoders, decoders)
     predicted = params.decoder_variance == "predicted"
-    is_mean_field = isinstance(params.posterior, MeanField)
+    mean_field = params.posterior if isinstance(params.posterior, MeanField) else None
     spec = ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
@@ -237,8 +237,8 @@ def _model_spec(
         linear=params.init.method != "paper",
         full_covariances=covariance_type_named(params.mixture.covariance_type).is_full,
         modality_weights=resolve_modality_weights(params.modality_weights, names),
-        prior_expert=not is_mean_field or bool(params.posterior.prior_expert),
-        sampled_responsibilities=is_mean_field,
+        prior_expert=mean_field is None or bool(mean_field.prior_expert),
+        sampled_responsibilities=mean_field is not None,
         dtype=modalities.dtype.name,
         predict_variances=(False,) * len(names),
         views=(None,) * len(names),
@@ -259,7 +259,7 @@ def _predicts_variances(entry: Network) -> bool:
 
 
 def _training_settings(
-    params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...], latent_dim: int
+    params: Parameters, samples: FitSamples, node_sizes: tuple[int, ...], latent_dim: int
 ) -> TrainingSettings:
     """Return how the model is trained on samples."""
     structure, mixture, plan = _structure(params), params.mixture, _schedule(params, samples)
@@ -279,18 +279,18 @@ def _training_settings(
     )
 
 
-def _outliers(params: SimpleNamespace) -> str:
+def _outliers(params: Parameters) -> str:
     """Return what is done with samples that nothing else is like: the paper knows none."""
     return "keep" if params.init.method == "paper" else params.training.outliers
 
 
-def _structure(params: SimpleNamespace) -> ScoreSearch | GradientStructure:
+def _structure(params: Parameters) -> ScoreSearch | GradientStructure:
     """Return how the graph is learned; that of a given one does not matter."""
     of = params.structure
     return of if isinstance(of, ScoreSearch | GradientStructure) else GradientStructure()
 
 
-def _schedule(params: SimpleNamespace, samples: FitSamples) -> Schedule:
+def _schedule(params: Parameters, samples: FitSamples) -> Schedule:
     """Return for how long these samples are to be trained on."""
     steps, n_rows = params.training, samples.n_core_rows
     n_training = n_rows - math.ceil(steps.validation_fraction * n_rows)
@@ -301,7 +301,7 @@ def _schedule(params: SimpleNamespace, samples: FitSamples) -> Schedule:
     return replace(plan, polishing_epochs=getattr(params.structure, "polishing_epochs", 0))
 
 
-def _graph_settings(params: SimpleNamespace, names: list[str]) -> GraphSettings:
+def _graph_settings(params: Parameters, names: list[str]) -> GraphSettings:
     """Return how the graph is selected, and what is known about it."""
     known, structure = params.knowledge, _structure(params)
     edges = {"required_edges": known.required, "forbidden_edges": known.forbidden}

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._arithmetic import working_in
+from .._clustering.arrangement_report import arrangement_figures
 from .._clustering.candidates import choose_candidate, propose_candidates
 from .._clustering.clusters import describe
 from .._clustering.factors_or_kinds import additivity
-from .._clustering.gaps import Gaps, find_gaps
+from .._clustering.gaps import find_gaps
 from .._clustering.many_cells import has_many_cells
 from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
@@ -26,6 +26,7 @@ from .._model.objects import parameters_of
 from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
 from .._repeated_fits import for_a_part
+from .._reports.cells import ArrangementReport, GapsReport
 from .._structure.digraphs import node_graph
 from .._typing import Samples
 
@@ -80,8 +81,8 @@ def _as_fold(
     points: np.ndarray,
     states: np.ndarray,
     bounds: np.ndarray,
-    arrangement: SimpleNamespace | None,
-    gaps: Gaps | SimpleNamespace | None,
+    arrangement: ArrangementReport | None,
+    gaps: GapsReport | None,
 ) -> Fold:
     """Describe the cells of all samples, which one training set led to."""
     n_found, n_nodes = states.shape
@@ -178,8 +179,7 @@ def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:
         gaps = find_gaps(points, cells[looked_at], outcomes)
         sums = additivity(scores.placed[looked_at], cells[looked_at], sizes)
         told = None if sums is None else sums.told & (not gaps.cut.any())
-    agreement = float(report.agreement[report.chosen])
-    arrangement = SimpleNamespace(**vars(found), agreement=agreement, told=told)
+    arrangement = replace(arrangement_figures(report), told=told)
     return _as_fold(
         names=spec.node_names,
         probabilities=probabilities,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import networkx as nx
@@ -35,6 +34,7 @@ from .._initialization.principal_components import PrincipalScores
 from .._model.left_open import LeftOpen
 from .._model.objects import parameters_of
 from .._model.setup import set_up
+from .._model.stated import Parameters
 from .._model.surroundings import precision_of, usual_surroundings
 from .._parameter_objects import BackgroundKnowledge, Initialization
 from .._typing import Samples, Sizes
@@ -117,9 +117,9 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     grids: list[ScoredGrid] = []
     limit = min(MAX_CELLS, n_training)
     # Whatever is known of edges, and wherever else the fits would begin.
+    sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
     free = {"init": Initialization(), "knowledge": BackgroundKnowledge()}
-    start = SimpleNamespace(**vars(params) | free)
-    start.node_sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
+    start = replace(params, node_sizes=sizes, **free)
     for scores, is_plain in _sides(start, given, rng):
         rows = rng.permutation(len(scores.scaled))[:MAX_ROWS]
         seen, placed = scores.scaled[rows], scores.placed[rows]
@@ -136,12 +136,12 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     if n_nodes in (None, 1):
         kinds = [math.prod(sizes) for sizes in chosen]  # of the same cells, without factors
         chosen = list(dict.fromkeys(chosen + [(k,) for k in [*kinds, *_best_singles(singles)]]))
-    possible = _possible(chosen, start.node_sizes, params, given)
+    possible = _possible(chosen, sizes, params, given)
     return sorted(possible, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 
 def _possible(
-    chosen: list[Sizes], otherwise: Sizes, params: SimpleNamespace, given: Modalities
+    chosen: list[Sizes], otherwise: Sizes, params: Parameters, given: Modalities
 ) -> list[Sizes]:
     """Return the node sizes that the other parameters go with, or others, if these do."""
     possible = [sizes for sizes in chosen if _refusal(sizes, params, given) is None]
@@ -154,16 +154,16 @@ def _possible(
     return possible or [otherwise]
 
 
-def _refusal(sizes: Sizes, params: SimpleNamespace, given: Modalities) -> Exception | None:
+def _refusal(sizes: Sizes, params: Parameters, given: Modalities) -> Exception | None:
     """Return why node sizes do not go with the other parameters, such as edges between nodes."""
     try:
-        set_up(SimpleNamespace(**vars(params) | {"node_sizes": sizes}), given)
+        set_up(replace(params, node_sizes=sizes), given)
     except (TypeError, ValueError) as error:
         return error
     return None
 
 
-def _stated_nodes(params: SimpleNamespace) -> int | None:
+def _stated_nodes(params: Parameters) -> int | None:
     """Return how many nodes there must be, if names or a graph say so."""
     if params.node_names is not None:
         return len(params.node_names)
@@ -171,7 +171,7 @@ def _stated_nodes(params: SimpleNamespace) -> int | None:
 
 
 def _sides(
-    params: SimpleNamespace, given: Modalities, rng: np.random.RandomState
+    params: Parameters, given: Modalities, rng: np.random.RandomState
 ) -> Iterator[tuple[PrincipalScores, bool]]:
     """Return the scores from all sides; say which are without views that single nodes have not.
 

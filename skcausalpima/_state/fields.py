@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields, is_dataclass
-from types import SimpleNamespace
 from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -36,16 +35,6 @@ def array(dtype: str, *axes: str, below: str | None = None, **options: Any) -> A
         return bool(np.isfinite(value).all())
 
     return declared(check, **options)
-
-
-def has(names: str) -> Any:
-    """Declare a mapping or a namespace of these entries, and no others."""
-
-    def check(value: dict | SimpleNamespace, sizes: Sizes) -> bool:
-        entries = vars(value) if isinstance(value, SimpleNamespace) else value
-        return set(entries) == set(names.split())
-
-    return declared(check)
 
 
 def is_array(value: np.ndarray, dtype: str, axes: Sequence[str], sizes: Sizes) -> bool:

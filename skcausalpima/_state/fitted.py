@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +13,16 @@ from .._data.known_nodes import OutcomeNames, labels_by_node
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
 from .._model.spec import ModelSpec
+from .._reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._reports.training import ChoicesReport, ConvergenceReport
 from ..functional import COVARIANCE_TYPES
-from .fields import Sizes, array, declared, has, is_array
+from .fields import Sizes, array, declared, is_array
 from .training import Arrivals, Numbers, TrainingState
 
 if TYPE_CHECKING:
@@ -190,10 +197,20 @@ class FittedState:
         What experts have learned, by modality.
     tail_reference : list of ndarray
         What ``tail_probability`` compares samples with, in rising order.
-    separation, convergence : SimpleNamespace
-        Reports.
-    arrangement, stability, found_again, gaps, choices : SimpleNamespace or None
-        Reports on the start of training, and on whether samples are enough; None before its end.
+    separation : SeparationReport
+        How well components are separated and filled.
+    convergence : ConvergenceReport
+        How training ended.
+    arrangement : ArrangementReport or None
+        How clusters were laid on the grid. It and the next four are None before the end of a fit.
+    stability : StabilityReport or None
+        Whether other seeds would find the same cells.
+    found_again : FoundAgainReport or None
+        Whether samples are enough for the cells.
+    gaps : GapsReport or None
+        Whether there are gaps between cells.
+    choices : ChoicesReport or None
+        What was left to the data.
     history : dict of str to ndarray
         Terms of the bound after every epoch.
     phase_history : dict of str to dict
@@ -224,22 +241,13 @@ class FittedState:
     labels: np.ndarray = array("int64", "sample", below="component")
     expert_tables: dict[str, ExpertTable] = declared(have_names)
     tail_reference: list[np.ndarray] = declared(are_references)
-    separation: SimpleNamespace = has(
-        "smallest occupancy empty merged certainty outlying set_aside trusts_all"
-    )
-    convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved bound")
-    arrangement: SimpleNamespace | None = has(
-        "misfit gap ties node_shares node_agreement agreement smallest_share found certainty "
-        "p_value node_p_values context_p_values told"
-    )
-    stability: SimpleNamespace | None = has(
-        "agreement unstable with_starts among_starts short_runs replaced rand_indices"
-    )
-    found_again: SimpleNamespace | None = has("found agreement n_samples enough_samples")
-    gaps: SimpleNamespace | None = has("nodes cut pairs")
-    choices: SimpleNamespace | None = has(
-        "scale columns modality_weights views linear predicted components tried counts"
-    )
+    separation: SeparationReport
+    convergence: ConvergenceReport
+    arrangement: ArrangementReport | None
+    stability: StabilityReport | None
+    found_again: FoundAgainReport | None
+    gaps: GapsReport | None
+    choices: ChoicesReport | None
     history: Numbers
     phase_history: dict[str, Numbers]
     converged: bool

@@ -29,6 +29,7 @@ from .._typing import Values
 from ..cluster import GridClustering
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
+from .older import LISTS, REPORTS, with_reports
 from .training import (
     Arrivals,
     BegunRun,
@@ -306,7 +307,10 @@ ADDED = frozenset({"by_decoders", "noiseless"})
 
 
 def _by_fields(kind: type) -> Form:
-    """Return the form of a dataclass: its fields, all of them and no others."""
+    """Return the form of a dataclass: its fields, all of them and no others.
+
+    Reports among them may be namespaces, as they were before.
+    """
     names = {one.name for one in fields(kind)}
 
     def make(**given: Loaded) -> Loaded:
@@ -315,16 +319,18 @@ def _by_fields(kind: type) -> Form:
                 f"its {kind.__name__} has the fields {sorted(given)}, but this version's has "
                 f"{sorted(names)}"
             )
-        return kind(**given)
+        return kind(**with_reports(given))
 
     return Form(kind, vars, make)
 
 
 #: Dataclasses that are stored by their fields.
-BY_FIELDS = (
+BY_FIELDS: tuple[type, ...] = (
     *(FittedState, HardGraph, TrainingState, Draws, StopperState, SeenOfTraining, StoredStart),
     *(FixedSettings, Arrivals, BegunRun, CandidateReport, Arrangement, ModelSpec, ModalityScaler),
     FittedContexts,
+    *REPORTS.values(),
+    *LISTS.values(),
 )
 FORMS = {
     "float": Form(float, lambda v: {"value": repr(v)}, _make_float),
@@ -351,7 +357,7 @@ FORMS = {
     ),
     "bytes": Form(bytes, lambda v: {"hex": v.hex()}, lambda hex: bytes.fromhex(hex)),
     "objects": Form(np.ndarray, _take_objects, _make_objects),
-    "namespace": Form(
+    "namespace": Form(  # what reports were up to version 19
         SimpleNamespace, lambda v: {"fields": vars(v)}, lambda fields: SimpleNamespace(**fields)
     ),
     "graph": Form(nx.DiGraph, _take_graph, _make_graph),

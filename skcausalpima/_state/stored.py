@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from safetensors import SafetensorError
@@ -25,7 +24,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._clustering.arrangement_report import NOT_ASKED
 from .._data.containers import CONTAINERS
 from .._data.validation import form_of, input_attributes
 from .._model.build import DEFAULT_NETWORK
@@ -40,6 +38,7 @@ from ..modules import ExpertDecoder
 from .fields import check_fields
 from .file import UNDAMAGED, VERSION, file_to_read, file_to_write, read, write
 from .fitted import FITTED, INPUT, FittedState, fitted_attributes
+from .older import of_before
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
@@ -268,7 +267,7 @@ def _read(
             f"version {document['library']})"
         )
     if kind == "fit" and document["version"] < VERSION:
-        fit = _of_before(fit)
+        fit = of_before(fit)
     names = {field.name for field in fields(make)}
     if set(fit) != names:
         lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)
@@ -277,34 +276,6 @@ def _read(
     check_fields(state.spec, {}, "spec.")
     check_fields(state, _sizes(state.spec))
     return document["library"], parameters, state, of_input
-
-
-def _of_before(fit: Values) -> Values:
-    """Return what a file of an older version holds, and that the rest was not asked then."""
-    lacking: dict[str, Values] = {
-        "arrangement": NOT_ASKED,
-        "convergence": {"bound": None},
-        "choices": {"predicted": [], "components": "principal"},
-        "separation": {
-            **dict.fromkeys(("outlying", "set_aside"), np.zeros(0, dtype=np.int64)),
-            "trusts_all": True,
-        },
-    }
-    whole = {
-        name: SimpleNamespace(**entries | vars(fit[name]))
-        for name, entries in lacking.items()
-        if isinstance(fit.get(name), SimpleNamespace)
-    }
-    return {"row_digests": None, "found_again": None} | fit | whole | _subset_numbers_of_before(fit)
-
-
-def _subset_numbers_of_before(fit: Values) -> Values:
-    """Return the numbers of encoders of parts, without gains of nodes, which version 17 had."""
-    numbers = fit.get("subset_numbers")
-    if not isinstance(numbers, dict):
-        return {}
-    kept = {name: of for name, of in numbers.items() if name not in ("gains", "optimism")}
-    return {"subset_numbers": kept}
 
 
 def _sizes(spec: ModelSpec) -> dict[str, int]:

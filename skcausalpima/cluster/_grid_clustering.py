@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
 from typing import ClassVar, Self, cast
 
 import numpy as np
@@ -88,10 +87,10 @@ class GridClustering(ClusterMixin, NamingEstimator):
         How far the other clusterings agree with this one: the share of equal outcomes of nodes,
         nodes and outcomes matched, in the mean over clusterings. Beyond 128 cells, the mean of
         ``arrangement_.node_agreement``.
-    arrangement_ : SimpleNamespace or None
+    arrangement_ : ArrangementReport or None
         How clusters were laid on the grid, and which nodes are told to be factors; the same figures
         as :class:`~skcausalpima.CausalPIMA` has. None for a single node.
-    gaps_ : SimpleNamespace or None
+    gaps_ : GapsReport or None
         Whether there are gaps between cells: ``nodes``, ``cut`` and ``pairs``, as of
         :class:`~skcausalpima.CausalPIMA`. None where all samples lie in one cell, and where
         cells are more than 500.
@@ -285,8 +284,7 @@ class GridClustering(ClusterMixin, NamingEstimator):
                 InstabilityWarning,
             )
         gaps, sums = gaps_and_sums(scores, scores, sizes, self.labels_.__getitem__)
-        self.gaps_ = None if gaps is None else SimpleNamespace(**vars(gaps))
-        self.arrangement_ = None
+        self.gaps_, self.arrangement_ = gaps, None
         if len(sizes) > 1:
             doubt = arrangement_doubt(chosen, math.prod(sizes), REMEDIES)
             if doubt is not None:

@@ -1,6 +1,15 @@
 """Confidence of a fitted graph, calibration of probabilities, meaning of nodes, pictures."""
 
 from .._inference.evidence import ModalityEvidence
+from .._reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._reports.contexts import AdaptedLabel, ContextReport
+from .._reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
@@ -21,12 +30,19 @@ from ._fit_report import FitReport
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
+    "AdaptedLabel",
+    "ArrangementReport",
     "AssociationDisplay",
     "CalibrationCurve",
     "CalibrationDisplay",
+    "ChoicesReport",
+    "ContextReport",
+    "ConvergenceReport",
     "EdgeConfidence",
     "EdgeConfidenceDisplay",
     "FitReport",
+    "FoundAgainReport",
+    "GapsReport",
     "GraphDisplay",
     "InterventionDisplay",
     "LatentDisplay",
@@ -37,10 +53,13 @@ __all__ = [
     "OutcomeIntervals",
     "PrototypeDisplay",
     "ReconstructionDisplay",
+    "SeparationReport",
+    "StabilityReport",
     "SummaryDisplay",
     "TableDisplay",
     "TableIntervals",
     "TrainingDisplay",
+    "TriedStart",
     "associate_nodes",
     "calibration_curves",
     "edge_confidence",

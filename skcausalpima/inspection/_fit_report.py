@@ -6,7 +6,6 @@ import html
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -16,6 +15,7 @@ from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import cell_shares, doubts, overlaps
 from .._data.validation import fitted_form
 from .._grid import NodeGrid
+from .._reports.contexts import ContextReport
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
@@ -59,27 +59,27 @@ class FitReport(Figures):
     as_expected : ndarray of bool of shape (n_cells,)
         Whether a cell that holds samples lies in the latent space where the effects of its
         outcomes, learned from the cells with more than a few samples, put it.
-    separation : SimpleNamespace
+    separation : SeparationReport
         The estimator's ``separation_``.
     merged : ndarray of shape (n_pairs, 2, n_nodes)
         The outcomes of the cells that have merged, in pairs.
-    arrangement : SimpleNamespace or None
+    arrangement : ArrangementReport or None
         Its ``arrangement_``.
-    stability : SimpleNamespace
+    stability : StabilityReport
         Its ``stability_``.
-    found_again : SimpleNamespace or None
+    found_again : FoundAgainReport or None
         Its ``found_again_``.
-    gaps : SimpleNamespace or None
+    gaps : GapsReport or None
         Its ``gaps_``.
     joined : ndarray of shape (n_pairs, 2, n_nodes)
         The outcomes of the cells without a gap between them, in pairs.
     n_iter : int
         Number of epochs.
-    convergence : SimpleNamespace
+    convergence : ConvergenceReport
         Its ``convergence_``.
     edges : tuple of (str, str, float, bool)
         Parent, child, weight, and whether the arrow is compelled.
-    choices : SimpleNamespace
+    choices : ChoicesReport
         Its ``choices_``.
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
@@ -89,12 +89,8 @@ class FitReport(Figures):
         that takes seconds.
     depths : tuple of str
         Tables of counts whose depth, the sum of a row, was divided out.
-    contexts : mapping of str to SimpleNamespace
-        Of each context ``role``, ``labels``, ``counts`` (samples of each), ``shares`` (of each
-        label, by node, those of its outcomes), ``links`` (nodes that differ between labels),
-        ``overlap`` (the least one of two labels: the sum
-        over cells of the smaller share), and ``moves`` (root mean square of the offsets, by
-        modality, in units of its spread without them). Empty without contexts.
+    contexts : mapping of str to ContextReport
+        What is found of each context. Empty without contexts.
     doubts : tuple of str
         Where offsets of contexts cannot be told from other mixes.
     advice : tuple of str
@@ -271,7 +267,7 @@ class FitReport(Figures):
         return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
 
 
-def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
+def _contexts(est: BaseEstimator) -> dict[str, ContextReport]:
     """Return what was found of the contexts of a fit."""
     if not hasattr(est, "contexts_"):
         return {}
@@ -283,7 +279,7 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
         axes = range(1, grid.ndim)
         of_nodes = [grid.sum(axis=tuple(a for a in axes if a != node)) for node in axes]
         moves = {m: of[name] / units[m] for m, of in contexts.offsets.items() if of[name].any()}
-        found[name] = SimpleNamespace(
+        found[name] = ContextReport(
             role=contexts.roles[name],
             labels=contexts.labels[name].tolist(),
             counts=contexts.by_label(name, contexts.counts),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._clustering.margins import AGREEING
 from .._grid import NodeGrid
+from .._reports.cells import ArrangementReport, FoundAgainReport, GapsReport, StabilityReport
 from .._structure.digraphs import node_graph
 from .._typing import Unchecked
 
@@ -77,30 +76,31 @@ def is_empty(est: BaseEstimator) -> np.ndarray:
 
 
 def are_in_doubt(est: BaseEstimator) -> bool:
-    """Return whether cells, or which node they are of, may be wrong, by what the fit has found.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> from skcausalpima.inspection._fitted_estimator import are_in_doubt
-    >>> are_in_doubt(SimpleNamespace(found_again_=SimpleNamespace(found=False)))
-    True
-    """
+    """Return whether cells, or which node they are of, may be wrong, by what the fit has found."""
     names = ("found_again_", "stability_", "arrangement_", "gaps_")
     return speak_against_cells(*(getattr(est, name, None) for name in names))
 
 
 def speak_against_cells(
-    again: SimpleNamespace | None,
-    stability: SimpleNamespace | None,
-    arrangement: SimpleNamespace | None,
-    gaps: SimpleNamespace | None,
+    again: FoundAgainReport | None,
+    stability: StabilityReport | None,
+    arrangement: ArrangementReport | None,
+    gaps: GapsReport | None,
 ) -> bool:
     """Return whether reports of a fit speak against its cells: then all that follows may be wrong.
 
     Samples are too few, cells depend on the seed, there is no gap between them, or nodes nearly tie
     or were placed by chance. Arguments are the attributes ``found_again_``, ``stability_``,
     ``arrangement_`` and ``gaps_``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima.inspection import GapsReport
+    >>> from skcausalpima.inspection._fitted_estimator import speak_against_cells
+    >>> cut = GapsReport(nodes=np.ones(1), cut=np.ones(1, bool), pairs=np.array([[0, 1]]))
+    >>> speak_against_cells(None, None, None, cut)
+    True
     """
     return (
         (again is not None and not again.found)

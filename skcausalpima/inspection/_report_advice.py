@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import numpy as np
 
 from .._clustering.enough_samples import draws_in_words
 from .._clustering.margins import AGREEING, MOVED_SHARE, SURE_OF_OUTCOMES, SURER_THAN_RIGHT
 from .._clustering.over_fitted import smallest_share
+from .._reports.training import ChoicesReport
 from ._calibration import CalibrationCurve
 from ._report_lines import Figures, percent
 
@@ -226,9 +226,8 @@ def _on_training_and_data(of: Figures) -> Iterator[str]:
             "The bound was far better before training ended: use a smaller "
             "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
         )
-    moved = of.convergence.moved
-    is_much = moved is not None and moved > MOVED_SHARE and not of._is_found
-    if is_much and not of._others_agree:
+    moved = of.convergence.moved or 0.0
+    if moved > MOVED_SHARE and not of._is_found and not of._others_agree:
         yield (
             f"Training has moved {percent(moved)} of the samples out of the cells that it began "
             "with. Look whether the cells make sense; compare another random_state, or fewer "
@@ -238,7 +237,7 @@ def _on_training_and_data(of: Figures) -> Iterator[str]:
         yield _on_counts(of.choices)
 
 
-def _on_counts(choices: SimpleNamespace) -> str:
+def _on_counts(choices: ChoicesReport) -> str:
     """Write which columns look like counts, and how to state that they are."""
     told, stated, is_array = [], dict[str, str](), False
     for name, columns in choices.counts.items():

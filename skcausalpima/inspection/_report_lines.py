@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TypeAlias
 
 import numpy as np
 
 from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
+from .._reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._reports.contexts import ContextReport
+from .._reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from .._structure.digraphs import SURE_WEIGHT
 from ._calibration import CalibrationCurve
 from ._fitted_estimator import speak_against_cells
@@ -39,21 +47,21 @@ class Figures:
     cells: np.ndarray
     shares: np.ndarray
     as_expected: np.ndarray
-    separation: SimpleNamespace
+    separation: SeparationReport
     merged: np.ndarray
-    arrangement: SimpleNamespace | None
-    stability: SimpleNamespace
-    found_again: SimpleNamespace | None
-    gaps: SimpleNamespace | None
+    arrangement: ArrangementReport | None
+    stability: StabilityReport
+    found_again: FoundAgainReport | None
+    gaps: GapsReport | None
     joined: np.ndarray
     n_iter: int
-    convergence: SimpleNamespace
+    convergence: ConvergenceReport
     edges: tuple[tuple[str, str, float, bool], ...]
-    choices: SimpleNamespace
+    choices: ChoicesReport
     outcome_names: tuple[tuple[str, ...], ...] = ()
     calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
     depths: tuple[str, ...] = ()
-    contexts: Mapping[str, SimpleNamespace] = field(default_factory=dict)
+    contexts: Mapping[str, ContextReport] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
 
     @property
@@ -75,11 +83,9 @@ class Figures:
     def _others_agree(self) -> bool:
         """True if other starts agree with each other clearly more than with the fit."""
         found = self.stability
-        return (
-            found.with_starts is not None
-            and not self._is_found
-            and found.among_starts - found.with_starts >= OTHERS_AGREE_MORE
-        )
+        if found.with_starts is None or found.among_starts is None or self._is_found:
+            return False
+        return found.among_starts - found.with_starts >= OTHERS_AGREE_MORE
 
     @property
     def _is_asked(self) -> bool:
@@ -139,21 +145,20 @@ def _data(of: Figures) -> Lines:
         yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
     for k, (side, words) in enumerate(zip(found.tried, _what_differs(found.tried), strict=True)):
         mark = " (taken)" if side.is_taken else ""
-        error = getattr(side, "error", np.nan)
-        told = f"{side.agreement:.2f}" + ("" if np.isnan(error) else f" +- {error:.2f}")
+        told = f"{side.agreement:.2f}" + ("" if np.isnan(side.error) else f" +- {side.error:.2f}")
         yield "" if k else "starts tried", f"{told} if {words}{mark}"
     taken = [side.modality_weights for side in found.tried if side.is_taken]
     if taken not in ([], [found.modality_weights]):
         yield "weights in training", str(found.modality_weights)
 
 
-def _what_differs(tried: Sequence[SimpleNamespace]) -> list[str]:
+def _what_differs(tried: Sequence[TriedStart]) -> list[str]:
     """Write in what starts differ: weights, views, units, components."""
     columns = [
         [_weights(side.modality_weights) for side in tried],
         [_views(side.views) for side in tried],
-        [_units(getattr(side, "scale", {})) for side in tried],
-        [f"{getattr(side, 'components', 'principal')} components" for side in tried],
+        [_units(side.scale) for side in tried],
+        [f"{side.components} components" for side in tried],
     ]
     unlike = [column for column in columns if len(set(column)) > 1]
     return [", ".join(words) for words in zip(*unlike, strict=True)] or [""] * len(tried)
@@ -226,7 +231,7 @@ def _nodes(of: Figures) -> Lines:
         if of._is_asked:
             told = [name for name in of.node_names if name not in of._untold]
             yield "told to be factors", ", ".join(told) or "none"
-        if of._is_asked and found.p_value is not None:
+        if found.p_value is not None and found.node_p_values is not None:
             chance = of._by_node(_decimals(found.node_p_values))
             yield "chance of such sums of effects", f"{chance}, all {found.p_value:.2f}"
         if of._is_asked and found.context_p_values is not None:
@@ -271,10 +276,11 @@ def _training(of: Figures) -> Lines:
     found = of.convergence
     yield "epochs", f"{of.n_iter} ({ENDS[found.ended]})"
     yield "gradient steps", f"{found.n_steps}"
-    if found.rise is not None:
+    if found.rise is not None and found.spread is not None:
         moves, rise = "fell" if found.rise < 0 else "rose", abs(found.rise)
         nats = f"{moves} by {rise * found.spread:.3g} nats per sample and epoch"
         yield "bound at last", f"{nats}, {percent(rise)} of its spread"
+    if found.label_changes is not None:
         yield "labels at last", f"{percent(found.label_changes)} changed per epoch"
     if found.moved is not None:
         yield "samples not in the cell they began in", percent(found.moved)

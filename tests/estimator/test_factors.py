@@ -1,21 +1,22 @@
 """What fits say of nodes: factors, or kinds that were laid on a grid."""
 
 import warnings
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from resigned_files import read_file, write_file
+from resigned_files import as_of_version_19, read_file, write_file
 
 from skcausalpima import CausalPIMA
-from skcausalpima._clustering.arrangement_report import NOT_ASKED, with_factors
+from skcausalpima._clustering.arrangement_report import with_factors
 from skcausalpima._clustering.factors_or_kinds import Additivity
-from skcausalpima._clustering.gaps import Gaps
 from skcausalpima.graph import CategoricalDAG
-from skcausalpima.inspection import GraphDisplay
+from skcausalpima.inspection import ArrangementReport, GapsReport, GraphDisplay
+
+#: What an arrangement says of factors.
+OF_FACTORS = {"p_value", "node_p_values", "context_p_values", "told"}
 
 
 def four_kinds(seed, n_samples=200):
@@ -108,15 +109,15 @@ def test_what_is_told_goes_to_files_and_comes_back(of_kinds, tmp_path):
 
 def test_files_of_version_15_load_without_it(of_kinds, tmp_path):
     of_kinds.save(tmp_path / "model")
-    document, arrays = read_file(tmp_path / "model")
+    document, arrays = as_of_version_19(*read_file(tmp_path / "model"))
     for part in ("arrangement", "convergence"):
         fields = document["fit"][part]["fields"]
         kept = [(k, v) for k, v in zip(fields["keys"], fields["values"], strict=True)]
-        kept = [(k, v) for k, v in kept if k not in {*NOT_ASKED, "bound"}]
+        kept = [(k, v) for k, v in kept if k not in {*OF_FACTORS, "bound"}]
         fields["keys"], fields["values"] = map(list, zip(*kept, strict=True))
     del document["fit"]["row_digests"]
     arrays = {
-        k: v for k, v in arrays.items() if k.split(".")[-1] not in {*NOT_ASKED, "row_digests"}
+        k: v for k, v in arrays.items() if k.split(".")[-1] not in {*OF_FACTORS, "row_digests"}
     }
     write_file(tmp_path / "old", document | {"version": 15}, arrays)
     loaded = CausalPIMA.load(tmp_path / "old")
@@ -147,15 +148,21 @@ def test_further_samples_keep_what_was_told(of_factors):
 )
 def test_doubtful_cells_tell_nothing(doubt, told):
     sums = Additivity(p_value=0.01, node_p_values=np.array([0.01, 0.15]), n_directions=2)
-    gaps = Gaps(
+    gaps = GapsReport(
         nodes=np.zeros(2),
         cut=np.array(doubt.get("cut", [False, False])),
         pairs=doubt.get("pairs", np.empty((0, 2), int)),
     )
-    arrangement = SimpleNamespace(
-        found=doubt.get("found", True),
+    arrangement = ArrangementReport(
+        misfit=0.1,
+        gap=2.0,
+        ties=0,
+        node_shares=np.full(2, 0.45),
         node_agreement=doubt.get("node_agreement", np.ones(2)),
-        **NOT_ASKED,
+        agreement=1.0,
+        smallest_share=0.2,
+        found=doubt.get("found", True),
+        certainty=None,
     )
     known = np.array(doubt.get("known", [False, False]))
     found = with_factors(arrangement, gaps, sums, doubt.get("is_unstable", False), known)

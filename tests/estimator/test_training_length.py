@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Training
-from skcausalpima._fit.attributes import convergence_report
+from skcausalpima._fit.convergence import convergence_report
 from skcausalpima.datasets import make_lattices
 
 

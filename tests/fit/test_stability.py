@@ -1,7 +1,6 @@
 """Whether a fit says that another seed would find other cells."""
 
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from skcausalpima._progress_lines import ProgressLines
 from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
+from skcausalpima.inspection import FoundAgainReport
 
 pytestmark = pytest.mark.usefixtures("all_repetitions")
 
@@ -217,7 +217,9 @@ def test_several_fits_decide_where_there_are_some(with_fit, among, short, indice
 
 @pytest.mark.parametrize("is_found", [True, False])
 def test_starts_say_nothing_against_a_fit_whose_draws_are_found_again(is_found):
-    again = SimpleNamespace(found=is_found)
+    again = FoundAgainReport(
+        found=is_found, agreement=np.ones(10), n_samples=60, enough_samples=None
+    )
     seen = StartAgreement(labels=np.zeros(1), with_fit=0.5, among_starts=0.6)
     with warnings.catch_warnings(action="error"):  # few samples have a warning of their own
         assert stability_report(seen, None, again).unstable is not is_found

@@ -3,32 +3,46 @@
 import copy
 from dataclasses import replace
 from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from skcausalpima import CausalPIMA, Training
 from skcausalpima._data.adapters import Table
-from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
+from skcausalpima.inspection import (
+    ArrangementReport,
+    CalibrationCurve,
+    ChoicesReport,
+    ConvergenceReport,
+    FitReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+    TriedStart,
+    calibration_curves,
+)
 from skcausalpima.inspection._report_advice import advice
 from skcausalpima.inspection._report_lines import sections
 
-SEPARATION = SimpleNamespace(
+SEPARATION = SeparationReport(
     smallest=4.0,
+    occupancy=np.array([0.4, 0.3, 0.2, 0.1]),
+    merged=np.empty((0, 2), int),
     empty=np.array([], int),
     certainty=np.array([0.99, 0.98]),
     outlying=np.array([], int),
     set_aside=np.array([], int),
     trusts_all=True,
 )
-ARRANGEMENT = SimpleNamespace(
+ARRANGEMENT = ArrangementReport(
     misfit=0.1,
     gap=2.0,
     ties=0,
     node_shares=np.array([0.6, 0.3]),
     node_agreement=np.array([1.0, 1.0]),
     agreement=0.97,
+    smallest_share=0.1,
     found=True,
     certainty=None,
     p_value=0.01,
@@ -46,7 +60,7 @@ WELL = FitReport(
     separation=SEPARATION,
     merged=np.empty((0, 2, 2), int),
     arrangement=ARRANGEMENT,
-    stability=SimpleNamespace(
+    stability=StabilityReport(
         agreement=0.95,
         unstable=False,
         with_starts=0.93,
@@ -56,16 +70,22 @@ WELL = FitReport(
         rand_indices=np.ones((1, 1)),
     ),
     found_again=None,
-    gaps=SimpleNamespace(
+    gaps=GapsReport(
         nodes=np.array([0.1, 0.2]), cut=np.array([False, False]), pairs=np.empty((0, 2), int)
     ),
     joined=np.empty((0, 2, 2), int),
     n_iter=50,
-    convergence=SimpleNamespace(
-        ended="converged", n_steps=400, spread=2.0, rise=0.05, label_changes=0.0, moved=0.0
+    convergence=ConvergenceReport(
+        ended="converged",
+        n_steps=400,
+        spread=2.0,
+        rise=0.05,
+        fall=0.0,
+        label_changes=0.0,
+        moved=0.0,
     ),
     edges=(("shape", "size", 0.9, False),),
-    choices=SimpleNamespace(
+    choices=ChoicesReport(
         scale={"image": "modality"},
         columns={"image": (9.0, 12)},
         modality_weights="balanced",
@@ -88,7 +108,7 @@ def changed(**figures):
     spaces = {"separation", "arrangement", "stability", "gaps", "convergence", "choices"}
     names = set(figures) & spaces
     for name in names:
-        figures[name] = SimpleNamespace(**(vars(getattr(WELL, name)) | figures[name]))
+        figures[name] = replace(getattr(WELL, name), **figures[name])
     return replace(WELL, **figures)
 
 
@@ -111,7 +131,7 @@ def estimator(report):
         labels_=np.zeros(report.n_samples, int),
         cluster_states_=report.cells,
         cluster_means_=4.0 * report.cells + 9.0 * ~report.as_expected[:, None],
-        separation_=SimpleNamespace(
+        separation_=SeparationReport(
             smallest=4.0,
             empty=report.separation.empty,
             merged=np.array([[0, 1]])[: len(report.merged)],
@@ -121,7 +141,7 @@ def estimator(report):
             set_aside=report.separation.set_aside,
         ),
         found_again_=report.found_again,
-        gaps_=SimpleNamespace(
+        gaps_=GapsReport(
             nodes=report.gaps.nodes,
             cut=report.gaps.cut,
             pairs=np.array([[0, 2]])[: len(report.joined)],
@@ -219,10 +239,10 @@ def test_choices_are_told():
     assert "scale of image                    one number" in str(WELL)
     assert "weights and views tried" not in str(WELL)
     sides = [
-        SimpleNamespace(
+        TriedStart(
             modality_weights="balanced", views={"image": None}, agreement=0.5, is_taken=False
         ),
-        SimpleNamespace(
+        TriedStart(
             modality_weights={"image": 1.0},
             views={"image": "power_spectrum"},
             agreement=0.9,
@@ -296,7 +316,7 @@ def test_several_fits_are_told():
 def of_draws(*agreement, enough=None):
     """Return what draws of a fit to 60 samples say."""
     found = np.array(agreement) >= 0.8
-    return SimpleNamespace(
+    return FoundAgainReport(
         found=bool(found.all()),
         agreement=np.array(agreement),
         n_samples=60,
@@ -456,7 +476,7 @@ def test_a_modality_that_alone_is_surer_than_right_is_no_alarm():
 
 @pytest.mark.parametrize(("moved", "n_alarms"), [(0.22, 1), (0.2, 0), (None, 0)])
 def test_samples_that_left_their_cells_are_told(moved, n_alarms):
-    convergence = SimpleNamespace(**{**vars(WELL.convergence), "moved": moved})
+    convergence = replace(WELL.convergence, moved=moved)
     report = replace(WELL, convergence=convergence)
     assert sum("out of the cells" in sentence for sentence in advice(report)) == n_alarms
     assert (report.verdict == "alarmed") == bool(n_alarms)
@@ -489,7 +509,7 @@ def test_samples_that_are_far_less_probable_are_named():
 
 
 def test_rows_that_are_named_are_few():
-    separation = SimpleNamespace(**{**vars(SEPARATION), "outlying": np.arange(30)})
+    separation = replace(SEPARATION, outlying=np.arange(30))
     report = replace(WELL, separation=separation)
     assert "rows 0, 1, 2, 3, 4, 5, 6, 7 and 22 more of X" in advice(report)[0]
     assert report.verdict == "told"

@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"_typing", "_progress_lines", "_names", "_compat"},
     {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
-    | {"_naming_estimator"},
+    | {"_naming_estimator", "_reports"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects", "_repeated_fits", "callback"},
     {"modules", "graph", "_contexts", "cluster"},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._reports.training import ConvergenceReport
 from .display import Axes, Display, letters_across
 from .labels import wrapped
 from .styles import UNKNOWN, Look, group_style, ink
@@ -55,7 +55,7 @@ class TrainingDisplay(Display):
         Whether training stopped by itself; None draws nothing where it ended.
     final : float, default=None
         The bound of the final model, of the samples that the history is of.
-    convergence : SimpleNamespace, default=None
+    convergence : ConvergenceReport, default=None
         How training ended, as in ``convergence_``.
 
     Attributes
@@ -87,7 +87,7 @@ class TrainingDisplay(Display):
     polishing: Mapping[str, ArrayLike] | None = None
     converged: bool | None = None
     final: float | None = None
-    convergence: SimpleNamespace | None = None
+    convergence: ConvergenceReport | None = None
 
     @classmethod
     def from_estimator(cls, est: BaseEstimator, *, ax: Any = None) -> TrainingDisplay:
@@ -214,10 +214,11 @@ class TrainingDisplay(Display):
         _limit(ax, bound, pretraining)
         ax.set_ylabel("bound (nats per sample)")
         seen = self.convergence
-        if seen is not None and seen.rise is not None and seen.label_changes is not None:
-            rise, changes = seen.rise * seen.spread, seen.label_changes
-            title = f"at last {rise:+.3g} nats and {changes:.1%} of the labels changed per epoch"
-            ax.set_title(title, fontsize=9)
+        if seen is None or seen.rise is None or seen.spread is None or seen.label_changes is None:
+            return
+        rise, changes = seen.rise * seen.spread, seen.label_changes
+        title = f"at last {rise:+.3g} nats and {changes:.1%} of the labels changed per epoch"
+        ax.set_title(title, fontsize=9)
 
     def _shade(self, ax: Axes, n_epochs: int, end: int) -> None:
         """Shade the phases before and after training, and name them."""

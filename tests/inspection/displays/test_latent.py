@@ -1,6 +1,7 @@
 """Samples and clusters in the latent space."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -108,7 +109,7 @@ def test_a_fit_coloured_by_a_node_or_column(shown_fit, shown_data, random_start)
 
 def test_empty_components_are_left_out(fitted, pair):
     est = deepcopy(fitted)
-    est.separation_.empty = np.array([2])
+    est.separation_ = replace(est.separation_, empty=np.array([2]))
     display = LatentDisplay.from_estimator(est, pair)
     assert len(display.ellipses_) == len(display.labels_) == 3
 

@@ -1,0 +1,33 @@
+"""The base of all records: how one is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from .._typing import Unchecked
+
+#: Letters of a line that shows a field, and entries of an array that are shown one by one.
+LINE_LETTERS, MOST_ENTRIES = 96, 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Report:
+    """A record of figures, shown with a line for each."""
+
+    def __repr__(self) -> str:
+        """Show the figures, long ones shortened."""
+        lines = [f"    {of.name}={_shown(getattr(self, of.name))},\n" for of in fields(self)]
+        return f"{type(self).__name__}(\n{''.join(lines)})"
+
+
+def _shown(value: Unchecked) -> str:
+    """Return a value in few letters: long arrays by their shape, records by their number."""
+    if isinstance(value, np.ndarray) and value.size > MOST_ENTRIES:
+        return f"<{value.dtype} of shape {value.shape}>"
+    if isinstance(value, list) and value and isinstance(value[0], Report):
+        return f"<{len(value)} of {type(value[0]).__name__}>"
+    with np.printoptions(precision=4):
+        text = " ".join(repr(value).split())
+    return text if len(text) <= LINE_LETTERS else f"{text[: LINE_LETTERS - 3]}..."

@@ -1,0 +1,92 @@
+"""What files and pickles of before hold, in the form of this version."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from types import SimpleNamespace
+from typing import TypeVar
+
+from .._model.spec import of_another_version
+from .._reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._reports.contexts import AdaptedLabel
+from .._reports.report import Report
+from .._reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._typing import Unchecked, Values
+
+R = TypeVar("R", bound=Report)
+
+#: What fitted states tell, by field, and parts of these. All were namespaces up to version 19.
+REPORTS: dict[str, type[Report]] = {
+    "separation": SeparationReport,
+    "convergence": ConvergenceReport,
+    "arrangement": ArrangementReport,
+    "stability": StabilityReport,
+    "found_again": FoundAgainReport,
+    "gaps": GapsReport,
+    "choices": ChoicesReport,
+}
+LISTS: dict[str, type[Report]] = {"tried": TriedStart, "adapted": AdaptedLabel}
+
+
+def with_reports(given: Values) -> Values:
+    """Return fields with records in the places of namespaces; what these lack was not asked then.
+
+    Raises
+    ------
+    ValueError
+        If a record has no such field, or one more that was always there.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from skcausalpima._state.older import with_reports
+    >>> with_reports({"gaps": SimpleNamespace(nodes=None, cut=None, pairs=None)})
+    {'gaps': GapsReport(
+        nodes=None,
+        cut=None,
+        pairs=None,
+    )}
+    """
+    records = {name: _as_record(REPORTS[name], given[name]) for name in REPORTS if name in given}
+    lists = {
+        name: [_as_record(kind, entry) for entry in given[name]]
+        for name, kind in LISTS.items()
+        if isinstance(given.get(name), list)
+    }
+    return given | records | lists
+
+
+def _as_record(kind: type[R], value: Unchecked) -> Unchecked:
+    """Return the record that a namespace is, and what is none as it is."""
+    if not isinstance(value, SimpleNamespace):
+        return value
+    known = {of.name: of for of in fields(kind)}
+    defaults = (MISSING, MISSING)
+    needed = {n for n, of in known.items() if (of.default, of.default_factory) == defaults}
+    if not needed <= set(vars(value)) <= set(known):
+        raise of_another_version(
+            f"its {kind.__name__} has the fields {sorted(vars(value))}, but this version's has "
+            f"{sorted(known)}"
+        )
+    return kind(**with_reports(vars(value)))
+
+
+def of_before(fit: Values) -> Values:
+    """Return what a file of an older version holds, and that the rest was not asked then."""
+    asked_since = {"row_digests": None, "found_again": None}
+    return asked_since | with_reports(fit) | _subset_numbers_of_before(fit)
+
+
+def _subset_numbers_of_before(fit: Values) -> Values:
+    """Return the numbers of encoders of parts, without gains of nodes, which version 17 had."""
+    numbers = fit.get("subset_numbers")
+    if not isinstance(numbers, dict):
+        return {}
+    kept = {name: of for name, of in numbers.items() if name not in ("gains", "optimism")}
+    return {"subset_numbers": kept}
