@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,7 +16,7 @@ MAX_COMPONENTS = 4096
 def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tuple[int, ...]:
     """Return the node sizes as plain integers; their grid must not be too large."""
     given: Any = [node_sizes] if isinstance(node_sizes, Integral) else node_sizes
-    sizes: dict[Any, Any] = dict(given if isinstance(given, Mapping) else enumerate(given))
+    sizes: dict[Hashable, int] = dict(given if isinstance(given, Mapping) else enumerate(given))
     if not sizes:
         raise ValueError("node_sizes is empty; it must have at least one node, such as (2, 2).")
     for node, size in sizes.items():

@@ -1,7 +1,7 @@
 """Private names of PyTorch."""
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import _standard_gamma as standard_gamma

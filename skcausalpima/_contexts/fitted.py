@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._reports.contexts import AdaptedLabel
 from .._structure.scores import FamilyScores
+from .._typing import Labels
 from .alignment import LEAST_OVERLAP
 
 
@@ -136,7 +137,7 @@ class FittedContexts:
         rows = codes[[self.mixes[name] for name in self.labels]]
         return np.ravel_multi_index(tuple(rows), self.sizes) if len(rows) else None
 
-    def coded(self, stated: Mapping[str, Any] | None, codes: np.ndarray) -> np.ndarray:
+    def coded(self, stated: Labels, codes: np.ndarray) -> np.ndarray:
         """Return numbers of labels, (n_contexts, n_samples), with those that are stated.
 
         Raises
@@ -164,12 +165,12 @@ class FittedContexts:
             codes[names.index(name)] = labels.index(label)
         return codes
 
-    def has_label(self, name: str, label: Any, codes: np.ndarray) -> np.ndarray:
+    def has_label(self, name: str, label: Hashable, codes: np.ndarray) -> np.ndarray:
         """Return which samples, of labels of these numbers, have a label of a context."""
         own = codes[list(self.labels).index(name)]
         return own == self.labels[name].tolist().index(label)
 
-    def combinations(self, stated: Mapping[str, Any] | None) -> tuple[np.ndarray, np.ndarray]:
+    def combinations(self, stated: Labels) -> tuple[np.ndarray, np.ndarray]:
         """Return all combinations of labels, (n_contexts, n_combinations), and their shares.
 
         Those that do not have the labels that are stated have none.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Number
 from types import EllipsisType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,6 +42,13 @@ from .column_kinds import ColumnTable
 from .recipes import RECIPES, describe, is_of
 from .table_labels import Columns, numbered_columns
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import xarray as xr
+
+    from .column_dtypes import Frame
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
@@ -62,7 +69,7 @@ class Adapter:
     """
 
     words: str
-    recognize: Callable[[Any], bool]
+    recognize: Callable[[Unchecked], bool]
     read: Callable[[Any, str], Any] = lambda value, what: value
     note: Callable[[Any], Values] = lambda value: {}
     write: Callable[[np.ndarray, Table], Any] | None = None
@@ -92,7 +99,7 @@ class Table:
     kind: str = "array"
     dims: tuple[str, ...] = ()
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
-    rows: Any = None
+    rows: pd.Index | None = None
     dtypes: Dtypes = None
     coding: ColumnTable | None = None
 
@@ -248,14 +255,14 @@ def _plain_labels(labels: np.ndarray) -> np.ndarray | None:
 # The table ----------------------------------------------------------------------------------------
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: Unchecked) -> bool:
     """Return True if NumPy reads a value without asking it for one entry after the other."""
     known = (Number, Sequence, type(None), EllipsisType)
     protocols = ("__array__", "__array_interface__", "__dlpack__")
     return isinstance(value, known) or any(hasattr(value, name) for name in protocols)
 
 
-def _is_vector(value: Any) -> bool:
+def _is_vector(value: Unchecked) -> bool:
     """Return True if an array-like has one axis."""
     if isinstance(value, (list, tuple)):
         first = value[0] if len(value) else ()
@@ -263,35 +270,35 @@ def _is_vector(value: Any) -> bool:
     return (_is_array(value) or sparse.issparse(value)) and getattr(value, "ndim", None) == 1
 
 
-def _write_frame(array: np.ndarray, table: Table) -> Any:
+def _write_frame(array: np.ndarray, table: Table) -> pd.DataFrame:
     pandas = importlib.import_module("pandas")
     return pandas.DataFrame(flat_rows(array), table.rows, table.labels.get("columns"))
 
 
-def _note_frame(frame: Any) -> Values:
+def _note_frame(frame: Frame) -> Values:
     is_series = not hasattr(frame, "columns")
     names = np.array([frame.name], object) if is_series else np.asarray(frame.columns)
     rows = getattr(frame, "index", None)  # polars has none
     return {"labels": {"columns": names}, "rows": rows, "dtypes": declared(frame)}
 
 
-def _note_axes(array: Any) -> Values:
+def _note_axes(array: xr.DataArray) -> Values:
     dims = tuple(map(str, array.dims))
     return {"dims": dims, "labels": {d: array[d].values for d in dims if d in array.coords}}
 
 
-def _write_data_array(array: np.ndarray, table: Table) -> Any:
+def _write_data_array(array: np.ndarray, table: Table) -> xr.DataArray:
     xarray = importlib.import_module("xarray")
     return xarray.DataArray(array, dims=table.dims, coords=dict(table.labels))
 
 
-def _write_polars(array: np.ndarray, table: Table) -> Any:
+def _write_polars(array: np.ndarray, table: Table) -> pl.DataFrame:
     columns = table.labels.get("columns")
     schema = None if columns is None else columns.tolist()
     return importlib.import_module("polars").DataFrame(array, schema=schema)
 
 
-def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
+def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> pd.DataFrame:
     pandas, coding = importlib.import_module("pandas"), cast("ColumnTable", table.coding)
     pairs = zip(columns, coding.columns, strict=True)
     back = [pandas_column(values, of.dtype_back, table.rows) for values, of in pairs]
@@ -301,21 +308,21 @@ def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
     return frame
 
 
-def _write_polars_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
+def _write_polars_columns(columns: Sequence[np.ndarray], table: Table) -> pl.DataFrame:
     pairs = zip(columns, cast("ColumnTable", table.coding).columns, strict=True)
     back = [polars_column(of.name, values, of.dtype_back) for values, of in pairs]
     return importlib.import_module("polars").DataFrame(back)
 
 
 #: What makes frames of columns that are not all numbers.
-WRITE_COLUMNS: dict[str, Callable[[Sequence[np.ndarray], Table], Any]] = {
+WRITE_COLUMNS: dict[str, Callable[[Sequence[np.ndarray], Table], Frame]] = {
     "frame": _write_pandas_columns,
     "series": lambda columns, table: _write_pandas_columns(columns, table).iloc[:, 0],
     "polars": _write_polars_columns,
 }
 
 
-def _read_frame(frame: Any, what: str) -> np.ndarray:
+def _read_frame(frame: Frame, what: str) -> np.ndarray:
     """Return a frame as an array: of objects, where a column has words."""
     return cells_of(frame) if has_words(declared(frame)) else table_cells(frame, what)
 

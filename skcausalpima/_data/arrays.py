@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.utils import check_array
 
 from .._scalar_checks import is_integer
@@ -188,7 +190,7 @@ def without_gradients(array: Given, what: str) -> Given:
     return array.detach()
 
 
-def dense(array: Any, what: str) -> np.ndarray:
+def dense(array: sparse.sparray, what: str) -> np.ndarray:
     """Return a sparse array as a dense one."""
     if _dense_bytes(array) > MAX_DENSE_BYTES:
         raise ValueError(
@@ -199,7 +201,7 @@ def dense(array: Any, what: str) -> np.ndarray:
     return array.toarray()
 
 
-def refuse_sparse(array: Any, what: str) -> NoReturn:
+def refuse_sparse(array: sparse.sparray, what: str) -> NoReturn:
     """Raise since only a modality by name may be sparse: scikit-learn wants tables to be dense."""
     raise TypeError(
         f"{what} is a sparse array of shape {array.shape}, but dense data is required, which would "
@@ -209,7 +211,7 @@ def refuse_sparse(array: Any, what: str) -> NoReturn:
     )
 
 
-def _dense_bytes(array: Any) -> int:
+def _dense_bytes(array: sparse.sparray) -> int:
     """Return how many bytes a sparse array takes when it is dense."""
     return math.prod(array.shape) * array.dtype.itemsize
 
@@ -229,7 +231,7 @@ def refuse_ragged(value: Unchecked, what: str) -> None:
     )
 
 
-def without_mask(array: Any, what: str) -> Any:
+def without_mask(array: Given, what: str) -> Given:
     """Return an array that masks nothing."""
     if np.ma.is_masked(array):
         raise TypeError(
@@ -239,7 +241,7 @@ def without_mask(array: Any, what: str) -> Any:
     return array
 
 
-def table_cells(frame: Any, what: str) -> np.ndarray:
+def table_cells(frame: ArrayLike, what: str) -> np.ndarray:
     """Return a DataFrame as an array: of numbers (or nullable ones), or else of objects."""
     try:
         return check_array(

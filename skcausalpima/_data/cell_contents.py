@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._scalar_checks import is_missing
-from .._typing import Unchecked
+from .._typing import Unchecked, Values
 from .arrays import beyond_floats, flat_rows
 from .table_labels import Columns
 
@@ -126,7 +126,7 @@ def refuse_contents(
         return
     table = flat_rows(cells)
     names = [str(k) if labels is None else str(labels[k]) for k in range(table.shape[1])]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Values] = {}
     for name, column in zip(names, table.T, strict=True):
         shown = name if labels is None else repr(name)
         if not _are_numbers(column, f"{what} (column {shown})"):
@@ -145,7 +145,7 @@ def refuse_contents(
 
 
 def _told(
-    found: dict[str, dict[str, Any]], what: str, is_labelled: bool, width: int, place: Place | None
+    found: dict[str, Values], what: str, is_labelled: bool, width: int, place: Place | None
 ) -> str:
     """Say what stands in which columns, and what to do."""
     said, made = [], []

@@ -10,12 +10,21 @@ import importlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .._typing import Unchecked
 from .recipes import is_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    #: A table of either library.
+    Frame: TypeAlias = pd.DataFrame | pl.DataFrame
+
 
 #: A value of a category, as a file can hold it.
 Level: TypeAlias = str | int | float | bool
@@ -49,7 +58,7 @@ class ColumnDtype:
         return [self.name, categories, self.is_ordered]
 
     @classmethod
-    def from_list(cls, name: str, categories: Any, is_ordered: bool) -> ColumnDtype:
+    def from_list(cls, name: str, categories: list[Level] | None, is_ordered: bool) -> ColumnDtype:
         """Undo :meth:`as_list`; raise a ValueError where it is no such data."""
         kept = None if categories is None else tuple(categories)
         if type(name) is not str or type(is_ordered) is not bool or not are_levels(kept or ()):
@@ -85,13 +94,13 @@ class Declared:
 Dtypes: TypeAlias = tuple[Declared, ...] | None
 
 
-def plain_level(value: Any) -> Level:
+def plain_level(value: Unchecked) -> Level:
     """Return a value of a category as plain Python; as text, if it is of another type."""
     value = value.item() if isinstance(value, np.generic) else value
     return value if isinstance(value, (str, int, float, bool)) else str(value)
 
 
-def are_levels(values: Iterable[Any]) -> bool:
+def are_levels(values: Iterable[Unchecked]) -> bool:
     """Return whether values are what a file can hold."""
     return all(type(value) in (str, int, float, bool) for value in values)
 
@@ -126,7 +135,7 @@ def has_words(dtypes: Dtypes) -> bool:
     return any(of.word in ("categorical", "ordinal") for of in dtypes or ())
 
 
-def cells_of(frame: Any) -> np.ndarray:
+def cells_of(frame: Frame) -> np.ndarray:
     """Return a frame of any columns as an array of objects."""
     if _is_polars(frame):
         cells = np.empty(frame.shape, dtype=object)
@@ -147,7 +156,7 @@ def common_dtypes(dtypes: Iterable[Dtypes], name: str) -> Dtypes:
     return found[0] if found else None
 
 
-def _of_pandas(column: Any, dtype: Any) -> Declared:
+def _of_pandas(column: pd.Series, dtype: Any) -> Declared:
     """Return what a Series says of itself."""
     kind, name = getattr(dtype, "kind", "O"), str(dtype)
     if hasattr(dtype, "categories") and hasattr(dtype, "ordered"):
@@ -177,7 +186,9 @@ def _of_polars(dtype: Any) -> Declared:
     return Declared(ColumnDtype(name), words.get(name, "gaussian"))
 
 
-def pandas_column(values: np.ndarray, dtype: ColumnDtype | None, rows: Any) -> Any:
+def pandas_column(
+    values: np.ndarray, dtype: ColumnDtype | None, rows: pd.Index | None
+) -> pd.Series:
     """Return values as a Series of a dtype; None leaves them as they are."""
     pandas = importlib.import_module("pandas")
     if dtype is None:
@@ -193,9 +204,9 @@ def pandas_column(values: np.ndarray, dtype: ColumnDtype | None, rows: Any) -> A
     return series if has_no_gaps and series.isna().any() else series.astype(dtype.name)
 
 
-def _arrow_type(alias: str) -> Any:
+def _arrow_type(alias: str) -> pa.DataType:
     """Return the type of Arrow that a name stands for; dictionaries are those of strings."""
-    arrow: Any = importlib.import_module("pyarrow")
+    arrow = importlib.import_module("pyarrow")
     if alias.startswith("dictionary"):
         return arrow.dictionary(arrow.int32(), arrow.string())
     return arrow.type_for_alias(alias)
@@ -206,7 +217,7 @@ def has_gaps(values: np.ndarray) -> bool:
     return bool((values != values).any() or (values == np.array(None)).any())
 
 
-def polars_column(name: str, values: np.ndarray, dtype: ColumnDtype | None) -> Any:
+def polars_column(name: str, values: np.ndarray, dtype: ColumnDtype | None) -> pl.Series:
     """Return values as a column of a polars frame; without a dtype they are as they are."""
     polars = importlib.import_module("polars")
     if dtype is None:

@@ -88,7 +88,9 @@ class Column:
             if self.word in COUNTS and not are_counts(numbers):
                 raise ValueError("has negative or fractional counts")
             return numbers[:, None]
-        known: dict[Any, int] = {None: MISSING} | {of: k for k, of in enumerate(self.levels)}
+        known: dict[Level | None, int] = {None: MISSING} | {
+            of: k for k, of in enumerate(self.levels)
+        }
         codes = np.array([known.get(value, STRANGE) for value in plain(cells)], dtype=int)
         if not lenient and (codes == STRANGE).any():
             raise ValueError(_unseen(distinct(cells[codes == STRANGE]), self.levels))
@@ -309,7 +311,7 @@ class ColumnTable:
         return cls(columns, shape, plain["is_named"], reference)
 
 
-def _column(name: str, word: str, levels: Any, *dtype: Any) -> Column:
+def _column(name: str, word: str, levels: Sequence[Level] | None, *dtype: Any) -> Column:
     """Return a column of plain data."""
     kept = None if levels is None else tuple(levels)
     fits = (kept is not None) == (word in LEVELLED) and len(kept or "ab") > (word != "categorical")

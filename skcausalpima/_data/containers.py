@@ -6,13 +6,13 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._compat.scikit_learn import get_output_config
-from .._typing import Samples, Unchecked
+from .._typing import Samples, Unchecked, Values
 from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .contexts import ContextLabels
@@ -20,6 +20,12 @@ from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
 from .table_labels import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from .column_dtypes import Frame
 
 #: Results in the form in which samples came: arrays or tables, in a list, by name, or one alone.
 Decoded: TypeAlias = Any
@@ -50,10 +56,10 @@ class Container:
     """
 
     words: str
-    recognize: Callable[[Any], bool]
-    read: Callable[[Any], dict[str, Any]] = dict
+    recognize: Callable[[Unchecked], bool]
+    read: Callable[[Any], Values] = dict
     note: Callable[[Any, str], dict[str, np.ndarray]] = lambda value, name: {}
-    write: Callable[[dict[str, Any], Form], Decoded] = lambda named, form: named
+    write: Callable[[Values, Form], Decoded] = lambda named, form: named
     entries: Callable[[Any], list[str] | None] = lambda value: None
     without: Callable[[Any, Sequence[str]], Any] = lambda value, names: value
     beside: Callable[[Any, dict[str, np.ndarray]], Decoded] = lambda made, labels: made
@@ -81,7 +87,7 @@ class Form:
     columns: tuple[Columns, ...]
 
     @property
-    def rows(self) -> Any:
+    def rows(self) -> pd.Index | None:
         """Names of the samples, a pandas.Index, or None."""
         return next((table.rows for table in self.tables if table.rows is not None), None)
 
@@ -136,7 +142,7 @@ class Form:
         """
         if self.rows is None or get_output_config("transform", estimator)["dense"] != "pandas":
             return table
-        named: Any = importlib.import_module("pandas").DataFrame(table, index=self.rows)
+        named: pd.DataFrame = importlib.import_module("pandas").DataFrame(table, index=self.rows)
         return named
 
     def place(self, k: int) -> Place:
@@ -181,7 +187,7 @@ def container_of(X: Samples) -> str:
     return name
 
 
-def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[str, Any]]:
+def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, Values]:
     """Return X without its contexts, and their entries by name.
 
     Raises
@@ -220,7 +226,7 @@ def is_modality(element: Unchecked) -> bool:
 # The table ----------------------------------------------------------------------------------------
 
 
-def _write_levels(named: dict[str, Any], form: Form) -> Any:
+def _write_levels(named: Values, form: Form) -> pd.DataFrame:
     """Return a DataFrame with two levels of columns, in the order in which they came."""
     labels = [table.labels for table in form.tables]
     joined = importlib.import_module("pandas").concat(named, axis=1)
@@ -231,18 +237,18 @@ def _write_levels(named: dict[str, Any], form: Form) -> Any:
     return joined
 
 
-def _first_levels(X: Any) -> list[str]:
+def _first_levels(X: pd.DataFrame) -> list[str]:
     """Return the names of the columns of a frame, of two levels the first ones."""
     return list(dict.fromkeys(name[0] if isinstance(name, tuple) else name for name in X.columns))
 
 
-def _without_columns(X: Any, names: Sequence[str]) -> Any:
+def _without_columns(X: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return a frame without the columns of these names, or of these first levels."""
     first = (name[0] if isinstance(name, tuple) else name for name in X.columns)
     return X[[name for name, of in zip(X.columns, first, strict=True) if of not in names]]
 
 
-def _with_columns(frame: Any, labels: dict[str, np.ndarray]) -> Any:
+def _with_columns(frame: Frame, labels: dict[str, np.ndarray]) -> Frame:
     """Return a frame with further columns."""
     if is_of("polars")(frame):
         series = importlib.import_module("polars").Series
@@ -253,7 +259,7 @@ def _with_columns(frame: Any, labels: dict[str, np.ndarray]) -> Any:
     return frame
 
 
-def _with_variables(data: Any, labels: dict[str, np.ndarray]) -> Any:
+def _with_variables(data: xr.Dataset, labels: dict[str, np.ndarray]) -> xr.Dataset:
     """Return a Dataset with further variables along its first axis."""
     axis = next(iter(data.values())).dims[0]
     return data.assign({name: (axis, of) for name, of in labels.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any, cast
@@ -139,7 +139,7 @@ def _entries(value: Any, name: str) -> list:
     return [_plain(entry) for entry in value]
 
 
-def _plain(entry: Unchecked) -> Any:
+def _plain(entry: Unchecked) -> Unchecked:
     """Return a label as it is in a list that NumPy makes of an array."""
     if isinstance(entry, np.datetime64):
         entry = entry.astype("datetime64[us]")
@@ -148,7 +148,7 @@ def _plain(entry: Unchecked) -> Any:
 
 def _sorted_labels(entries: Sequence, name: str) -> list:
     """Return the different labels of the samples of a fit."""
-    distinct: dict[Any, None] = {}
+    distinct: dict[Hashable, None] = {}
     for row, entry in enumerate(entries):
         if is_missing(entry):
             raise ValueError(_no_label(row, name))
@@ -175,7 +175,7 @@ def _no_label(row: int, name: str) -> str:
     return f"sample {row} has no label of the context {name!r}: {NO_LABEL}."
 
 
-def _kind(label: Any) -> str:
+def _kind(label: Unchecked) -> str:
     """Return what kind of thing a label is."""
     if isinstance(label, bool):
         return "booleans"
@@ -192,7 +192,7 @@ def _as_array(labels: Sequence) -> np.ndarray:
     return np.fromiter(labels, dtype=object, count=len(labels))
 
 
-def _number(entry: Any, numbers: Mapping, name: str) -> int:
+def _number(entry: Hashable, numbers: Mapping, name: str) -> int:
     """Return the number of a label."""
     try:
         return cast(int, numbers[entry])

@@ -8,10 +8,11 @@ from itertools import count
 from numbers import Real
 from typing import Any, TypeAlias
 
+import networkx as nx
 import numpy as np
 
 from .._scalar_checks import is_integer, is_missing
-from .._typing import Unchecked
+from .._typing import Unchecked, Values
 from .._warnings import warn_caller
 from .adapters import adapter_of, as_array
 from .arrays import without_gradients
@@ -91,14 +92,12 @@ def read_outcomes(
     return (outcomes if (outcomes >= 0).any() else None), labels
 
 
-def outcome_names(graph: Any) -> list[tuple[str, ...] | None]:
+def outcome_names(graph: nx.DiGraph) -> list[tuple[str, ...] | None]:
     """Return the labels of the outcomes of each node of a graph."""
     return [attributes.get("states") for attributes in graph.nodes.values()]
 
 
-def _columns(
-    given: Unchecked, argument: str, n_samples: int, names: Sequence[str]
-) -> dict[str, Any]:
+def _columns(given: Unchecked, argument: str, n_samples: int, names: Sequence[str]) -> Values:
     """Return what is known of each node, by name."""
     if is_by_name(given):
         table: Any = given

@@ -467,7 +467,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         tags.input_tags.allow_nan = True
         return tags
 
-    def _sk_visual_block_(self) -> Any:
+    def _sk_visual_block_(self) -> Unchecked:
         """Draw what a ColumnTransformer of the same parts draws."""
         parts = getattr(self, "transformers_", self.transformers)
         remainder = "drop" if hasattr(self, "transformers_") else self.remainder

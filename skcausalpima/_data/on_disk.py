@@ -9,13 +9,17 @@ import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked, Values
+
+if TYPE_CHECKING:
+    import h5py
+    import zarr
 
 #: What takes at most so many bytes as floating numbers is read into memory.
 MAX_READ_BYTES = 2**28
@@ -67,7 +71,7 @@ class PlainFile:
 class DatasetFile:
     """Rows of a dataset of h5py or zarr, which is asked for slices."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: h5py.Dataset | zarr.Array) -> None:
         self.dataset = dataset
         self.shape, self.dtype = tuple(dataset.shape), np.dtype(dataset.dtype)
         self.chunk = (getattr(dataset, "chunks", None) or (1,))[0]

@@ -35,7 +35,7 @@ def describe(value: Unchecked) -> str:
     return f"a {kind}" if shape is None else f"a {kind} of shape {tuple(cast('tuple', shape))}"
 
 
-def is_of(package: str, name: str = "") -> Callable[[Any], bool]:
+def is_of(package: str, name: str = "") -> Callable[[Unchecked], bool]:
     """Return what says whether a value is of a type of a package that has a word in its name."""
 
     @functools.lru_cache(maxsize=64)
@@ -46,7 +46,7 @@ def is_of(package: str, name: str = "") -> Callable[[Any], bool]:
     return lambda value: is_type(cast("Any", type(value)))
 
 
-def _has_fields(value: Any) -> bool:
+def _has_fields(value: Unchecked) -> bool:
     """Return True for a structured array."""
     return isinstance(getattr(getattr(value, "dtype", None), "names", None), tuple)
 
@@ -58,7 +58,7 @@ def is_mapping(value: Unchecked) -> TypeGuard[Mapping]:
 
 
 #: What to pass in place of containers of other libraries.
-FOREIGN: Sequence[tuple[Callable[[Any], bool], str]] = (
+FOREIGN: Sequence[tuple[Callable[[Unchecked], bool], str]] = (
     (
         is_of("mudata"),
         "{name: part.to_df() for name, part in X.mod.items()}, with the same cells in each",
@@ -80,7 +80,7 @@ FOREIGN: Sequence[tuple[Callable[[Any], bool], str]] = (
 )
 
 #: What to pass in place of things that are no arrays.
-RECIPES: Sequence[tuple[Callable[[Any], bool], str]] = (
+RECIPES: Sequence[tuple[Callable[[Unchecked], bool], str]] = (
     *FOREIGN,
     (
         _has_fields,

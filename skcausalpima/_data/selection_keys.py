@@ -92,7 +92,7 @@ def _as_key(key: Unchecked, expected: str) -> np.ndarray:
 
 
 def entries_of(
-    stated: Unchecked, names: Sequence[str], parameter: str, otherwise: Any = None
+    stated: Unchecked, names: Sequence[str], parameter: str, otherwise: Unchecked = None
 ) -> list:
     """Return an entry for each modality.
 

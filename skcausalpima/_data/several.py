@@ -52,7 +52,7 @@ class Expected:
     who: str
 
     @classmethod
-    def by(cls, estimator: Any) -> Expected:
+    def by(cls, estimator: BaseEstimator) -> Expected:
         """Return those that an estimator was fitted on."""
         who = f"{type(estimator).__name__} was fitted on"
         return cls(list(estimator.modality_names_in_), estimator.modality_shapes_in_, who)
@@ -180,7 +180,7 @@ def check_rows_with(X: Samples, **given: Unchecked) -> None:
         check_rows_beside(table, what, first)
 
 
-def refuse_one_sample(parts: Sequence[Any], expected: Expected, remedy: str) -> None:
+def refuse_one_sample(parts: Sequence[Unchecked], expected: Expected, remedy: str) -> None:
     """Raise where every array has the shape of a single sample, so that it lacks the first axis."""
     pairs = zip(parts, expected.shapes, strict=True)
     present = [(getattr(part, "shape", ()), tuple(of)) for part, of in pairs if part is not None]

@@ -18,6 +18,7 @@ from .._data.validation import Modalities
 from .._model.objects import parameters_of
 from .._model.stated import Parameters
 from .._state.fitted import FittedState
+from .._typing import Unchecked
 from .._version import __version__
 from ..modules import ExpertDecoder
 
@@ -86,7 +87,7 @@ def told_of_fit(params: Parameters, given: Modalities) -> dict[str, str]:
     return told | {name: _in_words(value) for name, value in of_all.items()}
 
 
-def _in_words(value: Any) -> str:
+def _in_words(value: Unchecked) -> str:
     """Describe a parameter by what it is, not by where it lies in memory, nor in its order."""
     if isinstance(value, np.random.RandomState):
         return "a RandomState"

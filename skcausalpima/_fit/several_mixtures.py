@@ -259,7 +259,9 @@ class SeveralMixtures:
         Eq. 17 pools the covariances of one mixture.
         """
 
-        def updated(counts: Tensor, first: Tensor, second: Tensor, m: Tensor, S: Tensor) -> Any:
+        def updated(
+            counts: Tensor, first: Tensor, second: Tensor, m: Tensor, S: Tensor
+        ) -> tuple[Tensor, Tensor]:
             sums = replace(statistics, counts=counts, first=first, second=second)
             return updated_components(sums, m, S, self.settings)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.contexts import ContextLabels
 from .._data.validation import Modalities
 from .._model.tensors import BLOCK_ROWS, TensorData
+from .._typing import Labels, Outcomes
 from ..graph import CategoricalDAG
 from ..modules import MultimodalVAE
 
@@ -119,7 +120,7 @@ class ContextModel(ABC):
         return self.contexts.added(arrays, self.model.names, labels.codes)
 
     def harmonized(
-        self, modalities: Modalities, to: Mapping[str, Any]
+        self, modalities: Modalities, to: Labels
     ) -> tuple[list[np.ndarray], ContextLabels]:
         """Return samples as they would be under other labels, and these."""
         modalities = self.labelled(modalities)
@@ -128,7 +129,7 @@ class ContextModel(ABC):
 
     def draw_labels(
         self,
-        context: Mapping[str, Any] | None,
+        context: Labels,
         n_samples: int,
         rng: np.random.RandomState,
         causes: np.ndarray | None = None,
@@ -158,7 +159,7 @@ class ContextModel(ABC):
         table = logs.double().exp().cpu().numpy()[:, self.cells]
         return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
 
-    def weights_under(self, stated: Mapping[str, Any]) -> np.ndarray:
+    def weights_under(self, stated: Labels) -> np.ndarray:
         """Return the weights of the components under labels, over all labels of other contexts."""
         codes, shares = self.contexts.combinations(stated)
         return shares @ self.weights_of(codes)
@@ -172,7 +173,7 @@ class ContextModel(ABC):
         self,
         weights: np.ndarray,
         n_samples: int,
-        context: Mapping[str, Any] | None,
+        context: Labels,
         rng: np.random.RandomState,
     ) -> tuple[np.ndarray, ContextLabels]:
         """Draw components, by the weights of all samples or those under labels, and the labels."""
@@ -185,9 +186,9 @@ class ContextModel(ABC):
     def intervene(
         self,
         dag: CategoricalDAG,
-        interventions: Mapping[Any, Any],
+        interventions: Outcomes,
         n_samples: int,
-        context: Mapping[str, Any] | None,
+        context: Labels,
         rng: np.random.RandomState,
     ) -> tuple[np.ndarray, ContextLabels]:
         """Draw the outcomes of nodes after some were set, and labels of contexts.
@@ -195,7 +196,8 @@ class ContextModel(ABC):
         Those contexts that are causes stand behind the nodes in the graph.
         """
         n_nodes = len(self.model.prior.node_sizes)
-        stated = {n: str(of) for n, of in (context or {}).items() if n in dag.nodes[n_nodes:]}
+        causes = dag.nodes[n_nodes:]
+        stated: Outcomes = {n: str(of) for n, of in (context or {}).items() if n in causes}
         asked = {**interventions, **stated} if stated else interventions
         drawn = dag.intervene(asked, n_samples, rng)
         contexts = self.draw_labels(context, n_samples, rng, drawn[:, n_nodes:])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from .._model.tensors import TensorData
 from .._reports.contexts import AdaptedLabel
 from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
+from .._typing import Labels
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
 from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
@@ -164,7 +165,7 @@ class FittedModel(ContextModel):
         modalities: Modalities,
         chosen: Sequence[int],
         include_noise: bool = False,
-        context: Mapping[str, Any] | None = None,
+        context: Labels = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return means and standard deviations of the chosen modalities in the user's units.
 

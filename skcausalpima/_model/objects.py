@@ -86,14 +86,14 @@ def _with_pythonic_parts(parts: BaseEstimator) -> BaseEstimator:
     return parts
 
 
-def _check_parts(parts: Any, name: str, caller: str) -> None:
+def _check_parts(parts: BaseEstimator, name: str, caller: str) -> None:
     """Check the parts of an object that is a parameter, by their nested names."""
     constraints = {f"{name}__{n}": of for n, of in parts._parameter_constraints.items()}
     values = {f"{name}__{n}": of for n, of in parts.get_params(deep=False).items()}
     validate_parameter_constraints(constraints, values, caller_name=caller)
 
 
-def _check_clusterer(init: Any) -> None:
+def _check_clusterer(init: Initialization) -> None:
     """Raise where an estimator is to find clusters, but the method finds none or its own."""
     if init.clusterer is not None and init.method != "arranged":
         raise ValueError(

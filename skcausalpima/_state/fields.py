@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields, is_dataclass
-from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 from torch import nn
 
+from .._typing import Unchecked, Values
 from ..modules import ExpertDecoder
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 #: Lengths of axes by name; an axis without an entry may be of any length.
 Sizes: TypeAlias = Mapping[str, int]
@@ -44,7 +48,7 @@ def is_array(value: np.ndarray, dtype: str, axes: Sequence[str], sizes: Sizes) -
     return all(n == sizes.get(axis, n) for n, axis in zip(value.shape, axes, strict=True))
 
 
-def conforms(value: Any, hint: Any) -> bool:
+def conforms(value: Any, hint: Unchecked) -> bool:
     """Return True for a value of the type that an annotation says."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind is np.ndarray:
@@ -64,11 +68,11 @@ def conforms(value: Any, hint: Any) -> bool:
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type) -> Values:
     return get_type_hints(kind)
 
 
-def check_fields(state: Any, sizes: Sizes, of: str = "") -> None:
+def check_fields(state: DataclassInstance, sizes: Sizes, of: str = "") -> None:
     """Raise where a field is not what it was declared to be.
 
     Raises
@@ -83,5 +87,5 @@ def check_fields(state: Any, sizes: Sizes, of: str = "") -> None:
             check is not None and value is not None and not check(value, sizes)
         ):
             raise ValueError(f"{of}{one.name} is not what a fit of this size leaves: {value!s:.99}")
-        if is_dataclass(value):
+        if is_dataclass(value) and not isinstance(value, type):
             check_fields(value, sizes, f"{of}{one.name}.")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from .._clustering.candidates import CandidateReport
 from .._model.spec import ModelSpec
+from .._typing import Unchecked
 from .fields import Sizes, array, declared, is_array
 
 #: What an estimator keeps from its checkpoint to its fit.
@@ -44,7 +45,7 @@ def are_moments(value: dict[str, Numbers], sizes: Sizes) -> bool:
     )
 
 
-def is_twister(key: Any, pos: Any, has_gauss: Any, gauss: Any) -> bool:
+def is_twister(key: Unchecked, pos: Unchecked, has_gauss: int, gauss: float) -> bool:
     """Return True for a state of NumPy's generator, which itself would read beyond its key."""
     return (
         isinstance(key, np.ndarray)

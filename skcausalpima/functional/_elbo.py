@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ._gaussian import LOG_2PI
+from ._kept import Kept
 from ._mixture import weight_columns
 
 
@@ -15,13 +16,13 @@ class _SquaredErrors(torch.autograd.Function):
     """Squared errors whose gradient is one multiplication, not four passes over the data."""
 
     @staticmethod
-    def forward(ctx: Any, decoded: Tensor, x: Tensor) -> Tensor:
+    def forward(ctx: Kept, decoded: Tensor, x: Tensor) -> Tensor:
         difference = decoded - x
         ctx.save_for_backward(difference)
         return difference.square().sum(dim=-1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor, None]:
         (difference,) = ctx.saved_tensors
         return difference * (2.0 * gradient)[..., None], None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ._kept import Kept
 from ._quadratic import pairs_above, quadratic_coefficients
 
 LOG_2PI = math.log(2.0 * math.pi)
@@ -47,7 +48,7 @@ class _ProductOfExperts(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, means: Tensor, log_precisions: Tensor, prior_expert: bool
+        ctx: Kept, means: Tensor, log_precisions: Tensor, prior_expert: bool
     ) -> tuple[Tensor, Tensor]:
         largest = log_precisions.amax(dim=0)
         # Where no modality is observed and there is no prior all are minus infinity.
@@ -65,7 +66,7 @@ class _ProductOfExperts(torch.autograd.Function):
 
     @staticmethod
     def backward(
-        ctx: Any, of_mean: Tensor, of_log_precision: Tensor
+        ctx: Kept, of_mean: Tensor, of_log_precision: Tensor
     ) -> tuple[Tensor, Tensor, None]:
         means, log_precisions, mean, log_precision = ctx.saved_tensors
         smallest = torch.finfo(log_precision.dtype).min

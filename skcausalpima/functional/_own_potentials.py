@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from ._gaussian import LOG_2PI
+from ._kept import Kept
 from ._mixture import MixtureStatistics, weight_columns
 from ._potentials import LEAST_PRECISION, Evidence, Potential, log_det, whole_matrices
 
@@ -206,12 +207,18 @@ def _conditionals(
     return _Conditionals(points, inside, values, linear, precision)
 
 
+class KeptParts(Kept, Protocol):
+    """What :class:`_LogNormalizers` keeps: means and covariances of some samples at a time."""
+
+    parts: list[tuple[Tensor, Tensor]]
+
+
 class _LogNormalizers(torch.autograd.Function):
     """Factorising many small matrices is cheap, but not its gradient: here it is moments."""
 
     @staticmethod
     def forward(
-        ctx: Any, linear: Tensor, precision: Tensor, means: Tensor, covariances: Tensor
+        ctx: KeptParts, linear: Tensor, precision: Tensor, means: Tensor, covariances: Tensor
     ) -> Tensor:
         size = max(1, NUMBERS_AT_ONCE // covariances.numel())
         parts = [
@@ -222,7 +229,7 @@ class _LogNormalizers(torch.autograd.Function):
         return torch.cat([part.log_normalizers for part in parts], dim=1)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: KeptParts, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         of_linear, of_precision, start = [], [], 0
         for means, covariances in ctx.parts:
             gradient = gradients[0][:, start : start + means.shape[1]]

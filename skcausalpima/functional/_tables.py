@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from ._kept import Kept
 
 
 def table_logits_to_probabilities(logits: Tensor) -> Tensor:
@@ -226,7 +227,7 @@ class MeansOverAxes(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, tables: Tensor, keep: Tensor) -> Tensor:
+    def forward(ctx: Kept, tables: Tensor, keep: Tensor) -> Tensor:
         values, before, deviations = _nodes_last(tables), 1, []
         for weight, size in zip(keep, tables.shape[1:], strict=True):
             values = values.reshape(before, size, -1, len(keep))  # (before, axis, after, node)
@@ -238,7 +239,7 @@ class MeansOverAxes(torch.autograd.Function):
         return values.reshape(-1, len(keep)).T.reshape(tables.shape)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor, Tensor]:
         keep, *deviations = ctx.saved_tensors
         values, of_keep = _nodes_last(gradient), []
         for weight, deviation in zip(keep.flip(0), reversed(deviations), strict=True):

@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
-from typing import Any
 
 import numpy as np
 
@@ -166,7 +165,7 @@ def _contract(
 def _einsum(factors: list[Factor], keep: list[Hashable]) -> Factor:
     """Multiply one or two factors and sum over the nodes not kept."""
     label = {node: i for i, node in enumerate(dict.fromkeys(n for f in factors for n in f.nodes))}
-    operands: list[Any] = []  # arrays and lists of numbers of axes, by turns
+    operands: list[np.ndarray | list[int]] = []  # arrays and lists of numbers of axes, by turns
     for factor in factors:
         operands += [factor.array, [label[node] for node in factor.nodes]]
     array = np.einsum(*operands, [label[node] for node in keep])

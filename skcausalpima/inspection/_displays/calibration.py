@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Axes, Display, is_axes, letters_across
+from .display import Axes, Display, Drawn, SomeAxes, is_axes, letters_across
 from .labels import shortened
 from .styles import UNKNOWN, Look, group_style
 
@@ -79,7 +79,7 @@ class CalibrationDisplay(Display):
         sample_weight: ArrayLike | None = None,
         n_bins: int = 5,
         random_state: Seed = None,
-        ax: Any = None,
+        ax: SomeAxes = None,
     ) -> Self:
         """Draw how sure a fitted estimator is of nodes, and how often it is right.
 
@@ -153,7 +153,7 @@ class CalibrationDisplay(Display):
         *,
         sample_weight: ArrayLike | None = None,
         n_bins: int = 5,
-        ax: Any = None,
+        ax: SomeAxes = None,
     ) -> Self:
         """Draw how sure any probabilities are, and how often they are right.
 
@@ -195,7 +195,7 @@ class CalibrationDisplay(Display):
         curve = curve_of(y_true, y_prob, sample_weight, n_bins)
         return cls({("outcome", "all"): curve}).plot(ax)
 
-    def plot(self, ax: Any = None, **kwargs: Unchecked) -> Self:
+    def plot(self, ax: SomeAxes = None, **kwargs: Unchecked) -> Self:
         """Draw.
 
         Parameters
@@ -250,7 +250,7 @@ class CalibrationDisplay(Display):
         return self
 
 
-def _plot_curve(ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: Look) -> Any:
+def _plot_curve(ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: Look) -> Drawn:
     """Draw a curve with its intervals."""
     style = group_style(group)
     n_letters = max(letters_across(ax, FONT) - NUMBERS, NAME_LETTERS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,7 @@ from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.collections import PathCollection
 
 ROWS_OF_LEGEND = 16
 LEGEND_LETTERS = 18
@@ -39,7 +40,7 @@ class Colouring:
         Places of the categories, -1 where unknown, or numbers, NaN where unknown.
     """
 
-    categories: tuple[Any, ...] | None
+    categories: tuple[Hashable, ...] | None
     values: np.ndarray
 
     @classmethod
@@ -57,7 +58,7 @@ class Colouring:
         places = {category: place for place, category in enumerate(found)}
         return cls(tuple(found), np.array([places.get(v, -1) for v in array.tolist()]))
 
-    def scatter(self, ax: Axes, points: np.ndarray, kwargs: Look) -> list[Any]:
+    def scatter(self, ax: Axes, points: np.ndarray, kwargs: Look) -> list[PathCollection]:
         """Draw points of shape (n_samples, 2)."""
         usual: Look = {"s": MARKER_AREA, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
         unknown = self.values < 0 if self.categories is not None else ~np.isfinite(self.values)
@@ -74,7 +75,7 @@ class Colouring:
             drawn.append(ax.scatter(*points[~unknown].T, **(numbers | {"linewidths": 0})))
         return drawn
 
-    def explain(self, ax: Axes, drawn: Sequence[Any], name: str) -> None:
+    def explain(self, ax: Axes, drawn: Sequence[PathCollection], name: str) -> None:
         """Add a legend or a colour bar."""
         title = shortened(name, 2 * LEGEND_LETTERS)
         if self.categories is None:
@@ -120,7 +121,7 @@ def asked_values(
     )
 
 
-def _sort_key(category: Any) -> tuple[str, Any]:
+def _sort_key(category: Hashable) -> tuple[str, bool | float | str]:
     """Sort categories of different types beside each other."""
     if isinstance(category, (bool, int, float)):
         return "", category

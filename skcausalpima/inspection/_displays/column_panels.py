@@ -9,7 +9,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Axes, Display, inches, is_axes, letters_across
+from .display import (
+    POINTS_PER_INCH,
+    Axes,
+    Display,
+    Drawn,
+    SomeAxes,
+    inches,
+    is_axes,
+    letters_across,
+)
 from .labels import plain, shortened, told_apart, wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE
 from .shown_modality import ShownColumn
@@ -38,7 +47,7 @@ class ColumnsDisplay(Display):
 
     def _draw_columns(
         self,
-        ax: Any,
+        ax: SomeAxes,
         parts: Sequence[Part],
         values: np.ndarray,
         groups: Sequence[tuple[str, float]],
@@ -107,17 +116,18 @@ def _panel(parts: Sequence[ShownColumn], n_bars: float) -> tuple[float, float]:
     return PANEL[0] + LEGEND * any(len(part.levels) > 1 for part in parts), height
 
 
-def _room(ax: Any, width: float, height: float) -> tuple[int, int]:
+def _room(ax: SomeAxes, width: float, height: float) -> tuple[int, int]:
     """Return how many columns of panels there is room for, and how many panels."""
     if ax is None:
         return max(1, int((WIDEST - 1.0) / width)), MOST
-    if not is_axes(ax):
-        return np.atleast_2d(np.asarray(ax, dtype=object)).shape[-1], np.size(ax)
-    across, down = (
-        max(1, int(length / (TIGHT * of)))
-        for length, of in zip(inches(ax), (width, height), strict=True)
-    )
-    return across, across * down
+    if is_axes(ax):
+        across, down = (
+            max(1, int(length / (TIGHT * of)))
+            for length, of in zip(inches(ax), (width, height), strict=True)
+        )
+        return across, across * down
+    table = np.asarray(ax, dtype=object)
+    return np.atleast_2d(table).shape[-1], table.size
 
 
 def _difference(part: ShownColumn, values: np.ndarray) -> float:
@@ -132,10 +142,11 @@ def _difference(part: ShownColumn, values: np.ndarray) -> float:
 
 def _draw(
     ax: Axes, part: ShownColumn, values: np.ndarray, places: np.ndarray, reach: float, kwargs: Look
-) -> list[Any]:
+) -> list[Drawn]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}
-    n_levels, left, drawn = len(part.levels), np.zeros(len(values)), []
+    n_levels, left = len(part.levels), np.zeros(len(values))
+    drawn: list[Drawn] = []
     for level, shares, look in _stacked(part, values):
         bars: Look = {"left": left, "label": plain(level)}
         drawn.append(ax.barh(places, shares, **(bars | edge | look | kwargs)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from ..._structure.digraphs import sure_arrows
 from ..._structure.graph_picture import Edge
 from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
-from .display import Axes, Display, letters_across
+from .display import Axes, Display, SomeAxes, letters_across
 from .heat_map import FONT, HeatMap
 from .labels import wrapped
 from .styles import COLOURS, ink
@@ -84,7 +84,7 @@ class EdgeConfidenceDisplay(Display):
 
     @classmethod
     def from_confidence(
-        cls, confidence: EdgeConfidence, *, ax: Any = None, **kwargs: Unchecked
+        cls, confidence: EdgeConfidence, *, ax: SomeAxes = None, **kwargs: Unchecked
     ) -> Self:
         """Draw what :func:`edge_confidence` found.
 
@@ -138,7 +138,7 @@ class EdgeConfidenceDisplay(Display):
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Unchecked) -> Self:
+    def plot(self, ax: SomeAxes = None, **kwargs: Unchecked) -> Self:
         """Draw.
 
         Parameters

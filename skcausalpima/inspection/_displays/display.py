@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
-from ..._typing import Unchecked
+from ..._typing import Unchecked, Values
 from .._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-else:
-    Axes = Any  # matplotlib is optional, and not imported before something is drawn
+    from matplotlib.container import Container
+    from matplotlib.gridspec import GridSpecBase
+
+    #: What matplotlib has drawn.
+    Drawn: TypeAlias = Artist | Container
+    #: Where users have a picture drawn: on axes, on several of them, or in a figure of its own.
+    SomeAxes: TypeAlias = Axes | Sequence[Axes] | np.ndarray | None
+else:  # matplotlib is optional, and not imported before something is drawn
+    Axes = GridSpecBase = Drawn = SomeAxes = object
 
 POINTS_PER_INCH = 72
 LETTER_WIDTH = 0.6  # of the height of a font, on average
@@ -52,7 +60,7 @@ class Display:
         return self.ax_
 
     def _several_axes(
-        self, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any
+        self, ax: SomeAxes, shape: tuple[int, int], size: Size, **ratios: Unchecked
     ) -> np.ndarray:
         """Return what :meth:`_axes_table` does, and keep the figure."""
         axes = self._axes_table(ax, shape, size, **ratios)
@@ -60,7 +68,9 @@ class Display:
         return axes
 
     @classmethod
-    def _axes_table(cls, ax: Any, shape: tuple[int, int], size: Size, **ratios: Any) -> np.ndarray:
+    def _axes_table(
+        cls, ax: SomeAxes, shape: tuple[int, int], size: Size, **ratios: Unchecked
+    ) -> np.ndarray:
         """Return a table of axes to draw on.
 
         Parameters
@@ -91,7 +101,7 @@ class Display:
         places = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
         return np.array([[figure.add_subplot(place) for place in row] for row in places])
 
-    def _captioned_axes(self, ax: Any, shape: tuple[int, int], size: Size) -> Axes | None:
+    def _captioned_axes(self, ax: SomeAxes, shape: tuple[int, int], size: Size) -> Axes | None:
         """Keep a table of axes; return those of a caption above, if there is room for one."""
         caption, panels = None, ax
         if ax is None or is_axes(ax):
@@ -101,12 +111,12 @@ class Display:
         self._keep(self._several_axes(panels, shape, size), ax)
         return caption
 
-    def _keep(self, axes: np.ndarray, ax: Any) -> None:
+    def _keep(self, axes: np.ndarray, ax: SomeAxes) -> None:
         """Keep a table of axes, and those that were divided for it."""
         self.axes_, self.bounding_ax_ = axes, ax if is_axes(ax) else None
 
     @classmethod
-    def _check_axes(cls, ax: Any) -> None:
+    def _check_axes(cls, ax: Unchecked) -> None:
         if not is_axes(ax):
             raise TypeError(
                 f"ax of {cls.__name__}.plot is to be matplotlib axes (plt.subplots()[1]) or None, "
@@ -114,7 +124,7 @@ class Display:
             )
 
     @classmethod
-    def _grid_in(cls, ax: Axes, shape: tuple[int, int], ratios: dict[str, Any]) -> Any:
+    def _grid_in(cls, ax: Axes, shape: tuple[int, int], ratios: Values) -> GridSpecBase:
         """Divide axes."""
         if not ax.axison:
             raise ValueError(
@@ -130,7 +140,7 @@ class Display:
         return ax.figure.add_gridspec(*shape, **ratios)
 
     @classmethod
-    def _given_axes(cls, axes: Any, shape: tuple[int, int]) -> np.ndarray:
+    def _given_axes(cls, axes: SomeAxes, shape: tuple[int, int]) -> np.ndarray:
         """Return the user's axes in the shape that is needed."""
         axes = np.asarray(axes, dtype=object)
         for ax in axes.ravel():
@@ -143,7 +153,7 @@ class Display:
         return axes.reshape(shape)
 
 
-def is_axes(ax: Any) -> bool:
+def is_axes(ax: Unchecked) -> TypeGuard[Axes]:
     """Return True for single axes, in which there is room for more."""
     return hasattr(ax, "get_subplotspec")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -22,7 +21,7 @@ from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, wi
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence
 from .._matched_refits import arrows
-from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, Drawn, inches, letters_across
 from .labels import plain, wrapped
 from .styles import COLOURS, Look, ground, ink
 
@@ -328,7 +327,7 @@ class _Drawing(GraphPicture):
         ax.spines[:].set_visible(False)
         ax.patch.set_visible(False)
 
-    def draw_edge(self, ax: Axes, edge: Edge, strength: float | None, is_compelled: bool) -> Any:
+    def draw_edge(self, ax: Axes, edge: Edge, strength: float | None, is_compelled: bool) -> Drawn:
         """Draw an edge, and return its patch."""
         from matplotlib.patches import FancyArrowPatch
         from matplotlib.path import Path
@@ -347,7 +346,7 @@ class _Drawing(GraphPicture):
         arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
         return ax.add_artist(arrow)
 
-    def draw_node(self, ax: Axes, node: Hashable) -> Any:
+    def draw_node(self, ax: Axes, node: Hashable) -> Drawn:
         """Draw a node's box, and return its text."""
         from matplotlib.patches import FancyBboxPatch
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from ..._names import cut
 from ..._typing import Unchecked
 from ...graph import CategoricalDAG
-from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across, letters_that_fit
+from .display import POINTS_PER_INCH, Axes, Display, Drawn, inches, letters_across, letters_that_fit
 from .labels import listed, outcomes_of, shortened, wrapped
 from .styles import COLOUR_MAP, Look
 
@@ -63,7 +63,7 @@ class HeatMap:
         height = n_rows * (0.16 + 0.18 * lines) + 1.1
         return float(np.clip(n_columns * cell + names + 1.4, 3.6, 18)), min(max(height, 2.0), 14.0)
 
-    def draw(self, ax: Axes, kwargs: Look) -> Any:
+    def draw(self, ax: Axes, kwargs: Look) -> Drawn:
         """Draw it, with names, numbers and a colour bar; return the image."""
         from .scaled_text import ScaledText
 

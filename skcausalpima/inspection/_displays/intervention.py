@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from ..._scalar_checks import check_count
 from ..._typing import Outcomes, Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
-from .display import Axes, Display, Size, inches, letters_across, letters_that_fit
+from .display import Axes, Display, Size, SomeAxes, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import shown_modality
@@ -94,7 +94,12 @@ class InterventionDisplay(Display):
 
     @classmethod
     def from_graph(
-        cls, dag: CategoricalDAG, interventions: Outcomes, *, seen: bool = False, ax: Any = None
+        cls,
+        dag: CategoricalDAG,
+        interventions: Outcomes,
+        *,
+        seen: bool = False,
+        ax: SomeAxes = None,
     ) -> Self:
         """Draw the distributions of a network.
 
@@ -153,7 +158,7 @@ class InterventionDisplay(Display):
         n_draws: int = 0,
         modality: str | int | None = None,
         random_state: Seed = 0,
-        ax: Any = None,
+        ax: SomeAxes = None,
     ) -> Self:
         """Draw the distributions of the nodes of a fitted estimator, and data.
 
@@ -240,7 +245,7 @@ class InterventionDisplay(Display):
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: SomeAxes = None) -> Self:
         """Draw.
 
         Parameters
@@ -331,7 +336,7 @@ class InterventionDisplay(Display):
             title += f"\n{shortened(f'set to {name}', n_letters)}"
         ax.set_title(title, fontsize=HEADER_SIZE)
 
-    def _plot_samples(self, ax: Any, samples: Mapping[str, ArrayLike], size: Size) -> Axes:
+    def _plot_samples(self, ax: SomeAxes, samples: Mapping[str, ArrayLike], size: Size) -> Axes:
         """Draw the data below; return the axes that are left for the nodes."""
         arrays = {word: np.asarray(drawn) for word, drawn in samples.items()}
         painter = SamplePainter.of(list(arrays.values()), x=self.x, columns=self.columns)

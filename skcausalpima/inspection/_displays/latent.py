@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import is_empty, outcome_names
 from .colouring import Colouring, asked_values
-from .display import Axes, Display, inches, letters_across
+from .display import Axes, Display, Drawn, inches, letters_across
 from .labels import cell_names, label_points, listed, named_nodes, plain
 
 N_DEVIATIONS = 2.0  # of the ellipses
@@ -266,13 +266,13 @@ class LatentDisplay(Display):
             raise ValueError(f"labels are rows of means, 0 to {n_clusters - 1}.")
         return list(map(plain, names))
 
-    def _draw_ellipses(self, means: np.ndarray, drawn: np.ndarray) -> list[Any]:
+    def _draw_ellipses(self, means: np.ndarray, drawn: np.ndarray) -> list[Drawn]:
         """Draw two standard deviations of the clusters."""
         from matplotlib.patches import Ellipse
 
         if self.covariances is None:
             return []
-        artists = []
+        artists: list[Drawn] = []
         for k in drawn:
             variances, axes = np.linalg.eigh(np.asarray(self.covariances[k], dtype=float))
             size = 2 * N_DEVIATIONS * np.sqrt(np.maximum(variances[::-1], 0))

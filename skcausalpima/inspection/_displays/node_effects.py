@@ -15,7 +15,7 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay, Part
-from .display import Axes, check_word, is_axes, letters_across
+from .display import Axes, SomeAxes, check_word, is_axes, letters_across
 from .labels import NodeNames, named_nodes, shortened, wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
@@ -247,7 +247,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         return f"difference ({unit})" if unit else "difference from the mean"
 
     def _draw_images(
-        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: Look
+        self, ax: SomeAxes, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a row of images for each node."""
         shape = len(nodes), max(len(images) for *_, images in nodes)
@@ -259,7 +259,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             beside, bar = self._several_axes(ax, (1, 2), size, **ratios)[0]
         self._keep(self._several_axes(beside, shape, size), ax)
         n_letters = letters_across(self.axes_[0, 0], TITLE_SIZE)
-        self.artists_: list[list[Any]] = []
+        self.artists_: list[Any] = []
         for row, (node, outcomes, images) in zip(self.axes_, nodes, strict=True):
             for panel in row[len(images) :]:
                 panel.set_axis_off()
@@ -274,7 +274,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             bar.set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
 
     def _draw_comparisons(
-        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: Look
+        self, ax: SomeAxes, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a panel for each node, in which its outcomes are compared."""
         n_columns = min(PANELS_IN_A_ROW, len(nodes))

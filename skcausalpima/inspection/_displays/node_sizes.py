@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.margins import MIN_STABILITY
-from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, SomeAxes, inches, letters_across
 from .labels import shortened, wrapped
 from .styles import COLOURS, ground, ink
 
@@ -72,7 +72,7 @@ class NodeSizesDisplay(Display):
     best: tuple[int, ...] | None = None
 
     @classmethod
-    def from_selection(cls, selection: Any, *, ax: Any = None) -> Self:
+    def from_selection(cls, selection: Any, *, ax: SomeAxes = None) -> Self:
         """Draw what :func:`~skcausalpima.model_selection.select_node_sizes` found.
 
         Parameters
@@ -121,7 +121,7 @@ class NodeSizesDisplay(Display):
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: SomeAxes = None) -> Self:
         """Draw.
 
         Parameters

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .display import POINTS_PER_INCH, Axes, inches, letters_that_fit
+from ..._typing import Unchecked
+from .display import POINTS_PER_INCH, Axes, Drawn, inches, letters_that_fit
 from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
@@ -92,8 +93,8 @@ class SamplePainter:
         return "\n".join(line for line in (value_name, self.note) if line)
 
     def draw(
-        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Any
-    ) -> Any:
+        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Unchecked
+    ) -> Drawn:
         """Draw a sample; return the artist.
 
         ``style`` is that of a group, of curves. ``kwargs`` go to ``imshow``, ``plot`` or ``barh``.
@@ -136,7 +137,9 @@ class SamplePainter:
             places = np.arange(len(self.rows))
             ax.plot(values[self.rows], places, marker="|", ms=9, mew=1.5, **look)
 
-    def draw_dots(self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Any) -> Any:
+    def draw_dots(
+        self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Unchecked
+    ) -> Drawn:
         """Draw one of several tables that are compared: dots in place of bars."""
         look: Look = {"color": style.colour, "marker": style.marker, "linestyle": "none"}
         look |= {"ms": 6, "mec": "0.2", "mew": 0.4} | kwargs
@@ -183,7 +186,7 @@ class SamplePainter:
         height = len(self.rows) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
         return min(max(0.8, 1.7 * height), 5.3)
 
-    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: Look) -> Any:
+    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: Look) -> Drawn:
         """Draw an image on the common scale."""
         low, high = self.limits
         usual: Look = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
@@ -205,7 +208,9 @@ class SamplePainter:
         ax.set_yticks(np.arange(len(columns))[::step], names)
 
 
-def kind_of(shape: Sequence[int], x: Any = None, columns: Sequence[str] | None = None) -> str:
+def kind_of(
+    shape: Sequence[int], x: ArrayLike | None = None, columns: Sequence[str] | None = None
+) -> str:
     """Return what samples of a shape are drawn as.
 
     Examples

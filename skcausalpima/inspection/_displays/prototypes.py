@@ -17,7 +17,14 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, outcome_names
 from .column_panels import CAPTION_SIZE, ColumnsDisplay, Part
-from .display import Axes, check_word, font_that_fits, inches, letters_across, letters_that_fit
+from .display import (
+    Axes,
+    check_word,
+    font_that_fits,
+    inches,
+    letters_across,
+    letters_that_fit,
+)
 from .labels import NodeNames, cell_names, listed, named_nodes, shortened
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import ShownModality, decoded_components, shown_modality

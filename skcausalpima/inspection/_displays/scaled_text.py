@@ -5,11 +5,12 @@ It needs matplotlib, which is optional.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.backend_bases import RendererBase
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+
+from ..._typing import Unchecked, Values
 
 LEAST = 3.0  # points; smaller texts are not drawn
 
@@ -40,18 +41,20 @@ class ScaledText(Text):
         text: str,
         size: tuple[float, float],
         largest: float = np.inf,
-        **kwargs: Any,
+        **kwargs: Unchecked,
     ) -> None:
-        kwargs = {"ha": "center", "va": "center"} | kwargs
-        super().__init__(x, y, text, **kwargs)
+        look: Values = {"ha": "center", "va": "center"} | kwargs
+        super().__init__(x, y, text, **look)
         self._size_in_data, self._largest = size, largest
 
-    def draw(self, renderer: Any) -> None:
+    def draw(self, renderer: RendererBase) -> None:
         """Draw it in the size that fits the axes now."""
         if self._fit() >= LEAST:
             super().draw(renderer)
 
-    def get_window_extent(self, renderer: Any = None, dpi: float | None = None) -> Bbox:
+    def get_window_extent(
+        self, renderer: RendererBase | None = None, dpi: float | None = None
+    ) -> Bbox:
         """Return its box in pixels."""
         self._fit()
         return super().get_window_extent(renderer, dpi)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +16,7 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities, fitted_form
 from ..._inference.kept_models import model_of
 from ..._names import cut
-from ..._typing import Unchecked
+from ..._typing import Unchecked, Values
 from .labels import told_apart
 from .painter import MAX_BARS, kind_of
 
@@ -152,7 +152,7 @@ class CodedModality(ShownModality):
         of_values = np.repeat(starts[: len(parts)], [max(1, len(part.levels)) for part in parts])
         places = np.where(np.isin(words, LEVELLED), -1, of_values)
         are_counts, has_unit = np.isin(words, COUNTS), places >= 0
-        values: dict[str, Any] = {"coding": coding, "are_counts": are_counts, "places": places}
+        values: Values = {"coding": coding, "are_counts": are_counts, "places": places}
         if are_counts.all() or (words == "bernoulli").all():
             at = " at the mean depth" if coding.has_depth else ""
             unit = f"log(1 + count{at})" if are_counts.any() else "probability"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from ..._typing import Values
 
 #: Keywords of matplotlib.
-Look: TypeAlias = dict[str, Any]
+Look: TypeAlias = Values
+#: Dashes of a line: a name, or offset and lengths in points.
+Dashes: TypeAlias = str | tuple[int, tuple[float, ...]]
 
 # Okabe and Ito, "Color universal design", 2008: dark and light in turn, so that neighbours differ
 # in greyscale, too.
@@ -22,7 +26,7 @@ COLOURS = (
     "#F0E442",  # yellow
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-LINES: tuple[Any, ...] = (
+LINES: tuple[Dashes, ...] = (
     "-",
     "--",
     ":",
@@ -70,7 +74,7 @@ class GroupStyle:
 
     colour: str
     marker: str
-    line: Any
+    line: Dashes
     hatch: str
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._reports.training import ConvergenceReport
-from .display import Axes, Display, letters_across
+from .display import Axes, Display, SomeAxes, letters_across
 from .labels import wrapped
 from .styles import UNKNOWN, Look, group_style, ink
 
@@ -90,7 +89,7 @@ class TrainingDisplay(Display):
     convergence: ConvergenceReport | None = None
 
     @classmethod
-    def from_estimator(cls, est: BaseEstimator, *, ax: Any = None) -> TrainingDisplay:
+    def from_estimator(cls, est: BaseEstimator, *, ax: SomeAxes = None) -> TrainingDisplay:
         """Draw how a fitted estimator was trained.
 
         Parameters
@@ -140,7 +139,7 @@ class TrainingDisplay(Display):
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> TrainingDisplay:
+    def plot(self, ax: SomeAxes = None) -> TrainingDisplay:
         """Draw the bound and its terms.
 
         Parameters
