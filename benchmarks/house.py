@@ -156,7 +156,11 @@ def measure(root: Path) -> dict[str, object]:
             parameters(f) > 7 for _, f in functions if f is not constructor
         ),
         "parameters of the constructor": parameters(constructor),
-        "Any": len(re.findall(r"\bAny\b", source)) - len(re.findall(r"import .*\bAny\b", source)),
+        **{
+            word: len(re.findall(rf"\b{word}\b", source))
+            - len(re.findall(rf"import .*\b{word}\b", source))
+            for word in ("Any", "SimpleNamespace")
+        },
         "params: Any": len(re.findall(r"\bparams: Any\b", source)),
         "object as a type": len(re.findall(r"(?:: |-> |\[|, |\| )object\b(?!\()", source)),
         "type: ignore": source.count("type: ignore"),

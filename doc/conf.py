@@ -57,6 +57,21 @@ numpydoc_xref_aliases = {
     "Axes": "matplotlib.axes.Axes",
     "Figure": "matplotlib.figure.Figure",
     "Bunch": "sklearn.utils.Bunch",
+    **{
+        name: f"skcausalpima.inspection.{name}"
+        for name in (
+            "AdaptedLabel",
+            "ArrangementReport",
+            "ChoicesReport",
+            "ContextReport",
+            "ConvergenceReport",
+            "FoundAgainReport",
+            "GapsReport",
+            "SeparationReport",
+            "StabilityReport",
+            "TriedStart",
+        )
+    },
     **{name: name for name in ("bool", "dict", "float", "int", "list", "str", "tuple")},
 }
 autodoc_typehints_format = "short"

@@ -294,7 +294,8 @@ class CausalPIMA(
         By modality and context what each label adds, in the units of the data; the mean over the
         training samples is zero.
     adapted_ : list of AdaptedLabel
-        What :meth:`adapt` has found of new labels, see :class:`.inspection.AdaptedLabel`.
+        What :meth:`adapt` has found of new labels. Its class is in :mod:`skcausalpima.inspection`,
+        where the fields are documented, as are those of all reports below.
     weights_ : ndarray of shape (n_components,)
         ``joint_`` in the order of the components.
     cluster_states_ : ndarray of shape (n_components, n_nodes)
@@ -314,27 +315,24 @@ class CausalPIMA(
         Outcomes of every training sample, ``cluster_states_[labels_]``.
     choices_ : ChoicesReport
         What was left to the data, and how it was decided: units, weights and views of modalities,
-        and what was tried. Fields are those of :class:`.inspection.ChoicesReport`.
+        and what was tried.
     arrangement_ : ArrangementReport or None
-        How clusters were assigned to grid cells, and which nodes are told to be factors; see
-        :class:`.inspection.ArrangementReport`. None unless ``init`` is ``"arranged"`` or finds
-        clusters, with several nodes. A fit that is continued keeps that of its first part.
+        How clusters were assigned to grid cells, and which nodes are told to be factors. None
+        unless ``init`` is ``"arranged"`` or finds clusters, with several nodes. A fit that is
+        continued keeps that of its first part.
     separation_ : SeparationReport
-        How well components are separated and filled, and which rows of X are unlike others; see
-        :class:`.inspection.SeparationReport`.
+        How well components are separated and filled, and which rows of X are unlike others.
     gaps_ : GapsReport or None
-        Whether there are gaps between cells; see :class:`.inspection.GapsReport`. None where all
-        samples lie in one cell, or with ``init="paper"``. A fit that is continued keeps that of its
-        first part.
+        Whether there are gaps between cells. None where all samples lie in one cell, or with
+        ``init="paper"``. A fit that is continued keeps that of its first part.
     stability_ : StabilityReport
-        Whether fits with another ``random_state`` would find the same cells; see
-        :class:`.inspection.StabilityReport`.
+        Whether fits with another ``random_state`` would find the same cells.
     found_again_ : FoundAgainReport or None
-        Whether samples are enough for the cells, asked of fewer than 300 distinct ones; see
-        :class:`.inspection.FoundAgainReport`. None of more samples, of more than 128 cells, of
-        tables with words or levels, on disk, in several processes, with another ``init``, in
-        repeated fits, where all samples lie in one cell, of experts that cannot draw, and in files
-        of before. A fit that is continued keeps that of its first part.
+        Whether samples are enough for the cells, asked of fewer than 300 distinct ones. None of
+        more samples, of more than 128 cells, of tables with words or levels, on disk, in several
+        processes, with another ``init``, in repeated fits, where all samples lie in one cell, of
+        experts that cannot draw, and in files of before. A fit that is continued keeps that of its
+        first part.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
@@ -348,8 +346,7 @@ class CausalPIMA(
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
     convergence_ : ConvergenceReport
-        How training ended, and what was seen of its last epochs; see
-        :class:`.inspection.ConvergenceReport`.
+        How training ended, and what was seen of its last epochs.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
         and the temperature of every epoch. The bound is the sum of a ``reconstruction_..`` of each
@@ -1705,9 +1702,9 @@ n_outcomes)
         CausalPIMA
             Another estimator, of the same nodes and graph; this one stays as it is. Where the
             context has ``role="cause"``, tables of its children have rows more. Its
-            ``adapted_`` has an :class:`.inspection.AdaptedLabel` for each new label: its samples of
-            no known cell, the standard errors of its offset, and how :meth:`tail_probability` goes
-            by these.
+            ``adapted_`` says of each new label which share of the samples is in no known cell, how
+            sure the offset is, and how :meth:`tail_probability` goes by that; see
+            :class:`~skcausalpima.inspection.AdaptedLabel`.
 
         Raises
         ------

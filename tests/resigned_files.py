@@ -9,11 +9,10 @@ import safetensors.numpy
 from safetensors import safe_open
 
 from skcausalpima._state.file import FORMAT, _digest
-from skcausalpima._state.older import LISTS
-from skcausalpima._state.older import REPORTS as OF_FITS
+from skcausalpima._state.older import LISTS, REPORTS
 
 #: Names of the records that were namespaces up to version 19.
-REPORTS = {kind.__name__ for kind in (*OF_FITS.values(), *LISTS.values())}
+RECORDS = {kind.__name__ for kind in (*REPORTS.values(), *LISTS.values())}
 
 NAN = {"$": "float", "value": "nan"}
 
@@ -70,24 +69,23 @@ def read_file(path):
         return json.loads(file.metadata()[FORMAT]), arrays
 
 
+def namespaces(plain):
+    """Return plain data in which records are namespaces, as they were up to version 19."""
+    if isinstance(plain, list):
+        return [namespaces(entry) for entry in plain]
+    if not isinstance(plain, dict):
+        return plain
+    fields = {name: namespaces(value) for name, value in plain.items() if name != "$"}
+    if plain["$"] not in RECORDS:
+        return {"$": plain["$"]} | fields
+    mapping = {"$": "dict", "keys": list(fields), "values": list(fields.values())}
+    return {"$": "namespace", "fields": mapping}
+
+
 def as_of_version_19(document, arrays):
-    """Return a file as it was when reports were namespaces."""
-
-    def older(plain):
-        if isinstance(plain, list):
-            return [older(entry) for entry in plain]
-        if not isinstance(plain, dict):
-            return plain
-        fields = {name: older(value) for name, value in plain.items() if name != "$"}
-        if plain["$"] not in REPORTS:
-            return {"$": plain["$"]} | fields
-        mapping = {"$": "dict", "keys": list(fields), "values": list(fields.values())}
-        return {"$": "namespace", "fields": mapping}
-
-    return document | {
-        "version": 19,
-        "fit": {n: older(p) for n, p in document["fit"].items()},
-    }, arrays
+    """Return a file as it was when records were namespaces."""
+    fit = {name: namespaces(plain) for name, plain in document["fit"].items()}
+    return document | {"version": 19, "fit": fit}, arrays
 
 
 def write_file(path, document, arrays, digest=True):

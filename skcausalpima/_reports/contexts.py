@@ -60,7 +60,9 @@ class AdaptedLabel(Report):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ContextReport(Report):
-    """What a fit says of one context: an entry of ``contexts`` of a :class:`FitReport`.
+    """What a fit says of one context.
+
+    An entry of ``contexts`` of a :class:`~skcausalpima.inspection.FitReport`.
 
     Parameters
     ----------
