@@ -87,6 +87,7 @@ autodoc_type_aliases = {
         "Seed",
         "Several",
         "Shapes",
+        "SomeAxes",
     )
 }
 python_use_unqualified_type_names = True

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.utils import check_array
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
 from .on_disk import Kept, OnDisk
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+    Sparse: TypeAlias = sparse.sparray | sparse.spmatrix
 
 Given = TypeVar("Given")
 Rows = TypeVar("Rows", np.ndarray, OnDisk, np.ndarray | OnDisk)
@@ -190,7 +194,7 @@ def without_gradients(array: Given, what: str) -> Given:
     return array.detach()
 
 
-def dense(array: sparse.sparray, what: str) -> np.ndarray:
+def dense(array: Sparse, what: str) -> np.ndarray:
     """Return a sparse array as a dense one."""
     if _dense_bytes(array) > MAX_DENSE_BYTES:
         raise ValueError(
@@ -201,7 +205,7 @@ def dense(array: sparse.sparray, what: str) -> np.ndarray:
     return array.toarray()
 
 
-def refuse_sparse(array: sparse.sparray, what: str) -> NoReturn:
+def refuse_sparse(array: Sparse, what: str) -> NoReturn:
     """Raise since only a modality by name may be sparse: scikit-learn wants tables to be dense."""
     raise TypeError(
         f"{what} is a sparse array of shape {array.shape}, but dense data is required, which would "
@@ -211,7 +215,7 @@ def refuse_sparse(array: sparse.sparray, what: str) -> NoReturn:
     )
 
 
-def _dense_bytes(array: sparse.sparray) -> int:
+def _dense_bytes(array: Sparse) -> int:
     """Return how many bytes a sparse array takes when it is dense."""
     return math.prod(array.shape) * array.dtype.itemsize
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    #: A table of either library.
-    Frame: TypeAlias = pd.DataFrame | pl.DataFrame
+    #: A table of either library, or a column of one.
+    Frame: TypeAlias = pd.DataFrame | pd.Series | pl.DataFrame
 
 
 #: A value of a category, as a file can hold it.
