@@ -35,8 +35,8 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 
 from skcausalpima import CausalPIMA
+from skcausalpima._base.grid import NodeGrid
 from skcausalpima._clustering.matching import align_nodes, outcome_indicators
-from skcausalpima._grid import NodeGrid
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import TableIntervals, table_intervals
 

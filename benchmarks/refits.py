@@ -39,8 +39,8 @@ from edges import random_network
 from node_rows import append_lines, parse_seeds
 
 from skcausalpima import CausalPIMA
+from skcausalpima._base.grid import NodeGrid
 from skcausalpima._fit.mixture_refits import mixture_refits
-from skcausalpima._grid import NodeGrid
 from skcausalpima._structure.equivalence import canonical_member
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.inspection import edge_confidence, table_intervals

@@ -7,13 +7,10 @@ torch, but :mod:`skcausalpima.cluster`, which clusters in half a second, and the
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ._version import __version__ as __version__
+from ._base.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ._causal_pima import CausalPIMA
-    from ._data.modality_transformer import ModalityTransformer
-    from ._data.multimodal_data import MultimodalData
-    from ._parameter_objects import (
+    from ._base.parameter_objects import (
         BackgroundKnowledge,
         Context,
         Device,
@@ -25,6 +22,9 @@ if TYPE_CHECKING:
         ScoreSearch,
         Training,
     )
+    from ._causal_pima import CausalPIMA
+    from ._data.modality_transformer import ModalityTransformer
+    from ._data.multimodal_data import MultimodalData
 
 __all__ = [
     "BackgroundKnowledge",
@@ -61,7 +61,7 @@ def __getattr__(name: str) -> object:
         return import_module(f".{name}", __name__)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "._parameter_objects"), __name__), name)
+    value = getattr(import_module(_HOMES.get(name, "._base.parameter_objects"), __name__), name)
     globals()[name] = value
     return value
 

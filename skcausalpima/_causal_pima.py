@@ -14,7 +14,23 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._arithmetic import working_in
+from ._base.arithmetic import working_in
+from ._base.naming_estimator import ELSEWHERE, NamingEstimator
+from ._base.parameter_objects import (
+    OBJECTS,
+    BackgroundKnowledge,
+    Context,
+    Device,
+    GradientStructure,
+    Initialization,
+    MeanField,
+    MissingValues,
+    Mixture,
+    ScoreSearch,
+    Training,
+)
+from ._base.scalar_checks import check_count
+from ._base.types import Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from ._data.adapters import as_points
 from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
@@ -34,27 +50,11 @@ from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
 from ._model.stated import StatedExperts, Views
 from ._model.surroundings import reading_one_fit, usual_surroundings
-from ._naming_estimator import ELSEWHERE, NamingEstimator
-from ._parameter_objects import (
-    OBJECTS,
-    BackgroundKnowledge,
-    Context,
-    Device,
-    GradientStructure,
-    Initialization,
-    MeanField,
-    MissingValues,
-    Mixture,
-    ScoreSearch,
-    Training,
-)
-from ._scalar_checks import check_count
 from ._state.fitted import FITTED, ExpertTable, FittedState, fitted_attributes, is_of_fit
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
 from ._structure.digraphs import node_graph
-from ._typing import Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._scalar_checks import check_count, check_path
-from ._typing import Unchecked
+from ._base.scalar_checks import check_count, check_path
+from ._base.types import Unchecked
 
 __all__ = ["Checkpoint", "EpochRecord", "OnEpoch"]
 

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from ._scalar_checks import is_missing
+from ._base.scalar_checks import is_missing
 
 __all__ = ["NodeRecovery", "matched_accuracy", "node_recovery", "structural_hamming_distance"]
 

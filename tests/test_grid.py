@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima._grid import NodeGrid
+from skcausalpima._base.grid import NodeGrid
 
 
 def test_cells_are_numbered_in_c_order_and_back():

@@ -152,7 +152,7 @@ def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
     def never(*arguments):
         raise AssertionError("what fails in the start is not fitted")
 
-    monkeypatch.setattr("skcausalpima._node_sizes.judged.fit_fold", never)
+    monkeypatch.setattr("skcausalpima.model_selection._judged.fit_fold", never)
     noise = np.random.default_rng(0).normal(size=(200, 6))
     with pytest.warns(NodeSizesWarning, match="is taken, but in the start, "):
         selection = select_node_sizes(quick(max_iter=1), noise, [2, 3, (2, 2)])
@@ -178,7 +178,7 @@ def test_what_is_proposed_is_told_before_anything_is_fitted(brief, groups, capsy
         stated.append(n_training)
         return [(2,), (3,)]
 
-    monkeypatch.setattr("skcausalpima.model_selection.proposed", proposed)
+    monkeypatch.setattr("skcausalpima.model_selection._select_node_sizes.proposed", proposed)
     selection = select_node_sizes(brief(), groups, cv=2, verbose=1)
     assert selection.results["node_sizes"] == [(2,), (3,)]
     first, second, *_ = capsys.readouterr().out.splitlines()

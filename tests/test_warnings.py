@@ -12,7 +12,7 @@ from some_slow import some_slow
 
 import skcausalpima
 from skcausalpima import Initialization
-from skcausalpima._warnings import warn_caller
+from skcausalpima._base.told_warnings import warn_caller
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.modules import ExpertDecoder

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.utils import check_random_state
 
-from .._grid import NodeGrid
+from .._base.grid import NodeGrid
 from .clusters import Place
 from .matching import (
     TIE_TOLERANCE,

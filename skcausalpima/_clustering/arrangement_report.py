@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._grid import NodeGrid, n_effects
-from .._reports.cells import ArrangementReport, GapsReport
+from .._base.grid import NodeGrid, n_effects
+from .._base.reports.cells import ArrangementReport, GapsReport
 from .arrangement import Arrangement
 from .candidates import CandidateReport
 from .factors_or_kinds import Additivity, additivity

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._grid import NodeGrid, n_effects
+from .._base.grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange_labels
 from .clusters import Clustering, Finder, Proposal, max_components
 from .latent_classes import TableColumns, latent_classes

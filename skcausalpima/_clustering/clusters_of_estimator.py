@@ -10,8 +10,8 @@ from scipy.spatial.distance import cdist
 from sklearn import config_context
 from sklearn.base import clone
 
-from .._grid import n_effects
-from .._typing import Clusterer, Unchecked
+from .._base.grid import n_effects
+from .._base.types import Clusterer, Unchecked
 from ..exceptions import ArrangementWarning, InstabilityWarning
 from .arrangement import means_of_labels
 from .clusters import Clustering, describe

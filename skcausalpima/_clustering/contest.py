@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._grid import NodeGrid, n_effects
+from .._base.grid import NodeGrid, n_effects
 from .candidates import (
     N_CANDIDATES,
     CandidateReport,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._reports.cells import FoundAgainReport
+from .._base.reports.cells import FoundAgainReport
 from .margins import DRAWS_OF_FIT, FOUND_AGAIN, MISSED_DRAWS, MOST_TIMES
 
 #: Times as many samples of which it is asked whether they would be enough: arbitrary.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._grid import NodeGrid
+from .._base.grid import NodeGrid
 from .margins import LEAST_COUNT
 from .matching import outcome_indicators
 

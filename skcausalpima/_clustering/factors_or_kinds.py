@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._grid import NodeGrid
+from .._base.grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
 from .chance_bounds import log_chance
 from .margins import LEAST_EXPLAINED, LEAST_PART, MODEST_P, SMALL_P

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
-from .._reports.cells import GapsReport
+from .._base.reports.cells import GapsReport
 from .margins import FALSE_ALARMS, HALF_AS_DENSE, LEAST_OF_GAP, NO_GAP
 
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample

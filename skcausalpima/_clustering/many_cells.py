@@ -21,7 +21,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
-from .._grid import NodeGrid, n_effects
+from .._base.grid import NodeGrid, n_effects
 from .arrangement import arrange_labels
 from .clusters import Clustering, Place
 from .factorial import FactorialFit, FactorialMixture, exchanged

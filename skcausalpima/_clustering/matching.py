@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .._grid import NodeGrid
+from .._base.grid import NodeGrid
 from .margins import NEAR_TIE
 
 #: Differences of misfits, which are parts of the variation, that are none.

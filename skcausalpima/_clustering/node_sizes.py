@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from .._scalar_checks import MAX_COUNT, is_integer
+from .._base.scalar_checks import MAX_COUNT, is_integer
 
 #: [cells] The largest grid (arbitrary).
 MAX_COMPONENTS = 4096

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from .._grid import NodeGrid
+from .._base.grid import NodeGrid
 
 _N_RESTARTS = 200
 _N_POLISHED = 5  # optima of a grid with empty cells that swaps then improve

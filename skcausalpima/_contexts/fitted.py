@@ -12,12 +12,12 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
+from .._base.reports.contexts import AdaptedLabel
+from .._base.types import Labels
 from .._data.arrays import flat_rows, value_blocks
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
-from .._reports.contexts import AdaptedLabel
 from .._structure.scores import FamilyScores
-from .._typing import Labels
 from .alignment import LEAST_OVERLAP
 
 

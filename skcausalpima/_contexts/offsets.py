@@ -14,14 +14,14 @@ from dataclasses import fields, replace
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from .._base.grid import NodeGrid, n_effects
+from .._base.parameter_objects import Context
+from .._base.told_warnings import warn_caller
 from .._data.arrays import flat_rows
 from .._data.cell_contents import AS_MAPPING
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler, Scale
 from .._data.validation import Modalities
-from .._grid import NodeGrid, n_effects
-from .._parameter_objects import Context
-from .._warnings import warn_caller
 from ..exceptions import ContextWarning
 from .alignment import align, rivals
 from .fitted import FittedContexts

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_array
 
-from .._typing import Unchecked, Values
+from .._base.types import Unchecked, Values
 from .arrays import (
     beyond_floats,
     dense,

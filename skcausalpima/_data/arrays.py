@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from .._scalar_checks import is_integer
-from .._typing import Unchecked
+from .._base.scalar_checks import is_integer
+from .._base.types import Unchecked
 from .on_disk import Kept, OnDisk
 
 if TYPE_CHECKING:

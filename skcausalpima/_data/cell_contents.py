@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._scalar_checks import is_missing
-from .._typing import Unchecked, Values
+from .._base.scalar_checks import is_missing
+from .._base.types import Unchecked, Values
 from .arrays import beyond_floats, flat_rows
 from .table_labels import Columns
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .._typing import Unchecked
+from .._base.types import Unchecked
 from .recipes import is_of
 
 if TYPE_CHECKING:

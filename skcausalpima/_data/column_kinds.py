@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._scalar_checks import is_missing
-from .._typing import Values
+from .._base.scalar_checks import is_missing
+from .._base.types import Values
 from .arrays import flat_rows
 from .column_dtypes import ColumnDtype, Declared, Dtypes, Level, are_levels, plain_level
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._compat.scikit_learn import get_output_config
-from .._typing import Samples, Unchecked, Values
+from .._base.scikit_learn import get_output_config
+from .._base.types import Samples, Unchecked, Values
 from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .contexts import ContextLabels

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from .._scalar_checks import is_missing
-from .._typing import Unchecked
+from .._base.scalar_checks import is_missing
+from .._base.types import Unchecked
 from .recipes import describe
 
 #: What to do where a sample has no label.

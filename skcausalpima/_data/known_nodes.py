@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import networkx as nx
 import numpy as np
 
-from .._scalar_checks import is_integer, is_missing
-from .._typing import Unchecked, Values
-from .._warnings import warn_caller
+from .._base.scalar_checks import is_integer, is_missing
+from .._base.told_warnings import warn_caller
+from .._base.types import Unchecked, Values
 from .adapters import adapter_of, as_array
 from .arrays import without_gradients
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._typing import Unchecked
+from .._base.types import Unchecked
 from .adapters import as_array
 from .arrays import Rows, flat_rows, missing_rows, value_blocks
 from .on_disk import Kept, OnDisk, refuse_on_disk

@@ -19,14 +19,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat.scikit_learn import (
+from .._base.scikit_learn import (
     BaseComposition,
     check_method_params,
     fit_transform_one,
     raise_for_params,
     safe_indexing,
 )
-from .._typing import Samples, Several, Unchecked, Values
+from .._base.types import Samples, Several, Unchecked, Values
 from .adapters import as_modality
 from .containers import container_of
 from .missing_values import observed_rows

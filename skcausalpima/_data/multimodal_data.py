@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .._typing import Unchecked
+from .._base.types import Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
 from .arrays import check_shapes, common_n_samples, concatenate_rows
 from .column_dtypes import Dtypes, common_dtypes

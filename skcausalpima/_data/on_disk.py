@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .._scalar_checks import is_integer
-from .._typing import Unchecked, Values
+from .._base.scalar_checks import is_integer
+from .._base.types import Unchecked, Values
 
 if TYPE_CHECKING:
     import h5py

@@ -19,7 +19,7 @@ from typing import Any, TypeGuard, cast
 import numpy as np
 from scipy import sparse
 
-from .._typing import Unchecked
+from .._base.types import Unchecked
 
 
 def describe(value: Unchecked) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_non_negative
 
-from .._compat.scikit_learn import check_sample_weight
+from .._base.scikit_learn import check_sample_weight
 from .adapters import as_array
 from .arrays import flat_rows
 from .on_disk import OnDisk

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._typing import Unchecked
+from .._base.types import Unchecked
 from .known_nodes import Interventions, OutcomeNames, add_known, check_interventions, read_outcomes
 from .missing_values import complete_enough
 from .outliers import outlying_rows

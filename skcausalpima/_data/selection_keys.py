@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._scalar_checks import is_integer
-from .._typing import Unchecked
+from .._base.scalar_checks import is_integer
+from .._base.types import Unchecked
 from .adapters import as_array
 
 

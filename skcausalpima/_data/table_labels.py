@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from .._typing import Unchecked
+from .._base.types import Unchecked
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._typing import Samples, Values
+from .._base.types import Samples, Values
 from .adapters import Table
 from .arrays import compute_dtype, stored
 from .cell_contents import refuse_contents

@@ -15,19 +15,19 @@ from scipy.stats import binomtest
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import randomized_svd
 
+from .._base.grid import n_effects
+from .._base.reports.contexts import AdaptedLabel
+from .._base.told_warnings import warn_caller
+from .._base.types import Samples
 from .._contexts.alignment import AS_WELL, AS_WELL_EACH, Alignment, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
 from .._contexts.points import alone
 from .._data.validation import Modalities, read_modalities
-from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
 from .._inference.kept_models import fitted_model
 from .._model.parameters import prediction_device
-from .._reports.contexts import AdaptedLabel
 from .._state.fitted import FittedState
-from .._typing import Samples
-from .._warnings import warn_caller
 from ..exceptions import ContextWarning
 from ..modules import Mixes
 from .new_label_draws import Draws, draws_of, estimated_offsets, tail_moves

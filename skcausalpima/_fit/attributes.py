@@ -9,6 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._base.grid import NodeGrid
+from .._base.reports.cells import FoundAgainReport, SeparationReport
+from .._base.told_warnings import warn_caller
+from .._base.types import Values
 from .._clustering.arrangement_report import with_factors
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
@@ -16,7 +20,6 @@ from .._data.known_nodes import labels_by_node
 from .._data.sample_weight import TrainingRows, row_digests
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
-from .._grid import NodeGrid
 from .._inference.evidence import (
     likelihood_terms,
     reference_rows,
@@ -37,13 +40,10 @@ from .._inference.reports import (
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._reports.cells import FoundAgainReport, SeparationReport
 from .._state.fitted import FittedState
 from .._state.training import Arrivals
 from .._training.ending import check_finite, told_divergence
 from .._training.filling import filled
-from .._typing import Values
-from .._warnings import warn_caller
 from ..exceptions import ContextWarning
 from ..modules import MultimodalVAE, SubsetEncoders
 from .arrivals import DECAY

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
+from .._base.told_warnings import warn_caller
+from .._base.types import Unchecked, Values
 from .._model.setup import Setup
 from .._state.stored import save_checkpoint
 from .._state.training import BegunFit, BegunRun
 from .._training.observer import Interruption, Listener, Observer, Screen, Snapshot, Standing
-from .._typing import Unchecked, Values
-from .._warnings import warn_caller
 from ..callback import EpochRecord
 from .run import Run
 

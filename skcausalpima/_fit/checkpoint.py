@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._base.told_warnings import warn_caller
+from .._base.types import Unchecked
 from .._data.samples import FitSamples, NodeKnowledge
 from .._initialization.initialize import RunState, state_knowledge
 from .._model.build import build_model, export_state, load_state
@@ -40,8 +42,6 @@ from .._training.gradients import Adam
 from .._training.holding import StartingCells
 from .._training.loop import Phase, new_phase
 from .._training.observer import Observer
-from .._typing import Unchecked
-from .._warnings import warn_caller
 from ..modules import ExpertDecoder, MultimodalVAE
 
 #: What fields of a specification, and settings, are called by the user.

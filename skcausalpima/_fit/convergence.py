@@ -7,10 +7,10 @@ import math
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .._base.reports.training import ConvergenceReport
+from .._base.told_warnings import warn_caller
 from .._clustering.margins import CHANGING, FALLEN, RISING
 from .._model.setup import Setup
-from .._reports.training import ConvergenceReport
-from .._warnings import warn_caller
 from .run import Run
 
 

@@ -13,13 +13,13 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._base.types import Unchecked
+from .._base.version import __version__
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
 from .._model.objects import parameters_of
 from .._model.stated import Parameters
 from .._state.fitted import FittedState
-from .._typing import Unchecked
-from .._version import __version__
 from ..modules import ExpertDecoder
 
 P = ParamSpec("P")

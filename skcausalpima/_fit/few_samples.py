@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from .._base.grid import NodeGrid
+from .._base.repeated_fits import is_one_of_many
+from .._base.reports.cells import FoundAgainReport
 from .._clustering.contest import LEAST_CANDIDATES, Contest
 from .._clustering.enough_samples import ask_draws
 from .._clustering.many_cells import has_many_cells
@@ -16,7 +19,6 @@ from .._data.arrays import flat_rows
 from .._data.column_kinds import LEVELLED
 from .._data.sample_weight import row_digests
 from .._data.samples import FitSamples
-from .._grid import NodeGrid
 from .._inference.decoding import drawn_data, drawn_points
 from .._inference.fitted_model import FittedModel
 from .._initialization.begin import begin
@@ -24,8 +26,6 @@ from .._initialization.low_rank import filled_by_low_rank
 from .._model.left_open import LeftOpen
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._repeated_fits import is_one_of_many
-from .._reports.cells import FoundAgainReport
 from ..modules import ExpertError
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from .._base.grid import NodeGrid
 from .._data.samples import FitSamples
-from .._grid import NodeGrid
 from .._inference.fitted_model import FittedModel
 from .._inference.posterior import sample_posterior
 from .._model.tensors import TensorData

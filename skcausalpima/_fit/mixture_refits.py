@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from .._base.types import KnownNodes, Samples
 from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._inference.fitted_model import subset_encoders
@@ -36,7 +37,6 @@ from .._training.filling import filled
 from .._training.graph_selection import select_graph
 from .._training.potentials import all_potentials
 from .._training.sums import regime_counts
-from .._typing import KnownNodes, Samples
 from ..functional import Potential, log_responsibilities
 from ..modules import (
     CausalPrior,

@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from .._base.types import Labels
 from .._clustering.arrangement import means_of_labels
 from .._inference.decoding import drawn_data, drawn_points, reconstruction
 from .._inference.evidence import ranks_of
 from .._inference.fitted_model import FittedModel
 from .._model.tensors import TensorData
-from .._typing import Labels
 from ..modules import Batch
 
 #: Draws from each component, and of all of them at most.

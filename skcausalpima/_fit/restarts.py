@@ -13,6 +13,8 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
+from .._base.told_warnings import warn_caller
+from .._base.types import Values
 from .._initialization.initial_sample import InitialSample
 from .._model.scaled_samples import as_arrays, from_arrays
 from .._model.setup import Setup
@@ -21,8 +23,6 @@ from .._model.tensors import TensorData
 from .._state.training import BegunRun
 from .._training.ending import divergence
 from .._training.observer import Observer
-from .._typing import Values
-from .._warnings import warn_caller
 from ..exceptions import DivergenceError
 from .callbacks import Watch
 from .interrupts import telling_workers, working_for

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from .._base.told_warnings import warn_caller
 from .._clustering.candidates import CandidateReport
 from .._clustering.many_cells import has_many_cells
 from .._data.samples import FitSamples
@@ -36,7 +37,6 @@ from .._training.loop import Phase, Polishing, epochs, settle
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
-from .._warnings import warn_caller
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .checkpoint import (
     begun_run,

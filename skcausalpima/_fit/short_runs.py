@@ -11,13 +11,13 @@ from typing import cast
 import numpy as np
 import torch
 
+from .._base.repeated_fits import is_one_of_many
 from .._clustering.margins import AGREEING, LEAST_OF_STARTS, ODD_RUN
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import initialize_run
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._repeated_fits import is_one_of_many
 from .._training.filling import viewed
 from .._training.loop import epochs, settle
 from .._training.observer import Interruption, Observer

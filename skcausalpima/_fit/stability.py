@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._base.grid import n_effects
+from .._base.reports.cells import GapsReport
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
 from .._clustering.arrangement_report import gaps_and_sums, looked_at
 from .._clustering.candidates import CandidateReport
@@ -18,7 +20,6 @@ from .._clustering.factors_or_kinds import Additivity
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.margins import NEAR_TIE, SAME_AGREEMENT
 from .._clustering.matching import TIE_TOLERANCE
-from .._grid import n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
@@ -27,7 +28,6 @@ from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._reports.cells import GapsReport
 from .._training.filling import filled
 from .._training.holding import StartingCells
 from ..functional import DiagonalGaussian

@@ -16,7 +16,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
-from .._compat.scikit_learn import fit_context
+from .._base.progress_lines import ProgressLines
+from .._base.scikit_learn import fit_context
+from .._base.told_warnings import warn_caller
+from .._base.types import KnownNodes, Samples, Unchecked, Values
 from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
@@ -33,13 +36,10 @@ from .._model.spec import ModelSpec
 from .._model.stated import Parameters
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
-from .._progress_lines import ProgressLines
 from .._state.fitted import FittedState, fitted_attributes
 from .._state.training import BegunFit, BegunRun
 from .._structure.digraphs import node_graph
 from .._training.observer import Interruption
-from .._typing import KnownNodes, Samples, Unchecked, Values
-from .._warnings import warn_caller
 from ..callback import CALLBACKS
 from ..exceptions import InterruptionWarning
 from .arrivals import DECAY, beside_those_of_before, learn

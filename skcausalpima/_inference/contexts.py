@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from .._base.types import Labels, Outcomes
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._data.contexts import ContextLabels
 from .._data.validation import Modalities
 from .._model.tensors import BLOCK_ROWS, TensorData
-from .._typing import Labels, Outcomes
 from ..graph import CategoricalDAG
 from ..modules import MultimodalVAE
 

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._base.grid import NodeGrid
+from .._base.reports.contexts import AdaptedLabel
+from .._base.types import Labels
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
-from .._grid import NodeGrid
 from .._model.build import load_state
 from .._model.scaled_samples import scaled_data
 from .._model.tensors import TensorData
-from .._reports.contexts import AdaptedLabel
 from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
-from .._typing import Labels
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
 from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states

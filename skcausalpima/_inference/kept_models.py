@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from .._base.types import Samples
 from .._data.validation import Modalities, read_modalities
 from .._model.build import build_model, load_state
 from .._model.parameters import prediction_device
 from .._state.fitted import FittedState
-from .._typing import Samples
 from .fitted_model import FittedModel, subset_encoders
 
 #: The models of fitted states by device, each with the context in which it does not change.

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._base.reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._base.reports.training import ChoicesReport, TriedStart
+from .._base.told_warnings import warn_caller
 from .._clustering.arrangement_report import (
     Remedies,
     arrangement_doubt,
@@ -28,15 +37,6 @@ from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._model.left_open import Side
 from .._model.setup import Setup
-from .._reports.cells import (
-    ArrangementReport,
-    FoundAgainReport,
-    GapsReport,
-    SeparationReport,
-    StabilityReport,
-)
-from .._reports.training import ChoicesReport, TriedStart
-from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
 #: What users of the estimator can do about doubtful nodes.

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._base.grid import n_effects
 from .._clustering.independent_components import independent_components
-from .._grid import n_effects
 from .latent_space import evidence_of_clusters, in_units_of_classes
 from .principal_components import PrincipalScores
 

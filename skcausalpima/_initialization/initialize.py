@@ -13,6 +13,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
+from .._base.grid import NodeGrid
 from .._clustering.candidates import N_CANDIDATES, CandidateReport, choose_candidate
 from .._clustering.clusters import Clustering
 from .._clustering.clusters_of_estimator import clusters_of_estimator
@@ -20,7 +21,6 @@ from .._clustering.contest import Contest
 from .._clustering.latent_classes import TableColumns, latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
-from .._grid import NodeGrid
 from .._model.build import build_model, check_modules, initialize_cluster_decoders
 from .._model.setup import Setup
 from .._model.tensors import TensorData

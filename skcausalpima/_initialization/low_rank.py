@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from sklearn.utils.extmath import randomized_svd
 
+from .._base.grid import n_effects
 from .._data.samples import FitSamples
-from .._grid import n_effects
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
 from .._model.tensors import TensorData

@@ -12,8 +12,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from .._base.grid import NodeGrid
 from .._clustering.clusters import kmeans_labels
-from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,

@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from .._base.grid import n_effects
 from .._clustering.arrangement import means_of_labels
 from .._clustering.margins import (
     INDEPENDENT,
@@ -24,7 +25,6 @@ from .._clustering.margins import (
     SKEWED,
     UNLIKE_NOISE,
 )
-from .._grid import n_effects
 from .._model.build import named_network
 from .._model.setup import Setup
 from .initial_sample import InitialSample

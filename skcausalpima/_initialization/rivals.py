@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from .._base.grid import n_effects
 from .._clustering.contest import Contest, Trial
 from .._clustering.independent_components import has_levels
 from .._clustering.many_cells import has_many_cells
 from .._data.samples import FitSamples
-from .._grid import n_effects
 from .._model.left_open import Side
 from .._model.setup import Setup
 from .._model.tensors import TensorData

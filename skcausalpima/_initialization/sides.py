@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
+from .._base.grid import n_effects
 from .._clustering.latent_classes import TableColumns, settled
 from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
 from .._data.samples import NodeKnowledge
-from .._grid import n_effects
 from .._model.left_open import Side
 from .._model.setup import Setup
 from .._model.tensors import TensorData

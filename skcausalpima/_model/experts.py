@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .._base.parameter_objects import MeanField
 from .._data.column_kinds import DEPTH, Layout
 from .._data.on_disk import OnDisk
 from .._data.units import is_curve
 from .._data.validation import Modalities
-from .._parameter_objects import MeanField
 from ..modules import ExpertDecoder, shared_entries
 from .build import named_network
 from .parameters import per_modality

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._compat.scikit_learn import validate_parameter_constraints
-from .._naming_estimator import advice_on_names
-from .._parameter_objects import (
+from .._base.naming_estimator import advice_on_names
+from .._base.parameter_objects import (
     CLUSTERER,
     OBJECTS,
     OF_WORDS,
@@ -20,7 +19,8 @@ from .._parameter_objects import (
     Context,
     Initialization,
 )
-from .._typing import Unchecked, Values
+from .._base.scikit_learn import validate_parameter_constraints
+from .._base.types import Unchecked, Values
 from .parameters import PARAMETER_CONSTRAINTS
 from .stated import Parameters
 

@@ -8,13 +8,8 @@ import networkx as nx
 import numpy as np
 import torch
 
-from .._compat.scikit_learn import StrOptions
-from .._data.column_kinds import LIKELIHOODS
-from .._data.on_disk import OnDisk
-from .._data.selection_keys import entries_of
-from .._data.validation import Modalities
-from .._grid import n_effects
-from .._parameter_objects import (
+from .._base.grid import n_effects
+from .._base.parameter_objects import (
     CLUSTERER,
     BackgroundKnowledge,
     Context,
@@ -27,8 +22,13 @@ from .._parameter_objects import (
     ScoreSearch,
     Training,
 )
-from .._scalar_checks import JOBS, POSITIVE, SEQUENCE, InstanceOf, count
-from .._typing import Unchecked
+from .._base.scalar_checks import JOBS, POSITIVE, SEQUENCE, InstanceOf, count
+from .._base.scikit_learn import StrOptions
+from .._base.types import Unchecked
+from .._data.column_kinds import LIKELIHOODS
+from .._data.on_disk import OnDisk
+from .._data.selection_keys import entries_of
+from .._data.validation import Modalities
 from ..functional import COVARIANCE_TYPES
 from .build import NETWORK_WORDS
 from .stated import Parameters

@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, distributed, nn
 
-from .._compat.pytorch import BatchNorm, timeout_of
+from .._base.pytorch import BatchNorm, timeout_of
+from .._base.told_warnings import warn_caller
 from .._data.ranks import ALONE, Ranks
-from .._warnings import warn_caller
 
 Value = TypeVar("Value")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import networkx as nx
 import numpy as np
 
+from .._base.parameter_objects import Device, Initialization, MissingValues, Training
 from .._contexts.fitted import FittedContexts
 from .._data.scaling import ModalityScaler
-from .._parameter_objects import Device, Initialization, MissingValues, Training
 from .spec import ModelSpec
 
 #: Gradient steps are so many times the number of samples to this power.

@@ -10,6 +10,8 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
+from .._base.parameter_objects import GradientStructure, MeanField, ScoreSearch
+from .._base.types import Unchecked, Values
 from .._clustering.node_sizes import check_enough_samples, check_node_names, check_node_sizes
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts
 from .._contexts.offsets import find_contexts
@@ -17,10 +19,8 @@ from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
 from .._data.validation import Modalities
-from .._parameter_objects import GradientStructure, MeanField, ScoreSearch
 from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
-from .._typing import Unchecked, Values
 from ..functional import covariance_type_named
 from .build import named_network, warn_of_channels_first
 from .experts import column_layouts, resolve_experts, resolve_views

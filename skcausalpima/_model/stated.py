@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import networkx as nx
 
-from .._data.scaling import Scale
-from .._parameter_objects import (
+from .._base.parameter_objects import (
     BackgroundKnowledge,
     Context,
     Device,
@@ -21,7 +20,8 @@ from .._parameter_objects import (
     ScoreSearch,
     Training,
 )
-from .._typing import Seed
+from .._base.types import Seed
+from .._data.scaling import Scale
 from ..modules import ExpertDecoder
 from .spec import StatedNetworks
 

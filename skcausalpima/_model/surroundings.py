@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .._arithmetic import usual_arithmetic
-from .._compat.pytorch import TorchDispatchMode
-from .._typing import Unchecked, Values
+from .._base.arithmetic import usual_arithmetic
+from .._base.pytorch import TorchDispatchMode
+from .._base.types import Unchecked, Values
 from ..modules import is_same_in_training
 
 _DEVICES = ("cpu", "cuda")  # that automatic mixed precision may be on for

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type
 import numpy as np
 from torch import nn
 
-from .._typing import Unchecked, Values
+from .._base.types import Unchecked, Values
 from ..modules import ExpertDecoder
 
 if TYPE_CHECKING:

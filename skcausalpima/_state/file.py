@@ -34,8 +34,8 @@ import numpy as np
 import safetensors.numpy
 from safetensors import safe_open
 
-from .._scalar_checks import check_path
-from .._typing import Values
+from .._base.scalar_checks import check_path
+from .._base.types import Values
 
 FORMAT = "skcausalpima"
 VERSION, OLDEST = 20, 15

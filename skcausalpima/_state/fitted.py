@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._contexts.fitted import NO_CONTEXTS, FittedContexts
-from .._data.known_nodes import OutcomeNames, labels_by_node
-from .._data.scaling import ModalityScaler
-from .._grid import NodeGrid
-from .._model.spec import ModelSpec
-from .._reports.cells import (
+from .._base.grid import NodeGrid
+from .._base.reports.cells import (
     ArrangementReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
     StabilityReport,
 )
-from .._reports.training import ChoicesReport, ConvergenceReport
+from .._base.reports.training import ChoicesReport, ConvergenceReport
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts
+from .._data.known_nodes import OutcomeNames, labels_by_node
+from .._data.scaling import ModalityScaler
+from .._model.spec import ModelSpec
 from ..functional import COVARIANCE_TYPES
 from .fields import Sizes, array, declared, is_array
 from .training import Arrivals, Numbers, TrainingState
@@ -31,9 +31,9 @@ import functools
 
 import networkx as nx
 
+from .._base.types import Values
 from .._contexts.fitted import links
 from .._structure.digraphs import CONTEXT, KIND, TOLD, compel_nothing
-from .._typing import Values
 from ..functional import covariance_type_named
 
 

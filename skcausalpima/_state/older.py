@@ -6,18 +6,18 @@ from dataclasses import MISSING, fields
 from types import SimpleNamespace
 from typing import TypeVar
 
-from .._model.spec import of_another_version
-from .._reports.cells import (
+from .._base.reports.cells import (
     ArrangementReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
     StabilityReport,
 )
-from .._reports.contexts import AdaptedLabel
-from .._reports.report import Report
-from .._reports.training import ChoicesReport, ConvergenceReport, TriedStart
-from .._typing import Unchecked, Values
+from .._base.reports.contexts import AdaptedLabel
+from .._base.reports.report import Report
+from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._base.types import Unchecked, Values
+from .._model.spec import of_another_version
 
 R = TypeVar("R", bound=Report)
 

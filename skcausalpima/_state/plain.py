@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 import networkx as nx
 import numpy as np
 
+from .._base.parameter_objects import OBJECTS
+from .._base.types import Values
 from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import CandidateReport
 from .._contexts.fitted import FittedContexts
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec, of_another_version
-from .._parameter_objects import OBJECTS
-from .._typing import Values
 from ..cluster import GridClustering
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes

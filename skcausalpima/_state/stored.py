@@ -24,15 +24,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._base.parameter_objects import CLUSTERER
+from .._base.types import Values
+from .._base.version import __version__
 from .._data.containers import CONTAINERS
 from .._data.validation import form_of, input_attributes
 from .._model.build import DEFAULT_NETWORK
 from .._model.experts import resolve_experts
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality
 from .._model.spec import ModelSpec
-from .._parameter_objects import CLUSTERER
-from .._typing import Values
-from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._base.types import Unchecked
 from .._model.build import build_model, check_modules, named_network
 from .._model.spec import OF_DATA, ModelSpec
-from .._typing import Unchecked
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .fitted import FittedState
 from .training import Arrivals, Numbers, TrainingState

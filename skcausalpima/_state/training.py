@@ -13,9 +13,9 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
+from .._base.types import Unchecked
 from .._clustering.candidates import CandidateReport
 from .._model.spec import ModelSpec
-from .._typing import Unchecked
 from .fields import Sizes, array, declared, is_array
 
 #: What an estimator keeps from its checkpoint to its fit.

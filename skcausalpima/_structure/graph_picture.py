@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
-from .._names import broken
+from .._base.names import broken
 from .digraphs import contexts_of, doubtful_edges, is_by_chance
 
 Edge: TypeAlias = tuple[Hashable, Hashable]

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._base.told_warnings import warn_caller
 from .._model.tensors import TensorData
-from .._warnings import warn_caller
 from ..exceptions import DivergenceError, ExpertWarning
 from ..modules import ExpertError, MultimodalVAE, ScaledExpert
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
+from .._base.progress_lines import ProgressLines, duration
+from .._base.types import Unchecked
 from .._data.scaling import ModalityScaler
 from .._model.tensors import TensorData
-from .._progress_lines import ProgressLines, duration
-from .._typing import Unchecked
 from ..callback import EpochRecord
 
 #: Makes the run as it would be if it ended now.
@@ -181,7 +181,7 @@ class Screen:
     Parameters
     ----------
     verbose : int
-        See :class:`~skcausalpima._progress_lines.ProgressLines`.
+        See :class:`~skcausalpima._base.progress_lines.ProgressLines`.
     label : str
         Names the run, if it needs a name.
     """

@@ -13,6 +13,11 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._base.grid import NodeGrid, n_effects
+from .._base.naming_estimator import NamingEstimator
+from .._base.scalar_checks import SEQUENCE, count
+from .._base.told_warnings import warn_caller
+from .._base.types import Seed, Unchecked
 from .._clustering.arrangement_report import (
     Remedies,
     arrangement_doubt,
@@ -33,11 +38,6 @@ from .._clustering.margins import (
     SCORES_OF_EMBEDDINGS,
 )
 from .._clustering.node_sizes import check_enough_samples, check_node_sizes
-from .._grid import NodeGrid, n_effects
-from .._naming_estimator import NamingEstimator
-from .._scalar_checks import SEQUENCE, count
-from .._typing import Seed, Unchecked
-from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 from ._principal_scores import BLOCK_ROWS, PrincipalAxes
 

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_random_state
 
-from .._scalar_checks import check_number
-from .._typing import Seed
+from .._base.scalar_checks import check_number
+from .._base.types import Seed
 from ._drawing import MOST_NOISE
 
 _MODALITIES = ("images", "curves")

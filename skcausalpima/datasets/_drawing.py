@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._scalar_checks import check_number
+from .._base.scalar_checks import check_number
 
 #: The largest overlap, noise or variance: beyond it there is nothing but noise, or what no float
 #: holds.

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
-from .._grid import NodeGrid
-from .._scalar_checks import check_count
-from .._typing import Seed, Unchecked
+from .._base.grid import NodeGrid
+from .._base.scalar_checks import check_count
+from .._base.types import Seed, Unchecked
 
 #: Per factor its parents, named before it, and its conditional probabilities.
 Graph: TypeAlias = Mapping[str, tuple[Sequence[str], ArrayLike]]

@@ -9,8 +9,8 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
 
-from .._scalar_checks import check_count, check_number
-from .._typing import Seed
+from .._base.scalar_checks import check_count, check_number
+from .._base.types import Seed
 from ._drawing import MOST_NOISE, coverage, photograph
 from ._factors import EVEN, ROOT, Graph, binary_graphs, draw_factors, named_graph
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._typing import Seed
+from .._base.types import Seed
 from ._drawing import coverage, photograph
 from ._factors import Graph, binary_graphs, draw_factors, named_graph
 

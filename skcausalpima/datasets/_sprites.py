@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._scalar_checks import check_number
-from .._typing import Seed
+from .._base.scalar_checks import check_number
+from .._base.types import Seed
 from ._drawing import coverage, photograph
 from ._factors import EVEN, LINK, Graph, draw_factors, named_graph
 

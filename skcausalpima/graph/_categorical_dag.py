@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 from sklearn.utils import check_random_state
 
+from .._base.types import Outcomes
 from .._structure import equivalence as _equivalence
 from .._structure.digraphs import check_graph, copy_graph, doubtful_edges, is_by_chance, sure_arrows
-from .._typing import Outcomes
 from . import _bif, _formats
 from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg

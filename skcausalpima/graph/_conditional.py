@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping
 import networkx as nx
 import numpy as np
 
-from .._typing import Outcomes
+from .._base.types import Outcomes
 from ._elimination import Factor, check_cells, eliminate
 from ._validation import Floats, Tables, check_names, check_outcomes
 

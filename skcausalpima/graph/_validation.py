@@ -10,8 +10,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._scalar_checks import is_integer
-from .._typing import Outcomes, Unchecked
+from .._base.scalar_checks import is_integer
+from .._base.types import Outcomes, Unchecked
 
 SUM_TOLERANCE = 1e-6
 _SHORT = reprlib.Repr()

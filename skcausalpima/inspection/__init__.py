@@ -1,15 +1,15 @@
 """Confidence of a fitted graph, calibration of probabilities, meaning of nodes, pictures."""
 
-from .._inference.evidence import ModalityEvidence
-from .._reports.cells import (
+from .._base.reports.cells import (
     ArrangementReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
     StabilityReport,
 )
-from .._reports.contexts import AdaptedLabel, ContextReport
-from .._reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._base.reports.contexts import AdaptedLabel, ContextReport
+from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._inference.evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay

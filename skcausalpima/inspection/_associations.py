@@ -14,14 +14,14 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 
-from .._compat.scikit_learn import StrOptions, validate_params
+from .._base.scalar_checks import count, is_missing
+from .._base.scikit_learn import StrOptions, validate_params
+from .._base.types import Samples, Seed
 from .._data.adapters import adapter_of
 from .._data.arrays import without_gradients
 from .._data.recipes import is_mapping
 from .._data.several import check_rows_with
-from .._scalar_checks import count, is_missing
 from .._structure.digraphs import node_graph
-from .._typing import Samples, Seed
 from ._fitted_estimator import check_estimator
 from ._permutation_tests import Tested, numbers_test, table_test
 

@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from .._compat.scikit_learn import validate_params
+from .._base.grid import NodeGrid
+from .._base.scalar_checks import check_count, count
+from .._base.scikit_learn import validate_params
+from .._base.types import KnownNodes, Samples, Seed
 from .._data.known_nodes import outcome_names, read_outcomes
 from .._data.sample_weight import check_weights
 from .._data.several import check_rows_with
 from .._data.validation import fitted_form, read_modalities
-from .._grid import NodeGrid
-from .._scalar_checks import check_count, count
 from .._structure.digraphs import node_graph
-from .._typing import KnownNodes, Samples, Seed
 from ._fitted_estimator import check_estimator
 
 CELLS, ALL = "cells", "all"  # what is asked of all nodes together, and seen of a sample

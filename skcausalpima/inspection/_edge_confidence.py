@@ -12,20 +12,20 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import check_random_state
 
+from .._base.grid import NodeGrid
+from .._base.repeated_fits import completed_in_parts, for_a_part
+from .._base.scalar_checks import JOBS, count
+from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
+from .._base.told_warnings import warn_caller
+from .._base.types import Samples, Seed, Unchecked, Values
 from .._clustering.margins import AGREED
-from .._compat.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
-from .._grid import NodeGrid
-from .._repeated_fits import completed_in_parts, for_a_part
-from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import canonical_member
-from .._typing import Samples, Seed, Unchecked, Values
-from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
 from ._matched_refits import MatchedRefit, announced_refits, arrows, match_refit

@@ -11,11 +11,11 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._base.grid import NodeGrid
+from .._base.reports.contexts import ContextReport
 from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import cell_shares, doubts, overlaps
 from .._data.validation import fitted_form
-from .._grid import NodeGrid
-from .._reports.contexts import ContextReport
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._base.grid import NodeGrid
+from .._base.reports.cells import ArrangementReport, FoundAgainReport, GapsReport, StabilityReport
+from .._base.types import Unchecked
 from .._clustering.margins import AGREEING
-from .._grid import NodeGrid
-from .._reports.cells import ArrangementReport, FoundAgainReport, GapsReport, StabilityReport
 from .._structure.digraphs import node_graph
-from .._typing import Unchecked
 
 #: What tells the estimator from others, which this room must not import.
 OWN_METHOD = "predict_nodes"

@@ -10,9 +10,9 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 
+from .._base.progress_lines import ProgressLines, duration
 from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
 from .._fit.whole import seconds_of_fit
-from .._progress_lines import ProgressLines, duration
 from .._structure.digraphs import is_by_chance
 from .._structure.equivalence import cpdag
 

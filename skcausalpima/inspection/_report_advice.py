@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._base.reports.training import ChoicesReport
 from .._clustering.enough_samples import draws_in_words
 from .._clustering.margins import AGREEING, MOVED_SHARE, SURE_OF_OUTCOMES, SURER_THAN_RIGHT
 from .._clustering.over_fitted import smallest_share
-from .._reports.training import ChoicesReport
 from ._calibration import CalibrationCurve
 from ._report_lines import Figures, percent
 

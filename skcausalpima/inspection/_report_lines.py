@@ -8,16 +8,16 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
-from .._reports.cells import (
+from .._base.reports.cells import (
     ArrangementReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
     StabilityReport,
 )
-from .._reports.contexts import ContextReport
-from .._reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._base.reports.contexts import ContextReport
+from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
 from .._structure.digraphs import SURE_WEIGHT
 from ._calibration import CalibrationCurve
 from ._fitted_estimator import speak_against_cells

@@ -13,17 +13,17 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._base.grid import NodeGrid
+from .._base.repeated_fits import completed_in_parts
+from .._base.told_warnings import warn_caller
+from .._base.types import Samples, Values
 from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
-from .._grid import NodeGrid
 from .._inference.kept_models import model_of, samples_of
-from .._repeated_fits import completed_in_parts
 from .._structure.digraphs import node_graph
-from .._typing import Samples, Values
-from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ..graph import CategoricalDAG
 from ._matched_refits import announced_refits

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from .._compat.scikit_learn import StrOptions, validate_params
-from .._scalar_checks import JOBS, NumberRange, count
+from .._base.scalar_checks import JOBS, NumberRange, count
+from .._base.scikit_learn import StrOptions, validate_params
+from .._base.told_warnings import warn_caller
+from .._base.types import Outcomes, Samples, Seed
 from .._structure.digraphs import copy_graph, node_graph
-from .._typing import Outcomes, Samples, Seed
-from .._warnings import warn_caller
 from ..exceptions import InstabilityWarning
 from ..graph import CategoricalDAG
 from ._fitted_estimator import are_in_doubt, check_estimator

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from .._compat.pytorch import standard_gamma
+from .._base.pytorch import standard_gamma
 from ._column_likelihoods import ColumnLikelihood, Normal, Pair, root_of_curvature, tiny, uniform
 
 #: Logarithms of the dispersion r; at the largest, counts are Poisson's.

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from .._compat.pytorch import Dropout, NormBase
+from .._base.pytorch import Dropout, NormBase
 from ._batch import Batch
 
 #: Log-variances that networks predict are kept within this distance of zero: exp never overflows.

@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from some_slow import some_slow
 
+from skcausalpima._base.grid import NodeGrid
 from skcausalpima._clustering.gaps import _Curve, find_gaps
-from skcausalpima._grid import NodeGrid
 
 ONE_NODE = np.array([[0], [1], [2]])
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from skcausalpima import MultimodalData
+from skcausalpima._base.parameter_objects import Context
 from skcausalpima._data.containers import without_contexts
 from skcausalpima._data.contexts import context_names, read_contexts
-from skcausalpima._parameter_objects import Context
 
 LABELS = ["b", "a", "b", "a", "b", "a"]
 IMAGES = np.zeros((6, 2, 2))

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, ModalityTransformer, MultimodalData
-from skcausalpima._grid import NodeGrid
+from skcausalpima._base.grid import NodeGrid
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.inspection import calibration_curves, edge_confidence, table_intervals
 from skcausalpima.metrics import node_recovery

@@ -7,8 +7,8 @@ import pytest
 from sklearn.cluster import KMeans
 
 from skcausalpima import CausalPIMA
+from skcausalpima._base.repeated_fits import is_one_of_many
 from skcausalpima._fit import few_samples
-from skcausalpima._repeated_fits import is_one_of_many
 from skcausalpima.exceptions import InstabilityWarning
 from skcausalpima.inspection import table_intervals
 

@@ -10,11 +10,11 @@ from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
+from skcausalpima._base.progress_lines import ProgressLines
+from skcausalpima._base.repeated_fits import completed
 from skcausalpima._fit import short_runs, stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import StartAgreement, stability_report
-from skcausalpima._progress_lines import ProgressLines
-from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 from skcausalpima.inspection import FoundAgainReport

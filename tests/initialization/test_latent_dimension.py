@@ -22,7 +22,7 @@ from skcausalpima._initialization.latent_space import (
 )
 from skcausalpima._initialization.principal_components import PrincipalScores
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._node_sizes.folds import start_folds
+from skcausalpima.model_selection._folds import start_folds
 from skcausalpima.modules import Batch
 
 N_SAMPLES, N_COLUMNS = 300, 10

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import beta
 from sklearn.base import BaseEstimator
 
-from skcausalpima._grid import NodeGrid
+from skcausalpima._base.grid import NodeGrid
 from skcausalpima.inspection import table_intervals
 
 CHAIN = nx.DiGraph([("a", "b")])

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima import CausalPIMA
-from skcausalpima._node_sizes.folds import start_folds
-from skcausalpima._node_sizes.verdicts import failures_of_starts
 from skcausalpima.metrics import node_recovery
+from skcausalpima.model_selection._folds import start_folds
+from skcausalpima.model_selection._verdicts import failures_of_starts
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.mixture import GaussianMixture
 
 from skcausalpima import BackgroundKnowledge, CausalPIMA
-from skcausalpima._node_sizes.proposals import ScoredGrid, products, proposed
+from skcausalpima.model_selection._proposals import ScoredGrid, products, proposed
 
 
 def cube(n_samples, rng):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima._node_sizes.folds import Fold, fit_fold
-from skcausalpima._node_sizes.verdicts import (
+from skcausalpima.exceptions import NodeSizesWarning
+from skcausalpima.model_selection._folds import Fold, fit_fold
+from skcausalpima.model_selection._verdicts import (
     FoundAgain,
     choose,
     failures,
@@ -17,7 +18,6 @@ from skcausalpima._node_sizes.verdicts import (
     measure,
     untold,
 )
-from skcausalpima.exceptions import NodeSizesWarning
 
 
 def fold(cells, **changed):

@@ -13,7 +13,7 @@ from same_fits import assert_same
 from sklearn.base import clone
 
 from skcausalpima import CausalPIMA
-from skcausalpima._reports.report import LINE_LETTERS
+from skcausalpima._base.reports.report import LINE_LETTERS
 from skcausalpima._state.fitted import FITTED, fitted_attributes
 from skcausalpima._state.older import LISTS, REPORTS, with_reports
 from skcausalpima.inspection import ContextReport, FoundAgainReport

@@ -15,17 +15,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"_typing", "_progress_lines", "_names", "_compat"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
-    | {"_naming_estimator", "_reports"},
-    {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
-    | {"_parameter_objects", "_repeated_fits", "callback"},
+    {"exceptions"},
+    {"_base"},
+    {"functional", "_data", "_structure", "_clustering", "datasets", "metrics", "callback"},
     {"modules", "graph", "_contexts", "cluster"},
     {"_model"},
     {"_state"},
     {"_training"},
     {"_initialization", "_inference"},
-    {"_fit", "_node_sizes"},
+    {"_fit"},
     {"inspection", "model_selection"},
     {"_causal_pima"},
     {"__init__"},
@@ -40,10 +38,7 @@ LIGHT_ROOMS = {
     "inspection",
     "_contexts",
     "cluster",
-} - {
-    "functional",
-    "_compat",
-}
+} - {"functional"}
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
     "_causal_pima.py": {"resume"},
@@ -61,11 +56,11 @@ PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_
 REFERENCE_FILES = {
     "_categorical_dag.py",
     "_causal_pima.py",
-    "_parameter_objects.py",
+    "parameter_objects.py",
     "graph.py",
     "intervention.py",
     "modality_transformer.py",
-    "model_selection.py",
+    "_select_node_sizes.py",
     "multimodal_data.py",
 }
 
@@ -176,7 +171,7 @@ def test_only_modules_ask_of_what_kind_a_decoder_is():
     assert breaches(asked, [path for path in FILES if room_of(path) != "modules"]) == {}
 
 
-def test_private_names_of_other_libraries_are_in_one_room():
+def test_private_names_of_other_libraries_are_in_two_files():
     """What the next versions of these may break."""
 
     def private(path):
@@ -197,10 +192,10 @@ def test_private_names_of_other_libraries_are_in_one_room():
         calls = [ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Attribute)]
         return [of for of in names + calls if of.startswith(libraries) and PRIVATE.search(of)]
 
-    rooms = [path for path in FILES if room_of(path) != "_compat"]
-    assert breaches(private, rooms) == {}
-    assert breaches(private, [path for path in FILES if room_of(path) == "_compat"]) == {
-        "_compat/scikit_learn.py": [
+    theirs = [PACKAGE / "_base" / name for name in ("scikit_learn.py", "pytorch.py")]
+    assert breaches(private, [path for path in FILES if path not in theirs]) == {}
+    assert breaches(private, theirs) == {
+        "_base/scikit_learn.py": [
             "sklearn.base._fit_context",
             "sklearn.pipeline._fit_transform_one",
             "sklearn.utils._safe_indexing",
@@ -216,7 +211,7 @@ def test_private_names_of_other_libraries_are_in_one_room():
             "sklearn.utils.validation._check_sample_weight",
             "sklearn.utils.validation._num_samples",
         ],
-        "_compat/pytorch.py": [
+        "_base/pytorch.py": [
             "torch._standard_gamma",
             "torch.nn.modules.batchnorm._BatchNorm",
             "torch.nn.modules.batchnorm._NormBase",
@@ -233,7 +228,7 @@ def test_samples_alone_ask_ranks():
         named = [node.attr for node in nodes(path) if isinstance(node, ast.Attribute)]
         return [name for name in named if name == "ranks"]
 
-    rooms = "_training", "_initialization", "_inference", "modules", "_node_sizes", "inspection"
+    rooms = "_training", "_initialization", "_inference", "modules", "model_selection", "inspection"
     of_core = [path for path in FILES if room_of(path) in rooms]
     assert breaches(asked, of_core) == {}
     at_edges = {relative_name(path) for path in FILES if room_of(path) == "_fit" and asked(path)}
@@ -273,12 +268,14 @@ def test_heavy_libraries_stay_in_their_rooms():
     """Matplotlib is optional: it is imported where it is used."""
 
     def heavy(path):
-        # "skcausalpima._compat.pytorch" brings torch
-        names = {name.removeprefix("skcausalpima._compat.py") for name in imported_modules(path)}
+        # "skcausalpima._base.pytorch" brings torch
+        private = "skcausalpima._base.py"
+        names = {name.removeprefix(private) for name in imported_modules(path)}
         libraries = {name.split(".")[0] for name in names}
         lines = [line for line in parsed(path).body if isinstance(line, ast.Import)]
         top_level = {alias.name.split(".")[0] for line in lines for alias in line.names}
-        unwanted = {"torch"} if room_of(path) in LIGHT_ROOMS else set()
+        is_light = room_of(path) in LIGHT_ROOMS and path.name != "pytorch.py"
+        unwanted = {"torch"} if is_light else set()
         if room_of(path) == "functional":
             unwanted |= {"numpy", "scipy", "sklearn", "networkx"}
         return libraries & unwanted | top_level & {"matplotlib"}

@@ -15,7 +15,7 @@ MARGINS = PACKAGE / "_clustering" / "margins.py"
 
 #: Rooms that a fit enters, of which constants are looked at.
 ROOMS = (
-    *("_clustering", "_initialization", "_fit", "_inference", "_model", "_node_sizes"),
+    *("_clustering", "_initialization", "_fit", "_inference", "_model", "model_selection"),
     *("_training", "_structure", "_contexts", "_data", "functional", "cluster"),
 )
 
@@ -27,7 +27,7 @@ UNTOLD = {
     "_fit": 24,
     "_inference": 8,
     "_model": 14,
-    "_node_sizes": 7,
+    "model_selection": 7,
     "_training": 28,
     "_structure": 14,
     "_contexts": 15,

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import skcausalpima
-from skcausalpima._version import __version__
+from skcausalpima._base.version import __version__
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,4 +14,4 @@ def test_the_version_is_read_from_one_file():
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert metadata["project"]["dynamic"] == ["version"]
     attribute = metadata["tool"]["setuptools"]["dynamic"]["version"]["attr"]
-    assert attribute == "skcausalpima._version.__version__"
+    assert attribute == "skcausalpima._base.version.__version__"

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 from some_slow import some_slow
 
 from skcausalpima import MultimodalData
-from skcausalpima._progress_lines import ProgressLines
+from skcausalpima._base.progress_lines import ProgressLines
+from skcausalpima._base.told_warnings import warn_caller
 from skcausalpima._training.observer import Observer
-from skcausalpima._warnings import warn_caller
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._typing import Samples, Seed, Unchecked
+from ..._base.types import Samples, Seed, Unchecked
 from .._associations import Metadata, NodeAssociations, associate_nodes
 from .display import Axes
 from .heat_map import HeatMap, HeatMapDisplay

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._typing import KnownNodes, Samples, Seed, Unchecked
+from ..._base.types import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
 from .display import Axes, Display, Drawn, SomeAxes, is_axes, letters_across
 from .labels import shortened

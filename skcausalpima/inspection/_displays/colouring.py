@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._scalar_checks import is_missing
+from ..._base.scalar_checks import is_missing
+from ..._base.types import Samples
 from ..._structure.digraphs import node_graph
-from ..._typing import Samples
 from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import outcome_names
 from .display import Axes

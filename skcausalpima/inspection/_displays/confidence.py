@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._base.types import Unchecked
 from ..._structure.digraphs import sure_arrows
 from ..._structure.graph_picture import Edge
-from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
 from .display import Axes, Display, SomeAxes, letters_across
 from .heat_map import FONT, HeatMap

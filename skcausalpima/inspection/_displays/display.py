@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
-from ..._typing import Unchecked, Values
+from ..._base.types import Unchecked, Values
 from .._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:

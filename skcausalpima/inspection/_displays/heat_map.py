@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._names import cut
-from ..._typing import Unchecked
+from ..._base.names import cut
+from ..._base.types import Unchecked
 from ...graph import CategoricalDAG
 from .display import POINTS_PER_INCH, Axes, Display, Drawn, inches, letters_across, letters_that_fit
 from .labels import listed, outcomes_of, shortened, wrapped

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from ..._grid import NodeGrid
+from ..._base.grid import NodeGrid
+from ..._base.scalar_checks import check_count
+from ..._base.types import Outcomes, Seed
 from ..._inference.kept_models import model_of
-from ..._scalar_checks import check_count
-from ..._typing import Outcomes, Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
 from .display import Axes, Display, Size, SomeAxes, inches, letters_across, letters_that_fit

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._names import broken, cut, filled
+from ..._base.names import broken, cut, filled
 from .display import POINTS_PER_INCH, Axes
 from .styles import Look, ground
 

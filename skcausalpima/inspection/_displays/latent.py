@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 
+from ..._base.scalar_checks import is_integer
+from ..._base.types import Samples, Unchecked
 from ..._inference.kept_models import model_of, samples_of
-from ..._scalar_checks import is_integer
 from ..._structure.digraphs import node_graph
-from ..._typing import Samples, Unchecked
 from .._fitted_estimator import is_empty, outcome_names
 from .colouring import Colouring, asked_values
 from .display import Axes, Display, Drawn, inches, letters_across

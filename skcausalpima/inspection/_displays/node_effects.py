@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._base.types import Unchecked
 from ..._structure.digraphs import node_graph
-from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay, Part
 from .display import Axes, SomeAxes, check_word, is_axes, letters_across

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._typing import Unchecked
+from ..._base.types import Unchecked
 from .display import POINTS_PER_INCH, Axes, Drawn, inches, letters_that_fit
 from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._grid import NodeGrid
+from ..._base.grid import NodeGrid
+from ..._base.types import Samples, Unchecked
 from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
-from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, outcome_names
 from .column_panels import CAPTION_SIZE, ColumnsDisplay, Part
 from .display import (

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._base.types import Samples, Unchecked
 from ..._data.adapters import as_array
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.kept_models import model_of, samples_of
-from ..._typing import Samples, Unchecked
 from .display import Axes, Display, letters_across
 from .labels import wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row

@@ -10,7 +10,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from ..._typing import Unchecked, Values
+from ..._base.types import Unchecked, Values
 
 LEAST = 3.0  # points; smaller texts are not drawn
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._base.names import cut
+from ..._base.types import Unchecked, Values
 from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, places_of
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities, fitted_form
 from ..._inference.kept_models import model_of
-from ..._names import cut
-from ..._typing import Unchecked, Values
 from .labels import told_apart
 from .painter import MAX_BARS, kind_of
 

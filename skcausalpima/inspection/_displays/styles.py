@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..._typing import Values
+from ..._base.types import Values
 
 #: Keywords of matplotlib.
 Look: TypeAlias = Values

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._typing import Samples
+from ..._base.types import Samples
 from .display import Axes, Display
 from .graph import GraphDisplay
 from .latent import LatentDisplay

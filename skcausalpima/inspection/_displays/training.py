@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._reports.training import ConvergenceReport
+from ..._base.reports.training import ConvergenceReport
 from .display import Axes, Display, SomeAxes, letters_across
 from .labels import wrapped
 from .styles import UNKNOWN, Look, group_style, ink

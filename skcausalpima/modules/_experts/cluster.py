@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from ..._grid import NodeGrid
+from ..._base.grid import NodeGrid
 from ...functional import cluster_squared_errors, isotropic_log_likelihood, scattered_log_likelihood
 from .._batch import Likelihood
 from .expert_decoder import ExpertDecoder

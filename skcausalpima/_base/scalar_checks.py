@@ -9,8 +9,8 @@ from typing import TypeGuard
 import numpy as np
 from sklearn.utils import check_scalar
 
-from ._compat.scikit_learn import HasMethods, Interval
-from ._typing import Unchecked
+from .scikit_learn import HasMethods, Interval
+from .types import Unchecked
 
 #: The largest number of things: what an int of C holds.
 MAX_COUNT = 2**31 - 1
@@ -109,7 +109,7 @@ def check_count(value: Unchecked, name: str, least: int = 1) -> int:
 
     Examples
     --------
-    >>> from skcausalpima._scalar_checks import check_count
+    >>> from skcausalpima._base.scalar_checks import check_count
     >>> check_count(3, "n_samples")
     3
     """
@@ -136,7 +136,7 @@ def check_number(value: float, name: str, least: float, most: float) -> float:
 
     Examples
     --------
-    >>> from skcausalpima._scalar_checks import check_number
+    >>> from skcausalpima._base.scalar_checks import check_number
     >>> check_number(2, "overlap", 0.0, 10.0)
     2.0
     """

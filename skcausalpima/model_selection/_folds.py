@@ -9,26 +9,26 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
-from .._arithmetic import working_in
+from .._base.arithmetic import working_in
+from .._base.grid import NodeGrid, n_effects
+from .._base.repeated_fits import for_a_part
+from .._base.reports.cells import ArrangementReport, GapsReport
+from .._base.scikit_learn import safe_indexing
+from .._base.types import Samples
 from .._clustering.arrangement_report import arrangement_figures
 from .._clustering.candidates import choose_candidate, propose_candidates
 from .._clustering.clusters import describe
 from .._clustering.factors_or_kinds import additivity
 from .._clustering.gaps import find_gaps
 from .._clustering.many_cells import has_many_cells
-from .._compat.scikit_learn import safe_indexing
 from .._data.validation import read_modalities
-from .._grid import NodeGrid, n_effects
 from .._initialization.begin import Start, begin
 from .._initialization.low_rank import filled_data
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
-from .._repeated_fits import for_a_part
-from .._reports.cells import ArrangementReport, GapsReport
 from .._structure.digraphs import node_graph
-from .._typing import Samples
 
 #: Clusterings in each fold, and samples between whose cells gaps are sought.
 N_CLUSTERINGS, MAX_ROWS = 4, 1000

@@ -12,16 +12,16 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 
-from ._clustering.node_sizes import check_node_names, check_node_sizes
-from ._compat.scikit_learn import HasMethods, num_samples, validate_params
-from ._data.adapters import as_array
-from ._data.validation import as_container
-from ._node_sizes.judged import NAME, judged_candidates
-from ._node_sizes.proposals import proposed
-from ._node_sizes.verdicts import Results, choose, measure
-from ._progress_lines import ProgressLines
-from ._scalar_checks import JOBS
-from ._typing import Samples, Seed, Sizes
+from .._base.progress_lines import ProgressLines
+from .._base.scalar_checks import JOBS
+from .._base.scikit_learn import HasMethods, num_samples, validate_params
+from .._base.types import Samples, Seed, Sizes
+from .._clustering.node_sizes import check_node_names, check_node_sizes
+from .._data.adapters import as_array
+from .._data.validation import as_container
+from ._judged import NAME, judged_candidates
+from ._proposals import proposed
+from ._verdicts import Results, choose, measure
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 

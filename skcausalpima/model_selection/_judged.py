@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .._progress_lines import ProgressLines
-from .._repeated_fits import completed
-from .._typing import Samples, Sizes
-from .._warnings import warn_caller
+from .._base.progress_lines import ProgressLines
+from .._base.repeated_fits import completed
+from .._base.told_warnings import warn_caller
+from .._base.types import Samples, Sizes
 from ..exceptions import InterruptionWarning
-from .folds import Fold, fit_fold, start_folds
-from .verdicts import (
+from ._folds import Fold, fit_fold, start_folds
+from ._verdicts import (
     failures,
     failures_of_starts,
     in_one_order,

@@ -10,6 +10,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .._base.grid import NodeGrid
+from .._base.told_warnings import warn_caller
+from .._base.types import Sizes
 from .._clustering.margins import (
     AGREEING,
     DISSOLVED,
@@ -21,11 +24,8 @@ from .._clustering.margins import (
     MIN_STABILITY,
 )
 from .._clustering.matching import align_nodes, outcome_indicators
-from .._grid import NodeGrid
-from .._typing import Sizes
-from .._warnings import warn_caller
 from ..exceptions import NodeSizesWarning
-from .folds import Fold
+from ._folds import Fold
 
 #: Reasons that a warning has.
 N_TOLD = 3
@@ -166,7 +166,7 @@ def least_settled(n_folds: int) -> int:
 
     Examples
     --------
-    >>> from skcausalpima._node_sizes.verdicts import least_settled
+    >>> from skcausalpima.model_selection._verdicts import least_settled
     >>> [least_settled(n_folds) for n_folds in (2, 3, 5, 10)]
     [2, 3, 4, 8]
     """
@@ -223,7 +223,7 @@ def least_similarity(
     Examples
     --------
     >>> import numpy as np
-    >>> from skcausalpima._node_sizes.verdicts import least_similarity
+    >>> from skcausalpima.model_selection._verdicts import least_similarity
     >>> least_similarity(np.array([5, 30, 300, 3000])).round(3)
     array([0.75 , 0.75 , 0.816, 0.839])
     """

@@ -10,7 +10,7 @@ def cut(name: object, n_letters: int) -> str:
 
     Examples
     --------
-    >>> from skcausalpima._names import cut
+    >>> from skcausalpima._base.names import cut
     >>> cut("temperature_of_the_print_bed", 13)
     'temper…nt_bed'
     """
@@ -28,7 +28,7 @@ def broken(name: object, n_letters: int, n_lines: int = 2) -> str:
 
     Examples
     --------
-    >>> from skcausalpima._names import broken
+    >>> from skcausalpima._base.names import broken
     >>> broken("temperature_of_the_print_bed", 15).splitlines()
     ['temperature_of_', 'the_print_bed']
     """

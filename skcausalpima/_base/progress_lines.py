@@ -31,7 +31,7 @@ class ProgressLines:
 
     Examples
     --------
-    >>> from skcausalpima._progress_lines import ProgressLines
+    >>> from skcausalpima._base.progress_lines import ProgressLines
     >>> lines = ProgressLines(1, "[fits]")
     >>> for done in range(1, 11):
     ...     lines.show(f"{done} of 10", done, 10)
@@ -107,7 +107,7 @@ def duration(seconds: float) -> str:
 
     Examples
     --------
-    >>> from skcausalpima._progress_lines import duration
+    >>> from skcausalpima._base.progress_lines import duration
     >>> [duration(seconds) for seconds in (0.2, 75, 7300)]
     ['0:00', '1:15', '2:01:40']
     """

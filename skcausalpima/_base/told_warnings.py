@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-from ._progress_lines import clear_line
+from .progress_lines import clear_line
 
 #: Our own frames, and those of libraries that call us or that we are called through.
 PASSED_OVER = {"skcausalpima", "sklearn", "joblib", "torch", "contextlib"}

@@ -20,7 +20,7 @@ class NodeGrid:
 
     Examples
     --------
-    >>> from skcausalpima._grid import NodeGrid
+    >>> from skcausalpima._base.grid import NodeGrid
     >>> grid = NodeGrid((2, 3))
     >>> grid.outcomes([4, 5])
     array([[1, 1],
@@ -88,7 +88,7 @@ def n_effects(node_sizes: Sequence[int]) -> int:
 
     Examples
     --------
-    >>> from skcausalpima._grid import n_effects
+    >>> from skcausalpima._base.grid import n_effects
     >>> n_effects((2, 2, 3)), n_effects((2,))
     (4, 2)
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .._typing import Unchecked
+from ..types import Unchecked
 
 #: Letters of a line that shows a field, and entries of an array that are shown one by one.
 LINE_LETTERS, MOST_ENTRIES = 96, 8

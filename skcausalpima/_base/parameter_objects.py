@@ -13,10 +13,10 @@ from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
-from ._compat.scikit_learn import HasMethods, StrOptions
-from ._naming_estimator import NamingEstimator
-from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
-from ._typing import Clusterer, Unchecked
+from .naming_estimator import NamingEstimator
+from .scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
+from .scikit_learn import HasMethods, StrOptions
+from .types import Clusterer, Unchecked
 
 
 def part(default: Any, *constraints: Any) -> Any:

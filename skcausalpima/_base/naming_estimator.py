@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 from sklearn.base import BaseEstimator
 
-from ._typing import Unchecked
+from .types import Unchecked
 
 #: Parameters of scikit-learn's clusterers and mixtures, and words for them.
 OTHER_NAMES = ("n_clusters", "num_clusters", "clusters", "n_components", "n_classes", "k")
@@ -69,7 +69,7 @@ def advice_on_names(estimator: type[NamingEstimator], params: Mapping[str, Unche
     Examples
     --------
     >>> from skcausalpima import CausalPIMA
-    >>> from skcausalpima._naming_estimator import advice_on_names
+    >>> from skcausalpima._base.naming_estimator import advice_on_names
     >>> advice_on_names(CausalPIMA, {"n_clusters": 4})[:62]
     'CausalPIMA has no parameter n_clusters: use node_sizes=4 for o'
     >>> advice_on_names(CausalPIMA, {"epochs": 9, "max_iter": 4})

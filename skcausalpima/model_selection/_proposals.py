@@ -12,7 +12,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
-from .._arithmetic import working_in
+from .._base.arithmetic import working_in
+from .._base.grid import n_effects
+from .._base.parameter_objects import BackgroundKnowledge, Initialization
+from .._base.types import Samples, Sizes
 from .._clustering.arrangement import arrange, means_of_labels
 from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
 from .._clustering.margins import (
@@ -26,7 +29,6 @@ from .._clustering.margins import (
 )
 from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
-from .._grid import n_effects
 from .._initialization.begin import begin
 from .._initialization.initial_sample import initial_sample
 from .._initialization.low_rank import filled_data
@@ -36,8 +38,6 @@ from .._model.objects import parameters_of
 from .._model.setup import set_up
 from .._model.stated import Parameters
 from .._model.surroundings import precision_of, usual_surroundings
-from .._parameter_objects import BackgroundKnowledge, Initialization
-from .._typing import Samples, Sizes
 
 #: Cells of the largest grid that is proposed (and of as many kinds beside it), and outcomes of
 #: other single nodes.
@@ -240,7 +240,7 @@ def products(number: int, least: int = 2) -> list[Sizes]:
 
     Examples
     --------
-    >>> from skcausalpima._node_sizes.proposals import products
+    >>> from skcausalpima.model_selection._proposals import products
     >>> products(12)
     [(2, 2, 3), (2, 6), (3, 4)]
     """

@@ -1,0 +1,1 @@
+"""What all rooms stand on: checks of numbers, parameter objects, the grid of outcomes, words."""

@@ -1,1 +1,0 @@
-"""Private names of other libraries that the package uses: what their next version may break."""
