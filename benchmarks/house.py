@@ -118,6 +118,18 @@ def margins(texts: dict[Path, str]) -> dict[str, object]:
     }
 
 
+def empty_words(functions: list[FUNCTIONS]) -> dict[str, int]:
+    """Return how many functions have an argument or a local of a name that says nothing."""
+    words = ("found", "of", "seen", "own", "said", "told")
+    bound = [
+        {n.id for n in ast.walk(f) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        | {n.arg for n in ast.walk(f) if isinstance(n, ast.arg)}
+        for f in functions
+    ]
+    each = {f"functions with {word!r}": sum(word in names for names in bound) for word in words}
+    return {**each, "functions with any of these": sum(bool(names & {*words}) for names in bound)}
+
+
 def measure(root: Path) -> dict[str, object]:
     """Return all figures of one checkout."""
     package = root / PACKAGE
@@ -143,6 +155,7 @@ def measure(root: Path) -> dict[str, object]:
     tests = [path.read_text() for path in (root / "tests").rglob("*.py")]
     return {
         "rooms at the top level": len(graph),
+        "floors": 1 + max(layers(package).values()),
         "import arrows between rooms": graph.number_of_edges(),
         "circles": len(list(nx.simple_cycles(graph))),
         "files": len(texts),
@@ -172,6 +185,13 @@ def measure(root: Path) -> dict[str, object]:
         ),
         "lines of the package": source.count("\n"),
         "lines of tests": sum(text.count("\n") for text in tests),
+        **{
+            f"functions that take {name!r}": sum(
+                name in [a.arg for a in (*f.args.args, *f.args.kwonlyargs)] for _, f in functions
+            )
+            for name in ("params", "setup")
+        },
+        **empty_words([f for _, f in functions]),
         **margins(texts),
     }
 
