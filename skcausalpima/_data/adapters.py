@@ -106,7 +106,11 @@ class Table:
     @classmethod
     def of(cls, value: Unchecked) -> Table:
         """Return what a modality is."""
-        writers = ((kind, of) for kind, of in ADAPTERS.items() if of.write and of.recognize(value))
+        writers = (
+            (kind, candidate)
+            for kind, candidate in ADAPTERS.items()
+            if candidate.write and candidate.recognize(value)
+        )
         kind, adapter = next(writers, ("array", ADAPTERS["array"]))
         return cls(kind, **adapter.note(value))
 
@@ -120,7 +124,7 @@ class Table:
         """Return it as plain data, without what stands along the samples."""
         axes = {name: labels for name, labels in self.labels.items() if name not in self.dims[:1]}
         plain = {name: _plain_labels(labels) for name, labels in axes.items()}
-        labels = {name: of for name, of in plain.items() if of is not None}
+        labels = {name: entries for name, entries in plain.items() if entries is not None}
         coding = {} if self.coding is None else {"coding": self.coding.as_dict()}
         return {"kind": self.kind, "dims": list(self.dims), "labels": labels, **coding}
 
@@ -146,7 +150,9 @@ class Table:
             columns = self.coding.decode(array)
             if self.kind in WRITE_COLUMNS:
                 return WRITE_COLUMNS[self.kind](columns, self)
-            array = array_of(columns, [of.dtype for of in self.coding.columns], self.coding.shape)
+            array = array_of(
+                columns, [column.dtype for column in self.coding.columns], self.coding.shape
+            )
             return array if write is None else write(array, self)
         names = self.coding.element_names
         if what == "probabilities":
@@ -217,8 +223,10 @@ def adapter_of(value: Unchecked, what: str, expected: str = "") -> Adapter:
         If it is a DataFrame with several levels of columns.
     """
     recipe = next((recipe for matches, recipe in RECIPES if matches(value)), "")
-    found = next((of for of in ADAPTERS.values() if of.recognize(value)), None)
-    if recipe or found is None:
+    adapter = next(
+        (candidate for candidate in ADAPTERS.values() if candidate.recognize(value)), None
+    )
+    if recipe or adapter is None:
         raise TypeError(
             f"{what} is {describe(value)}: expected {expected or accepted()}. Pass "
             f"{recipe or 'all of it, read into one array per modality'}."
@@ -229,7 +237,7 @@ def adapter_of(value: Unchecked, what: str, expected: str = "") -> Adapter:
             "two levels (modality, element) are its modalities; MultimodalData.from_frame(frame) "
             "reads them anywhere."
         )
-    return found
+    return adapter
 
 
 def accepted() -> str:
@@ -301,16 +309,16 @@ def _write_polars(array: np.ndarray, table: Table) -> pl.DataFrame:
 def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> pd.DataFrame:
     pandas, coding = importlib.import_module("pandas"), cast("ColumnTable", table.coding)
     pairs = zip(columns, coding.columns, strict=True)
-    back = [pandas_column(values, of.dtype_back, table.rows) for values, of in pairs]
+    back = [pandas_column(values, column.dtype_back, table.rows) for values, column in pairs]
     frame = pandas.concat(back, axis=1)
     names = table.labels.get("columns")
-    frame.columns = [of.name for of in coding.columns] if names is None else names
+    frame.columns = [column.name for column in coding.columns] if names is None else names
     return frame
 
 
 def _write_polars_columns(columns: Sequence[np.ndarray], table: Table) -> pl.DataFrame:
     pairs = zip(columns, cast("ColumnTable", table.coding).columns, strict=True)
-    back = [polars_column(of.name, values, of.dtype_back) for values, of in pairs]
+    back = [polars_column(column.name, values, column.dtype_back) for values, column in pairs]
     return importlib.import_module("polars").DataFrame(back)
 
 

@@ -126,43 +126,43 @@ def refuse_contents(
         return
     table = flat_rows(cells)
     names = [str(k) if labels is None else str(labels[k]) for k in range(table.shape[1])]
-    found: dict[str, Values] = {}
+    contents: dict[str, Values] = {}
     for name, column in zip(names, table.T, strict=True):
         shown = name if labels is None else repr(name)
         if not _are_numbers(column, f"{what} (column {shown})"):
             kind, example = _content(column)
-            found.setdefault(kind, {})[name] = example
-    if "arrays" in found:
+            contents.setdefault(kind, {})[name] = example
+    if "arrays" in contents:
         is_frame = hasattr(array, "columns")
-        where = _listed(list(found["arrays"]), labels is not None)
+        where = _listed(list(contents["arrays"]), labels is not None)
         raise TypeError(
             f"{what} holds arrays in {where}, where numbers are expected: "
-            f"{_advice_on_arrays(next(iter(found['arrays'].values())), is_frame)}"
+            f"{_advice_on_arrays(next(iter(contents['arrays'].values())), is_frame)}"
         )
-    found.pop("", None)
-    if found:
-        raise TypeError(_told(found, what, labels is not None, len(names), place))
+    contents.pop("", None)
+    if contents:
+        raise TypeError(_told(contents, what, labels is not None, len(names), place))
 
 
 def _told(
-    found: dict[str, Values], what: str, is_labelled: bool, width: int, place: Place | None
+    contents: dict[str, Values], what: str, is_labelled: bool, width: int, place: Place | None
 ) -> str:
     """Say what stands in which columns, and what to do."""
-    said, made = [], []
+    phrases, made = [], []
     for kind, (what_is_there, what_becomes) in SPOKEN.items():
-        if kind in found:
-            examples = ", ".join(f"{value!r:.40}" for value in list(found[kind].values())[:5])
-            columns = _listed(list(found[kind]), is_labelled)
-            said.append(what_is_there.format(examples=examples, columns=columns))
+        if kind in contents:
+            examples = ", ".join(f"{value!r:.40}" for value in list(contents[kind].values())[:5])
+            columns = _listed(list(contents[kind]), is_labelled)
+            phrases.append(what_is_there.format(examples=examples, columns=columns))
             made.append(what_becomes)
-    told = f"{what} holds {' and '.join(said)}, where numbers are expected"
+    problem = f"{what} holds {' and '.join(phrases)}, where numbers are expected"
     if place is None:
-        return f"{told}: make of it what was made of the data of fit, as by prep.transform(X)."
-    if width == 1 and place.name is not None and "texts" in found:
-        told += f". Labels of instruments, sites or days are named: contexts={place.name!r}"
-    lines = recipe(place, {kind: list(names) for kind, names in found.items()}, width)
+        return f"{problem}: make of it what was made of the data of fit, as by prep.transform(X)."
+    if width == 1 and place.name is not None and "texts" in contents:
+        problem += f". Labels of instruments, sites or days are named: contexts={place.name!r}"
+    lines = recipe(place, {kind: list(names) for kind, names in contents.items()}, width)
     become = "; ".join(made)
-    return "\n    ".join([f"{told}. {become[0].upper()}{become[1:]}:", *lines])
+    return "\n    ".join([f"{problem}. {become[0].upper()}{become[1:]}:", *lines])
 
 
 def _listed(names: Sequence[str], is_labelled: bool) -> str:
@@ -210,10 +210,10 @@ def _advice_on_arrays(cells: Sequence, is_frame: bool) -> str:
             f"these are arrays of several shapes, such as {shapes[0]} and {shapes[1]}: resize or "
             f"pad them to one shape first; then {stacked}."
         )
-    said = f"these are arrays of shape {shapes[0]}: {stacked}."
+    advice = f"these are arrays of shape {shapes[0]}: {stacked}."
     if is_frame:
-        said += " MultimodalData.from_frame(frame) reads a DataFrame with one array per cell."
-    return said
+        advice += " MultimodalData.from_frame(frame) reads a DataFrame with one array per cell."
+    return advice
 
 
 def _is_number(value: Unchecked) -> bool:

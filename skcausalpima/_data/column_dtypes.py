@@ -68,8 +68,8 @@ class ColumnDtype:
     @property
     def whole_name(self) -> str | None:
         """NumPy's name of a dtype of whole numbers; None for all others."""
-        found = re.fullmatch(r"(?:arrow:)?(u?int\d+)", self.name.lower())
-        return None if found is None else found.group(1)
+        match = re.fullmatch(r"(?:arrow:)?(u?int\d+)", self.name.lower())
+        return None if match is None else match.group(1)
 
     @property
     def states_order(self) -> bool:
@@ -118,21 +118,21 @@ def declared(frame: Unchecked) -> Dtypes:
     """
     table: Any = frame
     if _is_polars(table):
-        found = [_of_polars(of) for of in table.dtypes]
+        dtypes = [_of_polars(dtype) for dtype in table.dtypes]
     elif not hasattr(table, "iloc") or getattr(getattr(table, "columns", None), "nlevels", 1) > 1:
         return None
     elif hasattr(table, "columns"):
-        if all(isinstance(of, np.dtype) and of.kind in "iuf" for of in table.dtypes):
+        if all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in table.dtypes):
             return None
-        found = [_of_pandas(table.iloc[:, k], of) for k, of in enumerate(table.dtypes)]
+        dtypes = [_of_pandas(table.iloc[:, k], dtype) for k, dtype in enumerate(table.dtypes)]
     else:
-        found = [_of_pandas(table, table.dtype)]
-    return None if all(of.word == "gaussian" for of in found) else tuple(found)
+        dtypes = [_of_pandas(table, table.dtype)]
+    return None if all(dtype.word == "gaussian" for dtype in dtypes) else tuple(dtypes)
 
 
 def has_words(dtypes: Dtypes) -> bool:
     """Return whether a frame has cells that are no numbers, so that an array holds objects."""
-    return any(of.word in ("categorical", "ordinal") for of in dtypes or ())
+    return any(dtype.word in ("categorical", "ordinal") for dtype in dtypes or ())
 
 
 def cells_of(frame: Frame) -> np.ndarray:
@@ -147,13 +147,13 @@ def cells_of(frame: Frame) -> np.ndarray:
 
 def common_dtypes(dtypes: Iterable[Dtypes], name: str) -> Dtypes:
     """Return what the parts of a modality say of its columns."""
-    found = list(dict.fromkeys(dtypes))
-    if len(found) > 1:
+    different = list(dict.fromkeys(dtypes))
+    if len(different) > 1:
         raise ValueError(
             f"modality {name!r} has columns of other dtypes, or other categories, in some parts: "
             "give them the same first, as by frame.astype(other.dtypes)."
         )
-    return found[0] if found else None
+    return different[0] if different else None
 
 
 def _of_pandas(column: pd.Series, dtype: Any) -> Declared:
@@ -234,10 +234,10 @@ def array_of(
 
     They have the dtype that all of them had as one array.
     """
-    are_numbers = all(of.dtype.kind in "buif" for of in columns)
+    are_numbers = all(column.dtype.kind in "buif" for column in columns)
     dtype = np.result_type(*columns) if are_numbers else np.dtype(object)
     stacked = np.stack([column.astype(dtype) for column in columns], axis=1)
-    names = {of.name for of in dtypes}
+    names = {column_dtype.name for column_dtype in dtypes}
     is_one = len(names) == 1 and re.fullmatch(r"(u?int|float|str)\d+|bool", name := names.pop())
     if is_one and (name.startswith("float") or not any(map(has_gaps, columns))):
         stacked = stacked.astype(str if name.startswith("str") else name)

@@ -62,8 +62,10 @@ class Column:
     @property
     def shown_levels(self) -> tuple[str, ...]:
         """Names of the levels that have a probability: of two values, the second one."""
-        found = [f"{of:g}" if isinstance(of, float) else str(of) for of in self.levels or ()]
-        return tuple(found[1:] if self.word == "bernoulli" else found)
+        names = [
+            f"{level:g}" if isinstance(level, float) else str(level) for level in self.levels or ()
+        ]
+        return tuple(names[1:] if self.word == "bernoulli" else names)
 
     @property
     def value_names(self) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ class Column:
                 raise ValueError("has negative or fractional counts")
             return numbers[:, None]
         known: dict[Level | None, int] = {None: MISSING} | {
-            of: k for k, of in enumerate(self.levels)
+            level: k for k, level in enumerate(self.levels)
         }
         codes = np.array([known.get(value, STRANGE) for value in plain(cells)], dtype=int)
         if not lenient and (codes == STRANGE).any():
@@ -192,8 +194,10 @@ class ColumnTable:
         """What the frame said of its columns; None for an array."""
         if not self.is_named:
             return None
-        words = [of.word if of.word in LEVELLED else "gaussian" for of in self.columns]
-        return tuple(Declared(of.dtype, w) for of, w in zip(self.columns, words, strict=True))
+        words = [column.word if column.word in LEVELLED else "gaussian" for column in self.columns]
+        return tuple(
+            Declared(column.dtype, w) for column, w in zip(self.columns, words, strict=True)
+        )
 
     @cached_property
     def _places(self) -> list[slice]:
@@ -231,9 +235,9 @@ class ColumnTable:
             table = table.astype(object if table.dtype.kind != "f" else table.dtype)
             table[missing] = None
         elements, problems = np.empty((len(table), self.n_elements)), []
-        for column, cells, own in zip(self.columns, table.T, self._places, strict=False):
+        for column, cells, places in zip(self.columns, table.T, self._places, strict=False):
             try:
-                elements[:, own] = column.encode(cells, lenient)
+                elements[:, places] = column.encode(cells, lenient)
             except (TypeError, ValueError) as error:
                 problems.append(f"column {column.name!r} {error}")
         if problems:
@@ -244,7 +248,7 @@ class ColumnTable:
             elements[:, :-1] /= depth[:, None]
             elements[:, -1] = np.log(depth)
         pairs = zip(self.columns, self._places, strict=False)
-        counts = [own.start for column, own in pairs if column.word in COUNTS]
+        counts = [place.start for column, place in pairs if column.word in COUNTS]
         elements[:, counts] = np.log1p(elements[:, counts])
         return elements.reshape(len(table), *self.element_shape)
 
@@ -277,15 +281,20 @@ class ColumnTable:
         flat = flat_rows(np.asarray(elements, dtype=np.float64))
         depth = np.exp(flat[:, -1:]) if self.has_depth else 1.0
         return [
-            np.expm1(flat[:, own]) * depth if column.word in COUNTS else flat[:, own]
-            for column, own in zip(self.columns, self._places, strict=False)
+            np.expm1(flat[:, place]) * depth if column.word in COUNTS else flat[:, place]
+            for column, place in zip(self.columns, self._places, strict=False)
         ]
 
     def as_dict(self) -> Values:
         """Return it as plain data."""
         columns = [
-            [of.name, of.word, of.levels and list(of.levels), *of.dtype.as_list()]
-            for of in self.columns
+            [
+                column.name,
+                column.word,
+                column.levels and list(column.levels),
+                *column.dtype.as_list(),
+            ]
+            for column in self.columns
         ]
         return {
             "columns": columns,
@@ -334,30 +343,32 @@ def plain(cells: np.ndarray) -> list:
 def distinct(cells: np.ndarray) -> list[Level]:
     """Return the different values of cells (n,), in the order in which they come."""
     if cells.dtype.kind in "buif":
-        return [of for of in np.unique(cells).tolist() if of == of]
-    return [of for of in dict.fromkeys(plain(cells)) if of is not None]
+        return [value for value in np.unique(cells).tolist() if value == value]
+    return [value for value in dict.fromkeys(plain(cells)) if value is not None]
 
 
 def as_numbers(cells: np.ndarray) -> np.ndarray:
     """Return cells (n,) as floats, NaN where they are missing."""
     if cells.dtype.kind in "buif":
         return cells.astype(np.float64)
-    values = [np.nan if is_missing(of) else of for of in cells.tolist()]
+    values = [np.nan if is_missing(cell) else cell for cell in cells.tolist()]
     try:
         return np.array(values, np.float64)
     except (TypeError, ValueError) as error:
-        kinds = ", ".join(sorted({type(of).__name__ for of in values if not isinstance(of, Real)}))
-        told = f"holds what is no number ({kinds})" if kinds else "holds what is no number"
+        kinds = ", ".join(
+            sorted({type(value).__name__ for value in values if not isinstance(value, Real)})
+        )
+        problem = f"holds what is no number ({kinds})" if kinds else "holds what is no number"
         raise ValueError(
-            f"{told}: make numbers of it, in columns of their own where each value has several, or "
-            "words by .astype(str), or leave it out"
+            f"{problem}: make numbers of it, in columns of their own where each value has several, "
+            "or words by .astype(str), or leave it out"
         ) from error
 
 
 def are_counts(values: np.ndarray) -> bool:
     """Return whether numbers (n,) are whole and not negative, where they are not missing."""
-    seen = values[~np.isnan(values)]
-    return bool((seen >= 0).all() and (seen == np.round(seen)).all())
+    present = values[~np.isnan(values)]
+    return bool((present >= 0).all() and (present == np.round(present)).all())
 
 
 def _unseen(values: Sequence[Level], levels: Sequence[Level]) -> str:

@@ -95,8 +95,8 @@ class Form:
         """Return the form with what ``fit`` knew of modalities that are missing here."""
         rows, given = self.rows, zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(
-            replace(before, rows=rows) if array is None else replace(of, coding=before.coding)
-            for of, before, array in given
+            replace(before, rows=rows) if array is None else replace(table, coding=before.coding)
+            for table, before, array in given
         )
         return replace(self, tables=tables)
 
@@ -114,7 +114,7 @@ class Form:
         container, form = CONTAINERS[self.container], self
         if what != "values":
             pairs = zip(self.tables, self.columns, strict=True)
-            columns = tuple(names if of.coding is None else None for of, names in pairs)
+            columns = tuple(names if table.coding is None else None for table, names in pairs)
             form = replace(self, columns=columns)
         made = container.write(dict(zip(self.names, pieces, strict=True)), form)
         labels = {} if contexts is None else contexts.entries()
@@ -125,10 +125,10 @@ class Form:
         return replace(self.tables[k], rows=self.rows).write(array, what)
 
     def write_found(
-        self, found: Sequence[Sequence[np.ndarray]], only: int | None, probabilities: bool
+        self, moments: Sequence[Sequence[np.ndarray]], only: int | None, probabilities: bool
     ) -> tuple[Decoded, Decoded]:
         """Return means and standard deviations, of all modalities or of one alone."""
-        means, deviations = found
+        means, deviations = moments
         what = "probabilities" if probabilities else "values"
         if only is not None:
             one = self.write_one(only, means[0], what)
@@ -169,9 +169,9 @@ def container_of(X: Samples) -> str:
     ValueError
         If X is empty, a number or None.
     """
-    name = next(name for name, of in CONTAINERS.items() if of.recognize(X))
+    name = next(name for name, container in CONTAINERS.items() if container.recognize(X))
     if name == "single":
-        several = [of.words for of in CONTAINERS.values()]
+        several = [container.words for container in CONTAINERS.values()]
         adapter_of(X, "X", f"{', '.join(several[-2::-1])}, {several[-1]}: {accepted()}")
     if X is None or isinstance(X, (Number, np.generic)):
         raise ValueError(
@@ -230,7 +230,7 @@ def _write_levels(named: Values, form: Form) -> pd.DataFrame:
     """Return a DataFrame with two levels of columns, in the order in which they came."""
     labels = [table.labels for table in form.tables]
     joined = importlib.import_module("pandas").concat(named, axis=1)
-    places = np.concatenate([of["places"] for of in labels])
+    places = np.concatenate([table_labels["places"] for table_labels in labels])
     if len(places) == joined.shape[1]:  # else there are more than the columns that came
         joined = joined.iloc[:, places.argsort()]
     joined.columns.names = labels[0].get("levels", [None, None])
@@ -245,24 +245,26 @@ def _first_levels(X: pd.DataFrame) -> list[str]:
 def _without_columns(X: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return a frame without the columns of these names, or of these first levels."""
     first = (name[0] if isinstance(name, tuple) else name for name in X.columns)
-    return X[[name for name, of in zip(X.columns, first, strict=True) if of not in names]]
+    return X[[name for name, level in zip(X.columns, first, strict=True) if level not in names]]
 
 
 def _with_columns(frame: Frame, labels: dict[str, np.ndarray]) -> Frame:
     """Return a frame with further columns."""
     if is_of("polars")(frame):
         series = importlib.import_module("polars").Series
-        return frame.with_columns([series(name, of.tolist()) for name, of in labels.items()])
+        return frame.with_columns(
+            [series(name, column.tolist()) for name, column in labels.items()]
+        )
     rest = ("",) * (frame.columns.nlevels - 1)
-    for name, of in labels.items():
-        frame[(name, *rest) if rest else name] = of
+    for name, values in labels.items():
+        frame[(name, *rest) if rest else name] = values
     return frame
 
 
 def _with_variables(data: xr.Dataset, labels: dict[str, np.ndarray]) -> xr.Dataset:
     """Return a Dataset with further variables along its first axis."""
     axis = next(iter(data.values())).dims[0]
-    return data.assign({name: (axis, of) for name, of in labels.items()})
+    return data.assign({name: (axis, values) for name, values in labels.items()})
 
 
 def _with_modalities(data: MultimodalData, labels: dict[str, np.ndarray]) -> MultimodalData:
@@ -290,7 +292,8 @@ CONTAINERS = {
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
         write=lambda named, form: MultimodalData(named)._with_columns(
-            form.columns, [None if of.coding is None else of.coding.dtypes for of in form.tables]
+            form.columns,
+            [None if table.coding is None else table.coding.dtypes for table in form.tables],
         ),
         entries=lambda X: list(X.names),
         without=lambda X, names: X[:, [name for name in X.names if name not in names]],

@@ -42,12 +42,12 @@ class ContextLabels:
 
     def entries(self) -> dict[str, np.ndarray]:
         """Return the label of each sample by name of the context, None where it is missing."""
-        found = {}
+        entries = {}
         for (name, labels), codes in zip(self.labels.items(), self.codes, strict=True):
-            found[name] = labels[codes]
+            entries[name] = labels[codes]
             if (codes < 0).any():
-                found[name] = np.where(codes < 0, None, labels.astype(object)[codes])
-        return found
+                entries[name] = np.where(codes < 0, None, labels.astype(object)[codes])
+        return entries
 
     def take(self, rows: np.ndarray | slice) -> ContextLabels:
         """Return those of the samples with the given numbers."""
@@ -103,16 +103,16 @@ def read_contexts(
             raise ValueError(
                 f"the context {name!r} has {len(entries)} labels for {n_samples} samples."
             )
-        found = [] if known is None else known[name].tolist()
+        ordered = [] if known is None else known[name].tolist()
         if known is None or learns:
-            found += [label for label in _sorted_labels(entries, name) if label not in found]
-            if len(kinds := sorted(set(map(_kind, found)))) > 1:
+            ordered += [label for label in _sorted_labels(entries, name) if label not in ordered]
+            if len(kinds := sorted(set(map(_kind, ordered)))) > 1:
                 raise ValueError(
                     f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: "
                     "which of them are the same? Use one type, as by map(str, labels)."
                 )
-        labels[name] = _as_array(found)
-        numbers = {label: number for number, label in enumerate(found)}
+        labels[name] = _as_array(ordered)
+        numbers = {label: number for number, label in enumerate(ordered)}
         for row, entry in enumerate(entries):
             if not is_missing(entry):
                 codes[k, row] = _number(entry, numbers, name)
@@ -197,14 +197,14 @@ def _number(entry: Hashable, numbers: Mapping, name: str) -> int:
     try:
         return cast(int, numbers[entry])
     except (KeyError, TypeError):
-        kinds, told = set(map(_kind, numbers)), f"X has the label {entry!r} of the context {name!r}"
+        kinds, text = set(map(_kind, numbers)), f"X has the label {entry!r} of the context {name!r}"
         if _kind(entry) not in kinds:
             raise ValueError(
-                f"{told}, which is among {_kind(entry)}, but those that fit has seen are "
+                f"{text}, which is among {_kind(entry)}, but those that fit has seen are "
                 f"{' and '.join(kinds)}: {list(numbers)}."
             ) from None
         raise ValueError(
-            f"{told}, but fit has seen {list(numbers)}: est.adapt(X_new) learns a new label from "
+            f"{text}, but fit has seen {list(numbers)}: est.adapt(X_new) learns a new label from "
             "some samples of it, and None stands for a label that is not known."
         ) from None
 
@@ -212,16 +212,16 @@ def _number(entry: Hashable, numbers: Mapping, name: str) -> int:
 def _check_apart(labels: Mapping[str, np.ndarray], codes: np.ndarray) -> None:
     """Check that labels tell some samples apart, and contexts from each other."""
     n_samples = codes.shape[1]
-    for name, of in labels.items():
-        if len(of) == 1:
+    for name, values in labels.items():
+        if len(values) == 1:
             raise ValueError(
-                f"all samples have the label {of.tolist()[0]!r} of the context {name!r}: a context "
-                "needs two labels. Leave it out of contexts."
+                f"all samples have the label {values.tolist()[0]!r} of the context {name!r}: a "
+                "context needs two labels. Leave it out of contexts."
             )
-        if len(of) > n_samples / 2:
+        if len(values) > n_samples / 2:
             raise ValueError(
-                f"the context {name!r} has {len(of)} labels for {n_samples} samples: an offset of "
-                "each needs more samples of each. Labels are kinds of measurement, not numbers "
+                f"the context {name!r} has {len(values)} labels for {n_samples} samples: an offset "
+                "of each needs more samples of each. Labels are kinds of measurement, not numbers "
                 "of samples, nor quantities."
             )
     for (one, first), (other, second) in itertools.combinations(zip(labels, codes, strict=True), 2):

@@ -154,13 +154,13 @@ def _numbered(
     if getattr(column, "dtype", None) is not None and column.dtype.kind in "iu":
         return column, known
     unknown = (is_missing(value) or (is_integer(value) and value == -1) for value in values)
-    seen = ~np.fromiter(unknown, dtype=bool, count=len(values))
+    present = ~np.fromiter(unknown, dtype=bool, count=len(values))
     numbers = np.full(len(values), -1, dtype=object)  # of any size, until they are checked
-    if all(isinstance(value, str) for value in values[seen]):
-        labels = _labels(values[seen], size, what, known or ordered) if seen.any() else known
-        numbers[seen] = [labels.index(str(value)) for value in values[seen]] if labels else []
+    if all(isinstance(value, str) for value in values[present]):
+        labels = _labels(values[present], size, what, known or ordered) if present.any() else known
+        numbers[present] = [labels.index(str(value)) for value in values[present]] if labels else []
         return numbers, labels
-    for row, value in zip(np.flatnonzero(seen), values[seen], strict=True):
+    for row, value in zip(np.flatnonzero(present), values[present], strict=True):
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         if not (is_number and float(value).is_integer()):
             raise ValueError(f"{what} must be {EXPECTED}, got {value!r} in sample {row}.")
@@ -172,9 +172,9 @@ def _labels(
     values: Iterable[str], size: int, what: str, known: Sequence[str] | None
 ) -> tuple[str, ...]:
     """Return the names of all outcomes of a node."""
-    found = sorted({str(value) for value in values})
-    labels = list(found if known is None else known)
-    strange = [label for label in found if label not in labels]
+    names = sorted({str(value) for value in values})
+    labels = list(names if known is None else known)
+    strange = [label for label in names if label not in labels]
     if strange:
         raise ValueError(
             f"{what} has the labels {strange[:5]}, but its outcomes are {labels}. Categories of a "
@@ -303,8 +303,8 @@ def check_interventions(
         return None, labels
     rows, numbers = np.unique(is_set, axis=0, return_inverse=True)
     regimes = [tuple(np.flatnonzero(row).tolist()) for row in rows]
-    found = Interventions(regimes=regimes, numbers=numbers.reshape(-1), outcomes=outcomes)
-    return found, labels
+    checked = Interventions(regimes=regimes, numbers=numbers.reshape(-1), outcomes=outcomes)
+    return checked, labels
 
 
 def _shape(interventions: Unchecked) -> tuple[int, ...]:

@@ -101,8 +101,8 @@ def refuse_infinity(
     rows = np.flatnonzero(np.isinf(flat).any(axis=1))
     if not len(rows):
         return
-    found = np.flatnonzero(np.isinf(flat[rows[0]]))
-    first, more = int(found[0]), f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    elements = np.flatnonzero(np.isinf(flat[rows[0]]))
+    first, more = int(elements[0]), f" (and {len(elements) - 1} more)" if len(elements) > 1 else ""
     place = f"column {first}" if columns is None else f"column {columns[first]!r}"
     if array.ndim > 2:
         place = f"element {list(map(int, np.unravel_index(first, array.shape[1:])))}"
@@ -244,14 +244,14 @@ def with_nan(array: Kept, stated: np.ndarray | None) -> np.ndarray:
     return filled
 
 
-def same_values(first: Kept | None, second: Kept | None, seen: np.ndarray) -> bool:
+def same_values(first: Kept | None, second: Kept | None, present: np.ndarray) -> bool:
     """Return whether two arrays are equal in the samples that have the modality."""
     if first is None or second is None:
         return first is second
     if first.shape != second.shape:
         return False
-    if not seen.all():
-        first, second = first[seen], second[seen]
+    if not present.all():
+        first, second = first[present], second[present]
     numbers = first.dtype.kind in "fc" and second.dtype.kind in "fc"
     return np.array_equal(first, second, equal_nan=numbers)
 

@@ -636,8 +636,8 @@ def transformed(
     data = data[:, list(parts)]
     present = data.observed.T
     arrays = {
-        part.name: None if array is None else part.apply(method, array, seen)
-        for part, array, seen in zip(parts.values(), data.arrays, present, strict=True)
+        part.name: None if array is None else part.apply(method, array, rows)
+        for part, array, rows in zip(parts.values(), data.arrays, present, strict=True)
     }
     return _joined(arrays, data, parts, method == "transform")
 
@@ -650,8 +650,8 @@ def _joined(
 ) -> MultimodalData:
     """Return what parts made of data; columns that are passed through keep their dtypes."""
     pairs = list(zip(parts.values(), data._frame_dtypes, strict=True))
-    columns = [of.columns_out if forward else of.columns for of, _ in pairs]
-    kept = [dtypes if of.transformer == "passthrough" else None for of, dtypes in pairs]
+    columns = [part.columns_out if forward else part.columns for part, _ in pairs]
+    kept = [dtypes if part.transformer == "passthrough" else None for part, dtypes in pairs]
     return MultimodalData(arrays, observed=data._observed)._with_columns(columns, kept)
 
 
@@ -693,7 +693,9 @@ def fit_part(
     if not present.all():
         rows = np.flatnonzero(present)
         y = None if y is None else safe_indexing(y, rows)
-        params = {of: check_method_params(present, given, rows) for of, given in params.items()}
+        params = {
+            method: check_method_params(present, given, rows) for method, given in params.items()
+        }
     transformer = clone(transformer)
     given = shape if _takes_any_shape(transformer) else (math.prod(shape),)
 

@@ -313,10 +313,10 @@ class MultimodalData:
             return NotImplemented
         if self.names != other.names or self.shape != other.shape:
             return False
-        seen = self.observed
-        if not np.array_equal(seen, other.observed):
+        observed = self.observed
+        if not np.array_equal(observed, other.observed):
             return False
-        return all(map(same_values, self.arrays, other.arrays, seen.T))
+        return all(map(same_values, self.arrays, other.arrays, observed.T))
 
     __hash__ = None  # type: ignore[assignment]
 

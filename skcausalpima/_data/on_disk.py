@@ -36,8 +36,8 @@ Stamp: TypeAlias = tuple[int, int]
 
 
 def _stamp(path: str) -> Stamp:
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,10 @@ class PlainFile:
         """Return rows as new memory, of the dtype of the file."""
         width = math.prod(self.shape[1:])
         offset = self.offset + start * width * self.dtype.itemsize
-        found = np.fromfile(self.place, self.dtype, (stop - start) * width, offset=offset)
-        if len(found) < (stop - start) * width:
+        values = np.fromfile(self.place, self.dtype, (stop - start) * width, offset=offset)
+        if len(values) < (stop - start) * width:
             raise EOFError("the file has become shorter")
-        return found.reshape(stop - start, *self.shape[1:])
+        return values.reshape(stop - start, *self.shape[1:])
 
 
 class DatasetFile:
@@ -91,10 +91,10 @@ class DatasetFile:
         """Return rows as new memory, of the dtype of the file."""
         if self.directory and not os.path.exists(self.directory):
             raise FileNotFoundError(f"there is no {self.directory}")
-        found = np.asarray(self.dataset[start:stop])
-        if len(found) < stop - start:
+        values = np.asarray(self.dataset[start:stop])
+        if len(values) < stop - start:
             raise EOFError("the dataset has become shorter")
-        return found
+        return values
 
     def __getstate__(self) -> Values:
         state = vars(self).copy()
@@ -214,7 +214,7 @@ class OnDisk:
             yield rows, np.asarray(self[rows])
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        found = np.empty(self.shape, dtype or self.dtype)
+        array = np.empty(self.shape, dtype or self.dtype)
         order = np.argsort(self.rows, kind="stable")
         ordered = self.rows[order]
         for run in self._runs(ordered):
@@ -222,12 +222,12 @@ class OnDisk:
             block = self._read(int(rows[0]), int(rows[-1]) + 1)
             if not (np.diff(rows) == 1).all():
                 block = block[rows - rows[0]]
-            found[order[run]] = block.reshape(len(rows), *self.sample_shape)
+            array[order[run]] = block.reshape(len(rows), *self.sample_shape)
         if self.missing is not None:
-            found[self.missing] = 0
-            if found.dtype.kind == "f" and not np.isfinite(found).all():  # since they were read
+            array[self.missing] = 0
+            if array.dtype.kind == "f" and not np.isfinite(array).all():  # since they were read
                 refuse_on_disk(self, "is not finite any more")
-        return found
+        return array
 
     def _runs(self, rows: np.ndarray) -> Iterator[slice]:
         """Cut rows in rising order into such as are read at once."""
@@ -239,10 +239,10 @@ class OnDisk:
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         try:
-            found = self.file.read(start, stop)
+            values = self.file.read(start, stop)
             if self.stamp is not None and self.file.stamp() != self.stamp:
                 raise OSError("the file has been written to or replaced, and holds other numbers")
-            return found
+            return values
         except Exception as error:
             raise OSError(
                 f"modality {self.name!r} can no longer be read from {self.file.place}: {error}. "
@@ -282,11 +282,11 @@ def on_disk(array: Unchecked, name: str) -> OnDisk | None:
         Of memory maps, and of datasets of h5py and zarr, whose numbers take more than
         ``MAX_READ_BYTES`` as floats.
     """
-    found = replace(array, name=name) if isinstance(array, OnDisk) else _found(array, name)
-    if found is None or found.ndim < 2 or found.dtype.kind not in "buif":
+    samples = replace(array, name=name) if isinstance(array, OnDisk) else _found(array, name)
+    if samples is None or samples.ndim < 2 or samples.dtype.kind not in "buif":
         return None
-    item = np.result_type(found.dtype, np.float32).itemsize
-    return found if math.prod(found.shape) * item > MAX_READ_BYTES else None
+    item = np.result_type(samples.dtype, np.float32).itemsize
+    return samples if math.prod(samples.shape) * item > MAX_READ_BYTES else None
 
 
 def _found(array: Any, name: str) -> OnDisk | None:

@@ -83,10 +83,10 @@ def outlying_rows(
         if len(present) < LEAST_OF_CELL * n_cells:
             continue
         values = np.asarray(array)[rows[present]].reshape(len(present), -1)
-        seen = None if modalities.elements is None else modalities.elements[m]
-        if seen is not None:
-            values = np.where(seen[rows[present]], values, np.nan)
-            values = values[:, seen[rows[present]].any(axis=0)]
+        elements = None if modalities.elements is None else modalities.elements[m]
+        if elements is not None:
+            values = np.where(elements[rows[present]], values, np.nan)
+            values = values[:, elements[rows[present]].any(axis=0)]
         values = in_units_of_deviation(values, is_table(modalities, m))
         is_alone[present[alone(values, n_cells, counts[present])]] = True
     if counts[is_alone].sum() > LARGEST_SHARE * counts.sum():
@@ -185,5 +185,5 @@ def in_units_of_deviation(values: np.ndarray, by_column: bool = True) -> np.ndar
 
 def _show_everything(modalities: Modalities, rows: np.ndarray) -> bool:
     """Return whether each modality, and each of its elements, is observed in some of the rows."""
-    masks = [seen[rows] for seen in modalities.elements or () if seen is not None]
-    return all(seen.any(axis=0).all() for seen in (modalities.observed.T[rows], *masks))
+    masks = [mask[rows] for mask in modalities.elements or () if mask is not None]
+    return all(mask.any(axis=0).all() for mask in (modalities.observed.T[rows], *masks))

@@ -79,14 +79,15 @@ class Ranks:
         above, below = self.sum(np.array([weights @ values, weights.sum()])).tolist()
         return above / below
 
-    def agree(self, told: Callable[[], Mapping[str, str]]) -> None:
+    def agree(self, make_texts: Callable[[], Mapping[str, str]]) -> None:
         """Raise on all ranks where they do not say the same of what each of them has.
 
-        ``told`` returns texts by what they are about; it is not asked where there is one rank.
+        ``make_texts`` returns texts by what they are about; it is not called where there is
+        one rank.
         """
         if not self.are_several:
             return
-        first, *others = self.of_all(dict(told()))
+        first, *others = self.of_all(dict(make_texts()))
         for rank, other in enumerate(others, 1):
             differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
             if differing:
@@ -111,8 +112,8 @@ class Ranks:
             with suppress(RuntimeError):  # what this rank has to say is the cause
                 self._told(f"{type(error).__name__}: {error}")
             raise
-        calls, told = zip(*self._told(""), strict=True)
-        for rank, text in enumerate(told):
+        calls, texts = zip(*self._told(""), strict=True)
+        for rank, text in enumerate(texts):
             if text:
                 raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {text}")
         if len({*calls}) > 1:
@@ -123,9 +124,9 @@ class Ranks:
 
     def _told(self, text: str) -> list[tuple[int, str]]:
         """Return what each rank says of its beginning; from now on all count calls alike."""
-        said = self.of_all((self.call, text))
-        self.count_from(max(call for call, _ in said))
-        return said
+        reports = self.of_all((self.call, text))
+        self.count_from(max(call for call, _ in reports))
+        return reports
 
     def count_from(self, call: int) -> None:
         """Let the next call have the next number."""

@@ -226,7 +226,7 @@ def _row_keys(modalities: Modalities, tables: Sequence[np.ndarray], rows: np.nda
     if any(isinstance(array, OnDisk) for array in modalities.arrays):
         return np.arange(len(rows), dtype=np.uint64)
     arrays = [flat_rows(np.asarray(array)) for array in modalities.arrays]
-    masks = [seen for seen in modalities.elements or () if seen is not None]
+    masks = [mask for mask in modalities.elements or () if mask is not None]
     columns = [table[rows] for table in (modalities.observed.T, *masks, *tables)]
     # What is the same in all rows tells none apart, and may be left over from removed rows.
     columns = [np.ascontiguousarray(table) for table in columns if (table != table[:1]).any()]

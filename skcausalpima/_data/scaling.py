@@ -135,9 +135,9 @@ class ModalityScaler:
             with np.errstate(over="ignore"):  # inf, which callers check
                 out[rows] = (values - self.centre[k].ravel()) / np.ravel(self.factor[k])
         out[~modalities.observed[k]] = 0.0
-        seen = None if modalities.elements is None else modalities.elements[k]
-        if seen is not None:
-            out[~seen] = 0.0
+        elements = None if modalities.elements is None else modalities.elements[k]
+        if elements is not None:
+            out[~elements] = 0.0
         return out
 
     def inverse_transform(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -166,7 +166,9 @@ class ModalityScaler:
     def take(self, modalities: Sequence[int]) -> ModalityScaler:
         """Return the scaler of some modalities, by their numbers."""
         parts = vars(self).items()
-        return replace(self, **{name: tuple(of[m] for m in modalities) for name, of in parts})
+        return replace(
+            self, **{name: tuple(entries[m] for m in modalities) for name, entries in parts}
+        )
 
     def with_units(
         self, k: int, spread: np.ndarray, variance: np.ndarray, word: str
@@ -237,8 +239,8 @@ class ModalityScaler:
                 part[~is_number] = 0.0
         shares = observed.astype(np.float64)
         total = np.array([part.sum() for part in per_element]) @ shares
-        for m, seen in (elements or {}).items():  # some samples are observed in part
-            total -= (~seen & seen.any(axis=1, keepdims=True)) @ per_element[m].ravel()
+        for m, mask in (elements or {}).items():  # some samples are observed in part
+            total -= (~mask & mask.any(axis=1, keepdims=True)) @ per_element[m].ravel()
         return total
 
 
@@ -308,11 +310,11 @@ def _fit_columns(
     shape = modalities.shapes[k]
     centre, spread, farthest = moments_of_observed(modalities, k, weights)
     factor = unit_of(spread, farthest, "feature") * np.ones(len(spread))
-    for (word, size), own in zip(coding.layout, places_of(coding.layout), strict=True):
+    for (word, size), place in zip(coding.layout, places_of(coding.layout), strict=True):
         if word == "categorical":
-            factor[own] = np.sqrt(np.maximum(centre[own], MAX_DEVIATION**-2.0))
+            factor[place] = np.sqrt(np.maximum(centre[place], MAX_DEVIATION**-2.0))
         elif word == "ordinal":
-            factor[own] *= np.sqrt(size)
+            factor[place] *= np.sqrt(size)
     is_seen = np.ones(len(factor), dtype=bool)
     if coding.has_depth:
         factor[:-1] = unit_of(spread[:-1], farthest[:-1], "modality")
@@ -323,7 +325,7 @@ def _fit_columns(
     factor[is_seen] *= np.sqrt(mean) if mean > 0 else 1.0
     n_columns = len(coding.columns)
     numbers = [word == "gaussian" for word, size in coding.layout for _ in range(size)]
-    centre, factor, is_number = (np.reshape(of, shape) for of in (centre, factor, numbers))
+    centre, factor, is_number = (np.reshape(values, shape) for values in (centre, factor, numbers))
     return centre, factor, "columns", (float(n_columns), n_columns), is_number
 
 

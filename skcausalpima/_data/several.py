@@ -107,8 +107,8 @@ def read_several(
     data = X[:, names] if isinstance(X, MultimodalData) else MultimodalData(parts, names)
     triples = zip(names, tables, data._frame_dtypes, strict=True)
     return data, [
-        replace(of, labels={**of.labels, **note(X, name)}, dtypes=dtypes)
-        for name, of, dtypes in triples
+        replace(table, labels={**table.labels, **note(X, name)}, dtypes=dtypes)
+        for name, table, dtypes in triples
     ]
 
 
@@ -183,8 +183,10 @@ def check_rows_with(X: Samples, **given: Unchecked) -> None:
 def refuse_one_sample(parts: Sequence[Unchecked], expected: Expected, remedy: str) -> None:
     """Raise where every array has the shape of a single sample, so that it lacks the first axis."""
     pairs = zip(parts, expected.shapes, strict=True)
-    present = [(getattr(part, "shape", ()), tuple(of)) for part, of in pairs if part is not None]
-    if present and all(shape == of for shape, of in present):
+    present = [
+        (getattr(part, "shape", ()), tuple(shape)) for part, shape in pairs if part is not None
+    ]
+    if present and all(shape == needed for shape, needed in present):
         raise ValueError(f"X is one sample, without the axis that counts samples: pass {remedy}.")
 
 
@@ -229,7 +231,7 @@ def _refuse_samples(X: Sequence, is_fit: bool) -> None:
 
 def check_axes(names: Sequence[str], tables: Sequence[Table]) -> None:
     """Check that all DataArrays begin with the same axis, that of the samples."""
-    named = [(name, of) for name, of in zip(names, tables, strict=True) if of.dims]
+    named = [(name, table) for name, table in zip(names, tables, strict=True) if table.dims]
     for name, other in named[1:]:
         first = named[0][1]
         if first.dims[0] != other.dims[0]:

@@ -102,7 +102,7 @@ def stated_by_modality(
         return [_checked_words(likelihoods, "likelihoods")]
     stated = entries_of(likelihoods, names, "likelihoods", "auto")
     pairs = zip(names, stated, strict=True)
-    return [_checked_words(of, f"likelihoods[{name!r}]") for name, of in pairs]
+    return [_checked_words(words, f"likelihoods[{name!r}]") for name, words in pairs]
 
 
 def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form:
@@ -123,7 +123,7 @@ def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form
         Names all columns that have no likelihood, and says what to do.
     """
     dtypes, asked = data._frame_dtypes, _row_numbers(data)
-    if is_plain(likelihoods) and all(of is None for of in dtypes):
+    if is_plain(likelihoods) and all(kinds is None for kinds in dtypes):
         _ask(asked)
         return form
     stated = stated_by_modality(likelihoods, data.names, form.container == "single")
@@ -135,7 +135,7 @@ def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form
             problems += columns.problems
             asked += columns.asked
     if problems:
-        kind = TypeError if all(isinstance(of, TypeError) for of in problems) else ValueError
+        kind = TypeError if all(isinstance(error, TypeError) for error in problems) else ValueError
         raise kind("\n".join(map(str, problems)))
     _ask(asked)
     return replace(form, tables=tuple(tables))
@@ -147,7 +147,7 @@ def _row_numbers(data: MultimodalData) -> list[str]:
     for labels, array in zip(data._columns, data.arrays, strict=True):
         if labels and array is not None and not isinstance(array, OnDisk) and array.ndim == 2:
             columns = zip(labels, np.asarray(array).T, strict=True)
-            counting += [f"{name!r} numbers the rows" for name, own in columns if _counts(own)]
+            counting += [f"{name!r} numbers the rows" for name, cells in columns if _counts(cells)]
     return counting
 
 
@@ -259,13 +259,13 @@ class _ColumnsOfFit:
         cells = cells if self.observed is None else cells[self.observed]
         stated = () if isinstance(self.stated, str) else self.stated
         if strange := [name for name in stated if name not in self.names]:
-            told = (
+            message = (
                 f"likelihoods names the columns {strange} of {self.what}, which has "
                 f"{list(self.names)!r:.300}.{did_you_mean(strange[0], self.names)}"
             )
-            self.problems.append(ValueError(told))
+            self.problems.append(ValueError(message))
         columns = self._columns(cells)
-        if self.problems or all(of.word == "gaussian" for of in columns):
+        if self.problems or all(column.word == "gaussian" for column in columns):
             return None
         shape, reference = self.kept.shape[1:], None
         if isinstance(self.stated, str) and self.stated in COUNTS and len(shape) == 1 < shape[0]:
@@ -280,28 +280,30 @@ class _ColumnsOfFit:
         shared = distinct(cells.ravel()) if is_shared else None
         of_array = Declared(ColumnDtype(self.kept.dtype.name), "gaussian")
         dtypes = self.dtypes or (of_array,) * len(self.names)
-        for name, of, own in zip(self.names, dtypes, cells.T, strict=True):
+        for name, kind, values in zip(self.names, dtypes, cells.T, strict=True):
             word = self.stated if isinstance(self.stated, str) else self.stated.get(name, "auto")
             is_stated = word != "auto"
-            word = word if is_stated else of.word
-            levels, problem = _levels(own, word, of, shared, is_stated)
+            word = word if is_stated else kind.word
+            levels, problem = _levels(values, word, kind, shared, is_stated)
             if problem:
                 wrong.setdefault(problem, []).append(name)
             if word == "ordinal" and len(levels or ()) == 1:  # such a level is above no other
                 word = "categorical"
-            columns.append(Column(name, word, of.dtype, levels))
-        if not wrong and all(len(of.levels or "ab") == 1 for of in columns):
-            wrong["constant"] = [of.name for of in columns]
+            columns.append(Column(name, word, kind.dtype, levels))
+        if not wrong and all(len(column.levels or "ab") == 1 for column in columns):
+            wrong["constant"] = [column.name for column in columns]
         if wrong:
             self.problems.append(ValueError(_told(wrong, self.what, self.place)))
         many = [
-            f"{of.name!r} has {n} words"
-            for of in columns
-            if (n := len(of.levels or "")) > MANY_LEVELS
+            f"{column.name!r} has {n} words"
+            for column in columns
+            if (n := len(column.levels or "")) > MANY_LEVELS
         ]
         self.asked = [] if wrong else many
         words = wrong.get("words", ())
-        are_numbers = [of.word not in LEVELLED and of.name not in words for of in columns]
+        are_numbers = [
+            column.word not in LEVELLED and column.name not in words for column in columns
+        ]
         called = list(compress(self.names, are_numbers))
         try:
             place = replace(self.place, numbers=called)
@@ -312,12 +314,12 @@ class _ColumnsOfFit:
 
     def _mean_sum(self, cells: np.ndarray) -> float | None:
         """Return the mean sum of rows that have counts; none may be without where that is all."""
-        sums = np.nansum([as_numbers(own) for own in cells.T], axis=0)
+        sums = np.nansum([as_numbers(column) for column in cells.T], axis=0)
         if sums.all() or (sums.any() and len(self.place.names) > 1):
             return float(sums[sums > 0].mean())
         rows = np.flatnonzero(sums == 0).tolist()
-        told = f"{self.what} has no counts at all in the rows {rows!r:.80}: leave them out."
-        self.problems.append(ValueError(told))
+        message = f"{self.what} has no counts at all in the rows {rows!r:.80}: leave them out."
+        self.problems.append(ValueError(message))
         return None
 
 
@@ -337,23 +339,23 @@ def _refused_whole(array: Kept, stated: Stated, what: str) -> str:
 
 
 def _levels(
-    cells: np.ndarray, word: str, of: Declared, shared: Sequence[Level] | None, is_stated: bool
+    cells: np.ndarray, word: str, kind: Declared, shared: Sequence[Level] | None, is_stated: bool
 ) -> tuple[tuple[Level, ...] | None, str]:
     """Return the levels of a column that has some, and what is wrong with it, as in ``WRONG``."""
     if word not in LEVELLED:
-        return None, _wrong_with_numbers(cells, word, of)
-    found = distinct(cells) if shared is None else list(shared)
-    if of.word == "bernoulli":  # they may have become numbers beside other columns
-        found = [bool(value) for value in found]
+        return None, _wrong_with_numbers(cells, word, kind)
+    values = distinct(cells) if shared is None else list(shared)
+    if kind.word == "bernoulli":  # they may have become numbers beside other columns
+        values = [bool(value) for value in values]
     try:
-        seen = set(found)
-        levels = [value for value in of.dtype.categories or sorted(found) if value in seen]
+        used = set(values)
+        levels = [value for value in kind.dtype.categories or sorted(values) if value in used]
     except TypeError:
         return None, "mixed"
     if word == "bernoulli" and len(levels) == 1 and (only := levels[0]) in (0, 1):  # as True is
         levels = [type(only)(0), type(only)(1)]
     n, problem = len(levels), ""
-    is_spelled = any(isinstance(value, str) for value in levels) and not of.dtype.states_order
+    is_spelled = any(isinstance(value, str) for value in levels) and not kind.dtype.states_order
     n_of_names = n if is_stated else ROWS_OF_A_NAME * n
     if n == 0:
         problem = "empty"
@@ -361,17 +363,17 @@ def _levels(
         problem = "" if n == 2 else "two"
     elif word == "ordinal" and is_spelled:
         problem = "order"
-    elif n > MOST_WITHOUT_IDS and n_of_names >= sum(of is not None for of in plain(cells)):
+    elif n > MOST_WITHOUT_IDS and n_of_names >= sum(value is not None for value in plain(cells)):
         problem = "ids"
     return tuple(levels), problem
 
 
-def _wrong_with_numbers(cells: np.ndarray, word: str, of: Declared) -> str:
+def _wrong_with_numbers(cells: np.ndarray, word: str, kind: Declared) -> str:
     """Say what is wrong with a column of numbers, as in ``WRONG``."""
     try:
         numbers = as_numbers(cells)
     except ValueError:
-        return "words" if of.word in LEVELLED or word in COUNTS else ""
+        return "words" if kind.word in LEVELLED or word in COUNTS else ""
     if word in COUNTS and not are_counts(numbers):
         return "counts"
     return "empty" if np.isnan(numbers).all() else ""
@@ -379,11 +381,11 @@ def _wrong_with_numbers(cells: np.ndarray, word: str, of: Declared) -> str:
 
 def _told(wrong: Mapping[str, list[str]], what: str, place: Place) -> str:
     """Say what is wrong with columns, and what to do."""
-    said, made, left_out = [], [], list[str]()
-    for kind, (told, remedy) in WRONG.items():
+    phrases, made, left_out = [], [], list[str]()
+    for kind, (phrase, remedy) in WRONG.items():
         if names := wrong.get(kind):
             noun = "column" if len(names) == 1 else "the columns"
-            said.append(told.format(columns=f"{noun} {', '.join(map(repr, names))}"))
+            phrases.append(phrase.format(columns=f"{noun} {', '.join(map(repr, names))}"))
             left_out += [] if remedy else names
             made += [remedy] if remedy else []
     if left_out:
@@ -394,4 +396,4 @@ def _told(wrong: Mapping[str, list[str]], what: str, place: Place) -> str:
             made.insert(-1, AS_MAPPING[place.container].format(names=list(place.names)))
         if "pandas." in frame:
             made.insert(0, "import pandas")
-    return "\n    ".join([f"{what} has {'; '.join(said)}. What to do:", *made])
+    return "\n    ".join([f"{what} has {'; '.join(phrases)}. What to do:", *made])

@@ -66,19 +66,19 @@ def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, rem
 
 def common_columns(columns: Sequence[Columns], name: str) -> Columns:
     """Return the columns that the parts of a modality share; None are any."""
-    found = list(dict.fromkeys(names for names in columns if names is not None))
-    if len(found) > 1:
+    different = list(dict.fromkeys(names for names in columns if names is not None))
+    if len(different) > 1:
         raise ValueError(
             f"modality {name!r} has other columns, or columns in another order, in some parts: "
-            f"{list(found[0])[:5]} and {list(found[1])[:5]}."
+            f"{list(different[0])[:5]} and {list(different[1])[:5]}."
         )
-    return found[0] if found else None
+    return different[0] if different else None
 
 
 def named_columns(names: Sequence[str], columns: Sequence[Columns]) -> dict[str, np.ndarray | None]:
     """Return the names of the columns by modality, None where nothing names them."""
     pairs = zip(names, columns, strict=True)
-    return {n: None if of is None else np.array(of, dtype=object) for n, of in pairs}
+    return {n: None if labels is None else np.array(labels, dtype=object) for n, labels in pairs}
 
 
 def columns_of(named: Mapping[str, np.ndarray | None]) -> tuple[Columns, ...]:

@@ -83,11 +83,11 @@ def count_columns(modalities: Modalities, m: int) -> list[str]:
     """
     if len(modalities.shapes[m]) != 1:
         return []
-    values, seen = _some_rows(modalities, m)
+    values, observed = _some_rows(modalities, m)
     are_whole = (values == np.round(values)).all(axis=0) & (values >= 0).all(axis=0)
     n_positive, largest = (values > 0).sum(axis=0), values.max(axis=0)
     mean = values.sum(axis=0) / np.maximum(n_positive, 1)
-    has_zeros = seen.sum(axis=0) - n_positive >= ZEROS * seen.sum(axis=0)
+    has_zeros = observed.sum(axis=0) - n_positive >= ZEROS * observed.sum(axis=0)
     are_counts = are_whole & has_zeros & (largest >= TAIL * mean)
     if (largest == largest.max()).sum() >= SHARED:  # the end of a scale, as of pixels and grades
         return []
@@ -210,7 +210,7 @@ def moments_of_observed(modalities: Modalities, k: int, weights: np.ndarray) -> 
     if elements is None:  # here; other ranks have gaps
         elements = np.ones(flat.shape, dtype=bool)
     columns = zip(flat.T, elements.T, strict=True)
-    parts = [moments(column[:, None], weights * seen, ranks) for column, seen in columns]
+    parts = [moments(column[:, None], weights * mask, ranks) for column, mask in columns]
     means, spreads, farthest = map(np.concatenate, zip(*parts, strict=True))
     return means, spreads, farthest
 

@@ -95,15 +95,15 @@ class Modalities:
 
     def missing_elements(self, k: int) -> np.ndarray:
         """Return which elements of a modality are missing, of shape (n_samples, *shape)."""
-        seen = None if self.elements is None else self.elements[k]
-        if seen is None:
-            seen = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
-        return ~seen.reshape(self.n_samples, *self.shapes[k])
+        elements = None if self.elements is None else self.elements[k]
+        if elements is None:
+            elements = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
+        return ~elements.reshape(self.n_samples, *self.shapes[k])
 
     def check_elements(self, where: str = "all samples") -> None:
         """Check that a fit sees every element of every modality in some sample."""
-        for name, seen, shape in zip(self.names, self.elements or (), self.shapes, strict=False):
-            never = np.flatnonzero([] if seen is None else ~seen.any(axis=0))
+        for name, mask, shape in zip(self.names, self.elements or (), self.shapes, strict=False):
+            never = np.flatnonzero([] if mask is None else ~mask.any(axis=0))
             if len(never):
                 place = list(map(int, np.unravel_index(never[0], shape)))
                 more = f" (and {len(never) - 1} more)" if len(never) > 1 else ""
@@ -114,8 +114,8 @@ class Modalities:
 
     def take(self, rows: np.ndarray | slice) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
-        arrays = tuple(of if of is None else of[rows] for of in self.arrays)
-        elements = tuple(of if of is None else of[rows] for of in self.elements or ())
+        arrays = tuple(array if array is None else array[rows] for array in self.arrays)
+        elements = tuple(mask if mask is None else mask[rows] for mask in self.elements or ())
         observed = self.observed[:, rows]
         taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
         return replace(taken, elements=elements or None, contexts=self.contexts.take(rows))
@@ -166,8 +166,8 @@ def read_modalities(
         data, tables = read_several(X, container, expected, order)
     else:
         tables = [Table.of(X)]
-        of = tables[0].dtypes if fitted is None else fitted.tables[0].coding
-        is_coded = of is not None or (reset and not is_plain(words))
+        kinds = tables[0].dtypes if fitted is None else fitted.tables[0].coding
+        is_coded = kinds is not None or (reset and not is_plain(words))
         data = read_array(estimator, X, expected, is_coded)
     form = Form(container, data.names, tuple(tables), data._columns)
     if expected is None or fitted is None:
@@ -216,11 +216,11 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     container = container_of(modalities)
     if container == "single":
         return X
-    found = read_several(modalities, container, None if fitted is None else Expected.by(fitted))[0]
+    data = read_several(modalities, container, None if fitted is None else Expected.by(fitted))[0]
     if fitted is None or not taken:
-        return found
-    labels = read_contexts(taken, len(found), fitted.contexts_).entries()
-    return CONTAINERS["container"].beside(found, labels)
+        return data
+    labels = read_contexts(taken, len(data), fitted.contexts_).entries()
+    return CONTAINERS["container"].beside(data, labels)
 
 
 def fitted_form(estimator: BaseEstimator) -> Form:
@@ -267,18 +267,20 @@ def _checked(
         coding = form.tables[k].coding
         array = coded_array(data, k, form, lenient and not reset)
         if array is not None:
-            of = data._columns[k] if coding is None else coding.element_names
+            columns = data._columns[k] if coding is None else coding.element_names
             if array.dtype.kind not in "buifc":
-                refuse_contents(array, f"modality {name!r}", of, form.place(k) if reset else None)
+                refuse_contents(
+                    array, f"modality {name!r}", columns, form.place(k) if reset else None
+                )
             clean = stored(array, name)
             looked_at = clean if array.dtype.kind == "f" else array  # whole numbers are finite
-            missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps, of)
+            missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps, columns)
             array, observed[k] = without_missing(clean, missing, elements[k]), ~missing
         arrays.append(array)
     given = data.modality_shapes if reset else estimator.modality_shapes_in_
     shapes = [
-        tuple(shape or ()) if of.coding is None else of.coding.element_shape
-        for shape, of in zip(given, form.tables, strict=True)
+        tuple(shape or ()) if table.coding is None else table.coding.element_shape
+        for shape, table in zip(given, form.tables, strict=True)
     ]
     return Modalities(
         tuple(arrays),
@@ -289,7 +291,7 @@ def _checked(
         len(data),
         form,
         contexts,
-        None if all(seen is None for seen in elements) else tuple(elements),
+        None if all(mask is None for mask in elements) else tuple(elements),
     )
 
 
