@@ -77,10 +77,10 @@ def advice_on_names(estimator: type[NamingEstimator], params: Mapping[str, Unche
     """
     known = estimator._get_param_names()
     unknown = {name: value for name, value in params.items() if name not in known}
-    told = {name: _advice(estimator, name, value) for name, value in unknown.items()}
+    sentences = {name: _advice(estimator, name, value) for name, value in unknown.items()}
     return " ".join(
         f"{estimator.__name__} has no parameter {name}: {advice}"
-        for name, advice in told.items()
+        for name, advice in sentences.items()
         if advice
     )
 
@@ -96,8 +96,8 @@ def _advice(estimator: type[NamingEstimator], name: str, value: Unchecked) -> st
     similar = _parts(estimator) | {_plain(word): f"did you mean {word}?" for word in known}
     meant = {_plain(word): advice for word, advice in estimator._elsewhere.items()}
     for parameter, words in OTHER_WORDS.items():
-        if (told := similar.get(_plain(parameter))) is not None:
-            meant |= {_plain(word): told for word in words.split()}
+        if (sentence := similar.get(_plain(parameter))) is not None:
+            meant |= {_plain(word): sentence for word in words.split()}
     if plain in meant:
         return meant[plain]
     close = difflib.get_close_matches(plain, similar, n=1, cutoff=0.74)
@@ -111,7 +111,7 @@ def _plain(name: str) -> str:
 
 def _parts(estimator: type[NamingEstimator]) -> dict[str, str]:
     """Return how the parts of parameters that are objects are set, by what they may be called."""
-    found: dict[str, str] = {}
+    parts: dict[str, str] = {}
     gone: dict[str, str] = {}
     known = estimator._get_param_names()
     for parameter, kinds in estimator._objects.items():
@@ -119,10 +119,10 @@ def _parts(estimator: type[NamingEstimator]) -> dict[str, str]:
             for part in kind._get_param_names():
                 example = f"{parameter}={kind.__name__}({part}=..)"
                 for name in (part, f"{parameter}_{part}"):
-                    told = f"it is a part of {parameter}, pass {example}."
-                    found.setdefault(_plain(name), told)
-            gone |= {_plain(name): told for name, told in kind._elsewhere.items()}
-    return gone | found
+                    sentence = f"it is a part of {parameter}, pass {example}."
+                    parts.setdefault(_plain(name), sentence)
+            gone |= {_plain(name): advice for name, advice in kind._elsewhere.items()}
+    return gone | parts
 
 
 class NamingEstimator(BaseEstimator):
@@ -142,8 +142,12 @@ class NamingEstimator(BaseEstimator):
     def __new__(cls, *args: Unchecked, **params: Unchecked) -> Self:
         """Refuse what the constructor does not take, before it is called."""
         parameters = inspect.signature(cls).parameters
-        kinds = {of.kind for of in parameters.values()}
-        positional = [n for n, of in parameters.items() if of.kind is of.POSITIONAL_OR_KEYWORD]
+        kinds = {parameter.kind for parameter in parameters.values()}
+        positional = [
+            n
+            for n, parameter in parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ]
         if len(args) > 1 and positional == ["node_sizes"] and VARIABLE.isdisjoint(kinds):
             raise TypeError(
                 f"{cls.__name__} takes one argument without a name, node_sizes: a grid is one "

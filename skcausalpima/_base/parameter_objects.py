@@ -52,9 +52,11 @@ class _ParameterObject(NamingEstimator):
         if any(isinstance(value, Field) for value in vars(cls).values()):  # else a user's class
             dataclass(repr=False, eq=False)(cls)
             parts = fields(cls)
-            for name in vars(cls).keys() & {of.name for of in parts}:
+            for name in vars(cls).keys() & {declared.name for declared in parts}:
                 delattr(cls, name)  # the default: objects alone have parameters
-            cls._parameter_constraints = {of.name: of.metadata["constraints"] for of in parts}
+            cls._parameter_constraints = {
+                declared.name: declared.metadata["constraints"] for declared in parts
+            }
         super().__init_subclass__(**options)
 
     def __eq__(self, other: object) -> bool:

@@ -91,29 +91,30 @@ def completed(
     """
     calls = (delayed(_numbered)(number, call) for number, call in enumerate(functions))
     begin = time.monotonic()
-    found: dict[int, R] = {}
+    results: dict[int, R] = {}
     result: R
     interrupted = False
     try:
         for number, result in _as_they_come(calls, n_jobs):
-            found[number] = result
-            seconds = (time.monotonic() - begin) / len(found) * (len(functions) - len(found))
-            done = f"{told_first}{len(found)} of {len(functions)} {things}"
+            results[number] = result
+            seconds = (time.monotonic() - begin) / len(results) * (len(functions) - len(results))
+            done = f"{told_first}{len(results)} of {len(functions)} {things}"
             text = f"{done}, {duration(seconds)} left"
-            is_first = len(found) == 1  # it says how long all will take
-            lines.show(text, len(found), len(functions), is_due=is_first)
+            is_first = len(results) == 1  # it says how long all will take
+            lines.show(text, len(results), len(functions), is_due=is_first)
     except KeyboardInterrupt:
         interrupted = True
-        if not found:
+        if not results:
             raise
     except BrokenExecutor as error:
         raise RuntimeError(
-            f"A worker of {lines.name.strip('[]')} died; {len(found)} of {len(functions)} {things} "
-            "were complete. It may have lacked memory, of which a smaller n_jobs needs less."
+            f"A worker of {lines.name.strip('[]')} died; {len(results)} of {len(functions)} "
+            f"{things} were complete. It may have lacked memory, of which a smaller n_jobs needs "
+            "less."
         ) from error
     finally:
         lines.close()
-    return Completed(dict(sorted(found.items())), interrupted and len(found) < len(functions))
+    return Completed(dict(sorted(results.items())), interrupted and len(results) < len(functions))
 
 
 def completed_in_parts(
@@ -152,7 +153,7 @@ def completed_in_parts(
     calls = [partial(function, seeds[k : k + size]) for k in range(0, len(seeds), size)]
     things = "fits" if size == 1 else f"parts of {size} refits"
     parts, interrupted = completed(calls, n_jobs, lines, things=things)
-    results = {size * k + j: of for k, part in parts.items() for j, of in enumerate(part)}
+    results = {size * k + j: result for k, part in parts.items() for j, result in enumerate(part)}
     return Completed(results, interrupted)
 
 

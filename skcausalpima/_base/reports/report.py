@@ -18,7 +18,9 @@ class Report:
 
     def __repr__(self) -> str:
         """Show the figures, long ones shortened."""
-        lines = [f"    {of.name}={_shown(getattr(self, of.name))},\n" for of in fields(self)]
+        lines = [
+            f"    {field.name}={_shown(getattr(self, field.name))},\n" for field in fields(self)
+        ]
         return f"{type(self).__name__}(\n{''.join(lines)})"
 
 
