@@ -72,7 +72,7 @@ def _hints(kind: type) -> Values:
     return get_type_hints(kind)
 
 
-def check_fields(state: DataclassInstance, sizes: Sizes, of: str = "") -> None:
+def check_fields(state: DataclassInstance, sizes: Sizes, prefix: str = "") -> None:
     """Raise where a field is not what it was declared to be.
 
     Raises
@@ -86,6 +86,8 @@ def check_fields(state: DataclassInstance, sizes: Sizes, of: str = "") -> None:
         if not conforms(value, hints[one.name]) or (
             check is not None and value is not None and not check(value, sizes)
         ):
-            raise ValueError(f"{of}{one.name} is not what a fit of this size leaves: {value!s:.99}")
+            raise ValueError(
+                f"{prefix}{one.name} is not what a fit of this size leaves: {value!s:.99}"
+            )
         if is_dataclass(value) and not isinstance(value, type):
-            check_fields(value, sizes, f"{of}{one.name}.")
+            check_fields(value, sizes, f"{prefix}{one.name}.")

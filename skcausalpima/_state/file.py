@@ -78,9 +78,9 @@ def read(file: Path, name: str, kind: str) -> tuple[Values, dict[str, np.ndarray
             raise ValueError(f"its header has {sorted(metadata)!s:.100}, not [{FORMAT!r}]")
         document = json.loads(metadata[FORMAT], parse_constant=_no_constant)
         _check_version(document)
-        for other, told in KINDS.items():
+        for other, message in KINDS.items():
             if other != kind and set(document) == {*PARTS, other}:
-                raise ValueError(told)
+                raise ValueError(message)
         if set(document) != {*PARTS, kind}:
             raise ValueError(f"its JSON is not an object of {sorted({*PARTS, kind})}")
         if document["class"] != name:
@@ -117,8 +117,8 @@ def _no_constant(word: str) -> NoReturn:
 def _digest(document: Values, arrays: Mapping[str, np.ndarray]) -> str:
     """Return the SHA-256 of a file's content."""
     about = [[name, a.dtype.str, list(a.shape)] for name, a in sorted(arrays.items())]
-    own = {part: value for part, value in document.items() if part != "sha256"}
-    digest = hashlib.sha256(json.dumps([own, about]).encode())
+    content = {part: value for part, value in document.items() if part != "sha256"}
+    digest = hashlib.sha256(json.dumps([content, about]).encode())
     for name in sorted(arrays):
         digest.update(arrays[name].tobytes())
     return digest.hexdigest()

@@ -39,23 +39,23 @@ from ..functional import covariance_type_named
 
 def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:
     """Return True for one table per node, which broadcast over causes and the grid."""
-    n_axes = max((of.ndim for of in value), default=0)
+    n_axes = max((t.ndim for t in value), default=0)
     return len(value) == sizes["node"] <= n_axes and all(
-        is_array(of, "float64", ("",) * n_axes, {}) and bool(np.isfinite(of).all()) for of in value
+        is_array(t, "float64", ("",) * n_axes, {}) and bool(np.isfinite(t).all()) for t in value
     )
 
 
 def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
     """Return True for one row of numbers per modality, and one for all of several."""
     return len(value) == sizes["modality"] + (sizes["modality"] > 1) and all(
-        is_array(of, "float64", ("",), {}) and bool(np.isfinite(of).all()) for of in value
+        is_array(row, "float64", ("",), {}) and bool(np.isfinite(row).all()) for row in value
     )
 
 
 def is_scaler(value: ModalityScaler, sizes: Sizes) -> bool:
     """Return True for one entry per modality of all that a scaler has."""
     entries = vars(value).values()
-    return all(isinstance(of, tuple) and len(of) == sizes["modality"] for of in entries)
+    return all(isinstance(entry, tuple) and len(entry) == sizes["modality"] for entry in entries)
 
 
 def have_names(value: dict[str, ExpertTable], sizes: Sizes) -> bool:
@@ -305,7 +305,7 @@ def public_attributes(state: FittedState) -> Values:
         "joint_": joint,
         "dag_": _graph(state),
         "cpts_": {
-            n: _compact(of, len(causes) + k, is_parent[:, k]) for k, (n, of) in enumerate(tables)
+            n: _compact(cpt, len(causes) + k, is_parent[:, k]) for k, (n, cpt) in enumerate(tables)
         }
         | causes,
         "edge_weights_": graph.edge_weights,
@@ -345,8 +345,8 @@ def _graph(state: FittedState) -> nx.DiGraph:
     if state.by_chance:
         compel_nothing(dag)
     elif state.arrangement is not None and state.arrangement.told is not None:
-        told = dict(zip(names, state.arrangement.told.tolist(), strict=True))
-        nx.set_node_attributes(dag, told, TOLD)
+        by_node = dict(zip(names, state.arrangement.told.tolist(), strict=True))
+        nx.set_node_attributes(dag, by_node, TOLD)
     return dag
 
 

@@ -66,9 +66,9 @@ def _as_record(kind: type[R], value: Unchecked) -> Unchecked:
     """Return the record that a namespace is, and what is none as it is."""
     if not isinstance(value, SimpleNamespace):
         return value
-    known = {of.name: of for of in fields(kind)}
+    known = {field.name: field for field in fields(kind)}
     defaults = (MISSING, MISSING)
-    needed = {n for n, of in known.items() if (of.default, of.default_factory) == defaults}
+    needed = {n for n, field in known.items() if (field.default, field.default_factory) == defaults}
     if not needed <= set(vars(value)) <= set(known):
         raise of_another_version(
             f"its {kind.__name__} has the fields {sorted(vars(value))}, but this version's has "
@@ -88,5 +88,5 @@ def _subset_numbers_of_before(fit: Values) -> Values:
     numbers = fit.get("subset_numbers")
     if not isinstance(numbers, dict):
         return {}
-    kept = {name: of for name, of in numbers.items() if name not in ("gains", "optimism")}
+    kept = {name: array for name, array in numbers.items() if name not in ("gains", "optimism")}
     return {"subset_numbers": kept}

@@ -155,8 +155,8 @@ def restored(state: Values) -> Values:
         raise of_another_version("it has no fitted state")
     plain = {name: state[name] for name in (*PLAIN_IN_PICKLES, FITTED) if name in state}
     tagged = {n: v for n, v in plain.items() if type(v) is dict and TAG in v}
-    found = {**state, **{name: unpack(value) for name, value in tagged.items()}}
-    return found | fitted_attributes(found[FITTED]) if FITTED in found else found
+    unpacked = {**state, **{name: unpack(value) for name, value in tagged.items()}}
+    return unpacked | fitted_attributes(unpacked[FITTED]) if FITTED in unpacked else unpacked
 
 
 #: What an expert is given besides its function, start values and bounds.

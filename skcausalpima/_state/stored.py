@@ -154,8 +154,10 @@ def _input_attributes(spec: ModelSpec, of_input: Values) -> Values:
 
 def _made(cls: type[BaseEstimator], parameters: Values, read: Values, file: Path) -> BaseEstimator:
     """Return an estimator of these parameters, which knows how its input came."""
-    own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
-    estimator = cls(**own)
+    arguments = {
+        name: parameters.pop(name) for name in cls._get_param_names() if name in parameters
+    }
+    estimator = cls(**arguments)
     requests = read.pop(REQUESTS, {})
     vars(estimator).update(parameters | read)
     with _explained(file), config_context(enable_metadata_routing=True):
@@ -239,8 +241,8 @@ def _explained(file: Path, expected: str = UNDAMAGED) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        said = str(error).rstrip(".") or type(error).__name__
-        raise ValueError(f"{file} cannot be loaded: {said}. Expected {expected}.") from error
+        problem = str(error).rstrip(".") or type(error).__name__
+        raise ValueError(f"{file} cannot be loaded: {problem}. Expected {expected}.") from error
 
 
 def _read(
@@ -311,9 +313,9 @@ def with_code(
                 )
             continue
         is_expert = which == "experts"
-        found = resolve_experts(stated, spec) if is_expert else per_modality(stated, names, which)
-        changes: Values = {which: found}
-        for name, new, old in zip(names, found, stored, strict=True):
+        entries = resolve_experts(stated, spec) if is_expert else per_modality(stated, names, which)
+        changes: Values = {which: entries}
+        for name, new, old in zip(names, entries, stored, strict=True):
             problem = _difference(new, old)
             if problem:
                 raise ValueError(f"{which}[{name!r}] does not fit {file}: {problem}.")

@@ -30,7 +30,10 @@ Stored: TypeAlias = tuple[Sequence[Numbers], list[dict[str, Numbers]], Numbers |
 def check_finite(state: FittedState) -> None:
     """Raise where numbers of a model, other than those of the user's modules, cannot be such."""
     code = _code_prefixes(state.spec)
-    named = [*(("", of) for of in state.all_numbers()), (SUBSETS, state.subset_numbers or {})]
+    named = [
+        *(("", fit_numbers) for fit_numbers in state.all_numbers()),
+        (SUBSETS, state.subset_numbers or {}),
+    ]
     for where, numbers in named:
         for name, array in numbers.items():
             if not name.startswith(code) and not np.isfinite(array).all():
@@ -76,11 +79,11 @@ def check_model(
             raise ValueError(f"{name}, {numbers!s:.99}, are not of its own")
     if not all(named_network(spec.decoders[m]) is not None for m in spec.by_decoders):
         raise ValueError("by_decoders has modalities of which modules of the user's may say more")
-    code, moments = _code_prefixes(spec), [of.moments for of in going_on if of is not None]
+    code, moments = _code_prefixes(spec), [state.moments for state in going_on if state is not None]
     stored: Stored = (all_numbers, moments, subset_numbers)
     encoders, decoders = (
-        [None if _is_code(entry) else entry for entry in of]
-        for of in (spec.encoders, spec.decoders)
+        [None if _is_code(entry) else entry for entry in entries]
+        for entries in (spec.encoders, spec.decoders)
     )
     with torch.device("meta"):  # no memory is taken
         ours = build_model(replace(spec, encoders=encoders, decoders=decoders))
@@ -95,7 +98,9 @@ def _compare(
 ) -> None:
     """Raise where numbers are not those of a model; some names may be skipped."""
     all_numbers, all_moments, subset_numbers = stored
-    named: list[tuple[str, nn.Module, Numbers]] = [("", model, of) for of in all_numbers]
+    named: list[tuple[str, nn.Module, Numbers]] = [
+        ("", model, fit_numbers) for fit_numbers in all_numbers
+    ]
     if subset_numbers is not None:
         if not isinstance(model, StructuredVAE):
             raise ValueError("subset_numbers are of encoders that this model does not have")
@@ -103,17 +108,17 @@ def _compare(
     for where, module, numbers in named:
         built = module.state_dict()
         for name in [*built, *(set(numbers) - set(built))]:
-            found, expected = _described(numbers.get(name)), _described(built.get(name))
-            if found != expected and not name.startswith(skipped):
+            saved, expected = _described(numbers.get(name)), _described(built.get(name))
+            if saved != expected and not name.startswith(skipped):
                 what = f"{where}{_readable(name, spec)}"
-                raise ValueError(f"{what} was {found}, but this model has {expected}")
+                raise ValueError(f"{what} was {saved}, but this model has {expected}")
     parameters = dict(model.named_parameters())
     for name, kept in [pair for moments in all_moments for pair in moments.items()]:
         if name.startswith(skipped):
             continue
         if name not in parameters:
             raise ValueError(f"{_readable(name, spec)} is nothing that training changes")
-        shapes = {_described(kept[of]) for of in ("exp_avg", "exp_avg_sq")}
+        shapes = {_described(kept[moment]) for moment in ("exp_avg", "exp_avg_sq")}
         if shapes != {_described(parameters[name])}:
             raise ValueError(f"the moments of {_readable(name, spec)} are not of its shape")
 
@@ -128,9 +133,11 @@ def _described(array: np.ndarray | Tensor | None) -> str:
 def _check_code(spec: ModelSpec) -> None:
     """Raise where a module of the user's returns something else than that of the fit."""
     pairs = zip(spec.predict_variances, spec.decoders, strict=True)
-    own = tuple(pair and not _is_code(decoder) for pair, decoder in pairs)
+    of_networks = tuple(pair and not _is_code(decoder) for pair, decoder in pairs)
     # Networks stand in for experts, which are no function of the latent point.
-    model = build_model(replace(spec, predict_variances=own), torch.Generator(), stand_ins=True)
+    model = build_model(
+        replace(spec, predict_variances=of_networks), torch.Generator(), stand_ins=True
+    )
     check_modules(model)
     stored = zip(spec.modality_names, model.decoders, spec.predict_variances, strict=True)
     for name, decoder, was_pair in stored:
