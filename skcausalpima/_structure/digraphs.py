@@ -37,8 +37,10 @@ def doubtful_edges(graph: nx.DiGraph) -> frozenset[tuple[Hashable, Hashable]]:
     >>> doubtful_edges(graph)
     frozenset({('hue', 'radius')})
     """
-    told = graph.nodes(data=TOLD, default=True)
-    return frozenset(edge for edge in graph.edges if not (told[edge[0]] and told[edge[1]]))
+    is_factor = graph.nodes(data=TOLD, default=True)
+    return frozenset(
+        edge for edge in graph.edges if not (is_factor[edge[0]] and is_factor[edge[1]])
+    )
 
 
 def sure_arrows(

@@ -91,9 +91,9 @@ def edge_probabilities(
     scores = [FamilyScores(counts, "bdeu", size, cost, node_counts) for size in sizes]
     totals = [_log_weights(score, constraints) for score in scores]
     log_weights = logsumexp(totals, axis=0)
-    found = np.exp(np.minimum(log_weights[:-1] - log_weights[-1], 0.0))
+    shares = np.exp(np.minimum(log_weights[:-1] - log_weights[-1], 0.0))
     probabilities = np.zeros((n_nodes, n_nodes))
-    probabilities[~np.eye(n_nodes, dtype=bool)] = found
+    probabilities[~np.eye(n_nodes, dtype=bool)] = shares
     return probabilities
 
 

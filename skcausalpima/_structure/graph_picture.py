@@ -186,14 +186,14 @@ def _few_crossings(links: nx.DiGraph, layers: list[list[Item]]) -> list[list[Ite
         rightwards = sweep % 2 == 0
         neighbours = links.predecessors if rightwards else links.successors
         layers = [list(layer) for layer in layers]
-        seen: dict[Item, float] = {}
+        placed: dict[Item, float] = {}
         for layer in layers if rightwards else reversed(layers):
             means = {}
             for place, item in enumerate(layer):
-                linked = [seen[other] for other in neighbours(item)]
+                linked = [placed[other] for other in neighbours(item)]
                 means[item] = float(np.mean(linked)) if linked else place / max(len(layer), 1)
             layer.sort(key=means.__getitem__)
-            seen.update({item: place / len(layer) for place, item in enumerate(layer)})
+            placed.update({item: place / len(layer) for place, item in enumerate(layer)})
         n_crossings = _n_crossings(links, layers)
         if n_crossings < fewest:
             best, fewest = layers, n_crossings
@@ -235,7 +235,9 @@ def _straightened(
 
 def _wanted(links: nx.DiGraph, places: Mapping[Item, float], item: Item) -> float:
     """Return the mean place of what an item is linked with; its own, where that is nothing."""
-    linked = [places[other] for of in (links.pred, links.succ) for other in of[item]]
+    linked = [
+        places[other] for neighbours in (links.pred, links.succ) for other in neighbours[item]
+    ]
     return float(np.mean(linked)) if linked else places[item]
 
 

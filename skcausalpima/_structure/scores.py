@@ -64,10 +64,12 @@ class FamilyScores:
         self.n_nodes, self.edge_cost = self.counts.ndim, edge_cost
         tables = [self.counts] * self.n_nodes if node_counts is None else node_counts
         self._terms: list[_SetTerms] = []
-        for table in (np.asarray(of, dtype=np.float64) for of in tables):  # alike: shared
+        for table in (
+            np.asarray(node_table, dtype=np.float64) for node_table in tables
+        ):  # alike: shared
             same = (terms for terms in self._terms if np.array_equal(terms.counts, table))
-            own = next(same, None) or _SetTerms(table, score, equivalent_sample_size)
-            self._terms.append(own)
+            node_terms = next(same, None) or _SetTerms(table, score, equivalent_sample_size)
+            self._terms.append(node_terms)
 
     @property
     def told_apart(self) -> NDArray[np.bool_]:
@@ -175,12 +177,12 @@ class _SetTerms:
 
 def over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> NDArray[np.float64]:
     """Return for every set what its subsets' values are combined to, (n_rows, 2 ** n_nodes)."""
-    found, half = values.copy(), 1
-    while half < found.shape[1]:
-        pairs = found.reshape(len(found), -1, 2, half)
+    combined, half = values.copy(), 1
+    while half < combined.shape[1]:
+        pairs = combined.reshape(len(combined), -1, 2, half)
         combine(pairs[:, :, 1], pairs[:, :, 0], out=pairs[:, :, 1])
         half *= 2
-    return found
+    return combined
 
 
 def bit_mask(members: NDArray[np.bool_]) -> int:

@@ -133,10 +133,10 @@ def _hill_climb(
             for _ in range(rng.randint(1, 2 * scores.n_nodes)):
                 if moves := _moves(start, constraints):
                     start = _apply(start, moves[rng.randint(len(moves))])
-        found = _climb(start, scores, constraints)
-        found_score = scores.graph(found)
-        if found_score > best_score + 1e-12 * abs(best_score):
-            best, best_score = found, found_score
+        climbed = _climb(start, scores, constraints)
+        score = scores.graph(climbed)
+        if score > best_score + 1e-12 * abs(best_score):
+            best, best_score = climbed, score
     return best
 
 
