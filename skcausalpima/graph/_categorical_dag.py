@@ -421,9 +421,9 @@ class CategoricalDAG:
         outcomes = check_outcomes(self.graph, interventions, "counterfactual")
         impossible = np.flatnonzero(np.isneginf(self.log_prob(samples)))
         if len(impossible):
-            seen = dict(zip(self.nodes, samples[impossible[0]].tolist(), strict=True))
+            by_node = dict(zip(self.nodes, samples[impossible[0]].tolist(), strict=True))
             raise ValueError(
-                f"Sample {impossible[0]} has outcomes of probability zero, {seen}: what cannot "
+                f"Sample {impossible[0]} has outcomes of probability zero, {by_node}: what cannot "
                 "have happened has no counterfactual."
             )
         rng = check_random_state(random_state)
@@ -894,9 +894,9 @@ class CategoricalDAG:
         adjacency, settled = self.adjacency, dict[tuple[int, int], str]()
         for k, (name, role) in enumerate(self.graph.nodes(data="role")):
             if role == "cause":
-                own, into = np.zeros_like(adjacency), np.zeros_like(adjacency)
-                own[k], into[:, k] = adjacency[k], True
-                pdag = _equivalence.cpdag(adjacency, own, into)
+                required, into = np.zeros_like(adjacency), np.zeros_like(adjacency)
+                required[k], into[:, k] = adjacency[k], True
+                pdag = _equivalence.cpdag(adjacency, required, into)
                 for i, j in np.argwhere(pdag & ~pdag.T).tolist():
                     settled.setdefault((i, j), f"by {name}")
         return settled

@@ -92,9 +92,9 @@ def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
         parents = _check_type(f"parents of node {shown(node['name'])}", node["parents"], list)
         graph.add_edges_from((p, node["name"]) for p in check_names(tables, parents))
     edges = _check_type("edges", document["edges"], list)
-    seen: set[tuple[str, str]] = set()
+    decorated: set[tuple[str, str]] = set()
     for position, edge in enumerate(edges):
-        _decorate_edge(graph, seen, position, edge)
+        _decorate_edge(graph, decorated, position, edge)
     if len(edges) != graph.number_of_edges():
         raise ValueError(
             f"The file lists {len(edges)} edges, but the nodes' parents make "
@@ -119,7 +119,7 @@ def _add_node(graph: nx.DiGraph, tables: dict[Hashable, Json], position: int, no
 
 
 def _decorate_edge(
-    graph: nx.DiGraph, seen: set[tuple[str, str]], position: int, edge: Json
+    graph: nx.DiGraph, decorated: set[tuple[str, str]], position: int, edge: Json
 ) -> None:
     """Give one edge its attributes; it must be there, and not have got them before."""
     _check_fields(f"Edge number {position}", edge, EDGE_FIELDS)
@@ -127,9 +127,9 @@ def _decorate_edge(
     owner = f"Edge number {position}, {shown(u)} -> {shown(v)},"
     if not (isinstance(u, str) and isinstance(v, str) and graph.has_edge(u, v)):
         raise ValueError(f"{owner} is not among the parents that the nodes list.")
-    if (u, v) in seen:
+    if (u, v) in decorated:
         raise ValueError(f"{owner} is listed twice.")
-    seen.add((u, v))
+    decorated.add((u, v))
     graph.edges[u, v].update(_scalars(owner, _check_type(owner, edge["attributes"], dict)))
 
 

@@ -302,7 +302,9 @@ def check_samples(graph: nx.DiGraph, samples: ArrayLike) -> NDArray[np.intp]:
     if array.dtype.kind in "OU" and nx.get_node_attributes(graph, "states"):
         columns = np.asarray(samples, dtype=object).T  # NumPy makes texts of numbers beside names
         named = zip(nodes, columns, strict=True)
-        return np.array([[_outcome(graph, node, value) for value in of] for node, of in named]).T
+        return np.array(
+            [[_outcome(graph, node, value) for value in values] for node, values in named]
+        ).T
     sizes = [graph.nodes[node]["size"] for node in nodes]
     if array.dtype.kind not in "iufb":
         raise ValueError(f"outcomes must be whole numbers; got dtype {array.dtype}.")
