@@ -109,9 +109,9 @@ def add_context(
     rng = np.random.RandomState([seed, crc32(name.encode())])
     uniform = rng.uniform(size=(len(shares), 1))
     label = (uniform > shares.cumsum(axis=1)[:, :-1]).sum(axis=1)
-    found = Bunch(**data)
-    found[name] = np.array(labels)[label]
-    found.offsets = {key: dict(known) for key, known in data.get("offsets", {}).items()}
+    measured = Bunch(**data)
+    measured[name] = np.array(labels)[label]
+    measured.offsets = {key: dict(known) for key, known in data.get("offsets", {}).items()}
     for modality in (key for key in _MODALITIES if key in data):
         array = data[modality].astype(np.float64)
         spread, axes = array.std(), tuple(range(1, min(array.ndim, 3)))  # no blur across colours
@@ -126,9 +126,9 @@ def add_context(
             blurred = gaussian_filter(array[rows], effects["blur"][k], axes=axes)
             array[rows] = effects["gain"][k] * blurred + patterns[k]
             array[rows] += rng.normal(scale=effects["noise"][k] * spread, size=blurred.shape)
-        found[modality] = array.astype(data[modality].dtype)
-        found.offsets.setdefault(modality, {})[name] = patterns
-    return found
+        measured[modality] = array.astype(data[modality].dtype)
+        measured.offsets.setdefault(modality, {})[name] = patterns
+    return measured
 
 
 def _for_each_label(
