@@ -113,14 +113,14 @@ class Alignment:
 
     def iterated(self, points: Points, n_iter: int) -> Alignment:
         """Iterate expectation maximization, so often at most."""
-        best, found, total = replace(self, objective=-np.inf), self, points.weights.sum()
+        best, current, total = replace(self, objective=-np.inf), self, points.weights.sum()
         for _ in range(n_iter):
-            gamma, log_densities = found.responsibilities(points)
-            objective = (points.weights @ log_densities + found._log_prior(points.spread)) / total
+            gamma, log_densities = current.responsibilities(points)
+            objective = (points.weights @ log_densities + current._log_prior(points.spread)) / total
             if objective - best.objective < TOL:
                 break
-            best = replace(found, objective=objective)
-            found = best._updated(points, gamma * points.weights)
+            best = replace(current, objective=objective)
+            current = best._updated(points, gamma * points.weights)
         return best
 
     def _log_prior(self, spread: float) -> float:
@@ -191,7 +191,7 @@ def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> 
     return Alignment(means=means, covariances=covariances, log_weights=log_weights, offsets=offsets)
 
 
-def rivals(points: Points, found: Alignment) -> list[int]:
+def rivals(points: Points, mixture: Alignment) -> list[int]:
     """Return the labels, of a single context, of which another offset does as well.
 
     Clusters that are copies of each other may be laid on each other, where a label lacks some; no
@@ -202,38 +202,38 @@ def rivals(points: Points, found: Alignment) -> list[int]:
     if not points.can_be_laid:
         return []
     counts = points.summed(points.weights)
-    if found.lead < DOUBT:
+    if mixture.lead < DOUBT:
         return [s for s in range(len(points.labels)) if s != counts.argmax()]
-    gamma = found.responsibilities(points)[0] * points.weights
-    alike = replace(found, is_alike=True)._updated(points, gamma).iterated(points, MAX_ITER)
+    gamma = mixture.responsibilities(points)[0] * points.weights
+    alike = replace(mixture, is_alike=True)._updated(points, gamma).iterated(points, MAX_ITER)
     labels = range(len(points.labels))
     places = [s for s in labels if _has_rival(points, alike, s, AS_WELL_EACH)]
-    return [s for s in places if _has_rival(points, found, s, AS_WELL_BY_SHAPE)]
+    return [s for s in places if _has_rival(points, mixture, s, AS_WELL_BY_SHAPE)]
 
 
-def _has_rival(points: Points, found: Alignment, setting: int, each: float) -> bool:
+def _has_rival(points: Points, mixture: Alignment, setting: int, each: float) -> bool:
     """Return whether one label laid elsewhere is less likely by so many nats a sample at most."""
-    other, counts = _otherwise(points, found, setting), points.summed(points.weights)
-    moved = other.offsets - found.offsets
+    other, counts = _otherwise(points, mixture, setting), points.summed(points.weights)
+    moved = other.offsets - mixture.offsets
     moved = moved[setting] - np.delete(moved, setting, axis=0).mean(axis=0)
-    lead = (found.objective - other.objective) * counts.sum()
+    lead = (mixture.objective - other.objective) * counts.sum()
     does_as_well = lead < AS_WELL + each * counts[setting]
-    return bool(does_as_well and found.is_far_from(found.offsets + moved))
+    return bool(does_as_well and mixture.is_far_from(mixture.offsets + moved))
 
 
-def _otherwise(points: Points, found: Alignment, setting: int) -> Alignment:
+def _otherwise(points: Points, mixture: Alignment, setting: int) -> Alignment:
     """Return the mixture with one label laid elsewhere, on what all have; itself if nowhere."""
-    own, offset = points.of_setting(setting), found.offsets[setting]
-    if len(own.values) < LEAST_ROWS:
-        return found  # so few are shrunk
-    known = found.as_known(np.log(np.exp(found.log_weights).mean(axis=0))[None])
+    part, offset = points.of_setting(setting), mixture.offsets[setting]
+    if len(part.values) < LEAST_ROWS:
+        return mixture  # so few are shrunk
+    known = mixture.as_known(np.log(np.exp(mixture.log_weights).mean(axis=0))[None])
     rng = np.random.RandomState(setting)
-    ends = [end for end in laid_ends(own, known, rng) if end.is_far_from(offset)]
+    ends = [end for end in laid_ends(part, known, rng) if end.is_far_from(offset)]
     if not ends:
-        return found
-    offsets = found.offsets.copy()
+        return mixture
+    offsets = mixture.offsets.copy()
     offsets[setting] = ends[0].offsets[0]
-    return replace(found, offsets=offsets).iterated(points, MAX_ITER)
+    return replace(mixture, offsets=offsets).iterated(points, MAX_ITER)
 
 
 def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) -> list[Alignment]:
@@ -275,18 +275,18 @@ def align(points: Points, n_components: int) -> Alignment:
     without = _likeliest(still, [zeros], n_components, rng)
     if not points.is_free.any():
         return without
-    found = _likeliest(points, _tried_offsets(points, n_components, rng), n_components, rng)
+    best = _likeliest(points, _tried_offsets(points, n_components, rng), n_components, rng)
     for s in range(len(points.labels)) if points.can_be_laid else ():  # laid elsewhere, one by one
-        found = min(found, _otherwise(points, found, s), key=_badness)
+        best = min(best, _otherwise(points, best, s), key=_badness)
     n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
     total = points.weights.sum()
-    gain = (found.objective - without.objective) * total
+    gain = (best.objective - without.objective) * total
     lead = gain - 0.5 * n_free * np.log(total) - DOUBT
     if lead <= 0.0:
         return without
     shares = np.exp(without.log_weights)
     overlap = np.minimum(shares[:, None], shares).sum(axis=2).min()
-    return replace(found, lead=lead if overlap < LEAST_OVERLAP else np.inf)
+    return replace(best, lead=lead if overlap < LEAST_OVERLAP else np.inf)
 
 
 def _likeliest(
@@ -294,7 +294,7 @@ def _likeliest(
 ) -> Alignment:
     """Return the best mixture that begins with one of some offsets."""
     seeds = rng.randint(2**31 - 1, size=N_MIXTURES)
-    begun = [start(points, offsets, n_components, of) for offsets in tried for of in seeds]
+    begun = [start(points, offsets, n_components, seed) for offsets in tried for seed in seeds]
     begun = [one.iterated(points, SHORT_ITER) for one in begun]
     best = sorted(begun, key=_badness)[:N_KEPT]
     return min((one.iterated(points, MAX_ITER) for one in best), key=_badness)
@@ -335,9 +335,11 @@ def _tried_offsets(
         mixture = mixture.iterated(parts[s], MAX_ITER)
         moved = replace(mixture, means=mixture.means + mixture.offsets)
         known = moved.as_known(mixture.log_weights)
-        ends = [[known] if t == s else laid_ends(of, known, rng) for t, of in enumerate(parts)]
+        ends = [[known] if t == s else laid_ends(part, known, rng) for t, part in enumerate(parts)]
         for rank in range(max(map(len, ends))):
-            laid = np.stack([of[min(rank, len(of) - 1)].offsets[0] for of in ends])
+            laid = np.stack(
+                [part_ends[min(rank, len(part_ends) - 1)].offsets[0] for part_ends in ends]
+            )
             one = replace(known, offsets=of_labels(laid))
             if all(map(one.is_far_from, tried)):
                 tried.append(one.offsets)

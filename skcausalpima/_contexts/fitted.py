@@ -88,10 +88,11 @@ class FittedContexts:
         ``offsets`` are its own by modality.
         """
         moved = {
-            modality: of | {name: np.concatenate([of[name], offsets[modality][None]])}
-            for modality, of in self.offsets.items()
+            modality: by_context
+            | {name: np.concatenate([by_context[name], offsets[modality][None]])}
+            for modality, by_context in self.offsets.items()
         }
-        one_more = [(0, of == name) for of in (*self.labels, None)]
+        one_more = [(0, context == name) for context in (*self.labels, None)]
         return replace(
             self,
             labels=self.labels | {name: labels},
@@ -102,7 +103,7 @@ class FittedContexts:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Numbers of labels of the contexts whose mix may differ."""
-        return tuple(len(of) for name, of in self.labels.items() if self.mixes[name])
+        return tuple(len(labels) for name, labels in self.labels.items() if self.mixes[name])
 
     @property
     def mix_cells(self) -> np.ndarray:
@@ -148,7 +149,7 @@ class FittedContexts:
             If they are not stated by name.
         """
         if not isinstance(stated, Mapping | None):
-            example = {name: of.tolist()[0] for name, of in self.labels.items()}
+            example = {name: values.tolist()[0] for name, values in self.labels.items()}
             raise TypeError(
                 f"labels of contexts are {stated!r}: expected a mapping such as {example}."
             )
@@ -167,8 +168,8 @@ class FittedContexts:
 
     def has_label(self, name: str, label: Hashable, codes: np.ndarray) -> np.ndarray:
         """Return which samples, of labels of these numbers, have a label of a context."""
-        own = codes[list(self.labels).index(name)]
-        return own == self.labels[name].tolist().index(label)
+        numbers = codes[list(self.labels).index(name)]
+        return numbers == self.labels[name].tolist().index(label)
 
     def combinations(self, stated: Labels) -> tuple[np.ndarray, np.ndarray]:
         """Return all combinations of labels, (n_contexts, n_combinations), and their shares.
@@ -184,8 +185,11 @@ class FittedContexts:
 
     def offset_rows(self, name: str, codes: np.ndarray) -> np.ndarray:
         """Return the offset of each sample in a modality; a label that is missing, -1, has none."""
-        tables = [np.concatenate([of, np.zeros_like(of[:1])]) for of in self.offsets[name].values()]
-        return np.sum([of[k] for of, k in zip(tables, codes, strict=True)], axis=0)
+        tables = [
+            np.concatenate([table, np.zeros_like(table[:1])])
+            for table in self.offsets[name].values()
+        ]
+        return np.sum([table[k] for table, k in zip(tables, codes, strict=True)], axis=0)
 
     def removed(self, modalities: Modalities) -> Modalities:
         """Return samples without their offsets; what is missing stays zero."""
@@ -200,20 +204,20 @@ class FittedContexts:
             for rows, values in value_blocks(flat):
                 out[rows] = values - self.offset_rows(name, codes[:, rows]).reshape(values.shape)
             out[~modalities.observed[k]] = 0.0
-            seen = None if modalities.elements is None else modalities.elements[k]
-            if seen is not None:
-                out[~seen] = 0.0
+            elements = None if modalities.elements is None else modalities.elements[k]
+            if elements is not None:
+                out[~elements] = 0.0
             arrays[k] = out.reshape(len(out), *modalities.shapes[k])
         return replace(modalities, arrays=tuple(arrays))
 
     def moved(self, modalities: Modalities, codes: np.ndarray) -> list[np.ndarray]:
         """Return samples as under other labels, by their offsets; what is missing is NaN."""
         arrays = []
-        for k, of in enumerate(self.removed(modalities).arrays):
+        for k, array in enumerate(self.removed(modalities).arrays):
             missing = modalities.missing_elements(k)
-            kept = np.zeros(missing.shape, modalities.dtype) if of is None else np.asarray(of)
-            found = self.added([kept], modalities.names[k : k + 1], codes)[0]
-            arrays.append(np.where(missing, np.nan, found) if missing.any() else found)
+            kept = np.zeros(missing.shape, modalities.dtype) if array is None else np.asarray(array)
+            shifted = self.added([kept], modalities.names[k : k + 1], codes)[0]
+            arrays.append(np.where(missing, np.nan, shifted) if missing.any() else shifted)
         return arrays
 
     def removed_from(self, samples: FitSamples) -> FitSamples:
@@ -228,12 +232,12 @@ class FittedContexts:
         self, arrays: Sequence[np.ndarray], names: Sequence[str], codes: np.ndarray
     ) -> list[np.ndarray]:
         """Return modalities, of these names, with the offsets of samples of these labels."""
-        found = []
+        shifted = []
         for array, name in zip(arrays, names, strict=True):
             if name in self.offsets:
                 array = (array + self.offset_rows(name, codes)).astype(array.dtype)
-            found.append(array)
-        return found
+            shifted.append(array)
+        return shifted
 
 
 #: Of a fit without contexts.
@@ -252,13 +256,13 @@ def overlaps(contexts: FittedContexts) -> dict[str, np.ndarray]:
     It is the sum over cells of the smaller of two shares. As many samples as there are cells, with
     the mix of all labels, are added to each label: few samples show few cells.
     """
-    found = {}
+    by_context = {}
     for name in contexts.labels:
         counts = contexts.by_label(name, contexts.cells)
         counts = counts + counts.shape[1] * counts.sum(axis=0) / counts.sum()
         shares = counts / counts.sum(axis=1, keepdims=True)
-        found[name] = np.minimum(shares[:, None], shares).sum(axis=2)
-    return found
+        by_context[name] = np.minimum(shares[:, None], shares).sum(axis=2)
+    return by_context
 
 
 def links(
@@ -269,25 +273,25 @@ def links(
     By context, of shape (n_nodes,): that of two models by the difference of their Bayesian
     information criteria. None differs of a context whose mix does not.
     """
-    found = {}
-    for name, of in contexts.labels.items():
+    by_context = {}
+    for name, labels in contexts.labels.items():
         if not contexts.mixes[name]:
-            found[name] = np.zeros(len(node_sizes))
+            by_context[name] = np.zeros(len(node_sizes))
             continue
-        counts = contexts.by_label(name, contexts.cells).reshape(len(of), *node_sizes)
+        counts = contexts.by_label(name, contexts.cells).reshape(len(labels), *node_sizes)
         scores = FamilyScores(counts)
         parents = [sum(2 << int(p) for p in np.flatnonzero(column)) for column in adjacency.T]
         gains = [
             scores.family(node + 1, parents=mask | 1) - scores.family(node + 1, parents=mask)
             for node, mask in enumerate(parents)
         ]
-        found[name] = expit(np.array(gains))
-    return found
+        by_context[name] = expit(np.array(gains))
+    return by_context
 
 
 def doubts(contexts: FittedContexts) -> list[str]:
     """Return, as sentences, where an offset cannot be told from another mix of cells."""
-    found = []
+    sentences = []
     for name, overlap in overlaps(contexts).items():
         if not contexts.mixes[name]:
             continue
@@ -296,23 +300,27 @@ def doubts(contexts: FittedContexts) -> list[str]:
             labels = contexts.labels[name]
             parts = [labels[groups == g].tolist() for g in range(n_groups)]
             largest = max(overlap[groups[:, None] != groups], default=0.0)
-            found.append(
+            sentences.append(
                 f"labels {' and '.join(map(str, parts))} of the context {name!r} have hardly any "
                 f"cells in common (overlap {largest:.2f}), so that offsets between them may be "
                 "differences of the cells"
             )
     for setting in contexts.rivals:
         words = " and ".join(f"{name}={label!r}" for name, label in setting.items())
-        found.append(f"another offset of {words} explains these samples as well, with other cells")
+        sentences.append(
+            f"another offset of {words} explains these samples as well, with other cells"
+        )
     for other, name in itertools.combinations(contexts.labels, 2):
-        axes = (axis for axis, of in enumerate(contexts.labels) if of not in (name, other))
+        axes = (
+            axis for axis, context in enumerate(contexts.labels) if context not in (name, other)
+        )
         pairs = contexts.counts.sum(axis=tuple(axes)) > 0
         joined = np.zeros((sum(pairs.shape),) * 2)
         joined[: len(pairs), len(pairs) :] = pairs
         if connected_components(joined, directed=False)[0] > 1:
-            found.append(
+            sentences.append(
                 f"labels of the contexts {other!r} and {name!r} do not cross (some labels of the "
                 "one occur with some of the other alone), so that of their offsets only sums are "
                 "known"
             )
-    return found
+    return sentences

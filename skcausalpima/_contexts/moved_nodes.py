@@ -45,7 +45,7 @@ def moved_alone(counts: np.ndarray) -> np.ndarray:
     if n_changes < 1 or len(sizes) == 1 or whole <= 0:
         return p_values
     for node, size in enumerate(sizes):
-        others = tuple(1 + of for of in range(len(sizes)) if of != node)
+        others = tuple(1 + other for other in range(len(sizes)) if other != node)
         part = _information(counts.sum(axis=others)) / whole
         along, across = size - 1, cells.shape[1] - size
         p_values[node] = beta.sf(part, 0.5 * n_changes * along, 0.5 * n_changes * across)

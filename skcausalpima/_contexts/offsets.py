@@ -79,16 +79,16 @@ def find_contexts(
     labels, codes = modalities.contexts.labels, modalities.codes
     sizes = tuple(map(len, labels.values()))
     _check_filled(labels, codes)
-    found = FittedContexts(
+    contexts = FittedContexts(
         labels=labels,
-        roles={of.name: of.role for of in stated},
-        mixes={of.name: bool(of.mix) for of in stated},
+        roles={context.name: context.role for context in stated},
+        mixes={context.name: bool(context.mix) for context in stated},
         offsets={},
         cells=np.zeros((*sizes, 0)),
     )
     combinations, settings = np.unique(codes, axis=1, return_inverse=True)
     of_contexts = [np.eye(size)[row] for size, row in zip(sizes, combinations, strict=True)]
-    mixes = found.mix_index(combinations)
+    mixes = contexts.mix_index(combinations)
     if samples.knowledge.interventions is not None:  # of which labels may have unequal parts
         mixes = np.arange(combinations.shape[1])
     elif mixes is None:
@@ -102,11 +102,13 @@ def find_contexts(
     )
     shifted = _shifted(stated, modalities, with_experts)
     means = _offsets_of(modalities, design, shifted, np.ones((1, modalities.n_samples)), None)
-    centred = _with_offsets(found, means, design, modalities).removed(modalities)
+    centred = _with_offsets(contexts, means, design, modalities).removed(modalities)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the scaler of the fit tells
         scaler = ModalityScaler.fit(centred, scale, samples.weights, with_experts)
-    shown = [m for m, of in enumerate(modalities.observed) if design.summed(of).min() >= 2]
+    shown = [
+        m for m, present in enumerate(modalities.observed) if design.summed(present).min() >= 2
+    ]
     shown = shown or list(range(len(modalities.names)))
     points = _points(centred, scaler, means, shown, design, node_sizes)
     complete = np.all(modalities.observed[shown], axis=0)
@@ -114,14 +116,20 @@ def find_contexts(
     weighted = replace(design, weights=design.weights * used)
     offsets = _offsets_of(modalities, weighted, shifted, gamma, scaler)
     rivals = [
-        {name: of.tolist()[code] for (name, of), code in zip(labels.items(), setting, strict=True)}
+        {
+            name: values.tolist()[code]
+            for (name, values), code in zip(labels.items(), setting, strict=True)
+        }
         for setting in combinations.T[doubtful]
     ]
-    return replace(_with_offsets(found, offsets, design, modalities), rivals=rivals)
+    return replace(_with_offsets(contexts, offsets, design, modalities), rivals=rivals)
 
 
 def _with_offsets(
-    found: FittedContexts, offsets: Mapping[int, np.ndarray], design: Design, modalities: Modalities
+    contexts: FittedContexts,
+    offsets: Mapping[int, np.ndarray],
+    design: Design,
+    modalities: Modalities,
 ) -> FittedContexts:
     """Return contexts with offsets, of shape (n_labels, width) by modality.
 
@@ -130,12 +138,12 @@ def _with_offsets(
     counts = design.by_context(design.summed(design.weights) @ design.labels)
     named: dict[str, dict[str, np.ndarray]] = {}
     for m, flat in offsets.items():
-        parts = zip(found.labels, design.by_context(flat), counts, strict=True)
+        parts = zip(contexts.labels, design.by_context(flat), counts, strict=True)
         named[modalities.names[m]] = {
-            name: (of - (n @ of) / n.sum()).reshape(len(of), *modalities.shapes[m])
-            for name, of, n in parts
+            name: (rows - (n @ rows) / n.sum()).reshape(len(rows), *modalities.shapes[m])
+            for name, rows, n in parts
         }
-    return replace(found, offsets=named)
+    return replace(contexts, offsets=named)
 
 
 def _offsets_of(
@@ -149,28 +157,30 @@ def _offsets_of(
 
     They are shrunk in the units of a scaler; without one they are not.
     """
-    found = {}
+    offsets = {}
     for m in np.flatnonzero(shifted.any(axis=0)).tolist():
         flat = flat_rows(np.asarray(modalities.arrays[m]))
         present = design.weights * modalities.observed[m]
-        seen = None if modalities.elements is None else modalities.elements[m]
+        elements = None if modalities.elements is None else modalities.elements[m]
         factor = 1.0 if scaler is None else np.ravel(scaler.factor[m])
-        x = (flat - _centre(flat, present, seen)) / factor
+        x = (flat - _centre(flat, present, elements)) / factor
         moved = design.labels * np.repeat(shifted[:, m], design.sizes)
-        own = replace(design, weights=present, labels=moved)
+        present_design = replace(design, weights=present, labels=moved)
         x = x.astype(np.result_type(flat.dtype, np.float32))
-        found[m] = factor * _least_squares(x, seen, own, gamma, shrinks=scaler is not None)
-    return found
+        offsets[m] = factor * _least_squares(
+            x, elements, present_design, gamma, shrinks=scaler is not None
+        )
+    return offsets
 
 
-def _centre(flat: np.ndarray, weights: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+def _centre(flat: np.ndarray, weights: np.ndarray, elements: np.ndarray | None) -> np.ndarray:
     """Return the mean of the observed elements of each column."""
-    counts = weights.sum() if seen is None else weights @ seen
+    counts = weights.sum() if elements is None else weights @ elements
     return (weights @ flat.astype(np.float64)) / np.maximum(counts, np.finfo(float).tiny)
 
 
 def _least_squares(
-    x: np.ndarray, seen: np.ndarray | None, design: Design, gamma: np.ndarray, shrinks: bool
+    x: np.ndarray, elements: np.ndarray | None, design: Design, gamma: np.ndarray, shrinks: bool
 ) -> np.ndarray:
     """Return the offsets of all labels beside the means of clusters, of shape (n_labels, width).
 
@@ -178,7 +188,7 @@ def _least_squares(
     ----------
     x : ndarray of shape (n_samples, width)
         One modality, its columns about zero.
-    seen : ndarray of bool of the same shape, or None
+    elements : ndarray of bool of the same shape, or None
         Which elements are observed; None for all.
     design : Design
         Labels of the samples.
@@ -195,9 +205,9 @@ def _least_squares(
     shares = shared / counts
     left = labels.T @ (np.diag(of_settings.sum(axis=1)) - shares @ shared.T) @ labels
     inverse = np.linalg.pinv(left, rcond=1e-10, hermitian=True)
-    if seen is not None:
-        x = np.where(seen, x, 0.0)
-    for _ in range(1 if seen is None else N_FILLED):
+    if elements is not None:
+        x = np.where(elements, x, 0.0)
+    for _ in range(1 if elements is None else N_FILLED):
         sums = of_clusters.astype(x.dtype) @ x
         right = labels.T @ (of_settings.astype(x.dtype) @ x - shares @ sums)
         offsets = inverse @ right
@@ -208,14 +218,14 @@ def _least_squares(
             noise = max(unexplained, 0.0) / (design.weights.sum() * x.shape[1])
             # the variance of offsets is that of their estimates, less what noise makes of it
             parts = zip(*map(design.by_context, (offsets, inverse.diagonal())), strict=True)
-            spread = [np.square(of).mean() - noise * scatter.mean() for of, scatter in parts]
-            ratios = [noise / max(of, LEAST_SPREAD * noise, tiny) for of in spread]
+            spread = [np.square(rows).mean() - noise * scatter.mean() for rows, scatter in parts]
+            ratios = [noise / max(variance, LEAST_SPREAD * noise, tiny) for variance in spread]
             ridge = np.diag(np.repeat(ratios, design.sizes))
             offsets = np.linalg.pinv(left + ridge, rcond=1e-10) @ right
-        if seen is not None:
+        if elements is not None:
             moves = labels @ offsets
             means = (sums - shared.T @ moves) / counts[:, None]
-            x = np.where(seen, x, gamma.T @ means + moves[design.settings])
+            x = np.where(elements, x, gamma.T @ means + moves[design.settings])
     return offsets
 
 
@@ -262,7 +272,7 @@ def _points(
     unit = max(float(values.std(axis=0).max()), np.finfo(float).tiny)
     moved = np.concatenate(moves, axis=1) / unit
     return Points(
-        **{of.name: getattr(design, of.name) for of in fields(design)},
+        **{field.name: getattr(design, field.name) for field in fields(design)},
         values=values / unit + (design.labels @ moved)[design.settings],
         is_free=np.array(is_free),
         spread=spread_of(moved),
@@ -283,23 +293,25 @@ def _clusters(
     rows = _some_rows(np.flatnonzero(used), points.settings)
     n_components = min(NodeGrid(tuple(node_sizes)).n_cells, MAX_COMPONENTS, max(2, len(rows) // 10))
     part = points.take(rows)
-    found = align(part, n_components)
-    return found.responsibilities(points)[0], used, rivals(part, found)
+    mixture = align(part, n_components)
+    return mixture.responsibilities(points)[0], used, rivals(part, mixture)
 
 
 def _some_rows(rows: np.ndarray, settings: np.ndarray) -> np.ndarray:
     """Return rows at random, of each setting a part, but not few."""
     rng, chosen = np.random.RandomState(0), []
     for setting in np.unique(settings[rows]):
-        own = rng.permutation(rows[settings[rows] == setting])
-        chosen.append(own[: max(LEAST_ROWS, MAX_ROWS * len(own) // len(rows))])
+        shuffled = rng.permutation(rows[settings[rows] == setting])
+        chosen.append(shuffled[: max(LEAST_ROWS, MAX_ROWS * len(shuffled) // len(rows))])
     return np.sort(np.concatenate(chosen))
 
 
 def _check_filled(labels: Mapping[str, np.ndarray], codes: np.ndarray) -> None:
     """Check that each label has samples that count, and ask about those of many labels."""
     many = [
-        f"{name!r} has {len(of)} labels" for name, of in labels.items() if len(of) > MANY_LABELS
+        f"{name!r} has {len(entries)} labels"
+        for name, entries in labels.items()
+        if len(entries) > MANY_LABELS
     ]
     if many:
         warn_caller(
@@ -308,11 +320,11 @@ def _check_filled(labels: Mapping[str, np.ndarray], codes: np.ndarray) -> None:
             "join labels that belong together, such as batches of one day.",
             ContextWarning,
         )
-    for (name, of), row in zip(labels.items(), codes, strict=True):
-        empty = np.setdiff1d(np.arange(len(of)), row)
+    for (name, values), row in zip(labels.items(), codes, strict=True):
+        empty = np.setdiff1d(np.arange(len(values)), row)
         if len(empty):
             raise ValueError(
-                f"no sample of positive weight has the label {of.tolist()[empty[0]]!r} of the "
+                f"no sample of positive weight has the label {values.tolist()[empty[0]]!r} of the "
                 f"context {name!r}: leave the samples of this label out."
             )
 
@@ -326,14 +338,14 @@ def _shifted(
         if isinstance(context.shift, str):
             row[:] = [m not in with_experts for m in range(len(names))]
             continue
-        told = f"shift of the context {context.name!r} names"
+        statement = f"shift of the context {context.name!r} names"
         for name in context.shift:
             if name not in names:
-                raise ValueError(f"{told} {name!r}, but the modalities are {list(names)}.")
+                raise ValueError(f"{statement} {name!r}, but the modalities are {list(names)}.")
             if names.index(name) in with_experts:
                 raise ValueError(
-                    f"{told} {name!r}, which has an expert: its function is in the units of the "
-                    "data, and an offset would be no part of it. Leave it out."
+                    f"{statement} {name!r}, which has an expert: its function is in the units of "
+                    "the data, and an offset would be no part of it. Leave it out."
                 )
             row[names.index(name)] = True
     if not shifted.any() and not any(len(context.shift) == 0 for context in stated):
@@ -341,7 +353,8 @@ def _shifted(
             f"the contexts {[context.name for context in stated]} shift no modality: those with "
             "experts, and tables with columns that are no numbers, have no offsets. Add a modality "
             "of numbers, leave contexts out, or state Context(.., shift=[]), under whose labels "
-            "only the mix of cells differs." + _split_told(modalities, [of.name for of in stated])
+            "only the mix of cells differs."
+            + _split_told(modalities, [context.name for context in stated])
         )
     return shifted
 
