@@ -202,8 +202,8 @@ def mixture_terms(
     gamma = log_responsibilities.exp()
     log_weights = weight_columns(log_weights)
     # 0 * log(0) is 0: a cell of probability zero is never responsible for a sample
-    density, weight, own = (
+    density, weight, negentropy = (
         (gamma * logs.clamp_min(torch.finfo(logs.dtype).min)).sum(dim=0)
         for logs in (log_density, log_weights, log_responsibilities)
     )
-    return MixtureTerms(density, weight, -own)
+    return MixtureTerms(density, weight, -negentropy)

@@ -70,8 +70,8 @@ class OwnPosterior:
 
     def expected_log_potentials(self, components: Tensor) -> Tensor:
         """Return E log l(z) in components, one each, of shape (n_samples,)."""
-        found = self._conditionals(slice(None), components).expected_log_potentials()
-        return found + self.beyond[components, torch.arange(len(self), device=found.device)]
+        expected = self._conditionals(slice(None), components).expected_log_potentials()
+        return expected + self.beyond[components, torch.arange(len(self), device=expected.device)]
 
     def _blocks(self) -> Iterator[tuple[slice, _Conditionals]]:
         """Return the conditionals of some samples at a time."""
@@ -110,17 +110,17 @@ class OwnPosterior:
     def evidence(self, log_weights: Tensor, allowed: Tensor | None = None) -> Evidence:
         """Return what the mixture says, given log A, of shape (n_components[, n_samples])."""
         normalizers, potentials = [], []
-        for rows, found in self._blocks():  # of which a gradient reaches h alone
-            normalizers.append(found.log_normalizers + self.beyond[:, rows])
-            potentials.append(found.expected_log_potentials() + self.beyond[:, rows])
+        for rows, block in self._blocks():  # of which a gradient reaches h alone
+            normalizers.append(block.log_normalizers + self.beyond[:, rows])
+            potentials.append(block.expected_log_potentials() + self.beyond[:, rows])
         log_joint = weight_columns(log_weights).double() + torch.cat(normalizers, dim=1)
         if allowed is not None:
             log_joint = log_joint.masked_fill(~allowed, -torch.inf)
         value = torch.logsumexp(log_joint, dim=0)
         log_gamma = (log_joint - value).detach()
         log_potential = (log_gamma.exp() * torch.cat(potentials, dim=1)).sum(dim=0)
-        told = log_potential.detach() + self._constants()
-        return Evidence(value - log_potential, told, log_gamma)
+        constant = log_potential.detach() + self._constants()
+        return Evidence(value - log_potential, constant, log_gamma)
 
     @torch.no_grad()
     def _constants(self) -> Tensor:
@@ -133,9 +133,9 @@ class OwnPosterior:
 
     def points(self, components: Tensor, noise: Tensor) -> Tensor:
         """Return latent points in components, one each, that standard normal draws stand for."""
-        found = self._conditionals(slice(None), components)
-        factors = torch.linalg.cholesky(found.covariances)
-        return found.means + (factors @ noise.double()[:, :, None])[:, :, 0] + self.origin
+        conditionals = self._conditionals(slice(None), components)
+        factors = torch.linalg.cholesky(conditionals.covariances)
+        return conditionals.means + (factors @ noise.double()[:, :, None])[:, :, 0] + self.origin
 
     def centres(self, components: Tensor) -> Tensor:
         """Return the means of the latent points in components, one each."""
@@ -148,29 +148,29 @@ class OwnPosterior:
     def mean(self, gamma: Tensor) -> Tensor:
         """Return the means of the latent points, given probabilities (n_components, n_samples)."""
         parts = [
-            torch.einsum("cn,cnj->nj", gamma[:, rows].double(), found.means)
-            for rows, found in self._blocks()
+            torch.einsum("cn,cnj->nj", gamma[:, rows].double(), block.means)
+            for rows, block in self._blocks()
         ]
         return torch.cat([self.means[:0], *parts]) + self.origin
 
     def second_moments(self, gamma: Tensor) -> Tensor:
         """Return E[z z'] of the latent points, (n_samples, latent_dim, latent_dim)."""
         parts = []
-        for rows, found in self._blocks():
-            means, weights = found.means + self.origin, gamma[:, rows].double()
+        for rows, block in self._blocks():
+            means, weights = block.means + self.origin, gamma[:, rows].double()
             outer = torch.einsum("cn,cni,cnj->nij", weights, means, means)
-            parts.append(outer + torch.einsum("cn,cnij->nij", weights, found.covariances))
+            parts.append(outer + torch.einsum("cn,cnij->nij", weights, block.covariances))
         return torch.cat([self.prior_covariances[:0], *parts])
 
     def statistics(self, gamma: Tensor) -> MixtureStatistics:
         """Return the sums that Eq. 17 needs, given responsibilities times the samples' weights."""
         counts, first = gamma.double().sum(dim=1), torch.zeros_like(self.means)
         second = torch.zeros_like(self.prior_covariances)
-        for rows, found in self._blocks():
+        for rows, block in self._blocks():
             weights = gamma[:, rows].double()
-            first += torch.einsum("cn,cnj->cj", weights, found.means)
-            second += torch.einsum("cn,cni,cnj->cij", weights, found.means, found.means)
-            second += torch.einsum("cn,cnij->cij", weights, found.covariances)
+            first += torch.einsum("cn,cnj->cj", weights, block.means)
+            second += torch.einsum("cn,cni,cnj->cij", weights, block.means, block.means)
+            second += torch.einsum("cn,cnij->cij", weights, block.covariances)
         return MixtureStatistics(counts=counts, first=first, second=second, origin=self.origin)
 
 
@@ -222,8 +222,8 @@ class _LogNormalizers(torch.autograd.Function):
     ) -> Tensor:
         size = max(1, NUMBERS_AT_ONCE // covariances.numel())
         parts = [
-            _conditionals(h, own, means[:, None], covariances[:, None])
-            for h, own in zip(linear.split(size), precision.split(size), strict=True)
+            _conditionals(h, precision_block, means[:, None], covariances[:, None])
+            for h, precision_block in zip(linear.split(size), precision.split(size), strict=True)
         ]
         ctx.parts = [(part.means, part.covariances) for part in parts]
         return torch.cat([part.log_normalizers for part in parts], dim=1)

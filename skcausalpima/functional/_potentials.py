@@ -126,16 +126,16 @@ class PosteriorComponents:
 
         These have the shape (n_statistics, n_components); found are whole matrices.
         """
-        found = unpacked_statistics(sums, self.origin, full=True)
-        counts, shifts = found.counts[:, None], self.shifts
-        moved = (self.gains @ found.first[:, :, None])[:, :, 0]
-        second = self.gains @ found.second @ self.gains.mT
+        statistics = unpacked_statistics(sums, self.origin, full=True)
+        counts, shifts = statistics.counts[:, None], self.shifts
+        moved = (self.gains @ statistics.first[:, :, None])[:, :, 0]
+        second = self.gains @ statistics.second @ self.gains.mT
         cross = moved[:, :, None] * shifts[:, None, :]
-        own = self.covariances + shifts[:, :, None] * shifts[:, None, :]
+        per_sample = self.covariances + shifts[:, :, None] * shifts[:, None, :]
         return MixtureStatistics(
-            counts=found.counts,
+            counts=statistics.counts,
             first=moved + counts * shifts,
-            second=second + cross + cross.mT + counts[:, :, None] * own,
+            second=second + cross + cross.mT + counts[:, :, None] * per_sample,
             origin=self.origin,
         )
 
