@@ -136,11 +136,11 @@ def arrange(
             f"Expected at most {n_cells} clusters for node_sizes={sizes}, got {len(means)}; merge "
             "clusters or enlarge the grid."
         )
-    seen = np.flatnonzero(counts > 0)
-    tables = None if known is None else [table[seen] for table in known]
-    problem = make_problem(means[seen], sizes, tables)
+    nonempty = np.flatnonzero(counts > 0)
+    tables = None if known is None else [table[nonempty] for table in known]
+    problem = make_problem(means[nonempty], sizes, tables)
     rng = check_random_state(random_state)
-    exhaustive = n_distinct(len(seen), sizes) <= MAX_EXHAUSTIVE
+    exhaustive = n_distinct(len(nonempty), sizes) <= MAX_EXHAUSTIVE
     if exhaustive:
         placed = distinct(len(problem.means), sizes)
         misfits = misfits_of(placed, problem)
@@ -154,17 +154,17 @@ def arrange(
         agree = share >= tolerated_share(share.max(), n_known)
         placed, misfits = placed[agree], misfits[agree]
     best, second, ties = _rank(placed, misfits, problem)
-    seen_cells, shares = _canonical(best, counts[seen], problem)
-    outcomes, rivals = problem.outcomes[seen_cells], near_ties(placed, misfits)
+    cells, shares = _canonical(best, counts[nonempty], problem)
+    outcomes, rivals = problem.outcomes[cells], near_ties(placed, misfits)
     smallest = float(misfits.min(initial=1.0))
     return Arrangement(
-        cells=_fill(seen_cells, seen, len(means), n_cells),
+        cells=_fill(cells, nonempty, len(means), n_cells),
         misfit=smallest,
         second_misfit=second,
         gap=_ratio(second, smallest),
         ties=ties,
         node_shares=shares,
-        node_agreement=node_agreement(outcomes, rivals, counts[seen], sizes),
+        node_agreement=node_agreement(outcomes, rivals, counts[nonempty], sizes),
         exhaustive=exhaustive,
     )
 
@@ -208,14 +208,14 @@ def arrange_labels(
     tables = None if known is None else known_counts(known, labels, n_clusters, sizes)
     if place is None:
         return arrange(means, counts, sizes, known=tables, random_state=rng)
-    seen = np.flatnonzero(counts > 0)
-    tables = None if tables is None else [table[seen] for table in tables]
-    problem = make_problem(means[seen], sizes, tables)
-    misfit = float(misfits_of(seen[None], problem)[0])
-    second = misfit + least_rise(seen, problem)
-    cells, shares = _canonical(seen, counts[seen], problem)
+    nonempty = np.flatnonzero(counts > 0)
+    tables = None if tables is None else [table[nonempty] for table in tables]
+    problem = make_problem(means[nonempty], sizes, tables)
+    misfit = float(misfits_of(nonempty[None], problem)[0])
+    second = misfit + least_rise(nonempty, problem)
+    cells, shares = _canonical(nonempty, counts[nonempty], problem)
     return Arrangement(
-        cells=_fill(cells, seen, len(means), n_clusters),
+        cells=_fill(cells, nonempty, len(means), n_clusters),
         misfit=misfit,
         second_misfit=second,
         gap=_ratio(second, misfit),
@@ -240,8 +240,8 @@ def means_of_labels(
 
 def misfit_of_cells(means: np.ndarray, counts: np.ndarray, sizes: tuple[int, ...]) -> float:
     """Return the misfit of clusters that lie on the cells of the same numbers."""
-    seen = np.flatnonzero(counts > 0)
-    return float(misfits_of(seen[None], make_problem(means[seen], sizes))[0])
+    nonempty = np.flatnonzero(counts > 0)
+    return float(misfits_of(nonempty[None], make_problem(means[nonempty], sizes))[0])
 
 
 def n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
@@ -370,10 +370,10 @@ def _shares(cells: np.ndarray, problem: Problem) -> np.ndarray:
     return np.array([full - explained(design[:, owner != n]) for n in range(len(problem.sizes))])
 
 
-def _fill(seen_cells: np.ndarray, seen: np.ndarray, n_clusters: int, n_cells: int) -> np.ndarray:
+def _fill(placed: np.ndarray, nonempty: np.ndarray, n_clusters: int, n_cells: int) -> np.ndarray:
     """Put clusters without samples on the cells that remain, in order."""
     cells = np.empty(n_clusters, dtype=np.int64)
-    cells[seen] = seen_cells
-    unseen = np.setdiff1d(np.arange(n_clusters), seen)
-    cells[unseen] = np.setdiff1d(np.arange(n_cells), seen_cells)[: len(unseen)]
+    cells[nonempty] = placed
+    empty = np.setdiff1d(np.arange(n_clusters), nonempty)
+    cells[empty] = np.setdiff1d(np.arange(n_cells), placed)[: len(empty)]
     return cells

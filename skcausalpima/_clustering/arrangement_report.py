@@ -39,17 +39,17 @@ class Remedies:
     mixed_up: str
 
 
-def arrangement_figures(seen: CandidateReport) -> ArrangementReport:
+def arrangement_figures(report: CandidateReport) -> ArrangementReport:
     """Return the figures of the arrangement that was chosen; nobody has asked about factors yet."""
-    chosen = seen.arrangements[seen.chosen]
+    chosen = report.arrangements[report.chosen]
     return ArrangementReport(
         misfit=chosen.misfit,
         gap=chosen.gap,
         ties=chosen.ties,
         node_shares=chosen.node_shares,
         node_agreement=chosen.node_agreement,
-        agreement=float(seen.agreement[seen.chosen]),
-        smallest_share=float(seen.smallest_share[seen.chosen]),
+        agreement=float(report.agreement[report.chosen]),
+        smallest_share=float(report.smallest_share[report.chosen]),
         found=chosen.found,
         certainty=chosen.certainty,
     )
@@ -74,10 +74,10 @@ def arrangement_doubt(chosen: Arrangement, n_cells: int, remedies: Remedies) -> 
     return None
 
 
-def placed_by_chance(n_cells: int, told: str, remedies: Remedies) -> str:
+def placed_by_chance(n_cells: int, verdict: str, remedies: Remedies) -> str:
     """Return what a warning says of nodes that were not found."""
     return (
-        f"Nodes are placed by chance: which cluster is which of the {n_cells} cells was {told}. "
+        f"Nodes are placed by chance: which cluster is which of the {n_cells} cells was {verdict}. "
         f"{remedies.by_chance} Clusters themselves (labels_) may still be of use. See "
         "arrangement_."
     )

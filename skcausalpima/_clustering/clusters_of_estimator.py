@@ -102,19 +102,19 @@ def _seeded(estimator: Clusterer, rng: np.random.RandomState) -> Clusterer:
     return estimator.set_params(**{name: int(rng.randint(2**31 - 1)) for name in unset})
 
 
-def _numbered(found: Unchecked, points: np.ndarray, name: str) -> np.ndarray:
+def _numbered(raw: Unchecked, points: np.ndarray, name: str) -> np.ndarray:
     """Return the cluster of each sample, numbered from 0; noise goes to the nearest mean."""
-    found = np.asarray(found)
-    if found.shape != (len(points),):
+    raw = np.asarray(raw)
+    if raw.shape != (len(points),):
         raise ValueError(
-            f"fit_predict of init={name}(..) has returned labels of shape {found.shape} for "
+            f"fit_predict of init={name}(..) has returned labels of shape {raw.shape} for "
             f"{len(points)} samples: expected a label for each sample."
         )
-    is_noise = found == -1 if found.dtype.kind in "iuf" else np.zeros(len(points), dtype=bool)
+    is_noise = raw == -1 if raw.dtype.kind in "iuf" else np.zeros(len(points), dtype=bool)
     if is_noise.all():
         return np.zeros(len(points), dtype=np.int64)
     labels = np.zeros(len(points), dtype=np.int64)
-    labels[~is_noise] = np.unique(found[~is_noise], return_inverse=True)[1]
+    labels[~is_noise] = np.unique(raw[~is_noise], return_inverse=True)[1]
     if is_noise.any():
         means, _ = means_of_labels(labels[~is_noise], points[~is_noise], int(labels.max()) + 1)
         labels[is_noise] = cdist(points[is_noise], means).argmin(axis=1)

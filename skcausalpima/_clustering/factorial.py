@@ -159,10 +159,10 @@ class FactorialMixture:
         means = self.coding @ np.linalg.solve(root, effects.T).T
         shares = (counts + _PSEUDO_COUNT) / (n_samples + _PSEUDO_COUNT * n_cells)
         constants = np.log(shares) - 0.5 * np.square(means).sum(axis=1)
-        told = self.coding[:, : self._told.shape[1]]
+        indicators = self.coding[:, : self._told.shape[1]]
         logs = (
             np.column_stack([points, np.ones(n_samples), self._told])
-            @ np.column_stack([means, constants, told]).T
+            @ np.column_stack([means, constants, indicators]).T
         )
         largest = logs.max(axis=1, keepdims=True)
         logs -= largest

@@ -69,7 +69,7 @@ def agreed_mixtures(
     >>> agreed_mixtures(points, 4, rng)[2, 3].agreement
     1.0
     """
-    parts, found = _parts(len(scores), rng), {}
+    parts, agreements = _parts(len(scores), rng), {}
     for n_dims in (number for number in DIMENSIONS if number <= scores.shape[1]):
         points = scores[:, :n_dims] - scores[:, :n_dims].mean(axis=0)
         deviations = points.std(axis=0)
@@ -78,16 +78,20 @@ def agreed_mixtures(
             break
         points /= deviations
         n_components = min(room, COMPONENTS_PER_CLUSTER * max_clusters, MAX_COMPONENTS)
-        mixtures = [fit_mixture(points[of], n_components, rng.randint(2**31 - 1)) for of in parts]
+        mixtures = [
+            fit_mixture(points[part], n_components, rng.randint(2**31 - 1)) for part in parts
+        ]
         responsibilities = [mixture.responsibilities(points) for mixture in mixtures]
         most = min(max_clusters, room // 2)
-        merged = [merged_to_all(of, most, ROWS_OF_ISOLATED * n_dims) for of in responsibilities]
+        merged = [
+            merged_to_all(shares, most, ROWS_OF_ISOLATED * n_dims) for shares in responsibilities
+        ]
         for n_clusters in range(2, most + 1):
             pairs = zip(responsibilities, merged, strict=True)
-            labels = [_labels(of, clusters[n_clusters]) for of, clusters in pairs]
-            if all(len(np.unique(of)) == n_clusters for of in labels):
-                found[n_dims, n_clusters] = _agreed(labels, n_clusters)
-    return found
+            labels = [_labels(shares, clusters[n_clusters]) for shares, clusters in pairs]
+            if all(len(np.unique(numbers)) == n_clusters for numbers in labels):
+                agreements[n_dims, n_clusters] = _agreed(labels, n_clusters)
+    return agreements
 
 
 def agreed_kmeans(
@@ -95,12 +99,14 @@ def agreed_kmeans(
 ) -> dict[int, Agreed]:
     """Return what k-means of all scores finds in several parts, by number of clusters."""
     parts = _parts(len(scores), rng)
-    n_distinct = min(len(np.unique(scores[of].round(9), axis=0)) for of in parts)
-    found = {}
+    n_distinct = min(len(np.unique(scores[part].round(9), axis=0)) for part in parts)
+    agreements = {}
     for n_clusters in range(2, min(max_clusters, n_distinct - 1) + 1):
-        runs = [KMeans(n_clusters, n_init=N_RUNS, random_state=rng).fit(scores[of]) for of in parts]
-        found[n_clusters] = _agreed([run.predict(scores) for run in runs], n_clusters)
-    return found
+        runs = [
+            KMeans(n_clusters, n_init=N_RUNS, random_state=rng).fit(scores[part]) for part in parts
+        ]
+        agreements[n_clusters] = _agreed([run.predict(scores) for run in runs], n_clusters)
+    return agreements
 
 
 def _parts(n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:

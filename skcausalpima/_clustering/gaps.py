@@ -71,9 +71,11 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
         others = np.delete(states, node, axis=1)
         differ = (others[:, None] == others[None]).all(axis=2)
         pairs = neighbourhood.nearest(np.where(differ, neighbourhood.closeness, np.inf))
-        of_parts = [neighbourhood.densities(pairs, *of).sum() for of in ((1.0, 0.5), (0.5, 1.0))]
-        nodes[node] = max(float(of.ratio) for of in of_parts)
-        cut[node] = any(of.no_gap(len(of_parts)) for of in of_parts)
+        of_parts = [
+            neighbourhood.densities(pairs, *limits).sum() for limits in ((1.0, 0.5), (0.5, 1.0))
+        ]
+        nodes[node] = max(float(density.ratio) for density in of_parts)
+        cut[node] = any(density.no_gap(len(of_parts)) for density in of_parts)
     pairs = neighbourhood.nearest(neighbourhood.closeness)
     no_gap = neighbourhood.densities(pairs, 1.0, 1.0).no_gap(len(pairs))
     return GapsReport(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]])
@@ -140,7 +142,7 @@ class _Neighbourhood:
 
         Where there are fewer than ``least`` samples for each feature, nothing is known.
         """
-        found, n_needed = [], max(LEAST_OF_GAP, least * self.points.shape[1])
+        densities, n_needed = [], max(LEAST_OF_GAP, least * self.points.shape[1])
         for first, second in pairs.tolist():
             sides = self._facing(first, second, part), self._facing(second, first, part)
             n_least = min(map(len, sides))
@@ -149,8 +151,8 @@ class _Neighbourhood:
                 if pair not in self._shares:
                     self._shares[pair] = _middle_and_ends(_projected(*sides))
                 shares = self._shares[pair]
-            found.append(2 * n_least * np.array(shares))
-        return _Densities(*np.reshape(found, (-1, 2)).T)
+            densities.append(2 * n_least * np.array(shares))
+        return _Densities(*np.reshape(densities, (-1, 2)).T)
 
     def _facing(self, cell: int, other: int, part: float) -> np.ndarray:
         """Return the part of a cell's samples that is nearest to another."""
@@ -168,13 +170,13 @@ def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
     sides, rng = (first, second), np.random.RandomState(0)
     folds = [rng.permutation(len(side)) % min(_N_FOLDS, len(side)) for side in sides]
     places = [np.empty(len(side)) for side in sides]
-    for fold in range(_N_FOLDS):
-        train = [side[of != fold] for side, of in zip(sides, folds, strict=True)]
+    for k in range(_N_FOLDS):
+        train = [side[fold != k] for side, fold in zip(sides, folds, strict=True)]
         axis = _discriminant(train, [side.mean(axis=0) for side in train])
         curve = _Curve(np.concatenate(train), axis)
         start, end = (curve.lengths(side).mean() for side in train)
-        for side, of, place in zip(sides, folds, places, strict=True):
-            place[of == fold] = (curve.lengths(side[of == fold]) - start) / (end - start or 1.0)
+        for side, fold, place in zip(sides, folds, places, strict=True):
+            place[fold == k] = (curve.lengths(side[fold == k]) - start) / (end - start or 1.0)
     return places
 
 

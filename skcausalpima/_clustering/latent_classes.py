@@ -95,8 +95,8 @@ class TableColumns:
         if self.together:
             squares = (self.numbers @ np.linalg.inv(scatter) * self.numbers).sum(axis=1)
             return -0.5 * (squares + np.linalg.slogdet(2.0 * np.pi * scatter)[1])
-        seen = ~np.isnan(self.numbers)
-        return -0.5 * (self.squares @ (1.0 / scatter) + seen @ np.log(2.0 * np.pi * scatter))
+        present = ~np.isnan(self.numbers)
+        return -0.5 * (self.squares @ (1.0 / scatter) + present @ np.log(2.0 * np.pi * scatter))
 
     @cached_property
     def squares(self) -> np.ndarray:
@@ -119,11 +119,11 @@ class TableColumns:
     @cached_property
     def least_variances(self) -> np.ndarray:
         """Variances of numbers within a step: of those that come in steps no more is known."""
-        found = np.zeros(self.numbers.shape[1])
+        variances = np.zeros(self.numbers.shape[1])
         for k, column in enumerate(self.numbers.T):
             steps = np.diff(np.unique(column[~np.isnan(column)]))
-            found[k] = np.square(steps[steps > _SAME].min(initial=np.inf)) / 12.0
-        return np.where(np.isfinite(found), found, 1.0)
+            variances[k] = np.square(steps[steps > _SAME].min(initial=np.inf)) / 12.0
+        return np.where(np.isfinite(variances), variances, 1.0)
 
 
 def latent_classes(
@@ -159,9 +159,9 @@ def latent_classes(
     """
     rng = check_random_state(random_state)
     rows = seen_rows(len(points), rows, rng)
-    found = _likeliest(columns, n_classes, n_starts, rng, rows)
+    fits = _likeliest(columns, n_classes, n_starts, rng, rows)
     source = f"latent classes of {len(columns.first) + columns.numbers.shape[1]} columns"
-    return [describe(shares, points, source) for shares, _ in found]
+    return [describe(shares, points, source) for shares, _ in fits]
 
 
 def settled(columns: TableColumns, n_classes: int, seed: int) -> TableColumns:
@@ -178,8 +178,8 @@ def settled(columns: TableColumns, n_classes: int, seed: int) -> TableColumns:
     rows = np.sort(np.random.RandomState(seed).permutation(len(numbers))[:_MAX_ROWS])
     joint = replace(complete, together=True)
     apart, together = (
-        _likeliest(of, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0][1]
-        for of in (complete, joint)
+        _likeliest(candidate, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0][1]
+        for candidate in (complete, joint)
     )
     return joint if together > apart else columns
 
@@ -194,16 +194,16 @@ def _likeliest(
     """Return responsibilities and evidence from several starts, the likeliest first."""
     whole = _standardised(columns)
     part = whole if len(rows) == len(whole.numbers) else whole.take(rows)
-    found = [_fitted(whole, part, n_classes, rng) for _ in range(n_starts)]
-    return sorted(found, key=lambda fit: -fit[1])
+    fits = [_fitted(whole, part, n_classes, rng) for _ in range(n_starts)]
+    return sorted(fits, key=lambda fit: -fit[1])
 
 
 def _standardised(columns: TableColumns) -> TableColumns:
     """Return the columns with numbers of mean 0 and variance 1."""
-    seen = ~np.isnan(columns.numbers)
-    totals = np.maximum(seen.sum(axis=0), 1)
-    centred = columns.numbers - np.where(seen, columns.numbers, 0.0).sum(axis=0) / totals
-    spread = np.sqrt(np.where(seen, np.square(centred), 0.0).sum(axis=0) / totals)
+    present = ~np.isnan(columns.numbers)
+    totals = np.maximum(present.sum(axis=0), 1)
+    centred = columns.numbers - np.where(present, columns.numbers, 0.0).sum(axis=0) / totals
+    spread = np.sqrt(np.where(present, np.square(centred), 0.0).sum(axis=0) / totals)
     return replace(columns, numbers=centred / np.where(spread > 0, spread, 1.0))
 
 

@@ -191,8 +191,8 @@ def _chain(mixture: FactorialMixture, rng: RandomState) -> FactorialFit:
         means = sums[is_large] / counts[is_large, None]
         nodes = _independent_nodes(points, means, sizes, n_dims, rng)
         if mixture.known is not None:
-            told = known_counts(mixture.known, np.arange(len(nodes)), len(nodes), sizes)
-            nodes = align_nodes(nodes, told)[0]
+            tables = known_counts(mixture.known, np.arange(len(nodes)), len(nodes), sizes)
+            nodes = align_nodes(nodes, tables)[0]
         fit = mixture.fit(nodes, _SHORT_ITER)
         if best is not None and abs(fit.bound - best.bound) < SAME_NODES_BOUND:
             return max(best, fit, key=lambda state: state.bound)
@@ -348,10 +348,10 @@ def _moved(
     if n_equal > AGREED * old.size:
         return None
     nodes[:, out] = new
-    found = mixture.fit(nodes, _SHORT_ITER // 3)
-    if found.bound < fit.bound - 0.1:
+    moved = mixture.fit(nodes, _SHORT_ITER // 3)
+    if moved.bound < fit.bound - 0.1:
         return None
-    return mixture.refit(found, _SHORT_ITER)
+    return mixture.refit(moved, _SHORT_ITER)
 
 
 def _agreement(mixture: FactorialMixture, one: FactorialFit, other: FactorialFit) -> np.ndarray:

@@ -70,7 +70,7 @@ Renumbered = dict[tuple[int, bytes], tuple[np.ndarray, float]]
 
 
 def align_nodes(
-    outcomes: np.ndarray, counts: Sequence[np.ndarray], seen: Renumbered | None = None
+    outcomes: np.ndarray, counts: Sequence[np.ndarray], renumbered: Renumbered | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Swap nodes of one size and renumber outcomes so that most known outcomes agree.
 
@@ -82,7 +82,7 @@ def align_nodes(
         Outcomes of the cell that each cluster lies on.
     counts : sequence of ndarray of shape (n_clusters, size)
         From :func:`known_counts`.
-    seen : dict, default=None
+    renumbered : dict, default=None
         What calls with the same counts share: many arrangements have few columns.
 
     Returns
@@ -97,17 +97,17 @@ def align_nodes(
     sizes = [table.shape[1] for table in counts]
     n_nodes, step = len(sizes), 0.4 / (sum(sizes) + len(sizes))  # all steps add up to below 1
     gains = np.full((n_nodes, n_nodes), -1e9)  # (place, node)
-    numbers, seen = {}, {} if seen is None else seen
+    numbers, renumbered = {}, {} if renumbered is None else renumbered
     for place, node in np.ndindex(n_nodes, n_nodes):
         if sizes[place] != sizes[node]:
             continue
         column, size = outcomes[:, node], sizes[node]
         key = place, column.tobytes()
-        if key not in seen:
+        if key not in renumbered:
             gain = np.eye(size)[:, column] @ counts[place] + step * np.eye(size)  # (old, new)
             old, new = linear_sum_assignment(gain, maximize=True)
-            seen[key] = new, gain[old, new].sum()
-        numbers[place, node], gains[place, node] = seen[key]
+            renumbered[key] = new, gain[old, new].sum()
+        numbers[place, node], gains[place, node] = renumbered[key]
     order = linear_sum_assignment(gains + step * np.eye(n_nodes), maximize=True)[1]
     columns = [numbers[place, node][outcomes[:, node]] for place, node in enumerate(order)]
     agreement = sum(int(gains[place, node]) for place, node in enumerate(order))
@@ -203,7 +203,9 @@ def agreements(labellings: Sequence[np.ndarray], node_sizes: Sequence[int]) -> n
     array([[1., 1.],
            [1., 1.]])
     """
-    marks = [np.concatenate(outcome_indicators(of, node_sizes), axis=1) for of in labellings]
+    marks = [
+        np.concatenate(outcome_indicators(labels, node_sizes), axis=1) for labels in labellings
+    ]
     matrix = np.eye(len(marks))
     for first, second in itertools.combinations(range(len(marks)), 2):
         mean = _of_nodes(marks[first].T @ marks[second], node_sizes).mean()
@@ -277,7 +279,9 @@ def agreement_by_node(
     >>> agreement_by_node(nodes, 1 - nodes[:, ::-1], (2, 2))
     array([1., 1.])
     """
-    marks = [np.concatenate(outcome_indicators(of, node_sizes), axis=1) for of in (first, second)]
+    marks = [
+        np.concatenate(outcome_indicators(labels, node_sizes), axis=1) for labels in (first, second)
+    ]
     return _of_nodes(marks[0].T @ marks[1], node_sizes)
 
 

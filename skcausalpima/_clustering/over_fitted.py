@@ -37,11 +37,11 @@ class Mixture:
 
     def responsibilities(self, points: np.ndarray) -> np.ndarray:
         """Return the probabilities of the components, (n_points, n_components)."""
-        found = np.empty((len(points), len(self.coefficients)))
+        probabilities = np.empty((len(points), len(self.coefficients)))
         for start in range(0, len(points), _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
-            found[block] = normalized(self.coefficients @ products(points[block]))[0].T
-        return found
+            probabilities[block] = normalized(self.coefficients @ products(points[block]))[0].T
+        return probabilities
 
 
 def fit_mixture(rows: np.ndarray, n_components: int, seed: int) -> Mixture:
@@ -216,11 +216,11 @@ def merged_to_all(
 
     All of them are on one way down. There may be no more than 25, whose smallest share is one.
     """
-    merging, found = _Merging(responsibilities, smallest_share(max_clusters), min_isolated), {}
+    merging, by_number = _Merging(responsibilities, smallest_share(max_clusters), min_isolated), {}
     for n_clusters in range(max_clusters, 1, -1):
         merging.down_to(n_clusters)
-        found[n_clusters] = merging.clusters()
-    return found
+        by_number[n_clusters] = merging.clusters()
+    return by_number
 
 
 class _Merging:

@@ -102,10 +102,10 @@ def lie_where_effects_put_them(
     from_known = design @ np.linalg.pinv(design[is_known])
     is_determined = np.abs(from_known @ design[is_known] - design).max(axis=1) < 1e-9
     distances = cdist(from_known @ means[is_known], means)
-    own = distances.diagonal().copy()
+    to_own_place = distances.diagonal().copy()
     distances[:, ~is_seen] = np.inf
     np.fill_diagonal(distances, np.inf)
-    return is_seen & is_determined & (own < distances.min(axis=1) / 2)
+    return is_seen & is_determined & (to_own_place < distances.min(axis=1) / 2)
 
 
 def misfits_of(states: np.ndarray, problem: Problem) -> np.ndarray:
@@ -159,8 +159,8 @@ def least_rise(cells: np.ndarray, problem: Problem) -> float:
     effects = np.linalg.pinv(problem.design[cells]) @ problem.means
     predicted = (problem.design @ effects)[cells]
     cost = np.square(predicted).sum(axis=1) - 2 * problem.means @ predicted.T
-    own = np.diag(cost)
-    rise = cost + cost.T - own[:, None] - own
+    current = np.diag(cost)
+    rise = cost + cost.T - current[:, None] - current
     np.fill_diagonal(rise, np.inf)
     return max(float(rise.min()), 0.0)
 
@@ -188,8 +188,8 @@ def _swap_descent(cells: np.ndarray, problem: Problem) -> np.ndarray:
     while True:
         placed = kernel[np.ix_(cells, cells)]
         product = gram @ placed
-        own = np.diag(product)
-        gain = product + product.T - own[:, None] - own
+        current = np.diag(product)
+        gain = product + product.T - current[:, None] - current
         gain -= (placed - placed[0, 0]) * distances
         bonus = problem.bonus[:, cells]
         gain += bonus + bonus.T - np.diag(bonus)[:, None] - np.diag(bonus)
