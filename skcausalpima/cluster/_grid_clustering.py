@@ -200,15 +200,15 @@ class GridClustering(ClusterMixin, NamingEstimator):
         axes = PrincipalAxes.fit(X[rows], n_scores, seed)
         self._axes, trial = _best_axes(axes, X[rows], sizes, seed)
         scores = self._axes.scores(X)
-        chosen, seen, with_rivals = trial.chosen, trial.report, _agreement_with_rivals(trial)
+        chosen, report, with_rivals = trial.chosen, trial.report, _agreement_with_rivals(trial)
         self._rule = cast(Rule, chosen.rule)
-        self._cells = seen.arrangements[seen.chosen].cells
+        self._cells = report.arrangements[report.chosen].cells
         self._sizes = sizes
         self.labels_ = self._cells_of(scores)
         self.node_labels_ = grid.outcomes(self.labels_)
-        self.agreement_ = float(seen.agreement[seen.chosen])
+        self.agreement_ = float(report.agreement[report.chosen])
         _warn_of_few_clusters(scores, self.labels_, grid.n_cells)
-        self._tell(scores, seen, with_rivals)
+        self._tell(scores, report, with_rivals)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -271,9 +271,9 @@ class GridClustering(ClusterMixin, NamingEstimator):
         likeliest = [self._rule.responsibilities(part).argmax(axis=1) for part in parts]
         return self._cells[np.concatenate(likeliest)]
 
-    def _tell(self, scores: np.ndarray, seen: CandidateReport, with_rivals: float) -> None:
+    def _tell(self, scores: np.ndarray, report: CandidateReport, with_rivals: float) -> None:
         """Set what is told of the cells; warn where these may be others than those of the data."""
-        sizes, chosen = self._sizes, seen.arrangements[seen.chosen]
+        sizes, chosen = self._sizes, report.arrangements[report.chosen]
         is_unstable = with_rivals < LEAST_OF_STARTS
         if is_unstable:
             warn_caller(
@@ -290,7 +290,7 @@ class GridClustering(ClusterMixin, NamingEstimator):
             if doubt is not None:
                 warn_caller(doubt, ArrangementWarning)
             known = np.zeros(len(sizes), dtype=bool)
-            figures = arrangement_figures(seen)
+            figures = arrangement_figures(report)
             self.arrangement_ = with_factors(figures, gaps, sums, is_unstable, known)
 
 

@@ -55,7 +55,7 @@ class PrincipalAxes:
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Return principal scores, (n_samples, n_scores); no copy of all samples is made."""
         blocks = (X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS))
-        return np.concatenate([(of / self.unit - self.centre) @ self.axes.T for of in blocks])
+        return np.concatenate([(block / self.unit - self.centre) @ self.axes.T for block in blocks])
 
     def turned(self, components: IndependentComponents, number: int) -> Self:
         """Return axes whose scores are the first components of these scores."""
