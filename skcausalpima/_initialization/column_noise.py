@@ -36,7 +36,7 @@ MAX_ROWS, N_STARTS = 2000, 3
 
 
 def unlike_spreads(
-    tables: Sequence[np.ndarray], seen: Sequence[np.ndarray], n_clusters: int, seed: int
+    tables: Sequence[np.ndarray], masks: Sequence[np.ndarray], n_clusters: int, seed: int
 ) -> list[np.ndarray] | None:
     """Return how far columns spread within clusters, if one noise per table would merge these.
 
@@ -44,7 +44,7 @@ def unlike_spreads(
     ----------
     tables : sequence of ndarray of shape (n_samples, n_columns)
         Tables of the same samples, centred.
-    seen : sequence of ndarray of shape (n_samples, n_columns)
+    masks : sequence of ndarray of shape (n_samples, n_columns)
         Where elements are observed, not filled.
     n_clusters : int
         Number of clusters.
@@ -70,8 +70,8 @@ def unlike_spreads(
     >>> spread.round(1)
     array([0.2, 1.1, 1.1, 1.1, 1.1, 1.1])
     """
-    values, present = np.concatenate(tables, axis=1), np.concatenate(seen, axis=1)
-    rows = np.flatnonzero(np.all([mask.any(axis=1) for mask in seen], axis=0))
+    values, present = np.concatenate(tables, axis=1), np.concatenate(masks, axis=1)
+    rows = np.flatnonzero(np.all([mask.any(axis=1) for mask in masks], axis=0))
     if len(rows) < SAMPLES_PER_NUMBER * n_clusters:
         return None
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
@@ -87,26 +87,26 @@ def unlike_spreads(
     within = errors / np.maximum(numbers - len(members), 1.0)
     starts = np.cumsum([table.shape[1] for table in tables])[:-1]
     spreads, levels = [], []
-    for of, some in zip(np.split(within, starts), np.split(varies, starts), strict=True):
-        level = of[some].mean() if some.any() else 0.0
+    for table_noise, some in zip(np.split(within, starts), np.split(varies, starts), strict=True):
+        level = table_noise[some].mean() if some.any() else 0.0
         if level == 0.0:
             return None
-        spreads.append(np.where(some, np.maximum(np.sqrt(of / level), LEAST_SPREAD), 1.0))
-        levels.append(np.full(len(of), level))
+        spreads.append(np.where(some, np.maximum(np.sqrt(table_noise / level), LEAST_SPREAD), 1.0))
+        levels.append(np.full(len(table_noise), level))
     one = np.concatenate(levels)
-    own = one * np.square(np.concatenate(spreads))
-    by_one, by_own = (_certainty(values, means, clusters, of) for of in (one, own))
+    of_columns = one * np.square(np.concatenate(spreads))
+    by_one, by_own = (_certainty(values, means, clusters, noise) for noise in (one, of_columns))
     return spreads if by_own > max(SURE_BY_NOISE, by_one + MERGED_BY_ONE_NOISE) else None
 
 
 def unlike_units(
-    tables: Sequence[np.ndarray], seen: Sequence[np.ndarray]
+    tables: Sequence[np.ndarray], masks: Sequence[np.ndarray]
 ) -> list[np.ndarray] | None:
     """Return the standard deviations of columns, if those of one table are unlike.
 
     Parameters
     ----------
-    tables, seen : sequence of ndarray of shape (n_samples, n_columns)
+    tables, masks : sequence of ndarray of shape (n_samples, n_columns)
         As above.
 
     Returns
@@ -126,7 +126,7 @@ def unlike_units(
     True
     """
     units, are_alike = [], True
-    for values, mask in zip(tables, seen, strict=True):
+    for values, mask in zip(tables, masks, strict=True):
         spread = np.sqrt(variances(values, mask))
         effective, n_varying = effective_columns(spread)
         are_alike &= effective >= ALIKE_COLUMNS * n_varying
@@ -154,15 +154,15 @@ def _clusters(values: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
         reg_covar=1e-3,
         random_state=seed,
     )
-    found = [mixture(n_init=N_STARTS).fit(values)]
+    fits = [mixture(n_init=N_STARTS).fit(values)]
     spread = _spread_within_halves(values)
     if (spread < SPREAD_OF_HALVES).any():
         apart = values[:, spread < SPREAD_OF_HALVES] / spread[spread < SPREAD_OF_HALVES]
         if len(np.unique(apart, axis=0)) > n_clusters:
             kmeans = KMeans(n_clusters, n_init=N_STARTS, random_state=seed).fit(apart)
             means = np.array([values[kmeans.labels_ == k].mean(axis=0) for k in range(n_clusters)])
-            found.append(mixture(means_init=means).fit(values))
-    best = max(found, key=lambda of: of.lower_bound_)
+            fits.append(mixture(means_init=means).fit(values))
+    best = max(fits, key=lambda fit: fit.lower_bound_)
     return np.unique(best.predict(values), return_inverse=True)[1]
 
 

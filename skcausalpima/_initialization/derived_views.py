@@ -77,16 +77,16 @@ def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> V
     values = (raw / unit).astype(np.float32)
     if kind == "scale_space":
         mean, components, copies = *_scale_space(values, seed), None
-        found = (values - mean) @ components
+        projected = (values - mean) @ components
     else:
         blocks = torch.as_tensor(values).unflatten(1, shape).split(BLOCK_ROWS)
         features = torch.cat([log_power_spectrum(block) for block in blocks]).numpy()
         mean = features.mean(axis=0, dtype=np.float64)
         centred = features - mean
         components = _axes(centred, seed) / _total_deviation(centred)  # so that all vary by 1
-        found, copies = centred @ components, _copies(values, shape)
+        projected, copies = centred @ components, _copies(values, shape)
     scores = np.zeros((len(scaled), N_COMPONENTS))
-    scores[present] = found
+    scores[present] = projected
     placing = None
     if copies is not None:
         placing = np.zeros((len(scaled), copies.shape[1]))
@@ -118,8 +118,8 @@ def _axes(centred: np.ndarray, seed: int) -> np.ndarray:
     """Return principal axes as columns, zeros where there are none."""
     axes = np.zeros((centred.shape[1], N_COMPONENTS))
     n_found = min(N_COMPONENTS, *centred.shape)
-    found = randomized_svd(centred, n_found, random_state=seed)[2]
-    axes[:, :n_found] = found.T
+    directions = randomized_svd(centred, n_found, random_state=seed)[2]
+    axes[:, :n_found] = directions.T
     return axes
 
 

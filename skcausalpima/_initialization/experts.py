@@ -54,12 +54,12 @@ def initialize_cluster_experts(
         expert = ClusterExpert(entry, spec.shapes[m], spec.node_sizes, spec.node_names)
         expert.modality = spec.modality_names[m]
         expert.to(device=data.device, dtype=data.dtype).set_units(*setup.units[m])
-        seen = gamma if data.observed is None else gamma * data.observed[m]
+        weights = gamma if data.observed is None else gamma * data.observed[m]
         expert.log_variances.copy_(model.log_variances[m])
-        _fit_start(expert, curve_statistics(data.arrays[m], seen), rng)
+        _fit_start(expert, curve_statistics(data.arrays[m], weights), rng)
         turn_directions(expert)
         if floors is not None:
-            sums = curve_statistics(data.arrays[m], seen, expert.directions)
+            sums = curve_statistics(data.arrays[m], weights, expert.directions)
             set_variances(expert, sums, floors[m])
         model.decoders[m] = expert
 
@@ -94,13 +94,13 @@ def fit_from_starts(
         start = torch.zeros_like(best)
         start[index] = coordinates.to(best.device).expand(index.shape)
         fit = fit_curves(problem, start)
-        found = curve_losses(problem, fit)
+        new_losses = curve_losses(problem, fit)
         if losses is None:
-            best, losses = fit, found
+            best, losses = fit, new_losses
             continue
-        better = found < losses
+        better = new_losses < losses
         best = torch.where(better[owner], fit, best)
-        losses = torch.minimum(losses, found)
+        losses = torch.minimum(losses, new_losses)
     return best
 
 

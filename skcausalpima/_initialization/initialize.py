@@ -81,12 +81,12 @@ def initialize_run(
     settings = setup.training
     model = initial_model(setup, initial, generator, rng)
     data.adopt(model)
-    own = data.own_draws(generator, seed) or rng
+    local_rng = data.own_draws(generator, seed) or rng
     update = block_update(setup, data, generator)
     optimizer = pretrain(model, data, settings, update, observer)
     observer.interruption.check()
     fraction = settings.steps.validation_fraction
-    order = held_out_first(data, fraction, own)
+    order = held_out_first(data, fraction, local_rng)
     with told_divergence(model, "the initialization of the clusters", weights=data.weights):
         report, gamma, start, rivals = initialize_clusters(setup, initial, model, rng)
         floors = update.variance_floors
@@ -181,11 +181,11 @@ def _of_classes(
     far the two likeliest agree.
     """
     columns = cast(TableColumns, scores.columns)
-    found = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
-    labels = [of.labels for of in found]
+    fits = latent_classes(columns, scores.scaled, n_cells, random_state=rng, n_starts=N_CANDIDATES)
+    labels = [clustering.labels for clustering in fits]
     if columns.together:
         gamma = torch.zeros(n_cells, len(labels[0]), dtype=torch.float64)
-        responsibilities = torch.as_tensor(found[0].responsibilities.T)
+        responsibilities = torch.as_tensor(fits[0].responsibilities.T)
         gamma[: len(responsibilities)] = responsibilities
         gamma = match_components(gamma, allowed)
         fit = iterate(gamma, setup.training.mixture, 1)
@@ -204,7 +204,9 @@ def _latent_points(
     model.eval()
     if isinstance(model, MeanFieldVAE):
         parts = [model.encode(block) for block in data.blocks()]
-        gaussian = DiagonalGaussian(*(torch.cat(of).cpu() for of in zip(*parts, strict=True)))
+        gaussian = DiagonalGaussian(
+            *(torch.cat(blocks).cpu() for blocks in zip(*parts, strict=True))
+        )
         return gaussian.mean, partial(iterate_mixture, gaussian, allowed=allowed)
     potential, points = all_potentials(cast(StructuredVAE, model), data)
     return points, partial(iterate_posteriors, potential, allowed=allowed)

@@ -106,7 +106,7 @@ def _hidden_clusters(
 ) -> np.ndarray | None:
     """Return the clusters of all scores; None unless these speak more for them than the first."""
     (of_first, _), (of_all, labels) = (
-        evidence_of_clusters(of, n_clusters, seed) for of in (first, points)
+        evidence_of_clusters(scores, n_clusters, seed) for scores in (first, points)
     )
     if of_all <= max(of_first, TIMES_THE_EVIDENCE * of_first) + CLEAR_EVIDENCE:
         return None

@@ -88,7 +88,9 @@ def _of_default_networks(
     whitened = initial.scores.whitened[:, : spec.latent_dim]
     for m, entries in enumerate(zip(spec.encoders, spec.decoders, strict=True)):
         kinds = [named_network(entry) for entry in entries]
-        has_default = all(of is not None and of.is_dense and not of.per_cluster for of in kinds)
+        has_default = all(
+            kind is not None and kind.is_dense and not kind.per_cluster for kind in kinds
+        )
         is_asked = has_default and spec.experts[m] is None and not spec.predict_variances[m]
         if is_asked and not any(spec.layouts[m : m + 1]):
             rows = observed_rows(initial.data, m)
@@ -179,7 +181,7 @@ def quadratic_ratio(x: np.ndarray, scores: np.ndarray) -> float:
     rows, columns = np.triu_indices(z.shape[1])
     basis = _basis(z)
     terms = z[:, rows] * z[:, columns]
-    terms, x = (of - basis @ (basis.T @ of) for of in (terms, x))
+    terms, x = (values - basis @ (basis.T @ values) for values in (terms, x))
     u, spread, _ = np.linalg.svd(terms, full_matrices=False)
     u = u[:, spread > 1e-6 * spread.max(initial=0.0)][:, :n_terms]
     left = n_samples - basis.shape[1] - u.shape[1]

@@ -47,21 +47,21 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
         return data
     widths = [array.shape[1] for array in data.arrays]
     scale = np.repeat(np.sqrt(widths), widths)
-    seen = np.concatenate([data.seen(m) for m in range(len(widths))], axis=1)
+    present = np.concatenate([data.seen(m) for m in range(len(widths))], axis=1)
     observed = np.concatenate([array.cpu().numpy() for array in data.arrays], axis=1) / scale
-    counts = np.maximum(seen.sum(axis=0), 1)
-    found = np.broadcast_to((observed * seen).sum(axis=0) / counts, observed.shape)
+    counts = np.maximum(present.sum(axis=0), 1)
+    fitted = np.broadcast_to((observed * present).sum(axis=0) / counts, observed.shape)
     directions = None  # leading right singular vectors, by one step from those of the last round
     for _ in range(N_ROUNDS):
-        whole = np.where(seen, observed, found)
+        whole = np.where(present, observed, fitted)
         centre = whole.mean(axis=0)
         whole -= centre
         if directions is None:
             directions = randomized_svd(whole, min(rank, *whole.shape), random_state=0)[2].T
         else:
             directions = np.linalg.qr(whole.T @ (whole @ directions))[0]
-        found = (whole @ directions) @ directions.T + centre
-    blocks = np.split(found * scale, np.cumsum(widths)[:-1], axis=1)
+        fitted = (whole @ directions) @ directions.T + centre
+    blocks = np.split(fitted * scale, np.cumsum(widths)[:-1], axis=1)
     arrays = list(data.arrays)
     for m, mask in data.elements.items():
         values = torch.as_tensor(blocks[m]).to(arrays[m])

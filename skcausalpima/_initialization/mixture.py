@@ -143,9 +143,9 @@ def iterate_posteriors(
     for step in range(max_iter + 1):
         posterior = in_components(potential, means, covariances, prepared)
         weights = smoothed(counts).log()
-        found = posterior.evidence(weights, allowed)
-        gamma = found.log_gamma.exp()
-        previous, bound = bound, found.value.mean().item()
+        evidence = posterior.evidence(weights, allowed)
+        gamma = evidence.log_gamma.exp()
+        previous, bound = bound, evidence.value.mean().item()
         if step == max_iter or bound - previous < tol:
             break
         update = updated_components(posterior.statistics(gamma), means, covariances, settings)
@@ -179,8 +179,8 @@ def updated_components(
         second = statistics.second.diagonal(dim1=1, dim2=2)
         statistics = replace(statistics, second=second)
     rule = settings.covariance_type, settings.reg_covar, settings.shrinkage
-    found = update_mixture(statistics, means, covariances, *rule)
-    return found.means, found.covariances
+    update = update_mixture(statistics, means, covariances, *rule)
+    return update.means, update.covariances
 
 
 def _start(potential: Potential, gamma: Tensor, settings: MixtureSettings) -> tuple[Tensor, Tensor]:
@@ -329,6 +329,6 @@ def initialize_mixture(
         if best is None or fit.bound > best.bound + SAME_BOUND:
             best = fit
     assert best is not None  # there is a clustering
-    found = iterate(best.responsibilities, settings, most)
+    final = iterate(best.responsibilities, settings, most)
     ends.sort(key=lambda end: -end[0])  # stable: the first of equals is the best one
-    return replace(found, rivals=[labels for _, labels in ends[1 : 1 + N_RIVALS]])
+    return replace(final, rivals=[labels for _, labels in ends[1 : 1 + N_RIVALS]])

@@ -58,7 +58,7 @@ def with_noise_of_clusters(setup: Setup, initial: InitialSample, seed: int) -> S
     if training.decoder_variance != "auto" or not is_arranged or spec.sampled_responsibilities:
         return setup
     kinds = map(named_network, spec.decoders)  # others have no variances to predict
-    plain = [m for m, of in enumerate(kinds) if of is not None and not of.per_cluster]
+    plain = [m for m, kind in enumerate(kinds) if kind is not None and not kind.per_cluster]
     tables = [m for m in setup.tables if m in plain]
     n_clusters = math.prod(spec.node_sizes)
     dimensions = {
@@ -138,7 +138,7 @@ def tables_of_unlike_noise(
 
 
 def gains_of_clusters(
-    x: np.ndarray, seen: np.ndarray, points: np.ndarray, indicators: np.ndarray
+    x: np.ndarray, mask: np.ndarray, points: np.ndarray, indicators: np.ndarray
 ) -> np.ndarray:
     r"""Return by how many nats noise of clusters makes held-out samples more probable.
 
@@ -152,7 +152,7 @@ def gains_of_clusters(
     ----------
     x : ndarray of shape (n_samples, n_columns)
         A table.
-    seen : ndarray of bool of the same shape
+    mask : ndarray of bool of the same shape
         Which elements are observed.
     points : ndarray of shape (n_samples, n_scores)
         Principal scores.
@@ -182,28 +182,28 @@ def gains_of_clusters(
     halves = np.arange(len(x)) % 2 == 0
     for training in (halves, ~halves):
         coefficients = np.linalg.lstsq(basis[training], x[training], rcond=None)[0]
-        squares = np.where(seen, np.square(x - basis @ coefficients), 0.0)
-        counts = np.maximum(seen[training].sum(axis=0), 1)
+        squares = np.where(mask, np.square(x - basis @ coefficients), 0.0)
+        counts = np.maximum(mask[training].sum(axis=0), 1)
         variances = np.maximum(squares[training].sum(axis=0) / counts, np.finfo(float).tiny)
         ratios = squares / variances
         of_training = indicators[training].T
-        sums, numbers = of_training @ ratios[training], of_training @ seen[training]
-        prior = PRIOR_SAMPLES * seen.mean(axis=0)
+        sums, numbers = of_training @ ratios[training], of_training @ mask[training]
+        prior = PRIOR_SAMPLES * mask.mean(axis=0)
         of_columns = (sums + prior) / (numbers + prior)
         of_all = (sums.sum(axis=1) + prior.sum()) / (numbers.sum(axis=1) + prior.sum())
         for gains, factors in ((by_cluster, of_all[:, None]), (by_column, of_columns)):
             factor = np.broadcast_to(indicators @ factors, x.shape)
-            nats = 0.5 * np.where(seen, ratios - ratios / factor - np.log(factor), 0.0)
+            nats = 0.5 * np.where(mask, ratios - ratios / factor - np.log(factor), 0.0)
             gains[~training] = nats.sum(axis=1)[~training]
     return max(by_cluster, by_column, key=np.mean)
 
 
-def skewness(x: np.ndarray, seen: np.ndarray, points: np.ndarray, indicators: np.ndarray) -> float:
+def skewness(x: np.ndarray, mask: np.ndarray, points: np.ndarray, indicators: np.ndarray) -> float:
     """Return how skewed what scores leave of columns is within clusters, in the mean.
 
     Parameters
     ----------
-    x, seen, points, indicators
+    x, mask, points, indicators
         As of :func:`gains_of_clusters`.
 
     Returns
@@ -221,10 +221,10 @@ def skewness(x: np.ndarray, seen: np.ndarray, points: np.ndarray, indicators: np
     (True, True)
     """
     basis = np.column_stack([np.ones(len(x)), points])
-    rest = np.where(seen, x - basis @ np.linalg.lstsq(basis, x, rcond=None)[0], 0.0)
-    of_clusters = (indicators.T @ np.square(rest)) / np.maximum(indicators.T @ seen, 1.0)
+    rest = np.where(mask, x - basis @ np.linalg.lstsq(basis, x, rcond=None)[0], 0.0)
+    of_clusters = (indicators.T @ np.square(rest)) / np.maximum(indicators.T @ mask, 1.0)
     scaled = rest / np.sqrt(np.maximum(indicators @ of_clusters, np.finfo(float).tiny))
-    return float(np.abs((scaled**3).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)).mean())
+    return float(np.abs((scaled**3).sum(axis=0) / np.maximum(mask.sum(axis=0), 1)).mean())
 
 
 def _clusters(points: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:

@@ -113,8 +113,8 @@ def principal_scores(
         loadings = (singular[:n_found, None] * components[:n_found])[keep].T / np.sqrt(len(part))
         observed = data.observed[[*range(len(data.arrays)), *views]].cpu().numpy()
         ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
-        found = incomplete_scores(blocks, observed, np.split(loadings, ends)).principal
-        scaled[:, : found.shape[1]] = found
+        principal = incomplete_scores(blocks, observed, np.split(loadings, ends)).principal
+        scaled[:, : principal.shape[1]] = principal
         deviations = scaled.std(axis=0)
     else:
         scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
@@ -176,7 +176,9 @@ def noise_variances(data: TensorData, n_components: int, seed: int) -> np.ndarra
 
     def variances(parts: Sequence[np.ndarray]) -> np.ndarray:
         pairs = zip(parts, present, strict=True)
-        return np.array([np.square(of[seen]).mean() if seen.any() else 0.0 for of, seen in pairs])
+        return np.array(
+            [np.square(block[mask]).mean() if mask.any() else 0.0 for block, mask in pairs]
+        )
 
     spread = variances(blocks)
     least = FLOOR * np.where(spread > 0, spread, 1.0)
@@ -335,34 +337,34 @@ def incomplete_scores(
     """
     patterns, numbers = np.unique(observed.T, axis=0, return_inverse=True)
     numbers, least = numbers.ravel(), float(np.finfo(float).tiny)
-    known = [block[seen] for block, seen in zip(blocks, observed, strict=True)]
+    known = [block[mask] for block, mask in zip(blocks, observed, strict=True)]
     n_elements = float(sum(block.size for block in known))
     squares = sum(float(np.square(block).sum()) for block in blocks)
-    found = [np.column_stack([loading, np.zeros(len(loading))]) for loading in loadings]
+    extended = [np.column_stack([loading, np.zeros(len(loading))]) for loading in loadings]
     means = np.zeros((observed.shape[1], loadings[0].shape[1]))
     variance = max(0.1 * squares / n_elements, least)
     for _ in range(N_ITER):
         # Expectation: posterior means, and a covariance for each set of observed modalities.
-        grams = [loading[:, :-1].T @ loading[:, :-1] for loading in found]
+        grams = [loading[:, :-1].T @ loading[:, :-1] for loading in extended]
         pulls = np.zeros_like(means)
-        for seen, block, loading in zip(observed, known, found, strict=True):
-            pulls[seen] += (block - loading[:, -1]) @ loading[:, :-1]
+        for mask, block, loading in zip(observed, known, extended, strict=True):
+            pulls[mask] += (block - loading[:, -1]) @ loading[:, :-1]
         covariances = np.empty((len(patterns), means.shape[1], means.shape[1]))
         for k, members in enumerate(patterns):
             rows = numbers == k
-            gram = sum((g for g, seen in zip(grams, members, strict=True) if seen), np.zeros(()))
+            gram = sum((g for g, here in zip(grams, members, strict=True) if here), np.zeros(()))
             covariances[k] = np.linalg.inv(np.eye(means.shape[1]) + gram / variance)
             means[rows] = pulls[rows] @ covariances[k] / variance
         # Maximisation: loadings and noise variance.
         design = np.column_stack([means, np.ones(len(means))])
         total = 0.0
-        for m, (seen, block) in enumerate(zip(observed, known, strict=True)):
-            counts = np.bincount(numbers[seen], minlength=len(patterns))
-            spread, rows = np.tensordot(counts, covariances, axes=1), design[seen]
+        for m, (mask, block) in enumerate(zip(observed, known, strict=True)):
+            counts = np.bincount(numbers[mask], minlength=len(patterns))
+            spread, rows = np.tensordot(counts, covariances, axes=1), design[mask]
             moments = rows.T @ rows
             moments[:-1, :-1] += spread
-            found[m] = np.linalg.lstsq(moments, rows.T @ block, rcond=None)[0].T
-            residual, inner = block - rows @ found[m].T, found[m][:, :-1]
+            extended[m] = np.linalg.lstsq(moments, rows.T @ block, rcond=None)[0].T
+            residual, inner = block - rows @ extended[m].T, extended[m][:, :-1]
             total += float(np.square(residual).sum() + np.sum((inner @ spread) * inner))
         variance = max(total / n_elements, least)
-    return LatentScores(means=means, loadings=found, variance=variance)
+    return LatentScores(means=means, loadings=extended, variance=variance)

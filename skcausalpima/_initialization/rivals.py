@@ -102,16 +102,16 @@ class Rivals:
 
     def in_units_of_noise(self, entry: Entry) -> Iterator[Entry]:
         """Yield columns in units of their spread within clusters, if one noise merges these."""
-        tables, seen = _tables(entry.sides)
+        tables, masks = _tables(entry.sides)
         n_cells = math.prod(entry.setup.spec.node_sizes)
-        spreads = unlike_spreads(tables, seen, n_cells, self.seed) if tables else None
+        spreads = unlike_spreads(tables, masks, n_cells, self.seed) if tables else None
         if spreads is not None:
             yield self._in_units(entry, spreads, "noise")
 
     def in_units_of_columns(self, entry: Entry) -> Iterator[Entry]:
         """Yield columns in units of all variation, if they vary unlike."""
-        tables, seen = _tables(entry.sides)
-        spreads = unlike_units(tables, seen) if tables else None
+        tables, masks = _tables(entry.sides)
+        spreads = unlike_units(tables, masks) if tables else None
         if spreads is not None and "noise" not in entry.setup.scale:
             yield self._in_units(entry, spreads, "feature")
 
@@ -159,10 +159,10 @@ class Rivals:
     def _in_units(self, entry: Entry, spreads: list, word: str) -> Entry:
         """Return columns of the tables that are left open divided by their spreads."""
         setup = entry.setup
-        tables, seen = _tables(entry.sides)
+        tables, masks = _tables(entry.sides)
         scaler = setup.scaler
         for m, spread, values, mask in zip(
-            setup.left_open.columns, spreads, tables, seen, strict=True
+            setup.left_open.columns, spreads, tables, masks, strict=True
         ):
             scaler = scaler.with_units(m, spread, variances(values, mask), word)
         setup = replace(setup, scaler=scaler, scale=list(scaler.words))

@@ -102,16 +102,18 @@ def table_columns(
     filled: list[np.ndarray] = []
     for m, (layout, (centre, factor)) in enumerate(zip(tables, units, strict=True)):
         scaled = data.arrays[m].cpu().numpy().astype(np.float64)
-        seen = data.seen(m)
+        present = data.seen(m)
         elements = np.round(scaled * np.ravel(factor) + np.ravel(centre))
-        for (word, _), own in zip(layout, places_of(layout), strict=True):
+        for (word, _), place in zip(layout, places_of(layout), strict=True):
             if word in LEVELLED:
-                of = elements[:, own] if word == "categorical" else between(elements[:, own])
-                levels.append(of * seen[:, own.start, None])
+                indicators = (
+                    elements[:, place] if word == "categorical" else between(elements[:, place])
+                )
+                levels.append(indicators * present[:, place.start, None])
             elif word != DEPTH:
-                filled.append(scaled[:, own])
-                numbers.append(np.where(seen[:, own], scaled[:, own], np.nan))
-    sizes = [of.shape[1] for of in levels]
+                filled.append(scaled[:, place])
+                numbers.append(np.where(present[:, place], scaled[:, place], np.nan))
+    sizes = [level.shape[1] for level in levels]
     return TableColumns(
         indicators=np.hstack(levels),
         first=np.cumsum([0, *sizes[:-1]]),
