@@ -59,7 +59,7 @@ NETWORKS = {
     "mlp": NamedNetwork(MLPEncoder, MLPDecoder, is_dense=True),
     "conv": NamedNetwork(ConvEncoder, ConvDecoder, is_dense=False),
 }
-NETWORKS |= {f"cluster_{word}": replace(of, per_cluster=True) for word, of in NETWORKS.items()}
+NETWORKS |= {f"cluster_{word}": replace(kind, per_cluster=True) for word, kind in NETWORKS.items()}
 #: Numbers of channels that images usually have.
 CHANNELS = (1, 2, 3, 4)
 #: What None stands for.

@@ -130,7 +130,7 @@ def column_layouts(
     ValueError
         If a parameter does not go with columns that are no numbers.
     """
-    layouts = tuple(None if of is None else of.layout for of in modalities.columns)
+    layouts = tuple(None if columns is None else columns.layout for columns in modalities.columns)
     for m, layout in enumerate(layouts):
         if layout is None:
             continue

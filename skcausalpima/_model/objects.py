@@ -88,8 +88,8 @@ def _with_pythonic_parts(parts: BaseEstimator) -> BaseEstimator:
 
 def _check_parts(parts: BaseEstimator, name: str, caller: str) -> None:
     """Check the parts of an object that is a parameter, by their nested names."""
-    constraints = {f"{name}__{n}": of for n, of in parts._parameter_constraints.items()}
-    values = {f"{name}__{n}": of for n, of in parts.get_params(deep=False).items()}
+    constraints = {f"{name}__{n}": allowed for n, allowed in parts._parameter_constraints.items()}
+    values = {f"{name}__{n}": value for n, value in parts.get_params(deep=False).items()}
     validate_parameter_constraints(constraints, values, caller_name=caller)
 
 
@@ -134,10 +134,10 @@ def parts_of_words(params: Values) -> Values:
     """Return the parts, by nested names, of what words among the parameters stand for."""
     objects = {name: _as_object(name, value) for name, value in params.items()}
     return {
-        f"{name}__{part}": of
+        f"{name}__{part}": value
         for name, parts in objects.items()
         if parts is not None and parts is not params[name]
-        for part, of in parts.get_params().items()
+        for part, value in parts.get_params().items()
     }
 
 
@@ -149,13 +149,13 @@ def with_objects(estimator: BaseEstimator, params: Values) -> Values:
     ValueError
         If there is no such part. Says which object to pass.
     """
-    own = estimator.get_params(deep=False)
+    current = estimator.get_params(deep=False)
     fresh: Values = {}
     for key in params:
         name, _, part = key.partition("__")
-        if not part or name not in own:
+        if not part or name not in current:
             continue
-        value = params.get(name, own[name])
+        value = params.get(name, current[name])
         parts = _as_object(name, value)
         if parts is value and value is not None:
             continue  # says itself what it lacks
@@ -170,9 +170,9 @@ def _no_part(key: str, name: str, part: str, value: Unchecked) -> str:
     kinds = OBJECTS.get(name, ())
     having = [kind.__name__ for kind in kinds if part in kind._get_param_names()]
     if not having:
-        told = [f"{key} is no parameter: {name} has no part {part!r}."]
-        told += [advice for kind in kinds if (advice := advice_on_names(kind, {part: None}))][:1]
-        return " ".join(told)
+        lines = [f"{key} is no parameter: {name} has no part {part!r}."]
+        lines += [advice for kind in kinds if (advice := advice_on_names(kind, {part: None}))][:1]
+        return " ".join(lines)
     objects = " or ".join(f"{kind}()" for kind in having)
     return (
         f"{key} is a part of an object, but {name} is {value!r}: pass {objects} to set its parts."

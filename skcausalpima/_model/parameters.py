@@ -99,7 +99,7 @@ def check_contexts(
         )
     stated: dict[str, bool] = {
         "modalities on disk: read them, as by numpy.array, or reduce them first": any(
-            isinstance(of, OnDisk) for of in modalities.arrays
+            isinstance(array, OnDisk) for array in modalities.arrays
         ),
         "interventions, unless all have mix=False (labels were given at random); else make the "
         "nodes that were set in a sample a label of Context(.., role='cause', shift=[])": has_sets

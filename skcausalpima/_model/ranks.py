@@ -65,16 +65,16 @@ class ProcessGroup(Ranks):
                 self._own.abort()
             raise
         finally:
-            own, self._own = self._own, None
-            if own is not None:
-                distributed.destroy_process_group(own)
+            group, self._own = self._own, None
+            if group is not None:
+                distributed.destroy_process_group(group)
 
     def of_all(self, value: Value) -> list[Value]:
         """Return what each rank has."""
-        found: list[Value] = [value] * self.n_ranks
+        values: list[Value] = [value] * self.n_ranks
         with _answered():
-            distributed.all_gather_object(found, value, group=self.group)
-        return found
+            distributed.all_gather_object(values, value, group=self.group)
+        return values
 
     def first(self, value: Value) -> Value:
         """Return what the first rank has."""
@@ -87,10 +87,10 @@ class ProcessGroup(Ranks):
         """Return the sum over ranks of a tensor of one shape, in new memory."""
         tensor = cast(Tensor, value)
         there = torch.device("cuda", torch.cuda.current_device()) if self.on_gpus else tensor.device
-        found = tensor.detach().to(there, copy=True).contiguous()
+        sums = tensor.detach().to(there, copy=True).contiguous()
         with _answered():
-            distributed.all_reduce(found, group=self.group)
-        return cast(Value, found.to(tensor.device))
+            distributed.all_reduce(sums, group=self.group)
+        return cast(Value, sums.to(tensor.device))
 
 
 @contextmanager
@@ -191,6 +191,6 @@ def adopt(ranks: Ranks, model: nn.Module) -> None:
             "torch.nn.LayerNorm."
         )
     tensors = model.state_dict()
-    found = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
+    arrays = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
     for name, tensor in tensors.items():
-        tensor.copy_(torch.from_numpy(found[name]))
+        tensor.copy_(torch.from_numpy(arrays[name]))

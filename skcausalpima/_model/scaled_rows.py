@@ -130,10 +130,12 @@ class ScaledRows:
 
     def index_select(self, dim: int, rows: Tensor) -> ScaledRows:
         """Return rows by their numbers."""
-        of, missing = self.values, self.missing[rows]
-        if isinstance(of, OnDisk):
-            return replace(self, values=of[rows.cpu().numpy()], missing=missing)
-        return replace(self, values=of.index_select(dim, rows.to(of.device)), missing=missing)
+        values, missing = self.values, self.missing[rows]
+        if isinstance(values, OnDisk):
+            return replace(self, values=values[rows.cpu().numpy()], missing=missing)
+        return replace(
+            self, values=values.index_select(dim, rows.to(values.device)), missing=missing
+        )
 
     def split(self, n_rows: int) -> Iterator[Tensor]:
         """Return the rows in order, scaled, so many at a time."""
@@ -143,14 +145,16 @@ class ScaledRows:
         """Return the same rows on the device, as they are in the file."""
         if not self.is_streamed:
             return self
-        of = self.values
-        of = torch.from_numpy(np.asarray(of)) if isinstance(of, OnDisk) else of
-        return replace(self, values=sent(of, self.device))
+        values = self.values
+        values = torch.from_numpy(np.asarray(values)) if isinstance(values, OnDisk) else values
+        return replace(self, values=sent(values, self.device))
 
     def hashes(self) -> list[str]:
         """Return a hash of each block of the numbers in the file."""
-        of = self.values
-        blocks = of.blocks() if isinstance(of, OnDisk) else [(slice(None), of.cpu().numpy())]
+        values = self.values
+        blocks = (
+            values.blocks() if isinstance(values, OnDisk) else [(slice(None), values.cpu().numpy())]
+        )
         return [joblib.hash(block) for _, block in blocks]
 
     def tensor(self) -> Tensor:

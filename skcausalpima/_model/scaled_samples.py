@@ -36,19 +36,19 @@ def scaled_data(
         else torch.from_numpy(scaler.transform_one(modalities, k))
         for k, array in enumerate(modalities.arrays)
     ]
-    n_bytes = sum(of.nbytes for of in tables if isinstance(of, Tensor))
+    n_bytes = sum(table.nbytes for table in tables if isinstance(table, Tensor))
     resident = modalities.elements is not None or fits(n_bytes, device)
     arrays = tuple(
-        of
-        if isinstance(of, ScaledRows)
-        else (of.to(device) if resident else ScaledRows.in_memory(of, device))
-        for of in tables
+        table
+        if isinstance(table, ScaledRows)
+        else (table.to(device) if resident else ScaledRows.in_memory(table, device))
+        for table in tables
     )
     observed = None
     if not modalities.observed.all():
         observed = torch.from_numpy(modalities.observed.copy()).to(device)
     masks = enumerate(modalities.elements or ())
-    elements = {m: torch.from_numpy(of).to(device) for m, of in masks if of is not None}
+    elements = {m: torch.from_numpy(mask).to(device) for m, mask in masks if mask is not None}
     samples = Batch(cast(Tensors, arrays), observed, elements=elements)
     return TensorData(samples, dtype)
 
@@ -74,17 +74,17 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
 def _of_ranks(data: TensorData, ranks: Ranks, n_cells: int) -> TensorData:
     """Return data that have what those of any rank have; where it was missing, nothing is."""
     samples, n_modalities = data.samples, len(data.arrays)
-    found = replace(data, ranks=ranks)
+    joined = replace(data, ranks=ranks)
 
-    def table(of: Tensor | None, n_rows: int, dtype: torch.dtype) -> Tensor | None:
-        if not found.anywhere(of is not None) or of is not None:
-            return of
+    def table(values: Tensor | None, n_rows: int, dtype: torch.dtype) -> Tensor | None:
+        if not joined.anywhere(values is not None) or values is not None:
+            return values
         return torch.ones(n_rows, data.n_samples, dtype=dtype, device=data.device)
 
     observed = table(samples.observed, n_modalities, torch.bool)
     elements = {}
     for m in range(n_modalities):
-        if found.anywhere(m in data.elements):
+        if joined.anywhere(m in data.elements):
             elements[m] = torch.from_numpy(data.seen(m)).to(data.device)
     samples = replace(
         samples,
@@ -93,7 +93,7 @@ def _of_ranks(data: TensorData, ranks: Ranks, n_cells: int) -> TensorData:
         weights=table(samples.weights, 1, data.dtype),
         elements=elements,
     )
-    return replace(found, samples=samples)
+    return replace(joined, samples=samples)
 
 
 def as_arrays(data: TensorData) -> TensorData:
@@ -101,12 +101,12 @@ def as_arrays(data: TensorData) -> TensorData:
 
     joblib maps them into the memory of its workers. They are writable: torch has no others.
     """
-    return _changed(data, lambda of: of.cpu().numpy())
+    return _changed(data, lambda tensor: tensor.cpu().numpy())
 
 
 def from_arrays(data: TensorData, device: torch.device) -> TensorData:
     """Undo :func:`as_arrays`."""
-    return _changed(data, lambda of: torch.as_tensor(of, device=device))
+    return _changed(data, lambda array: torch.as_tensor(array, device=device))
 
 
 def _changed(data: TensorData, change: Callable[[Any], Any]) -> TensorData:

@@ -154,7 +154,9 @@ def set_up(
     if kept is not None:
         check_same_contexts(params, contexts.stated)
     elif params.contexts:
-        unshifted = with_experts | {m for m, of in enumerate(spec.layouts) if of is not None}
+        unshifted = with_experts | {
+            m for m, layout in enumerate(spec.layouts) if layout is not None
+        }
         given = (node_sizes, params.scale, unshifted)
         contexts = find_contexts(params.contexts, samples, *given)
     samples = contexts.removed_from(samples)
@@ -286,8 +288,8 @@ def _outliers(params: Parameters) -> str:
 
 def _structure(params: Parameters) -> ScoreSearch | GradientStructure:
     """Return how the graph is learned; that of a given one does not matter."""
-    of = params.structure
-    return of if isinstance(of, ScoreSearch | GradientStructure) else GradientStructure()
+    stated = params.structure
+    return stated if isinstance(stated, ScoreSearch | GradientStructure) else GradientStructure()
 
 
 def _schedule(params: Parameters, samples: FitSamples) -> Schedule:
@@ -308,11 +310,11 @@ def _graph_settings(params: Parameters, names: list[str]) -> GraphSettings:
     constraints = edge_constraints(names, **edges, tiers=known.tiers)
     if isinstance(structure, ScoreSearch):
         stated: str | nx.DiGraph = "refined"
-        own: tuple[str, ...] = ("score", "equivalent_sample_size")
+        options: tuple[str, ...] = ("score", "equivalent_sample_size")
     else:
         stated = "gradient" if structure is params.structure else params.structure
-        own = ("edge_threshold",)
-    rule = {name: getattr(structure, name) for name in own}
+        options = ("edge_threshold",)
+    rule = {name: getattr(structure, name) for name in options}
     penalty = float(structure.edge_penalty)
     return graph_settings(
         names, stated, constraints, tiers=known.tiers, edge_penalty=penalty, **rule

@@ -160,7 +160,7 @@ class _OwnDraws(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         if torch.Tag.nondeterministic_seeded not in func.tags or kwargs.get("generator"):
             return func(*args, **kwargs)
-        device = next((of.device for of in args if isinstance(of, Tensor)), kwargs.get("device"))
+        device = next((arg.device for arg in args if isinstance(arg, Tensor)), kwargs.get("device"))
         if torch.device(device or "cpu").type != "cpu":
             return func(*args, **kwargs)
         if all(argument.name != "generator" for argument in func._schema.arguments):
@@ -178,9 +178,9 @@ class _OwnDraws(TorchDispatchMode):
         """
         with _SEEDING, torch.random.fork_rng([]):
             torch.set_rng_state(self.generator.get_state())
-            found = func(*args, **kwargs)
+            drawn = func(*args, **kwargs)
             self.generator.set_state(torch.get_rng_state())
-        return found
+        return drawn
 
 
 def with_own_draws(module: nn.Module) -> nn.Module:

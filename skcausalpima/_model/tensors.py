@@ -66,7 +66,7 @@ class TensorData:
             return self.ranks.sum(sums)
         if isinstance(sums, Tensor):
             return self.ranks.total(sums)
-        return replace(sums, **{name: self.ranks.total(of) for name, of in vars(sums).items()})
+        return replace(sums, **{name: self.ranks.total(part) for name, part in vars(sums).items()})
 
     def rows_of_all(self, rows: Any) -> Any:
         """Return the rows of all samples, in turn, an array or a tensor, from those of these."""
@@ -102,9 +102,9 @@ class TensorData:
             return None
         self.ranks.common = torch.Generator()
         self.ranks.common.set_state(generator.get_state())
-        own = np.random.RandomState([seed, self.ranks.rank])
-        generator.manual_seed(own.randint(2**31 - 1))
-        return own
+        rng = np.random.RandomState([seed, self.ranks.rank])
+        generator.manual_seed(rng.randint(2**31 - 1))
+        return rng
 
     def of_all(
         self, knowledge: NodeKnowledge
@@ -114,7 +114,7 @@ class TensorData:
             return self, knowledge, None
         places = self.ranks.places(self.n_samples)
         knowledge = knowledge.gathered(self.ranks, self.n_samples)
-        gathered = self.samples.mapped(self.rows_of_all, lambda of: self.rows_of_all(of.T).T)
+        gathered = self.samples.mapped(self.rows_of_all, lambda table: self.rows_of_all(table.T).T)
         return TensorData(gathered, self.dtype), knowledge, places
 
     def evenly_spaced(self, most: int) -> Tensor:
@@ -198,8 +198,8 @@ class TensorData:
         """Number of observed elements of each modality, of shape (n_modalities,)."""
         widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
         numbers = widths * self.n_observed
-        for m, seen in self.elements.items():
-            here = self.samples.weighted(seen.sum(dim=1).double()).sum()
+        for m, mask in self.elements.items():
+            here = self.samples.weighted(mask.sum(dim=1).double()).sum()
             numbers[m] = self.total_of(here)
         return numbers
 
@@ -214,7 +214,7 @@ class TensorData:
     @property
     def is_streamed(self) -> bool:
         """Whether some modality comes to the device as it is needed."""
-        return any(isinstance(of, ScaledRows) and of.is_streamed for of in self.tables)
+        return any(isinstance(table, ScaledRows) and table.is_streamed for table in self.tables)
 
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
@@ -222,14 +222,14 @@ class TensorData:
 
     def seen(self, m: int) -> np.ndarray:
         """Return which elements of a modality are observed, of shape (n_samples, width)."""
-        found = np.ones((self.n_samples, self.arrays[m].shape[1]), dtype=bool)
+        mask = np.ones((self.n_samples, self.arrays[m].shape[1]), dtype=bool)
         if self.observed is not None:
-            found &= self.observed[m].cpu().numpy()[:, None]
-        return found & self.elements[m].cpu().numpy() if m in self.elements else found
+            mask &= self.observed[m].cpu().numpy()[:, None]
+        return mask & self.elements[m].cpu().numpy() if m in self.elements else mask
 
     def element_masks(self) -> dict[int, np.ndarray]:
         """Return the masks of elements as NumPy arrays."""
-        return {m: seen.cpu().numpy() for m, seen in self.elements.items()}
+        return {m: mask.cpu().numpy() for m, mask in self.elements.items()}
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
@@ -303,18 +303,20 @@ class TensorData:
                 yield numbers, batch, self.normal(len(numbers), latent_dim, generator)
             return
         n_of_all, common = self.n_of_all, self.ranks.common
-        own = torch.full((n_of_all,), -1, device=self.device)
+        local_numbers = torch.full((n_of_all,), -1, device=self.device)
         places = torch.as_tensor(self.ranks.places(self.n_samples), device=self.device)
-        own[places] = torch.arange(self.n_samples, device=self.device)
+        local_numbers[places] = torch.arange(self.n_samples, device=self.device)
         for rows in self._shuffled_rows(n_of_all, batch_size, common):
             noise = self.normal(len(rows), latent_dim, common)
-            is_here = own[rows] >= 0
-            numbers = own[rows[is_here]]
+            is_here = local_numbers[rows] >= 0
+            numbers = local_numbers[rows[is_here]]
             yield numbers, self.rows(numbers), noise[is_here]
 
     def loaded(self) -> TensorData:
         """Return the same samples in memory, as tensors."""
-        return self._with([of.tensor() if isinstance(of, ScaledRows) else of for of in self.tables])
+        return self._with(
+            [table.tensor() if isinstance(table, ScaledRows) else table for table in self.tables]
+        )
 
     def parts(self) -> Iterator[tuple[Tensor | None, TensorData]]:
         """Return the samples in memory, in order, and their numbers; None for all at once."""
@@ -324,15 +326,15 @@ class TensorData:
         """Return the numbers of samples that are read together; None for all that are in memory."""
         if not self.is_streamed:
             return None
-        files = [of for of in self.tables if isinstance(of, ScaledRows)]
-        size = max(of.rows_at_once for of in files)
+        files = [file for file in self.tables if isinstance(file, ScaledRows)]
+        size = max(file.rows_at_once for file in files)
         runs = list(torch.arange(self.n_samples).split(size))
         if len(runs) > 1 and len(runs[-1]) == 1:
             runs[-2:] = [torch.cat(runs[-2:])]  # batch normalization needs two samples
         order = torch.arange(len(runs))
         if generator is not None:
             order = torch.randperm(len(runs), generator=generator)
-        n_runs = max(1, BUFFER_BYTES // (size * sum(of.row_bytes for of in files)))
+        n_runs = max(1, BUFFER_BYTES // (size * sum(file.row_bytes for file in files)))
         return [
             torch.cat([runs[k] for k in numbers.sort().values]).to(self.device)
             for numbers in order.split(n_runs)
@@ -344,7 +346,9 @@ class TensorData:
             yield None, self
         for rows in runs or ():
             part = self.subset(rows)
-            read = [of.read() if isinstance(of, ScaledRows) else of for of in part.tables]
+            read = [
+                table.read() if isinstance(table, ScaledRows) else table for table in part.tables
+            ]
             yield rows, part._with(read)
 
     def _with(self, tables: Sequence[Tensor | ScaledRows]) -> TensorData:
