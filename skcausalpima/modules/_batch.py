@@ -99,8 +99,8 @@ class Batch:
         if not self.elements:
             return self.observed
         rows = self.present.to(self.arrays[0].dtype)
-        for m, seen in self.elements.items():
-            rows[m] *= seen.to(rows.dtype).mean(dim=1)
+        for m, mask in self.elements.items():
+            rows[m] *= mask.to(rows.dtype).mean(dim=1)
         return rows
 
     def take(self, rows: Tensor | slice) -> Batch:
@@ -148,7 +148,7 @@ class Batch:
             allowed=columns(self.allowed),
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
-            elements={m: of_rows(seen) for m, seen in self.elements.items()},
+            elements={m: of_rows(mask) for m, mask in self.elements.items()},
             views=None if views is None else {m: of_rows(view) for m, view in views.items()},
             gaps=None if gaps is None else {m: Gap(*map(of_rows, gap)) for m, gap in gaps.items()},
             trust=columns(self.trust),
@@ -193,10 +193,10 @@ class BoundWithErrors:
 
     def detached(self) -> BoundWithErrors:
         """Return the same numbers, without what gradients need."""
-        own = self.likelihoods
-        own = None if own is None else {m: said.detached() for m, said in own.items()}
+        terms = self.likelihoods
+        terms = None if terms is None else {m: term.detached() for m, term in terms.items()}
         errors = self.squared_errors.detach()
-        return BoundWithErrors(self.values.detach(), errors, self.posterior, own)
+        return BoundWithErrors(self.values.detach(), errors, self.posterior, terms)
 
 
 class Likelihood(NamedTuple):
@@ -220,14 +220,14 @@ class Likelihood(NamedTuple):
 
     def of_components(self, components: Tensor) -> Tensor:
         """Return what is said of each sample under its own component, (n_samples,)."""
-        said, numbers = self.log_likelihoods, torch.arange(len(components)).to(components)
-        return said[0] if len(said) == 1 else said[components, numbers]
+        values, numbers = self.log_likelihoods, torch.arange(len(components)).to(components)
+        return values[0] if len(values) == 1 else values[components, numbers]
 
     @classmethod
     def joined(cls, parts: Sequence[Likelihood]) -> Likelihood:
         """Return those of the samples of all parts, in order."""
-        values = torch.cat([of.log_likelihoods for of in parts], dim=1)
-        errors = [of.squared_errors for of in parts if of.squared_errors is not None]
+        values = torch.cat([part.log_likelihoods for part in parts], dim=1)
+        errors = [part.squared_errors for part in parts if part.squared_errors is not None]
         return cls(values, torch.cat(errors, dim=1) if errors else None)
 
 
@@ -259,8 +259,10 @@ class ComponentEvidence(NamedTuple):
         if len(parts) == 1:
             return parts[0]
         first = parts[0]
-        beyond = {m: torch.stack([of.beyond[m] for of in parts]).mean(dim=0) for m in first.beyond}
-        log_potentials = sum(of.log_potentials for of in parts) / len(parts)
+        beyond = {
+            m: torch.stack([part.beyond[m] for part in parts]).mean(dim=0) for m in first.beyond
+        }
+        log_potentials = sum(part.log_potentials for part in parts) / len(parts)
         return cls(beyond, log_potentials, first.likelihoods)
 
 

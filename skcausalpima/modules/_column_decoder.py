@@ -68,17 +68,21 @@ class ColumnDecoder(Decoder):
         self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
         has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
         for word, kind in COLUMN_LIKELIHOODS.items():
-            own = [place for place, (of, _) in zip(places, layout, strict=True) if of == word]
-            if not own:
+            of_kind = [
+                place for place, (name, _) in zip(places, layout, strict=True) if name == word
+            ]
+            if not of_kind:
                 continue
-            elements = torch.cat([torch.arange(width)[of] for of in own + places[-1:] * has_depth])
-            firsts = torch.tensor([place.start for place in own])
+            elements = torch.cat(
+                [torch.arange(width)[place] for place in of_kind + places[-1:] * has_depth]
+            )
+            firsts = torch.tensor([place.start for place in of_kind])
             self.register_buffer(f"index{len(blocks)}", elements, False)
             self.register_buffer(f"first{len(blocks)}", firsts, False)
-            sizes = [place.stop - place.start for place in own]
+            sizes = [place.stop - place.start for place in of_kind]
             blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
         self.likelihoods = nn.ModuleList(blocks)
-        self.has_dispersions = any(isinstance(of, NegativeBinomial) for of in blocks)
+        self.has_dispersions = any(isinstance(block, NegativeBinomial) for block in blocks)
 
     @property
     def unwrapped(self) -> nn.Module:
@@ -136,11 +140,11 @@ class ColumnDecoder(Decoder):
         """Return data as they were coded; numbers stay scaled."""
         return x.double() * self.factor.double() + self.centre.double()
 
-    def _each(self, of: Callable[..., Tensor], *tables: Tensor) -> Tensor:
+    def _each(self, method: Callable[..., Tensor], *tables: Tensor) -> Tensor:
         """Return what each likelihood says of its elements, in their order."""
         result = tables[0].new_zeros(tables[0].shape)
         for part, index, _ in self._parts(ColumnLikelihood):
-            result[..., index] = of(part, *(table[..., index] for table in tables)).to(result)
+            result[..., index] = method(part, *(table[..., index] for table in tables)).to(result)
         return result
 
     def predictors(self, z: Tensor) -> Tensor:
@@ -260,9 +264,9 @@ class ColumnDecoder(Decoder):
         raw = None if x is None else self._raw(x).to(eta)
         scaled, misfit = torch.zeros_like(slopes), torch.zeros_like(eta)
         for part, index, _ in self._parts(ColumnLikelihood):
-            own = None if raw is None else raw[:, index]
-            found = part.working(eta[:, index], slopes[..., index], own)
-            scaled[..., index], misfit[:, index] = found
+            values = None if raw is None else raw[:, index]
+            working = part.working(eta[:, index], slopes[..., index], values)
+            scaled[..., index], misfit[:, index] = working
         return scaled.double(), misfit.double()
 
     @torch.no_grad()
@@ -290,7 +294,7 @@ class ColumnDecoder(Decoder):
             The logarithm of the variance of an element that balances modalities: the number of
             free elements over the null deviance of a sample.
         """
-        x, weight, bias = (of.to(self.factor.device) for of in (x, weight, bias))
+        x, weight, bias = (tensor.to(self.factor.device) for tensor in (x, weight, bias))
         raw, slope = self._raw(x), weight * self.factor.to(weight)[:, None]
         offset, deviance = bias.clone(), raw.new_zeros(())
         for part, index, _ in self._parts(ColumnLikelihood):

@@ -276,7 +276,7 @@ def fisher_information(decoder: Decoder, around: Around, log_variance: Tensor) -
 
 @torch.no_grad()
 def masked_potential(
-    decoder: Decoder, around: Around, log_variance: Tensor, x: Tensor, seen: Tensor
+    decoder: Decoder, around: Around, log_variance: Tensor, x: Tensor, mask: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Return the potential of the observed elements of samples, linearised around latent points.
 
@@ -293,7 +293,7 @@ def masked_potential(
         Of the modality.
     x : Tensor of shape (n_samples, width)
         Observations.
-    seen : Tensor of bool of shape (n_samples, width)
+    mask : Tensor of bool of shape (n_samples, width)
         Which of them are observed.
 
     Returns
@@ -304,7 +304,7 @@ def masked_potential(
         Precisions of what is observed, and of the rest.
     """
     slopes, misfit = decoder.scaled_slopes(around, log_variance, x)
-    shown = torch.where(seen[:, None], slopes, 0.0)
+    shown = torch.where(mask[:, None], slopes, 0.0)
     known = shown @ shown.mT
     linear = shown @ misfit[:, :, None] + known @ around.points.double()[:, :, None]
     return linear[:, :, 0], known, slopes @ slopes.mT - known

@@ -239,8 +239,8 @@ class DerivedViews(nn.ModuleDict):
         """
         if len(self) == 0:
             return means, log_vars, batch.observed
-        seen = cast(dict[int, Tensor], self.computed(batch).views)
-        outputs = [view.encoder(seen[m]) for m, view in self.by_modality()]
+        views = cast(dict[int, Tensor], self.computed(batch).views)
+        outputs = [view.encoder(views[m]) for m, view in self.by_modality()]
         view_means, view_log_vars = means_and_log_vars(outputs)
         observed = batch.observed
         if observed is not None:
@@ -268,7 +268,7 @@ class DerivedViews(nn.ModuleDict):
         for m, view in self.by_modality():
             factor = 0.5 * view.error_weight(error_weights[m])
             # relative to the variance of one level of the view in all
-            seen = cast(dict[int, Tensor], batch.views)[m]
-            errors = factor * squared_errors(view.decoder(z), seen)
+            values = cast(dict[int, Tensor], batch.views)[m]
+            errors = factor * squared_errors(view.decoder(z), values)
             total = total + (errors if batch.observed is None else errors * batch.observed[m])
         return total

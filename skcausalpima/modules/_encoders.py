@@ -325,8 +325,8 @@ def encode_each(
     rows = nothing if batch.observed is None else batch.observed
     parts = zip(encoders, batch.arrays, shapes, rows, strict=True)
     outputs = [
-        encode_observed(encoder, array.unflatten(1, shape), seen, 2 * latent_dim)
-        for encoder, array, shape, seen in parts
+        encode_observed(encoder, array.unflatten(1, shape), row, 2 * latent_dim)
+        for encoder, array, shape, row in parts
     ]
     return means_and_log_vars(outputs)
 

@@ -186,6 +186,6 @@ class MeanFieldVAE(MultimodalVAE):
             draws = draws[:1]  # experts say the same everywhere
         total: Tensor | float = 0.0
         for draw in draws:
-            own = self.own_likelihoods(batch, rsample(posterior, draw), modalities)
-            total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
+            likelihoods = self.own_likelihoods(batch, rsample(posterior, draw), modalities)
+            total = total + sum((part.log_likelihoods for part in likelihoods.values()), start=0.0)
         return total / len(draws)

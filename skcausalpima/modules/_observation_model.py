@@ -134,14 +134,14 @@ class ObservationModel(nn.Module):
         dict of int to Likelihood
             By number of the modality; zero where it is missing.
         """
-        result: dict[int, Likelihood] = {}
+        terms: dict[int, Likelihood] = {}
         for m, decoder in enumerate(self.decoders):
             if modalities is not None and m not in modalities:
                 continue
-            own = decoder.likelihood(batch.arrays[m], z, batch.elements.get(m))
-            if own is not None:
-                result[m] = own if batch.observed is None else _of_observed(own, batch.observed[m])
-        return result
+            term = decoder.likelihood(batch.arrays[m], z, batch.elements.get(m))
+            if term is not None:
+                terms[m] = term if batch.observed is None else _of_observed(term, batch.observed[m])
+        return terms
 
     def squared_errors(self, batch: Batch, z: Tensor) -> Tensor:
         """Return the squared errors of what is decoded from latent points, summed over elements.
@@ -304,18 +304,20 @@ class ObservationModel(nn.Module):
         Tensor of shape (n_components or 1, n_samples), or 0.0 if there are none
             To be added to the expected log-densities of the cells.
         """
-        parts = (self.likelihood_weight(m) * own.log_likelihoods for m, own in likelihoods.items())
+        parts = (
+            self.likelihood_weight(m) * term.log_likelihoods for m, term in likelihoods.items()
+        )
         return sum(parts, start=0.0)
 
 
-def _errors(decoded: Tensor, x: Tensor, seen: Tensor | None) -> Tensor:
+def _errors(decoded: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
     """Return the squared error of every sample, summed over the elements that are observed."""
-    if seen is None:
+    if mask is None:
         return squared_errors(decoded, x)
-    return (nn.functional.mse_loss(decoded, x, reduction="none") * seen).sum(dim=1)
+    return (nn.functional.mse_loss(decoded, x, reduction="none") * mask).sum(dim=1)
 
 
-def _of_observed(own: Likelihood, observed: Tensor) -> Likelihood:
+def _of_observed(likelihood: Likelihood, observed: Tensor) -> Likelihood:
     """Return zeros for the samples that lack the modality: ``observed`` has one entry each."""
-    errors = None if own.squared_errors is None else own.squared_errors * observed
-    return Likelihood(own.log_likelihoods * observed, errors)
+    errors = None if likelihood.squared_errors is None else likelihood.squared_errors * observed
+    return Likelihood(likelihood.log_likelihoods * observed, errors)

@@ -224,12 +224,12 @@ class StructuredVAE(MultimodalVAE):
                 likelihoods |= self.own_likelihoods(batch, noise, [m])
                 beyond[m] = power * likelihoods[m].log_likelihoods
                 continue
-            potential, own = (potential_of or self.potential_of)(batch, m), []
-            points = [posterior.points(of.expand(len(noise)), noise) for of in components]
+            potential, pairs = (potential_of or self.potential_of)(batch, m), []
+            points = [posterior.points(cell.expand(len(noise)), noise) for cell in components]
             for c, z in enumerate(points):
-                said = self.own_likelihoods(batch, z.to(noise), [m])[m]
-                own.append((said.log_likelihoods[c], cast(Tensor, said.squared_errors)[c]))
-            likelihoods[m] = Likelihood(*map(torch.stack, zip(*own, strict=True)))
+                term = self.own_likelihoods(batch, z.to(noise), [m])[m]
+                pairs.append((term.log_likelihoods[c], cast(Tensor, term.squared_errors)[c]))
+            likelihoods[m] = Likelihood(*map(torch.stack, zip(*pairs, strict=True)))
             log_potentials = torch.stack([potential.at(z) for z in points]).to(noise)
             beyond[m] = power * likelihoods[m].log_likelihoods - log_potentials
             divided = divided + log_potentials
@@ -295,49 +295,49 @@ class StructuredVAE(MultimodalVAE):
         batch = self.views.computed(batch)
         normal = noise[:, :-1]
         joint = self.joint(batch, normal, in_training=True)
-        posterior, said, found = joint.posterior, joint.of_decoders, joint.evidence()
-        components = drawn_components(found.log_gamma, noise[:, -1])
+        posterior, of_decoders, evidence = joint.posterior, joint.of_decoders, joint.evidence()
+        components = drawn_components(evidence.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
-        own = self._own_alike(batch, z)
-        values = found.surplus
-        if isinstance(said.log_potentials, Tensor):
-            values = values + (found.log_gamma.exp() * said.log_potentials).sum(dim=0)
-        values = (reconstruction + self.evidence(own)).flatten() + values.to(noise)
-        return BoundWithErrors(values, errors, posterior.detached(), own or None)
+        likelihoods = self._own_alike(batch, z)
+        values = evidence.surplus
+        if isinstance(of_decoders.log_potentials, Tensor):
+            values = values + (evidence.log_gamma.exp() * of_decoders.log_potentials).sum(dim=0)
+        values = (reconstruction + self.evidence(likelihoods)).flatten() + values.to(noise)
+        return BoundWithErrors(values, errors, posterior.detached(), likelihoods or None)
 
     def unit_elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""
         batch = self.views.computed(batch)
         posterior = self.posterior(batch, has_cells=False)
-        found = posterior.evidence(noise.new_zeros(1))
+        evidence = posterior.evidence(noise.new_zeros(1))
         components = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
         z = posterior.points(components, noise[:, :-1]).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
         values = (reconstruction + self.evidence(self._own_alike(batch, z))).flatten()
-        return BoundWithErrors(values + found.surplus.to(noise), errors)
+        return BoundWithErrors(values + evidence.surplus.to(noise), errors)
 
     def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
         """Return components and latent points of samples; see the base class."""
         normal = noise[:, :-1]
         joint = self.joint(batch, normal, log_weights=log_weights)
-        posterior, said, found = joint.posterior, joint.of_decoders, joint.evidence()
-        components = drawn_components(found.log_gamma, noise[:, -1])
+        posterior, of_decoders, evidence = joint.posterior, joint.of_decoders, joint.evidence()
+        components = drawn_components(evidence.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
 
-        log_potential = found.log_potential
-        if isinstance(said.total, Tensor):
-            gamma = found.log_gamma.exp()
+        log_potential = evidence.log_potential
+        if isinstance(of_decoders.total, Tensor):
+            gamma = evidence.log_gamma.exp()
             # what decoders of components say is counted with the other reconstructions
-            told = sum(own.log_likelihoods for own in said.likelihoods.values())
-            told = (gamma * told).sum(dim=0)
-            log_potential = log_potential + told - (gamma * said.log_potentials).sum(dim=0)
+            logs = sum(term.log_likelihoods for term in of_decoders.likelihoods.values())
+            logs = (gamma * logs).sum(dim=0)
+            log_potential = log_potential + logs - (gamma * of_decoders.log_potentials).sum(dim=0)
         return Assignment(
             posterior=posterior,
-            log_gamma=found.log_gamma.to(noise),
+            log_gamma=evidence.log_gamma.to(noise),
             z=z,
-            likelihoods=said.likelihoods | self._own_alike(batch, z),
-            terms=torch.stack([found.value, -log_potential]),
+            likelihoods=of_decoders.likelihoods | self._own_alike(batch, z),
+            terms=torch.stack([evidence.value, -log_potential]),
         )
 
 

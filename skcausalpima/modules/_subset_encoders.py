@@ -119,18 +119,18 @@ class SubsetEncoders(nn.Module):
         locations, log_widths = list(means[:n_encoders]), list(log_vars[:n_encoders])
         for k, (m, _) in enumerate(self.views.by_modality()):
             pair = [m, n_encoders + k]
-            found = product_of_experts(means[pair], log_vars[pair], None, prior_expert=False)
-            locations[m], log_widths[m] = found
+            product = product_of_experts(means[pair], log_vars[pair], None, prior_expert=False)
+            locations[m], log_widths[m] = product
         return torch.stack(locations), torch.stack(log_widths)
 
     @torch.no_grad()
     def take(self, other: SubsetEncoders, m: int) -> None:
         """Let one modality's potential be that of other encoders of the same model."""
         self.encoders[m].load_state_dict(other.encoders[m].state_dict())
-        for (of, view), (_, another) in zip(
+        for (modality, view), (_, another) in zip(
             self.views.by_modality(), other.views.by_modality(), strict=True
         ):
-            if of == m:
+            if modality == m:
                 view.load_state_dict(another.state_dict())
         for name in ("information_roots", "slopes", "offsets", "widening"):
             getattr(self, name)[m] = getattr(other, name)[m]
@@ -172,9 +172,9 @@ class SubsetEncoders(nn.Module):
 
     def potential_of(self, batch: Batch, m: int) -> Potential:
         """Return what one modality says of the latent points of samples."""
-        seen = torch.zeros_like(batch.present)
-        seen[m] = batch.present[m]
-        return self.potential(replace(batch, observed=seen))
+        observed = torch.zeros_like(batch.present)
+        observed[m] = batch.present[m]
+        return self.potential(replace(batch, observed=observed))
 
     def exponents(self, batch: Batch) -> Tensor:
         """Return :math:`t_S` of every sample, of shape (n_samples,); 1 where nothing is seen."""
@@ -203,10 +203,10 @@ class SubsetEncoders(nn.Module):
         Tensor of shape (n_components, n_samples)
             In nats.
         """
-        said = self.exponents(batch) * log_normalizers
-        of_any = (log_weights + said).logsumexp(dim=0) + math.log(CONTAMINATION)
+        tempered = self.exponents(batch) * log_normalizers
+        of_any = (log_weights + tempered).logsumexp(dim=0) + math.log(CONTAMINATION)
         located = whole_modalities(batch).any(dim=0)
-        return torch.where(located, torch.logaddexp(said, of_any), said)
+        return torch.where(located, torch.logaddexp(tempered, of_any), tempered)
 
     def incomplete(self, batch: Batch) -> Tensor | None:
         """Return which samples these are for, of shape (n_samples,); None for none.

@@ -211,7 +211,9 @@ class ClusterDecoder(Decoder):
             Means of the modality.
         """
         blocks = zip(z.split(BLOCK_ROWS), components.split(BLOCK_ROWS), strict=True)
-        return torch.cat([self(points)[range(len(own)), own].flatten(1) for points, own in blocks])
+        return torch.cat(
+            [self(points)[range(len(cells)), cells].flatten(1) for points, cells in blocks]
+        )
 
     def likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Likelihood:
         """Return the log-likelihood of every sample under every component (Eq. 26).

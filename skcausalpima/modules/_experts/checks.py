@@ -165,15 +165,15 @@ class FunctionTrial:
 
     def _check_rows(self, alone: Tensor) -> None:
         """Raise where the curve of one set of parameters depends on the sets beside it."""
-        found = self._elsewhere(torch.stack([self.moved, self.start, self.moved]))
-        if found is None:
+        trial = self._elsewhere(torch.stack([self.moved, self.start, self.moved]))
+        if trial is None:
             return
-        curves = found[1].detach()
+        curves = trial[1].detach()
         size = torch.maximum(curves.abs().max(), alone.abs().max())
         if (curves[1] - alone).abs().max() > SAME * size:
             raise ValueError(
                 f"{self.returned} for the same parameters another curve when other sets of "
-                f"parameters are beside them {self._at(found[0])}: each of the n sets, along the "
+                f"parameters are beside them {self._at(trial[0])}: each of the n sets, along the "
                 "first axis, must give a curve of its own, without chance."
             )
 
@@ -181,10 +181,10 @@ class FunctionTrial:
         """Raise where a parameter moves the curve, but not by way of its gradient."""
         start, moved = self.start, self.moved
         one_by_one = torch.where(torch.eye(len(start), dtype=torch.bool), moved, start)
-        found = self._elsewhere(torch.cat([start[None], moved[None], one_by_one]))
-        if found is None:
+        trial = self._elsewhere(torch.cat([start[None], moved[None], one_by_one]))
+        if trial is None:
             return
-        free, output = found
+        free, output = trial
         weights = 1.0 + torch.rand(
             self.shape, generator=torch.Generator().manual_seed(0), dtype=self.dtype
         )

@@ -137,13 +137,13 @@ class ExpertDecoder:
 
     def _read_values(self, p0: StatedStart, bounds: StatedBounds) -> None:
         """Read start values and bounds, the model function's own and those that are stated."""
-        own = function_start(self.f, self.x, self.function_name)
-        sides = read_bounds(bounds, own, self.names, self.function_name)
-        start = read_start(p0, own, self.fixed, sides, self.function_name)
+        defaults = function_start(self.f, self.x, self.function_name)
+        sides = read_bounds(bounds, defaults, self.names, self.function_name)
+        start = read_start(p0, defaults, self.fixed, sides, self.function_name)
         stated: Collection[str] = self.names
         if p0 is None or isinstance(p0, Mapping):
             stated = p0 or ()
-        groups = ordered_groups(own.ordered, self.fixed, sides, start, stated)
+        groups = ordered_groups(defaults.ordered, self.fixed, sides, start, stated)
         self.start_values = start
         self.space = ParameterSpace(
             lower=tuple(sides[0][name] for name in self.free_names),

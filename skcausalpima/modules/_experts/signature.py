@@ -73,13 +73,13 @@ def function_start(f: Callable, x: np.ndarray, function_name: str) -> FunctionSt
     """Return what a model function says about its own start."""
     if not hasattr(f, "start"):
         return FunctionStart({}, {})
-    own = f.start(x) if callable(f.start) else f.start
-    if not isinstance(own, FunctionStart):
+    start = f.start(x) if callable(f.start) else f.start
+    if not isinstance(start, FunctionStart):
         raise TypeError(
             f"start of {function_name} must be a function of x that returns a FunctionStart, "
-            f"got {own!r}: give it another name if it is something else."
+            f"got {start!r}: give it another name if it is something else."
         )
-    return own
+    return start
 
 
 def named(what: str, values: Mapping | None, names: Sequence[str], function_name: str) -> dict:
@@ -120,10 +120,10 @@ def node_names_of(name: str, nodes: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_bounds(
-    bounds: StatedBounds, own: FunctionStart, names: Sequence[str], function_name: str
+    bounds: StatedBounds, defaults: FunctionStart, names: Sequence[str], function_name: str
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return lower and upper bounds by name."""
-    pairs = {name: own.bounds.get(name, (-np.inf, np.inf)) for name in names}
+    pairs = {name: defaults.bounds.get(name, (-np.inf, np.inf)) for name in names}
     if isinstance(bounds, Mapping):
         pairs.update(named("bounds", bounds, names, function_name))
     elif bounds is not None:
@@ -162,7 +162,7 @@ def _two_sides(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
 
 def read_start(
     p0: StatedStart,
-    own: FunctionStart,
+    defaults: FunctionStart,
     fixed: Mapping[str, float],
     bounds: tuple[dict[str, float], dict[str, float]],
     function_name: str,
@@ -171,7 +171,7 @@ def read_start(
     lower, upper = bounds
     names = list(lower)
     start = {name: _feasible(lower[name], upper[name]) for name in names}
-    start.update({n: v for n, v in own.p0.items() if n in start and lower[n] <= v <= upper[n]})
+    start.update({n: v for n, v in defaults.p0.items() if n in start and lower[n] <= v <= upper[n]})
     if isinstance(p0, Mapping):
         start.update(named("p0", p0, names, function_name))
     elif p0 is not None:
