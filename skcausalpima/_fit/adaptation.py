@@ -100,7 +100,7 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
         after = _with_mixes(after, contexts, name, known)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
-    told = list(contexts.adapted)
+    reports = list(contexts.adapted)
     for number, (label, learned) in enumerate(of_labels.items(), known):
         unknown, interval = _strangers(tails[codes == number])
         n_known = max(1.0, learned.cells.sum())
@@ -114,8 +114,8 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
             tail_moves=tail_moves(fitted, model, drawn, {name: label}, n_known),
         )
         _warn(report, learned.doubts)
-        told.append(report)
-    return replace(after, contexts=replace(contexts, adapted=told))
+        reports.append(report)
+    return replace(after, contexts=replace(contexts, adapted=reports))
 
 
 def _strangers(tails: np.ndarray) -> tuple[float, tuple[float, float]]:
@@ -126,8 +126,8 @@ def _strangers(tails: np.ndarray) -> tuple[float, tuple[float, float]]:
     small = binomtest(int((tails < SMALL).sum()), len(tails))
     interval = small.proportion_ci(method="wilson")
     share, low, high = (
-        max(0.0, float(of - SMALL) / (1.0 - SMALL))
-        for of in (small.statistic, interval.low, interval.high)
+        max(0.0, float(estimate - SMALL) / (1.0 - SMALL))
+        for estimate in (small.statistic, interval.low, interval.high)
     )
     return share, (low, high)
 
@@ -135,8 +135,8 @@ def _strangers(tails: np.ndarray) -> tuple[float, tuple[float, float]]:
 def _complete(part: Modalities, label: Hashable) -> Modalities:
     """Return the samples that have all modalities in full."""
     complete = part.observed.all(axis=0)
-    for seen in part.elements or ():
-        complete &= True if seen is None else seen.all(axis=1)
+    for mask in part.elements or ():
+        complete &= True if mask is None else mask.all(axis=1)
     if complete.sum() < 2:
         raise ValueError(
             f"only {complete.sum()} samples of the label {label!r} have all modalities in full: "
@@ -149,11 +149,11 @@ def _new_context(
     contexts: FittedContexts, labels: Mapping[str, np.ndarray], codes: np.ndarray
 ) -> tuple[str, int]:
     """Return the context that has new labels, and its number; all samples must have one of them."""
-    new = [name for name, of in labels.items() if len(of) > len(contexts.labels[name])]
+    new = [name for name, values in labels.items() if len(values) > len(contexts.labels[name])]
     if len(new) != 1:
-        told = f"those of {new} are new" if new else "the fit has seen all of them"
-        told = f"of these samples' labels {told}" if labels else "the fit has no contexts"
-        raise ValueError(f"adapt learns new labels of one context, but {told}.")
+        reason = f"those of {new} are new" if new else "the fit has seen all of them"
+        reason = f"of these samples' labels {reason}" if labels else "the fit has no contexts"
+        raise ValueError(f"adapt learns new labels of one context, but {reason}.")
     axis = list(labels).index(new[0])
     known = np.flatnonzero(codes[axis] < len(contexts.labels[new[0]]))
     if len(known):
@@ -183,9 +183,9 @@ def _learned(fitted: FittedModel, drawn: Draws, part: Modalities, axis: int) -> 
         table - (gamma / weights).T @ mean if modality in contexts.offsets else None
         for modality, table, mean in zip(part.names, tables, drawn.means, strict=True)
     ]
-    in_one_set = [of if of is None else of[None] for of in rests]
-    found = estimated_offsets(fitted, [of[None] for of in scaled], in_one_set, weights)
-    for m, (modality, rest, offsets) in enumerate(zip(part.names, rests, found, strict=True)):
+    in_one_set = [residual if residual is None else residual[None] for residual in rests]
+    estimates = estimated_offsets(fitted, [table[None] for table in scaled], in_one_set, weights)
+    for m, (modality, rest, offsets) in enumerate(zip(part.names, rests, estimates, strict=True)):
         if rest is None or offsets is None:
             continue
         mean = offsets[0]
@@ -221,13 +221,13 @@ def _known_mixture(
     units = np.repeat(1.0 / np.sqrt(widths), widths)
     shifted = np.repeat([name in contexts.offsets for name in fitted.model.names], widths)
     n_effects_ = n_effects(fitted.model.prior.node_sizes)
-    found, is_free = [], []
+    scaled_directions, is_free = [], []
     for free in np.unique(shifted)[::-1]:
         unit = np.where(shifted == free, units, 0.0)
         directions = _directions(old * unit, new * unit, n_effects_)
-        found.append(directions * unit)
+        scaled_directions.append(directions * unit)
         is_free += [free] * len(directions)
-    axes = np.concatenate(found)
+    axes = np.concatenate(scaled_directions)
     axes = axes / (old @ axes.T).std(axis=0).max()
     values = old.astype(np.float64) @ axes.T
     centres, covariances = components_of(drawn.gamma, values)
@@ -255,9 +255,9 @@ def _directions(old: np.ndarray, new: np.ndarray, n_effects_: int) -> np.ndarray
     _, spreads, axes = randomized_svd(old, n_scores, random_state=0)
     axes = axes[spreads > LEAST_SPREAD * spreads[0]]
     parts = [old[rng.choice(len(old), size=len(new))] for _ in range(N_PARALLEL)]
-    beyond, *alike = (of - of @ axes.T @ axes for of in (new, *parts))
+    beyond, *alike = (points - points @ axes.T @ axes for points in (new, *parts))
     n_more = min(n_effects_, *beyond.shape)
-    by_chance = max(randomized_svd(of, 1, random_state=0)[1][0] for of in alike)
+    by_chance = max(randomized_svd(residuals, 1, random_state=0)[1][0] for residuals in alike)
     _, spreads, more = randomized_svd(beyond, n_more, random_state=0)
     least = LEAST_SPREAD * np.linalg.norm(new)  # beyond all directions there is rounding alone
     return np.concatenate([axes, more[spreads > max(by_chance, least)]])
@@ -275,14 +275,14 @@ def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
     return doubts
 
 
-def _warn(told: AdaptedLabel, doubts: list[str]) -> None:
+def _warn(report: AdaptedLabel, doubts: list[str]) -> None:
     """Warn of doubts, and of many samples in no known cell."""
-    if told.unknown > MOST_UNKNOWN:
-        share = f"{100 * told.unknown:.0f} % of them are in no known cell"
+    if report.unknown > MOST_UNKNOWN:
+        share = f"{100 * report.unknown:.0f} % of them are in no known cell"
         doubts = [*doubts, f"{share} (other kinds of samples, another unit, or more noise?)"]
     if doubts:
         warn_caller(
-            f"The label {told.label!r} of the context {told.context!r} is known in doubt: "
+            f"The label {report.label!r} of the context {report.context!r} is known in doubt: "
             f"{'; '.join(doubts)}. Pass more samples of it, of all kinds.",
             ContextWarning,
         )
@@ -291,7 +291,7 @@ def _warn(told: AdaptedLabel, doubts: list[str]) -> None:
 def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: int) -> FittedState:
     """Return a state with cell weights, and tables, under new labels; those of before stay."""
     graph, mixes = state.graph, Mixes(contexts.sizes, state.spec.node_sizes, contexts.causes)
-    names = [of for of in contexts.labels if contexts.mixes[of]]
+    names = [context for context in contexts.labels if contexts.mixes[context]]
     counts = torch.from_numpy(contexts.mix_cells.reshape(-1, contexts.cells.shape[-1]))
     tables = None
     if causes := list(contexts.cause_shares):
@@ -300,11 +300,11 @@ def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: 
         tables = mixes.cause_tables(counts, adjacency)
         over_causes = [table.numpy() for table in tables]  # the same numbers
         for table, before in zip(over_causes, graph.tables, strict=True):
-            _put_back(table, before, [known if of == name else None for of in causes])
+            _put_back(table, before, [known if cause == name else None for cause in causes])
         graph = replace(graph, tables=over_causes)
     logs, before = mixes.log_weights(counts, tables), state.numbers["prior.mix_logs"]
     grid = logs.numpy().astype(before.dtype).reshape(*contexts.sizes, -1)
-    _put_back(grid, before, [known if of == name else None for of in names])
+    _put_back(grid, before, [known if context == name else None for context in names])
     numbers = state.numbers | {"prior.mix_logs": grid.reshape(logs.shape)}
     spec = replace(state.spec, mix_sizes=contexts.sizes)
     return replace(state, graph=graph, numbers=numbers, spec=spec)

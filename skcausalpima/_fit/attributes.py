@@ -138,16 +138,16 @@ def _contexts(
     if not setup.contexts.labels:
         return setup.contexts
     before = 0.0 if arrivals is None else DECAY * setup.contexts.cells
-    found = setup.contexts.with_cells(
+    contexts = setup.contexts.with_cells(
         samples.modalities.codes, probabilities, samples.weights, before
     )
-    if told := doubts(found):
+    if reasons := doubts(contexts):
         warn_caller(
-            f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(told)}. "
+            f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(reasons)}. "
             "Samples of all labels that share their kinds would tell, or known_nodes.",
             ContextWarning,
         )
-    return found
+    return contexts
 
 
 def _of_start(
@@ -160,25 +160,25 @@ def _of_start(
     before: FittedState | None,
 ) -> Values:
     """Return what is known of the start of training; a fit that goes on keeps it."""
-    seen = best.seen
-    if seen is None:
+    agreement = best.seen
+    if agreement is None:
         names = ("arrangement", "stability", "found_again", "gaps", "choices")
         kept = {name: getattr(before, name, None) for name in names}
         return kept | {"by_chance": before is not None and before.by_chance}
-    warn_of_collapse(seen.labels, len(best.state["prior.means"]))
+    warn_of_collapse(agreement.labels, len(best.state["prior.means"]))
     arrangement = arrangement_report(setup, best.candidates, best.moved)
-    stability = stability_report(seen, best.rand_indices, again)
+    stability = stability_report(agreement, best.rand_indices, again)
     is_doubtful = stability.unstable or (again is not None and not again.found)
     if again is not None and not again.found:
         warn_of_few_samples(again)
     moved = moved_by_contexts(contexts, setup.spec.node_sizes)
     return {
         "arrangement": with_factors(
-            arrangement, seen.gaps, seen.additivity, is_doubtful, known, moved
+            arrangement, agreement.gaps, agreement.additivity, is_doubtful, known, moved
         ),
         "stability": stability,
         "found_again": again,
-        "gaps": seen.gaps,
+        "gaps": agreement.gaps,
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),
     }
@@ -202,7 +202,7 @@ def _phases(
     """Return the terms of the bound of other phases; a fit that goes on was pre-trained before."""
     phases = {name: _columns(rows) for name, rows in best.phase_history.items()}
     kept = {} if before is None else before.phase_history
-    return {n: of for n, of in kept.items() if arrived or n == "pre-training"} | phases
+    return {n: terms for n, terms in kept.items() if arrived or n == "pre-training"} | phases
 
 
 def _cells(probabilities: np.ndarray, data: TensorData, node_sizes: Sequence[int]) -> np.ndarray:
@@ -224,7 +224,7 @@ def _separation(
     occupancy = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
     joint = probabilities.astype(np.float64).reshape(-1, *fitted.model.prior.node_sizes)
     nodes = range(1, joint.ndim)
-    likeliest = [joint.sum(axis=tuple(set(nodes) - {of})).max(axis=1) for of in nodes]
+    likeliest = [joint.sum(axis=tuple(set(nodes) - {node})).max(axis=1) for node in nodes]
     certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest])
     return replace(
         separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty),
@@ -288,11 +288,11 @@ def _labels_of_all(
     fitted: FittedModel, labels: np.ndarray, given: Modalities, rows: TrainingRows
 ) -> np.ndarray:
     """Return the labels of all rows of X from those of the rows that were trained on."""
-    found = labels[rows.places]
+    all_labels = labels[rows.places]
     left_out = np.flatnonzero(rows.places < 0)
     if len(left_out):
-        found[left_out] = fitted.labels(given.take(left_out))
-    return found
+        all_labels[left_out] = fitted.labels(given.take(left_out))
+    return all_labels
 
 
 def _columns(history: list[dict[str, float]]) -> dict[str, np.ndarray]:

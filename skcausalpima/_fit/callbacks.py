@@ -65,8 +65,8 @@ class Checkpoints:
         try:
             self._write(state, path, every)
         except OSError as error:
-            told = f"No checkpoint was written, and the last one stays: {error}."
-            warn_caller(told, RuntimeWarning)
+            message = f"No checkpoint was written, and the last one stays: {error}."
+            warn_caller(message, RuntimeWarning)
 
     def _write(self, state: BegunFit, path: str | os.PathLike, every: int) -> None:
         self.last = replace(state, every=every)

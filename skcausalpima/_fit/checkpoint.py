@@ -99,7 +99,7 @@ def begun_run(state: RunState, training: TrainingState) -> BegunRun:
         pretraining=state.progress.observer.histories.get("pre-training", []),
         candidates=state.candidates,
         rivals=list(state.rivals),
-        predict_variances=tuple(of.predicts_variances for of in state.model.decoders),
+        predict_variances=tuple(decoder.predicts_variances for decoder in state.model.decoders),
     )
 
 
@@ -172,11 +172,11 @@ def terms_by_epoch(history: Mapping[str, np.ndarray]) -> Terms:
 
 def _resume_progress(stored: TrainingState, model: MultimodalVAE, progress: Phase) -> None:
     """Give what was seen of the data back, and what early stopping remembers."""
-    seen, before, stopper = stored.seen, stored.stopper, progress.stopper
-    progress.n_steps, progress.spread = seen.n_steps, seen.spread
-    progress.label_changes = seen.label_changes.tolist()
-    if seen.labels is not None:
-        progress.labels = torch.from_numpy(seen.labels).to(model.prior.means.device)
+    record, before, stopper = stored.seen, stored.stopper, progress.stopper
+    progress.n_steps, progress.spread = record.n_steps, record.spread
+    progress.label_changes = record.label_changes.tolist()
+    if record.labels is not None:
+        progress.labels = torch.from_numpy(record.labels).to(model.prior.means.device)
     stopper.best, stopper.waited = before.best, before.waited
     stopper.best_state = None if before.best_state is None else _tensors(before.best_state)
     stopper.best_temperature = before.best_temperature
@@ -235,11 +235,15 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     """
     masks = [data.elements.get(m) for m in range(len(data.arrays) if data.elements else 0)]
     pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
-    values = (a if seen is None else a.masked_fill(~seen, 0.0) for a, seen in pairs)
+    values = (a if mask is None else a.masked_fill(~mask, 0.0) for a, mask in pairs)
     tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
     hashed = [
-        of.hashes() if isinstance(of, ScaledRows) else None if of is None else of.cpu().numpy()
-        for of in tensors
+        tensor.hashes()
+        if isinstance(tensor, ScaledRows)
+        else None
+        if tensor is None
+        else tensor.cpu().numpy()
+        for tensor in tensors
     ]
     return joblib.hash((hashed, validation_fraction))
 
@@ -286,7 +290,7 @@ def fixed_settings(setup: Setup) -> FixedSettings:
 
 
 def check_unchanged(
-    setup: Setup, built: ModelSpec, settings: FixedSettings, told: str, else_: str
+    setup: Setup, built: ModelSpec, settings: FixedSettings, statement: str, else_: str
 ) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
@@ -301,7 +305,7 @@ def check_unchanged(
         if _comparable(now[key]) != _comparable(then)
     ]
     if changed:
-        raise ValueError(f"{told}, but {'; '.join(changed)}: set it back, or {else_}.")
+        raise ValueError(f"{statement}, but {'; '.join(changed)}: set it back, or {else_}.")
 
 
 def _change(new: Unchecked, old: Unchecked) -> str:

@@ -74,7 +74,7 @@ def check_alone(ranks: Ranks, what: str) -> None:
 def told_of_fit(params: Parameters, given: Modalities) -> dict[str, str]:
     """Return in words what must be the same on all ranks, by what it is about."""
     tables = [table.as_dict() for table in given.form.tables]
-    told = {
+    words = {
         "the version of skcausalpima": __version__,
         "the names of the modalities": repr(given.names),
         "the shapes of the modalities": repr(given.shapes),
@@ -84,7 +84,7 @@ def told_of_fit(params: Parameters, given: Modalities) -> dict[str, str]:
     }
     of_all = {name: value for name, value in vars(params).items() if name not in OF_THE_RANK}
     of_all |= {f"device__{part}": getattr(params.device, part) for part in ("compile", "autocast")}
-    return told | {name: _in_words(value) for name, value in of_all.items()}
+    return words | {name: _in_words(value) for name, value in of_all.items()}
 
 
 def _in_words(value: Unchecked) -> str:
@@ -104,7 +104,7 @@ def _in_words(value: Unchecked) -> str:
     if isinstance(value, Set):
         return f"{{{', '.join(sorted(map(_in_words, value)))}}}"
     if isinstance(value, Mapping):
-        pairs = sorted((_in_words(name), _in_words(of)) for name, of in value.items())
+        pairs = sorted((_in_words(name), _in_words(entry)) for name, entry in value.items())
         return f"{{{', '.join(': '.join(pair) for pair in pairs)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_in_words, value))}]"

@@ -133,14 +133,14 @@ def mixture_refits(
     call = FitCall(X, None, sample_weight, known_nodes, interventions)
     setup, samples, _ = set_up_further(estimator, state, asked, call)
     kept = fixed_settings(setup) if state.training is None else state.training.settings
-    told, else_ = "refit='mixture' keeps networks", "use refit='all' of edge_confidence"
-    check_unchanged(setup, state.spec, kept, told, else_)
+    statement, else_ = "refit='mixture' keeps networks", "use refit='all' of edge_confidence"
+    check_unchanged(setup, state.spec, kept, statement, else_)
     with precision_of(setup.device):
         model = trained_model(state.spec, samples.knowledge, state.numbers, setup.device)
         reason = _reason_against(setup, model)
         if reason:
-            told = f"refit='mixture' keeps networks, {reason}"
-            raise ValueError(f"{told}: use refit='all' of edge_confidence.")
+            message = f"refit='mixture' keeps networks, {reason}"
+            raise ValueError(f"{message}: use refit='all' of edge_confidence.")
         data = fit_data(samples, setup)
         initial = initial_sample(setup, samples, data, 0)
         encoders = subset_encoders(model, state.subset_numbers)
@@ -201,7 +201,7 @@ class MixtureRefits:
         self.prior = copy.deepcopy(model.prior).cpu()
         samples = _asked(model, data, encoders)
         # arrays: joblib maps them into the memory of its workers
-        self._arrays = tuple(None if of is None else of.numpy() for of in samples)
+        self._arrays = tuple(None if tensor is None else tensor.numpy() for tensor in samples)
         ones = torch.ones(data.n_samples, dtype=torch.float64, device=data.device)
         self.weights = data.samples.weighted(ones).cpu().numpy()
         self.gamma = samples.responsibilities(self.prior).numpy()
@@ -213,7 +213,7 @@ class MixtureRefits:
     @property
     def samples(self) -> _Samples:
         """What the encoders say."""
-        tensors: Any = (None if of is None else torch.as_tensor(of) for of in self._arrays)
+        tensors: Any = (None if array is None else torch.as_tensor(array) for array in self._arrays)
         return _Samples(*tensors)
 
     @property
@@ -224,8 +224,10 @@ class MixtureRefits:
     @property
     def regime_index(self) -> np.ndarray:
         """Number of the regime of each sample, (n_samples,)."""
-        found = self.samples.regime_index
-        return np.zeros(len(self.weights), dtype=np.int64) if found is None else found[0].numpy()
+        numbers = self.samples.regime_index
+        return (
+            np.zeros(len(self.weights), dtype=np.int64) if numbers is None else numbers[0].numpy()
+        )
 
     @property
     def at_once(self) -> int:
@@ -245,35 +247,37 @@ class MixtureRefits:
         rngs = [np.random.RandomState(seed) for seed in seeds]
         drawn = np.stack([rng.multinomial(n_samples, shares) for rng in rngs])
         counts = torch.from_numpy(drawn).double()
-        for own, rng, mixture in zip(counts, rngs, self._mixtures(counts), strict=True):
-            yield self._replicate(own, rng, mixture, arranges)
+        for row, rng, mixture in zip(counts, rngs, self._mixtures(counts), strict=True):
+            yield self._replicate(row, rng, mixture, arranges)
 
     def _mixtures(self, counts: Tensor) -> list[FoundMixture]:
         """Learn mixtures from samples that count so often each, (n_replicates, n_samples)."""
         n, prior, samples = len(counts), self.prior, self.samples
         weights = smoothed(counts @ torch.from_numpy(self.gamma).T)
         means, covariances = prior.means.double(), prior.covariances.double()
-        start = Components(weights, *(of.expand(n, *of.shape) for of in (means, covariances)))
+        start = Components(
+            weights, *(values.expand(n, *values.shape) for values in (means, covariances))
+        )
         learner = SeveralMixtures(
             samples.potential, samples.exponents, samples.allowed, self.mixture
         )
         return learner.iterated(counts, start)
 
     def _replicate(
-        self, counts: Tensor, rng: np.random.RandomState, found: FoundMixture, arranges: bool
+        self, counts: Tensor, rng: np.random.RandomState, mixture: FoundMixture, arranges: bool
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
-        prior, gamma = copy.deepcopy(self.prior), found.gamma
+        prior, gamma = copy.deepcopy(self.prior), mixture.gamma
         labels, places = gamma.numpy().argmax(axis=0), np.arange(len(gamma))
         if arranges and self.scores is not None:
             drawn = np.repeat(np.arange(len(self.scores)), counts.numpy()[self.rows].astype(int))
-            own = labels[self.rows][drawn]
-            means, totals = means_of_labels(own, self.scores[drawn], len(gamma))
+            drawn_labels = labels[self.rows][drawn]
+            means, totals = means_of_labels(drawn_labels, self.scores[drawn], len(gamma))
             places = arrange_again(means, totals, prior.node_sizes)
-        prior.means[places] = found.means.to(prior.means)
-        prior.covariances[places] = found.covariances.to(prior.covariances)
+        prior.means[places] = mixture.means.to(prior.means)
+        prior.covariances[places] = mixture.covariances.to(prior.covariances)
         order = np.argsort(places)
-        gamma, weights = gamma[order], found.weights[order]
+        gamma, weights = gamma[order], mixture.weights[order]
         scaled = gamma * counts * (self.weights.sum() / len(self.weights))
         regime_index = self.samples.regime_index
         expected = regime_counts(scaled, regime_index, len(prior.regimes))
@@ -306,9 +310,11 @@ def _asked(model: StructuredVAE, data: TensorData, encoders: SubsetEncoders | No
         for block in data.blocks():
             is_whole = whole_modalities(block).all(dim=0)
             parts.append((is_whole, *encoders.potential(block), encoders.exponents(block)))
-        is_whole, *own = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+        is_whole, *of_encoders = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
         present = potential.linear, potential.precision, exponents
-        for of_parts, of_whole in zip(own, present, strict=True):
+        for of_parts, of_whole in zip(of_encoders, present, strict=True):
             of_whole[~is_whole] = of_parts[~is_whole].to(of_whole)
     known = data.samples.allowed, data.samples.regime_index
-    return _Samples(*potential, exponents, *(None if of is None else of.cpu() for of in known))
+    return _Samples(
+        *potential, exponents, *(None if tensor is None else tensor.cpu() for tensor in known)
+    )

@@ -46,7 +46,7 @@ class Draws:
     def means(self) -> list[np.ndarray]:
         """Means of the components, (n_components, width) of each modality."""
         n_components = int(self.components[-1]) + 1
-        return [means_of_labels(self.components, of, n_components)[0] for of in self.parts]
+        return [means_of_labels(self.components, part, n_components)[0] for part in self.parts]
 
     def some(self) -> Draws:
         """Return as many of each component as are compared."""
@@ -89,22 +89,22 @@ def estimated_offsets(
         What the samples of each set count for; None for the same.
     """
 
-    def mean(of: np.ndarray) -> np.ndarray:
-        return np.average(of, axis=1, weights=weights)
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.average(values, axis=1, weights=weights)
 
-    first = [of if of is None else mean(of)[:, None] for of in rests]
+    first = [rest if rest is None else mean(rest)[:, None] for rest in rests]
     moved = [
-        part if of is None else (part - of).astype(part.dtype)
-        for part, of in zip(parts, first, strict=True)
+        part if offsets is None else (part - offsets).astype(part.dtype)
+        for part, offsets in zip(parts, first, strict=True)
     ]
-    flat = [of.reshape(-1, of.shape[-1]) for of in moved]
-    chosen = [m for m, of in enumerate(first) if of is not None]
+    flat = [part.reshape(-1, part.shape[-1]) for part in moved]
+    chosen = [m for m, offsets in enumerate(first) if offsets is not None]
     model, data = fitted.model, _scaled(fitted, flat)
     decoded, _ = reconstruction(model, data, fitted.encoders, chosen, include_noise=False)
-    left = {m: flat[m] - of.cpu().numpy() for m, of in zip(chosen, decoded, strict=True)}
+    left = {m: flat[m] - means.cpu().numpy() for m, means in zip(chosen, decoded, strict=True)}
     return [
-        of if of is None else of[:, 0] + mean(left[m].reshape(moved[m].shape))
-        for m, of in enumerate(first)
+        offsets if offsets is None else offsets[:, 0] + mean(left[m].reshape(moved[m].shape))
+        for m, offsets in enumerate(first)
     ]
 
 
@@ -116,11 +116,15 @@ def _scaled(fitted: FittedModel, parts: Sequence[np.ndarray]) -> TensorData:
 
 
 def tail_moves(
-    before: FittedModel, after: FittedModel, drawn: Draws, own: dict[str, Hashable], n_known: float
+    before: FittedModel,
+    after: FittedModel,
+    drawn: Draws,
+    label: dict[str, Hashable],
+    n_known: float,
 ) -> list[np.ndarray]:
     """Return how far terms of samples of a new label are from those of training samples, by rank.
 
-    ``own`` is the new label, by its context. So many samples of known cells have told the offset,
+    ``label`` is the new label, by its context. So many samples of known cells have told the offset,
     with an error, and cells are frequent in other ways. Draws have terms without and with both.
     """
     drawn, rng = drawn.some(), np.random.RandomState(0)
@@ -131,12 +135,12 @@ def tail_moves(
         codes = codes[:, rng.choice(len(shares), size=len(drawn.components), p=shares)]
         weights = model.weights_of(codes)[np.arange(len(drawn.components)), drawn.components]
         terms = model.terms(model.under(_scaled(model, parts), codes))
-        return [_quantiles(of, weights) for of in terms.T]
+        return [_quantiles(term, weights) for term in terms.T]
 
     of_all = quantiles(before, {}, drawn.parts)
-    weights = after.weights_under(own)[drawn.components]
+    weights = after.weights_under(label)[drawn.components]
     moved = _moved(before, drawn, weights / weights.sum(), n_known, rng)
-    return [to - of for of, to in zip(of_all, quantiles(after, own, moved), strict=True)]
+    return [new - old for old, new in zip(of_all, quantiles(after, label, moved), strict=True)]
 
 
 def _moved(
@@ -160,8 +164,8 @@ def _moved(
     errors = estimated_offsets(fitted, [part[rows] for part in drawn.parts], rests)
     sets = rng.randint(len(rows), size=n_draws)
     return [
-        part if of is None else (part + np.sqrt(size / n_known) * of[sets]).astype(part.dtype)
-        for part, of in zip(drawn.parts, errors, strict=True)
+        part if error is None else (part + np.sqrt(size / n_known) * error[sets]).astype(part.dtype)
+        for part, error in zip(drawn.parts, errors, strict=True)
     ]
 
 

@@ -103,15 +103,15 @@ def best_run(
         if isinstance(outcome, Run):
             runs.append(outcome)
         elif outcome is not None:
-            told = f"n_init: start {number + 1} of {len(seeds)} is left out. {outcome}"
-            warn_caller(told, ConvergenceWarning)
+            message = f"n_init: start {number + 1} of {len(seeds)} is left out. {outcome}"
+            warn_caller(message, ConvergenceWarning)
     if watch.interruption.requested and not runs:
         raise KeyboardInterrupt
     if not runs:
         raise DivergenceError(f"All {len(seeds)} starts (n_init) diverged. The last: {outcome}")
-    complete = [found for found in runs if not found.stopped] or runs
-    best = max(complete, key=lambda found: found.objective)  # the first of equals
-    labels = [found.seen.labels for found in complete if found.seen is not None]
+    complete = [start for start in runs if not start.stopped] or runs
+    best = max(complete, key=lambda start: start.objective)  # the first of equals
+    labels = [start.seen.labels for start in complete if start.seen is not None]
     return replace(best, rand_indices=rand_indices(labels))
 
 
@@ -169,7 +169,7 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
     try:
         with precision_of(shared.setup.device):
             tables = shared.data, shared.initial_data
-            data, initial_data = (from_arrays(of, shared.setup.device) for of in tables)
+            data, initial_data = (from_arrays(table, shared.setup.device) for table in tables)
             initial = InitialSample(data=initial_data, **shared.of_start)
             return run(shared.setup, data, initial, seed, observer)
     except DivergenceError as error:

@@ -100,13 +100,13 @@ def run(
                     state = initialize_run(setup, core, initial, seed, observer)
                 else:
                     state = begun_state(setup, core, begun, initial.knowledge, observer)
-            found = _train_and_select_graph(setup, core, others, state, lambda: initial)
+            trained = _train_and_select_graph(setup, core, others, state, lambda: initial)
             if setup.training.initialization.method == "arranged" and has_many_cells(sizes):
-                seen = agreement_of_many_cells(state.model, initial, state.candidates)
+                agreement = agreement_of_many_cells(state.model, initial, state.candidates)
             else:
                 mixture = setup.training.mixture
-                seen = start_agreement(state.model, initial, state.rivals, mixture)
-        return replace(found, seen=seen)
+                agreement = start_agreement(state.model, initial, state.rivals, mixture)
+        return replace(trained, seen=agreement)
 
 
 def run_further(

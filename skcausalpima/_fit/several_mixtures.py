@@ -66,7 +66,7 @@ class Components(NamedTuple):
     def of(self, numbers: Tensor) -> Components:
         """Return mixtures of these shapes, given all their numbers."""
         parts = numbers.split([part[0].numel() for part in self], dim=1)
-        return Components(*(part.view_as(own) for part, own in zip(parts, self, strict=True)))
+        return Components(*(part.view_as(like) for part, like in zip(parts, self, strict=True)))
 
     def take(self, rows: Tensor) -> Components:
         """Return some of the mixtures."""
@@ -156,9 +156,9 @@ class SeveralMixtures:
                 after = leap(before, here, plain, errors)
             before, here = here, after
             if ends.any():
-                own = numbers, bounds, errors
-                numbers, bounds, errors = (of[~ends] for of in own)
-                before, plain, here = (of.take(~ends) for of in (before, plain, here))
+                by_mixture = numbers, bounds, errors
+                numbers, bounds, errors = (values[~ends] for values in by_mixture)
+                before, plain, here = (mixtures.take(~ends) for mixtures in (before, plain, here))
                 drawn = drawn.take(~ends)
         parts = zip(*(ended[k] for k in range(n)), strict=True)
         return self._found(Components(*map(torch.cat, parts)))
@@ -182,11 +182,11 @@ class SeveralMixtures:
         bounds = (drawn.counts * largest.add_(totals.log())).sum(dim=1)
         gamma *= (drawn.counts / totals)[:, None]
         if drawn.statistics is None:
-            found = posterior.statistics(gamma.flatten(0, 1))
+            statistics = posterior.statistics(gamma.flatten(0, 1))
         else:
-            found = posterior.moments((gamma @ drawn.statistics).flatten(0, 1).T)
-        parts = self._updated(found, here.means, here.covariances)
-        return bounds, Components(smoothed(found.counts.view_as(here.weights)), *parts)
+            statistics = posterior.moments((gamma @ drawn.statistics).flatten(0, 1).T)
+        parts = self._updated(statistics, here.means, here.covariances)
+        return bounds, Components(smoothed(statistics.counts.view_as(here.weights)), *parts)
 
     def _expected(
         self, here: Components, allowed: Tensor | None, statistics: Tensor | None
@@ -218,7 +218,7 @@ class SeveralMixtures:
         statistics = None if self._shared is None else self._shared.statistics
         _, gamma, totals, _ = self._expected(mixtures, self.allowed, statistics)
         gamma /= totals[:, None]
-        return [FoundMixture(*of) for of in zip(gamma, *mixtures, strict=True)]
+        return [FoundMixture(*parts) for parts in zip(gamma, *mixtures, strict=True)]
 
     @cached_property
     def _shared(self) -> _Shared | None:
@@ -248,8 +248,8 @@ class SeveralMixtures:
             pairs = covariances + noise
             deviations = pairs.sqrt()
         squares = pairs.flatten(2) * (2.0 / sizes).sqrt()[:, :, None]
-        own = sizes.sqrt() / totals, deviations / sizes.sqrt()[:, :, None], squares
-        return Components(*own).flat()
+        errors = sizes.sqrt() / totals, deviations / sizes.sqrt()[:, :, None], squares
+        return Components(*errors).flat()
 
     def _updated(
         self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor
@@ -302,18 +302,18 @@ def leap(first: Components, second: Components, third: Components, errors: Tenso
     >>> leap(*steps, torch.ones(1, 3)).means.item()
     0.0
     """
-    start, middle, end = (of.flat() for of in (first, second, third))
+    start, middle, end = (mixtures.flat() for mixtures in (first, second, third))
     step, bend = middle - start, end - 2.0 * middle + start
     length = (step / errors).norm(dim=1) / (bend / errors).norm(dim=1).clamp_min(1e-300)
     length = length.clamp(1.0, LONGEST)[:, None]
-    found = third.of(start + 2.0 * length * step + length.square() * bend)
-    return found.where(_are_mixtures(found), third)
+    reached = third.of(start + 2.0 * length * step + length.square() * bend)
+    return reached.where(_are_mixtures(reached), third)
 
 
-def _are_mixtures(found: Components) -> Tensor:
+def _are_mixtures(mixtures: Components) -> Tensor:
     """Return which of them have positive weights and covariances, of shape (n_mixtures,)."""
-    if found.covariances.ndim == 3:
-        positive = found.covariances.flatten(1) > 0
+    if mixtures.covariances.ndim == 3:
+        positive = mixtures.covariances.flatten(1) > 0
     else:
-        positive = torch.linalg.cholesky_ex(found.covariances).info == 0
-    return (found.weights > 0).all(dim=1) & positive.all(dim=1)
+        positive = torch.linalg.cholesky_ex(mixtures.covariances).info == 0
+    return (mixtures.weights > 0).all(dim=1) & positive.all(dim=1)

@@ -33,7 +33,7 @@ MAX_SAMPLES, MAX_CELLS = 20_000, 128
 
 
 def with_short_runs(
-    found: Run,
+    trained: Run,
     setup: Setup,
     data: TensorData,
     initial: InitialSample,
@@ -52,19 +52,19 @@ def with_short_runs(
     one of them takes its place, if they agree with that one clearly more. The median stays that of
     the first run: what it warns of, the data have not lost.
     """
-    seen, n_samples = found.seen, initial.data.n_samples
-    if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
-        return found
+    starts, n_samples = trained.seen, initial.data.n_samples
+    if starts is None or starts.with_fit is None or starts.with_fit >= LEAST_OF_STARTS:
+        return trained
     is_large = n_samples > MAX_SAMPLES or math.prod(setup.spec.node_sizes) > MAX_CELLS
-    if found.stopped or interruption.requested or is_large or is_one_of_many.get():
-        return found
+    if trained.stopped or interruption.requested or is_large or is_one_of_many.get():
+        return trained
     seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
     free = replace(initial, trial=None)  # clusterings of their own
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             short = [_labels_of_short_run(setup, free, other, interruption) for other in seeds]
-        agreement = rand_indices([seen.labels, *short])
+        agreement = rand_indices([starts.labels, *short])
         # each process of a group would decide for itself, and might decide otherwise
         may_replace = len(setup.spec.node_sizes) > 1 and not data.is_distributed
         if may_replace and _is_odd(agreement, short):
@@ -73,15 +73,15 @@ def with_short_runs(
             instead = cast(StartAgreement, again.seen)
             now = rand_indices([instead.labels, *short])
             if not again.stopped and _oddness(agreement) - _oddness(now) > ODD_RUN:
-                found, seen = again, replace(instead, replaced=True)
+                trained, starts = again, replace(instead, replaced=True)
     except (DivergenceError, ExpertError):
-        return found
+        return trained
     except KeyboardInterrupt:
         if interruption.insists or not interruption.requested:
             raise
-        return found
+        return trained
     median = np.median(agreement[np.triu_indices(1 + N_RUNS, 1)])
-    return replace(found, seen=replace(seen, short_runs=float(median)))
+    return replace(trained, seen=replace(starts, short_runs=float(median)))
 
 
 def _is_odd(agreement: np.ndarray, short: Sequence[np.ndarray]) -> bool:

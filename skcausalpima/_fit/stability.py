@@ -55,10 +55,10 @@ def start_agreement(
     generators of the run.
     """
     n_samples, rows = initial.data.n_samples, looked_at(initial.data.n_samples)
-    found = _posterior(model, initial, rows)
-    cells = found.cells.argmax(dim=1).cpu().numpy()
+    posterior = _posterior(model, initial, rows)
+    cells = posterior.cells.argmax(dim=1).cpu().numpy()
     labels = np.unique(cells, return_inverse=True)[1]
-    points = found.means.cpu().double().numpy()
+    points = posterior.means.cpu().double().numpy()
     with np.errstate(over="ignore", invalid="ignore"):
         scale = points.std(axis=0)
     if labels.max() == 0 or not np.isfinite(scale).all():  # the fit itself tells of the latter
@@ -82,14 +82,14 @@ def start_agreement(
 
 
 def agreement_of_many_cells(
-    model: MultimodalVAE, initial: InitialSample, seen: CandidateReport | None
+    model: MultimodalVAE, initial: InitialSample, candidates: CandidateReport | None
 ) -> StartAgreement:
     """Return how far the starts of the search for nodes agree, which takes the place of others.
 
     So many clusters cannot be found in the samples that are looked at. Without a search nothing is
     known.
     """
-    agreement = None if seen is None else float(seen.agreement[seen.chosen])
+    agreement = None if candidates is None else float(candidates.agreement[candidates.chosen])
     cells = present_labels(model, initial)
     gaps, sums = _gaps_and_sums(model, initial, cells)
     return StartAgreement(
@@ -140,7 +140,7 @@ def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAg
     among = np.array(indices)[:, 1:][np.triu_indices(sum(n_ends), 1)]
     return StartAgreement(
         labels=cells,
-        with_fit=float(np.mean([found.mean() for found in of_kinds])),
+        with_fit=float(np.mean([kind.mean() for kind in of_kinds])),
         among_starts=float(np.median(among)),
     )
 
@@ -149,17 +149,17 @@ def _ends(
     points: np.ndarray, starts: Sequence[np.ndarray], settings: MixtureSettings
 ) -> list[MixtureFit]:
     """Return where clusterings of points lead; those that differ in names alone lead to one end."""
-    exact, found, ends = torch.as_tensor(points, dtype=torch.float64), dict[bytes, MixtureFit](), []
+    exact, fits, ends = torch.as_tensor(points, dtype=torch.float64), dict[bytes, MixtureFit](), []
     posterior = DiagonalGaussian(exact, torch.full_like(exact, SMALLEST))
     for labels in starts:
         _, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
         clusters = first[numbers].tobytes()  # every cluster has the name of its first sample
-        if clusters not in found:
+        if clusters not in fits:
             n_clusters = int(labels.max()) + 1
             n_steps = max(3, min(MAX_ITER, MAX_ITER * 64 // n_clusters))
             gamma = one_hot(labels, n_clusters)
-            found[clusters] = iterate_mixture(posterior, gamma, settings, max_iter=n_steps)
-        ends.append(found[clusters])
+            fits[clusters] = iterate_mixture(posterior, gamma, settings, max_iter=n_steps)
+        ends.append(fits[clusters])
     return ends
 
 
@@ -208,19 +208,19 @@ def rearranged(
     if initial.scores is None or is_told:
         return state
     labels = gamma.argmax(dim=0).cpu().numpy()
-    found = _better(initial.scores.placed, labels, setup.spec.node_sizes)
-    if found is None:
+    arrangement = _better(initial.scores.placed, labels, setup.spec.node_sizes)
+    if arrangement is None:
         return state
-    cells, prior = torch.as_tensor(found.cells, device=gamma.device), state.model.prior
+    cells, prior = torch.as_tensor(arrangement.cells, device=gamma.device), state.model.prior
     for values in (prior.means, prior.covariances, gamma):
         values[cells] = values.clone()
     initialize_graph(setup, initial, state.model, gamma)
-    seen = state.candidates
-    if seen is not None:  # a fit that is continued has told already
-        arrangements = list(seen.arrangements)
-        arrangements[seen.chosen] = found
-        seen = replace(seen, arrangements=arrangements)
-    return replace(state, candidates=seen, start=replace(start, cells=cells[start.cells]))
+    report = state.candidates
+    if report is not None:  # a fit that is continued has told already
+        arrangements = list(report.arrangements)
+        arrangements[report.chosen] = arrangement
+        report = replace(report, arrangements=arrangements)
+    return replace(state, candidates=report, start=replace(start, cells=cells[start.cells]))
 
 
 def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) -> Tensor:
@@ -228,8 +228,8 @@ def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) 
 
     ``core`` are those that the model is learned from; (n_components, n_samples).
     """
-    found = sample_posterior(model, filled(model, start.of(core)))
-    return core.rows_of_all(found.cells).T
+    posterior = sample_posterior(model, filled(model, start.of(core)))
+    return core.rows_of_all(posterior.cells).T
 
 
 def share_moved(probabilities: Tensor, start: StartingCells) -> float:
@@ -254,5 +254,5 @@ def _better(scores: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -> A
     """Return an arrangement of cells that fits clearly better than the present one, if any does."""
     means, counts = means_of_labels(labels, scores, math.prod(sizes))
     present = misfit_of_cells(means, counts, sizes)
-    found = arrange(means, counts, sizes, random_state=0)
-    return found if present > NEAR_TIE * found.misfit + TIE_TOLERANCE else None
+    arrangement = arrange(means, counts, sizes, random_state=0)
+    return arrangement if present > NEAR_TIE * arrangement.misfit + TIE_TOLERANCE else None

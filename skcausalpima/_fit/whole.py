@@ -224,9 +224,9 @@ def fit_further(
     check_target(call.y)
     assert before.training is not None, "there is where to go on from"
     setup, samples, given = set_up_further(estimator, before, params, call)
-    told = "warm_start=True continues the last fit"
+    statement = "warm_start=True continues the last fit"
     settings, else_ = before.training.settings, "set warm_start=False to start afresh"
-    check_unchanged(setup, before.spec, settings, told, else_)
+    check_unchanged(setup, before.spec, settings, statement, else_)
     with precision_of(setup.device):
         data = fit_data(samples, setup)
         of_run = partial(_attributes, {}, setup, samples, data, given, before)
@@ -250,8 +250,8 @@ def fit_arrivals(
     params = replace(params, training=training)
     setup, samples, given = set_up_further(estimator, before, params, call)
     samples = beside_those_of_before(samples, before.arrivals)
-    told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
-    check_unchanged(setup, before.spec, before.arrivals.settings, told, else_)
+    statement, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
+    check_unchanged(setup, before.spec, before.arrivals.settings, statement, else_)
     n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)
     setup = with_total(setup, params.mixture.shrinkage, n_samples)
     n_calls = before.arrivals.n_calls + 1
@@ -262,8 +262,10 @@ def fit_arrivals(
         observer = following.watch(setup, 1, lambda run: {}).observer(1)
         run, arrivals = learn(setup, samples, data, before, int(seeds[-1]), observer)
         if run.stopped:
-            told = f"A callback stopped partial_fit in {run.stopped}: it has learned only in part."
-            _tell(following.interruption, told)
+            message = (
+                f"A callback stopped partial_fit in {run.stopped}: it has learned only in part."
+            )
+            _tell(following.interruption, message)
         return fitted_state(run, setup, samples, data, given, before, arrivals)
 
 
@@ -328,18 +330,18 @@ def _warn_if_stopped(best: Run, interruption: Interruption) -> None:
     """Tell that a fit is not what it would have been."""
     if not best.stopped and not interruption.requested:
         return
-    told = COMPLETE
+    message = COMPLETE
     if best.stopped:
         who = "The fit was interrupted" if interruption.requested else "A callback stopped the fit"
-        told = (
+        message = (
             f"{who} in {best.stopped}, or right after it. The estimator is fitted: it has the "
             "parameters of then and the graph that fits them, and what was to come is left out. "
             "With warm_start=True the next fit goes on from there."
         )
-    _tell(interruption, told)
+    _tell(interruption, message)
 
 
-def _tell(interruption: Interruption, told: str) -> None:
+def _tell(interruption: Interruption, message: str) -> None:
     if not interruption.is_told:
         interruption.is_told = True
-        warn_caller(told, InterruptionWarning)
+        warn_caller(message, InterruptionWarning)
