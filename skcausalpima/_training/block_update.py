@@ -60,14 +60,14 @@ def data_pass(
         for block in data.blocks():
             noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
             log_weights = weights_of_regimes(sums.log_weights, block.regime_index)
-            found = model.assign(block, noise, log_weights)
-            gamma = block.weighted(found.log_gamma.exp())
-            labels = found.log_gamma.argmax(dim=0)
-            sums.add(block, found.posterior.statistics(gamma), gamma, labels)
-            sums.experts.add(block, found.likelihoods, gamma)
-            sums.terms += summed(block, found.terms)
+            assignment = model.assign(block, noise, log_weights)
+            gamma = block.weighted(assignment.log_gamma.exp())
+            labels = assignment.log_gamma.argmax(dim=0)
+            sums.add(block, assignment.posterior.statistics(gamma), gamma, labels)
+            sums.experts.add(block, assignment.likelihoods, gamma)
+            sums.terms += summed(block, assignment.terms)
             if decode:
-                errors += summed(block, model.squared_errors(block, found.z))
+                errors += summed(block, model.squared_errors(block, assignment.z))
     total = data.total_of(errors) if squared_errors is None else squared_errors
     return sums.result(total)
 
@@ -181,10 +181,10 @@ class BlockUpdate:
         if isinstance(model, StructuredVAE):
             model.eval()
             is_kept = inertia == 1.0
-            found = model.information if is_kept else mean_information(model, data, has_cells)
+            information = model.information if is_kept else mean_information(model, data, has_cells)
             if 0.0 < inertia < 1.0:
-                found = torch.lerp(found, model.information, inertia)
-            model.set_information(found)
+                information = torch.lerp(information, model.information, inertia)
+            model.set_information(information)
 
     @torch.no_grad()
     def decoder_variances(
@@ -209,9 +209,10 @@ class BlockUpdate:
         for block in data.blocks():
             noise = data.normal(len(block.arrays[0]), model.n_draws, self.generator)
             z = model.unit_points(block, noise)
-            own = model.own_likelihoods(block, z)
+            likelihoods = model.own_likelihoods(block, z)
             sums = ExpertSums(model)
-            sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
+            # no cells yet
+            sums.add(block, likelihoods, block.weighted(torch.ones_like(z[:, :1].T)))
             squares = block.weighted(model.squared_errors(block, z).double())
             errors += sums.squared_errors(squares.sum(dim=1))
         return data.total_of(errors)

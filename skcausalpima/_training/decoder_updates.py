@@ -50,17 +50,17 @@ class ExpertSums:
 
     def add(self, batch: Batch, likelihoods: Mapping[int, Likelihood], gamma: Tensor) -> None:
         """Add samples with their responsibilities of shape (n_components, n_samples)."""
-        for m, said in likelihoods.items():
-            total = (gamma * said.log_likelihoods).double().sum().item()
+        for m, likelihood in likelihoods.items():
+            total = (gamma * likelihood.log_likelihoods).double().sum().item()
             self.log_likelihoods[m] = self.log_likelihoods.get(m, 0.0) + total
-            seen = gamma if batch.observed is None else gamma * batch.observed[m]
-            if said.squared_errors is not None:
-                errors = (gamma * said.squared_errors).double().sum(dim=1)
-                part = torch.stack([seen.double().sum(dim=1).expand_as(errors), errors])
+            weights = gamma if batch.observed is None else gamma * batch.observed[m]
+            if likelihood.squared_errors is not None:
+                errors = (gamma * likelihood.squared_errors).double().sum(dim=1)
+                part = torch.stack([weights.double().sum(dim=1).expand_as(errors), errors])
                 self.errors[m] = self.errors[m] + part if m in self.errors else part
                 continue
             expert = cast(ClusterExpert, self.model.decoders[m])
-            curves = curve_statistics(batch.arrays[m], seen, expert.directions)
+            curves = curve_statistics(batch.arrays[m], weights, expert.directions)
             self.statistics[m] = self.statistics[m] + curves if m in self.statistics else curves
 
     def add_up(self, data: TensorData) -> None:
@@ -80,8 +80,10 @@ class ExpertSums:
 
     def squared_errors(self, others: Tensor) -> Tensor:
         """Return those of all modalities, of shape (n_modalities,), from those of the others."""
-        own = {m: errors.sum() for m, (_, errors) in self.errors.items()}
-        return torch.stack([own.get(m, other) for m, other in enumerate(others)]) if own else others
+        sums = {m: errors.sum() for m, (_, errors) in self.errors.items()}
+        return (
+            torch.stack([sums.get(m, other) for m, other in enumerate(others)]) if sums else others
+        )
 
 
 def curve_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
@@ -145,9 +147,9 @@ def update_cluster_decoders(
 
     The mean is over the elements of the samples of a component, weighted with gamma.
     """
-    for m, own in sums.items():
+    for m, pair in sums.items():
         if floors is not None:
-            counts, errors = own
+            counts, errors = pair
             if model.decoders[m].keeps_variance:
                 counts, errors = counts.sum()[None], errors.sum()[None]
             variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])

@@ -142,12 +142,12 @@ def rise_and_fall(objectives: Sequence[float], n_epochs: int) -> tuple[float, fl
     >>> rise_and_fall([0.0, 9.0, 2.0], 2)
     (nan, 7.0)
     """
-    seen: np.ndarray = np.asarray(objectives, dtype=np.float64)
+    values: np.ndarray = np.asarray(objectives, dtype=np.float64)
     rise = math.nan
-    if len(seen) >= 2 * n_epochs:
-        before, after = seen[-2 * n_epochs : -n_epochs], seen[-n_epochs:]
+    if len(values) >= 2 * n_epochs:
+        before, after = values[-2 * n_epochs : -n_epochs], values[-n_epochs:]
         rise = float(after.mean() - before.mean()) / n_epochs
-    finite = seen[np.isfinite(seen)]
+    finite = values[np.isfinite(values)]
     return rise, float(finite.max() - finite[-1]) if len(finite) else 0.0
 
 
@@ -247,13 +247,13 @@ def told_divergence(
 
 def divergence(reason: str, place: str, weights: Tensor | None = None) -> DivergenceError:
     """Return the error that says what happened, where, and what to do."""
-    told = f"Training diverged: {reason}, in {place}. {ADVICE}"
+    message = f"Training diverged: {reason}, in {place}. {ADVICE}"
     if weights is not None and weights.max() > 1e6 * weights.min():
-        told += (
+        message += (
             " Some sample weights are over a million times others, which vanish beside them: give "
             "weights of more similar size."
         )
-    return DivergenceError(told)
+    return DivergenceError(message)
 
 
 class ExpertGuard(KeptState):
@@ -289,8 +289,8 @@ class ExpertGuard(KeptState):
     def restored(self, epoch: int) -> bool:
         """Return whether an expert has diverged; if so, warn and bring back the last good state."""
         for m, expert in self.experts:
-            told = self._failure(expert)
-            if told is None:
+            failure = self._failure(expert)
+            if failure is None:
                 continue
             self.restore(self.model)
             values = expert.values(self._coordinates(expert)).detach().cpu().numpy()
@@ -301,7 +301,7 @@ class ExpertGuard(KeptState):
                 f"diverged in epoch {epoch + 1} of {self.phase}, which ends here. The state "
                 f"before that epoch is kept; its parameters, by component of the grid, are "
                 f"{table}. Use a smaller training__learning_rate, training__max_grad_norm, or "
-                f"bounds.{told}",
+                f"bounds.{failure}",
                 ExpertWarning,
             )
             return True

@@ -108,7 +108,7 @@ def filled(
     check_decoders(model, data)
     model.eval()
     gaps = list(elements)
-    partly = [_by_decoder(model, m, seen, is_trained) for m, seen in elements.items()]
+    partly = [_by_decoder(model, m, mask, is_trained) for m, mask in elements.items()]
     rows = torch.stack(partly).any(dim=0).nonzero().flatten()
     if len(rows) == 0:
         return viewed(model, data)
@@ -116,22 +116,27 @@ def filled(
     likely = model.prior.log_weights().exp().to(model.prior.means)
     decoded = [model.decoders[m](model.prior.means).flatten(1) for m in gaps]
     part = _with(part, [(likely @ means).expand(len(rows), -1) for means in decoded])
-    found: dict[int, Gap] = {}
+    linearised: dict[int, Gap] = {}
     for _ in range(N_ROUNDS if data.elements else N_ROUNDS_OF_WHOLE):
-        z, found = _expected_points(model, part, gaps, is_trained)
-        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], found)
-    for m in found if len(model.prior.means) <= MOST_ASKED else ():
+        z, linearised = _expected_points(model, part, gaps, is_trained)
+        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], linearised)
+    for m in linearised if len(model.prior.means) <= MOST_ASKED else ():
         if model.decoders[m].has_likelihood:
             blocks, trained = part.blocks(), cast(StructuredVAE, model)
             beyond = [_beyond(trained, encoders, block, m) for block in blocks]
-            found[m] = found[m]._replace(beyond=torch.cat(beyond))
+            linearised[m] = linearised[m]._replace(beyond=torch.cat(beyond))
     arrays = list(data.arrays)
     for m in data.elements:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
     n_samples = data.n_samples
     of_all = {
-        m: Gap(*(of.new_zeros(n_samples, *of.shape[1:]).index_copy(0, rows, of) for of in gap))
-        for m, gap in found.items()
+        m: Gap(
+            *(
+                values.new_zeros(n_samples, *values.shape[1:]).index_copy(0, rows, values)
+                for values in gap
+            )
+        )
+        for m, gap in linearised.items()
     }
     samples = replace(data.samples, arrays=tuple(arrays), views=None, gaps=of_all or None)
     return viewed(model, replace(data, samples=samples))
@@ -144,20 +149,20 @@ def _expected_points(
     if isinstance(model, MeanFieldVAE):
         return torch.cat([model.encode(block).mean for block in part.blocks()]), {}
     points: list[Tensor] = []
-    found: dict[int, list[Gap]] = {m: [] for m in gaps}
+    linearised: dict[int, list[Gap]] = {m: [] for m in gaps}
     for block in part.blocks():
         around = _linearised_at(cast(StructuredVAE, model), block, gaps)
         points.append(around.points)
         for m in gaps:
-            seen = block.elements[m]
-            partial = _by_decoder(model, m, seen, is_trained)
+            mask = block.elements[m]
+            partial = _by_decoder(model, m, mask, is_trained)
             linear, known, lost = masked_potential(
-                model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
+                model.decoders[m], around, model.log_variances[m], block.arrays[m], mask
             )
             location = _location(linear, known, lost, around.points.double())
             beyond = torch.zeros_like(linear[:, :1])
-            found[m].append(Gap(partial, known, linear, location, beyond))
-    joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
+            linearised[m].append(Gap(partial, known, linear, location, beyond))
+    joined = {m: Gap(*map(torch.cat, zip(*parts, strict=True))) for m, parts in linearised.items()}
     return torch.cat(points), joined
 
 
@@ -173,15 +178,15 @@ def _told_by_decoders(model: MultimodalVAE, data: TensorData) -> dict[int, Tenso
     return elements
 
 
-def _by_decoder(model: MultimodalVAE, m: int, seen: Tensor, is_trained: bool) -> Tensor:
+def _by_decoder(model: MultimodalVAE, m: int, mask: Tensor, is_trained: bool) -> Tensor:
     """Return of which samples the decoder of a modality says where they lie."""
     is_asked = is_trained and m in model.by_decoders
-    return seen.any(dim=1) if is_asked else _in_part(seen)
+    return mask.any(dim=1) if is_asked else _in_part(mask)
 
 
-def _in_part(seen: Tensor) -> Tensor:
+def _in_part(mask: Tensor) -> Tensor:
     """Return which samples have some elements of a modality, and lack others."""
-    return seen.any(dim=1) & ~seen.all(dim=1)
+    return mask.any(dim=1) & ~mask.all(dim=1)
 
 
 def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> Around:
@@ -194,16 +199,16 @@ def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> A
     other modalities claim to.
     """
     means, whole = model.prior.means, whole_modalities(block)
-    said = means.new_zeros(len(means), whole.shape[1]).double()
+    evidence = means.new_zeros(len(means), whole.shape[1]).double()
     is_told, is_first = torch.zeros_like(whole[0]), block.gaps is None
     for m in gaps:
-        seen = block.elements[m]
-        partial = _in_part(seen)
+        mask = block.elements[m]
+        partial = _in_part(mask)
         if model.decoders[m].predicts_variances:
             is_told |= partial
         if is_first:
             whole[m] &= ~partial
-            said += partial * _log_likelihoods_at(model, m, means, block.arrays[m], seen)
+            evidence += partial * _log_likelihoods_at(model, m, means, block.arrays[m], mask)
     around = at_likely_points(model, replace(block, gaps=None))
     rows = (~whole.any(dim=0) | is_told).nonzero()[:, 0]
     if not len(rows):
@@ -211,9 +216,9 @@ def _linearised_at(model: StructuredVAE, block: Batch, gaps: Sequence[int]) -> A
     part = block.take(rows)
     if is_first:
         part = replace(part, observed=(whole & ~is_told)[:, rows])
-    others = at_likely_points(model, part, evidence=said[:, rows])
+    others = at_likely_points(model, part, evidence=evidence[:, rows])
     pairs = zip(around, others, strict=True)
-    return Around(*(of.index_copy(0, rows, own) for of, own in pairs))
+    return Around(*(values.index_copy(0, rows, replacement) for values, replacement in pairs))
 
 
 def _beyond(model: StructuredVAE, encoders: SubsetEncoders | None, block: Batch, m: int) -> Tensor:
@@ -228,14 +233,16 @@ def _beyond(model: StructuredVAE, encoders: SubsetEncoders | None, block: Batch,
     unexplained = list[Tensor]()
     for c in range(len(model.prior.means)):
         z = posterior.centres(torch.full((len(posterior),), c, device=x.device))
-        own = cast(Likelihood, model.decoders[m].likelihood(x, z.to(x), block.elements[m]))
-        unexplained.append(own.log_likelihoods[0].double() - Potential(gap.linear, gap.known).at(z))
+        likelihood = cast(Likelihood, model.decoders[m].likelihood(x, z.to(x), block.elements[m]))
+        unexplained.append(
+            likelihood.log_likelihoods[0].double() - Potential(gap.linear, gap.known).at(z)
+        )
     beyond = torch.stack(unexplained, dim=1)
     return beyond - beyond.mean(dim=1, keepdim=True)
 
 
 def _log_likelihoods_at(
-    model: StructuredVAE, m: int, points: Tensor, x: Tensor, seen: Tensor
+    model: StructuredVAE, m: int, points: Tensor, x: Tensor, mask: Tensor
 ) -> Tensor:
     """Return what observed elements of a modality say of a few points, up to a constant.
 
@@ -243,9 +250,9 @@ def _log_likelihoods_at(
     """
     decoder = model.decoders[m]
     if decoder.has_likelihood:
-        own = (cast(Likelihood, decoder.likelihood(x, z[None], seen)) for z in points)
-        return torch.stack([of.log_likelihoods[0] for of in own]).double()
-    decoded, shown = decoder(points).flatten(1).double(), seen.double()
+        likelihoods = (cast(Likelihood, decoder.likelihood(x, z[None], mask)) for z in points)
+        return torch.stack([likelihood.log_likelihoods[0] for likelihood in likelihoods]).double()
+    decoded, shown = decoder(points).flatten(1).double(), mask.double()
     errors = decoded.square() @ shown.T - 2.0 * decoded @ (shown * x).T
     return -0.5 * errors / model.log_variances[m].double().exp()
 
@@ -257,8 +264,8 @@ def _location(linear: Tensor, known: Tensor, lost: Tensor, points: Tensor) -> Te
     scale = whole.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(least)
     ridge = RIDGE * scale[:, None, None] * torch.eye(whole.shape[1]).to(whole)
     # in directions that nothing holds, the row stays where it was filled in
-    said = linear[:, :, None] + (lost + ridge) @ points[:, :, None]
-    return torch.linalg.solve(whole + ridge, said)[:, :, 0]
+    right_side = linear[:, :, None] + (lost + ridge) @ points[:, :, None]
+    return torch.linalg.solve(whole + ridge, right_side)[:, :, 0]
 
 
 @torch.no_grad()
@@ -291,7 +298,7 @@ def _with(
 ) -> TensorData:
     """Return data with values in the place of missing elements, of each modality that has some."""
     arrays = list(data.arrays)
-    for (m, seen), value in zip(data.elements.items(), values, strict=True):
-        arrays[m] = torch.where(seen, arrays[m], value.to(arrays[m]))
+    for (m, mask), value in zip(data.elements.items(), values, strict=True):
+        arrays[m] = torch.where(mask, arrays[m], value.to(arrays[m]))
     samples = replace(data.samples, arrays=tuple(arrays), views=None, gaps=gaps or None)
     return replace(data, samples=samples)

@@ -74,10 +74,10 @@ class Adam:
             adam(
                 trained,
                 [p.grad for p in trained if p.grad is not None],
-                exp_avgs=[of["exp_avg"] for of in moments],
-                exp_avg_sqs=[of["exp_avg_sq"] for of in moments],
+                exp_avgs=[moment["exp_avg"] for moment in moments],
+                exp_avg_sqs=[moment["exp_avg_sq"] for moment in moments],
                 max_exp_avg_sqs=[],
-                state_steps=[of["step"] for of in moments],
+                state_steps=[moment["step"] for moment in moments],
                 fused=has_fused_steps(trained) or None,
                 amsgrad=False,
                 beta1=BETAS[0],

@@ -66,13 +66,13 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
         like = encoder.linear.weight
         if not like.requires_grad:
             continue
-        seen = batch.present[m].cpu().numpy()
-        parts = batch.arrays[m].double().cpu().numpy()[seen], targets[seen]
+        present = batch.present[m].cpu().numpy()
+        parts = batch.arrays[m].double().cpu().numpy()[present], targets[present]
         x, z = map(data.rows_of_all, parts)
         if len(x) < 4:
             continue
-        *found, errors = linear_map(x, z)
-        parts = (*found, np.log(np.maximum(errors, 1e-6)))
+        *coefficients, errors = linear_map(x, z)
+        parts = (*coefficients, np.log(np.maximum(errors, 1e-6)))
         weight, offset, log_var = (torch.as_tensor(part).to(like) for part in parts)
         encoder.initialize_linear(weight, offset, log_var, nonlinear=0.0)
 
@@ -95,28 +95,29 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
     """
     rows = _some_rows(data)
     batch = data.subset(rows).loaded().rows(slice(None))
-    said, log_vars = pupil.eval().of_modalities(*pupil.outputs(batch))
-    said, log_vars = said.double(), log_vars.double()
+    locations, log_vars = pupil.eval().of_modalities(*pupil.outputs(batch))
+    locations, log_vars = locations.double(), log_vars.double()
     counts = batch.weighted(whole_modalities(batch).double())
     inputs = pad(mean[rows].double(), (0, 1), value=1.0)
     squares = inputs[:, :, None] * inputs[:, None, :]
     squares[:, :-1, :-1] = second[rows]
     sums = (
         torch.einsum("mn,nij->mij", counts, squares),
-        torch.einsum("mn,ni,mnj->mij", counts, inputs, said),
-        torch.einsum("mn,mni,mnj->mij", counts, said, said),
+        torch.einsum("mn,ni,mnj->mij", counts, inputs, locations),
+        torch.einsum("mn,mni,mnj->mij", counts, locations, locations),
         torch.einsum("mn,mnj->mj", counts, log_vars),
     )
     totals = map(data.total_of, sums)
-    for m, (of_inputs, products, of_said, of_widths) in enumerate(zip(*totals, strict=True)):
+    for m, (of_inputs, products, of_locations, of_widths) in enumerate(zip(*totals, strict=True)):
         n_samples = of_inputs[-1, -1]
         if not n_samples or not pupil.information_roots[m].any():
             continue
-        found = torch.linalg.solve(_ridged(of_inputs), products)  # A' and b, one below the other
-        left = _ridged(of_said - products.mT @ found, of_said)
-        n_free = (n_samples - 2 * len(found)).clamp_min(0.0)
+        # A' and b, one below the other
+        coefficients = torch.linalg.solve(_ridged(of_inputs), products)
+        left = _ridged(of_locations - products.mT @ coefficients, of_locations)
+        n_free = (n_samples - 2 * len(coefficients)).clamp_min(0.0)
         pupil.information_roots[m] = upper_roots(n_free * torch.linalg.inv(left))
-        pupil.slopes[m], pupil.offsets[m] = found[:-1].mT, found[-1]
+        pupil.slopes[m], pupil.offsets[m] = coefficients[:-1].mT, coefficients[-1]
         cast(Tensor, pupil.widening)[m] = -of_widths / n_samples
 
 

@@ -129,7 +129,7 @@ class Phase:
         """Return True if the epoch is to be cut short after this batch."""
         return self.observer.stopped
 
-    def steps(self, data: TensorData, seen: EpochSums, generator: torch.Generator) -> None:
+    def steps(self, data: TensorData, sums: EpochSums, generator: torch.Generator) -> None:
         """Make the gradient steps of an epoch, and sum up what they see of the samples."""
         model, rule, penalty = self.model, self.settings.steps, self.settings.edge_penalty
         parameters = self.networks + self.graph
@@ -144,28 +144,28 @@ class Phase:
             if penalty > 0 and self.has_cells:
                 loss = loss + penalty * model.prior.edges().sum()
             gradient_step(loss, self.optimizer, parameters, rule.max_grad_norm, data, batch)
-            seen.add(numbers, bound)
+            sums.add(numbers, bound)
             self.n_steps += 1
             if self.is_stopped():
                 break
         model.eval()  # as what comes next expects it
-        seen.end()
+        sums.end()
         if self.has_cells:
-            self.spread = interquartile_range(data.rows_of_all(torch.cat(seen.bounds)))
+            self.spread = interquartile_range(data.rows_of_all(torch.cat(sums.bounds)))
 
     def close(
-        self, data: TensorData, update: BlockUpdate, seen: EpochSums | None
+        self, data: TensorData, update: BlockUpdate, sums: EpochSums | None
     ) -> dict[str, float]:
         """Make the block-coordinate update of an epoch; return the terms of the bound.
 
         The update follows from what gradient steps saw, if that is enough: no sample is encoded
-        twice. They did not see all, and ``seen`` is to be None, where the epoch was cut short.
+        twice. They did not see all, and ``sums`` is to be None, where the epoch was cut short.
         """
         if self.was_restored or self.observer.stopped:
-            seen = None
+            sums = None
         model, errors, result = self.model, None, None
-        if seen is not None:
-            errors, result = seen.squared_errors, seen.result()
+        if sums is not None:
+            errors, result = sums.squared_errors, sums.result()
         if result is None:
             result = data_pass(model, data, update.generator, errors)
         result = update.swap(model, data, result)
@@ -222,13 +222,13 @@ class Pretraining(Phase):
         return False
 
     def close(
-        self, data: TensorData, update: BlockUpdate, seen: EpochSums | None
+        self, data: TensorData, update: BlockUpdate, sums: EpochSums | None
     ) -> dict[str, float]:
         """Update the decoder variances; return the mean bound."""
-        assert seen is not None, "an epoch has begun"
+        assert sums is not None, "an epoch has begun"
         if not self.was_restored:
-            update.decoder_variances(self.model, data, seen.squared_errors)
-        return {"objective": seen.mean_bound}
+            update.decoder_variances(self.model, data, sums.squared_errors)
+        return {"objective": sums.mean_bound}
 
 
 class Polishing(Phase):
@@ -263,19 +263,19 @@ def epochs(
         if phase.stopper.converged:  # a fit that is continued may have come to its end
             break
         observer.epoch_begins()
-        epoch, data, seen = len(phase.history), phase.fill(data), None
+        epoch, data, sums = len(phase.history), phase.fill(data), None
         if phase.graph:
             model.prior.temperature = temperature
         guard.keep(model)
         precision = in_bfloat16(model.networks, device.autocast)
         with guard.watched(epoch, data.weights), model.frozen(phase.has_cells), precision:
-            seen = EpochSums(model, data, phase.has_cells)
-            phase.steps(data, seen, update.generator)
+            sums = EpochSums(model, data, phase.has_cells)
+            phase.steps(data, sums, update.generator)
         phase.was_restored = guard.restored(epoch)
         if phase.was_restored:
             observer.standing = None  # training ends here
         with told_divergence(model, phase.name, epoch, data.weights):
-            terms = phase.close(data, update, seen)
+            terms = phase.close(data, update, sums)
         phase.history.append(observer.in_units(terms))
         observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:

@@ -138,7 +138,9 @@ class Observer:
             # an epoch that was cut short is none of a fit that nothing stops
             standing = None if self.stopped else self.standing
             record = self._record(terms)
-            stops = [of.epoch_ended(record, self.snapshot, standing) for of in self.listeners]
+            stops = [
+                listener.epoch_ended(record, self.snapshot, standing) for listener in self.listeners
+            ]
             self.is_told_to_stop |= any(stops)
         self.is_told_to_stop = data.anywhere(self.is_told_to_stop)
 
@@ -229,8 +231,8 @@ def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) 
     masks = data.element_masks()
     shifts = {}
     for m, name in enumerate(names):
-        own = {0: masks[m]} if m in masks else {}
-        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], own)
+        elements = {0: masks[m]} if m in masks else {}
+        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], elements)
         shifts[f"reconstruction_{name}"] = data.mean_of(jacobian, weights)
     total = sum(shifts.values())
     return shifts | {"lower_bound": total, "objective": total}

@@ -93,11 +93,11 @@ def mean_information(model: StructuredVAE, data: TensorData, has_cells: bool = T
                 continue
             # every row of a multilayer perceptron, a few of what has to be decoded as a whole
             some = slice(None, None, 1 if decoder.is_quick else STRIDE)
-            found = fisher_information(
+            information = fisher_information(
                 decoder, Around(*(part[some] for part in around)), model.log_variances[m]
             )
             weights = batch.weighted(batch.present[m].double())[some]
-            sums[m] = torch.tensordot(weights, found, dims=1)
+            sums[m] = torch.tensordot(weights, information, dims=1)
             counts[m] = weights.sum()
     sums, counts = data.total_of(sums), data.total_of(counts)
     means = sums / torch.where(counts > 0, counts, 1.0)[:, None, None]
@@ -120,8 +120,8 @@ def all_potentials(model: StructuredVAE, data: TensorData) -> tuple[Potential, T
     linear = torch.cat([part.linear for part in parts]).cpu()
     precision = parts[0].precision.cpu()
     if not is_shared:
-        own = [part.precision.expand(len(part.linear), -1, -1) for part in parts]
-        precision = torch.cat(own).cpu()
+        precisions = [part.precision.expand(len(part.linear), -1, -1) for part in parts]
+        precision = torch.cat(precisions).cpu()
     return Potential(linear, precision), torch.cat(points).to(data.dtype).cpu()
 
 
@@ -186,11 +186,11 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
         if is_singular:  # in directions of which nothing is known
             width = torch.linalg.inv(prepare_precision(total).precision)
         rule = LEAST_SPREAD, settings.covariance_type
-        found = less_potentials(_not_flat(clusters.covariances), width, *rule)
-        found = _not_flat(found).to(prior.covariances)
-        is_empty = clusters.empty.reshape(-1, *[1] * (found.ndim - 1))
+        covariances = less_potentials(_not_flat(clusters.covariances), width, *rule)
+        covariances = _not_flat(covariances).to(prior.covariances)
+        is_empty = clusters.empty.reshape(-1, *[1] * (covariances.ndim - 1))
         prior.means.copy_(clusters.means)
-        prior.covariances.copy_(torch.where(is_empty, prior.covariances, found))
+        prior.covariances.copy_(torch.where(is_empty, prior.covariances, covariances))
     return True
 
 
@@ -232,16 +232,16 @@ class _Located:
         origin = prior.means.double().mean(dim=0)
         exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
         sums = self.data.total_of(expected_statistics(exact, origin, full=True) @ gamma.T)
-        found = unpacked_statistics(sums, origin, full=True)
+        statistics = unpacked_statistics(sums, origin, full=True)
         kind = covariance_type_named(settings.covariance_type).of_scatter
         before = prior.means, whole_matrices(prior.covariances)
-        clusters = update_mixture(found, *before, kind, settings.reg_covar, settings.shrinkage)
-        counts, first = found.counts, found.first
+        clusters = update_mixture(statistics, *before, kind, settings.reg_covar, settings.shrinkage)
+        counts, first = statistics.counts, statistics.first
         n_free, dimension = counts.sum() - len(counts), len(origin)
         if n_free < LEAST_ROWS * max(dimension, len(counts)):
             return clusters, None
         between = (first / counts.clamp_min(1e-9)[:, None]).mT @ first
-        pooled = (found.second.sum(dim=0) - between) / n_free
+        pooled = (statistics.second.sum(dim=0) - between) / n_free
         pooled = 0.5 * (pooled + pooled.mT)
         variances = torch.linalg.eigvalsh(pooled)
         is_flat = bool(variances[0] <= LEAST_VARIANCE * variances[-1])

@@ -99,7 +99,7 @@ class Lesson:
             mean=self.mean[rows],
             second=self.second[rows],
             probabilities=self.probabilities[:, rows],
-            evidence={m: said[:, rows] for m, said in self.evidence.items()},
+            evidence={m: evidence[:, rows] for m, evidence in self.evidence.items()},
         )
 
 
@@ -121,7 +121,7 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
         mean=torch.cat(means),
         second=torch.cat(seconds),
         probabilities=torch.cat(probabilities, dim=1),
-        evidence={m: torch.cat([of[m] for of in evidence], dim=1) for m in evidence[0]},
+        evidence={m: torch.cat([part[m] for part in evidence], dim=1) for m in evidence[0]},
         prior=model.prior,
         log_weights=log_weights,
     )
@@ -170,8 +170,8 @@ def teach(
             if observer.stopped or optimizer is None:
                 break
             optimizer.rates = [rate * half_cosine(step / n_steps)]
-            seen = replace(batch, observed=random_subsets(batch, generator))
-            loss = part.mean(divergences(pupil, seen, of_part.rows(numbers)), batch)
+            parts = replace(batch, observed=random_subsets(batch, generator))
+            loss = part.mean(divergences(pupil, parts, of_part.rows(numbers)), batch)
             gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, part, batch)
             n_done, rest = divmod(step + 1, per_epoch)
             if rest == 0:
@@ -196,13 +196,18 @@ def _keep_better(
 ) -> None:
     """Take the other encoders of each modality that alone is nearer to what is taught with them."""
     batch = data.loaded().rows(slice(None))
-    outputs = [of.eval().outputs(batch) for of in (pupil, other)]
+    outputs = [encoders.eval().outputs(batch) for encoders in (pupil, other)]
     for m in range(len(pupil.encoders)):
-        seen = torch.zeros_like(batch.present)
-        seen[m] = batch.present[m]
-        alone, pairs = replace(batch, observed=seen), zip((pupil, other), outputs, strict=True)
-        distances = [batch.weighted(divergences(of, alone, taught, said)) for of, said in pairs]
-        sums = data.total_of(torch.stack([of @ seen[m].double() for of in distances]))
+        observed = torch.zeros_like(batch.present)
+        observed[m] = batch.present[m]
+        alone, pairs = replace(batch, observed=observed), zip((pupil, other), outputs, strict=True)
+        distances = [
+            batch.weighted(divergences(encoders, alone, taught, output))
+            for encoders, output in pairs
+        ]
+        sums = data.total_of(
+            torch.stack([distance @ observed[m].double() for distance in distances])
+        )
         if sums[1] < sums[0]:
             pupil.take(other, m)
 
@@ -297,8 +302,8 @@ def divergences(
     overlap = posterior.log_normalizers()
     weights = weight_columns(taught.log_weights)
     joint = weights + pupil.log_evidence(parts, overlap, weights)
-    for m, said in taught.evidence.items():
-        joint = joint + (said if parts.observed is None else said * parts.observed[m])
+    for m, evidence in taught.evidence.items():
+        joint = joint + (evidence if parts.observed is None else evidence * parts.observed[m])
     of_points = (taught.probabilities * overlap).sum(dim=0)
     of_points = of_points - posterior.expected_at(taught.mean, taught.second)
     of_components = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)

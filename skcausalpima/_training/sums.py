@@ -61,15 +61,15 @@ class PassSums:
         total = self.data.total_of
         self.experts.add_up(self.data)
         labels = torch.cat(self.labels)
-        found, second = self.statistics, self.statistics.second
+        statistics, second = self.statistics, self.statistics.second
         if self.model.prior.covariances.ndim < second.ndim:  # components have variances alone
             second = second.diagonal(dim1=1, dim2=2)
         return PassResult(
             statistics=MixtureStatistics(
-                counts=total(found.counts),
-                first=total(found.first),
+                counts=total(statistics.counts),
+                first=total(statistics.first),
                 second=total(second),
-                origin=found.origin,
+                origin=statistics.origin,
             ),
             counts=total(self.counts),
             squared_errors=self.experts.squared_errors(squared_errors),
@@ -84,8 +84,8 @@ class PassSums:
         errors = errors[:, None] / n
         reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
         same = model.log_variances  # its dtype: the weights have no other
-        seen = None if observed is None else observed.to(same)
-        trained = model.training_log_likelihood(errors.to(same), seen).item()
+        shares = None if observed is None else observed.to(same)
+        trained = model.training_log_likelihood(errors.to(same), shares).item()
         trained += self.experts.add_means(reconstruction, n)
         terms = {
             f"reconstruction_{name}": value
@@ -138,21 +138,25 @@ class EpochSums:
             return
         self._order.append(numbers)
         # Responsibilities are those that the potentials of samples give them (Eq. 16).
-        start, parts, labels, found = 0, [], [], []
+        start, parts, labels, gammas = 0, [], [], []
         for kind, group in itertools.groupby((bound.posterior for bound in waiting), type):
             posterior = cast(Any, kind).joined(list(group))
-            own = block.take(slice(start, start := start + len(posterior)))
-            log_weights = weights_of_regimes(self.sums.log_weights, own.regime_index)
-            said = posterior.evidence(log_weights, own.allowed)
-            gamma = own.weighted(said.log_gamma.exp())
-            self.sums.terms += summed(own, torch.stack([said.value, -said.log_potential]))
+            samples = block.take(slice(start, start := start + len(posterior)))
+            log_weights = weights_of_regimes(self.sums.log_weights, samples.regime_index)
+            evidence = posterior.evidence(log_weights, samples.allowed)
+            gamma = samples.weighted(evidence.log_gamma.exp())
+            self.sums.terms += summed(
+                samples, torch.stack([evidence.value, -evidence.log_potential])
+            )
             parts.append(posterior.statistics(gamma))
-            labels.append(said.log_gamma.argmax(dim=0))
-            found.append(gamma)
-        gamma = torch.cat(found, dim=1)
+            labels.append(evidence.log_gamma.argmax(dim=0))
+            gammas.append(gamma)
+        gamma = torch.cat(gammas, dim=1)
         self.sums.add(block, reduce(add, parts), gamma, torch.cat(labels))
-        of = [bound.likelihoods for bound in waiting]
-        likelihoods = {m: Likelihood.joined([one[m] for one in of if one]) for m in of[0] or ()}
+        of_batches = [bound.likelihoods for bound in waiting]
+        likelihoods = {
+            m: Likelihood.joined([one[m] for one in of_batches if one]) for m in of_batches[0] or ()
+        }
         self.sums.experts.add(block, likelihoods, gamma)
 
     def end(self) -> None:
