@@ -49,10 +49,12 @@ class Completed(NamedTuple):
         """Return :math:`\\log p(x)` of each sample."""
         return np.logaddexp.reduceat(self.log_probabilities, self.starts)
 
-    def averaged(self, found: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def averaged(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return tables of what is found of ``samples`` in expectation over the labels of each."""
         weights = np.exp(self.log_probabilities - self.log_sums[self.rows])[:, None]
-        return [np.add.reduceat(weights * of, self.starts).astype(of.dtype) for of in found]
+        return [
+            np.add.reduceat(weights * table, self.starts).astype(table.dtype) for table in tables
+        ]
 
     @property
     def likeliest(self) -> np.ndarray:
@@ -104,9 +106,9 @@ class ContextModel(ABC):
         known = block.codes[:, :, None]
         rows, which = np.nonzero(((known < 0) | (known == codes[:, None])).all(axis=0))
         samples = block.take(rows).with_codes(codes[:, which])
-        found = Completed(samples, rows, np.log(shares)[which])
-        given = found.log_probabilities - found.log_sums[rows]
-        return found._replace(log_probabilities=given + self.scores(samples))
+        completed = Completed(samples, rows, np.log(shares)[which])
+        given = completed.log_probabilities - completed.log_sums[rows]
+        return completed._replace(log_probabilities=given + self.scores(samples))
 
     def labelled(self, modalities: Modalities) -> Modalities:
         """Return samples with the likeliest labels in the places of those that are missing."""
@@ -143,11 +145,11 @@ class ContextModel(ABC):
         ValueError
             If a context is stated, or a label, that the fit does not know.
         """
-        found, shares = self.contexts.combinations(context)
+        combinations, shares = self.contexts.combinations(context)
         chosen: np.ndarray = np.zeros(n_samples, dtype=np.int64)
         if self.contexts.labels:
             chosen = rng.choice(len(shares), size=n_samples, p=shares)
-        codes = found[:, chosen]
+        codes = combinations[:, chosen]
         if causes is not None:
             codes[self.contexts.is_cause] = causes.T
         return ContextLabels(labels=self.contexts.labels, codes=codes)
@@ -197,7 +199,7 @@ class ContextModel(ABC):
         """
         n_nodes = len(self.model.prior.node_sizes)
         causes = dag.nodes[n_nodes:]
-        stated: Outcomes = {n: str(of) for n, of in (context or {}).items() if n in causes}
+        stated: Outcomes = {n: str(label) for n, label in (context or {}).items() if n in causes}
         asked = {**interventions, **stated} if stated else interventions
         drawn = dag.intervene(asked, n_samples, rng)
         contexts = self.draw_labels(context, n_samples, rng, drawn[:, n_nodes:])

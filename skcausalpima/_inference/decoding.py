@@ -77,15 +77,17 @@ def reconstruction(
     draws = posterior_draws(model)
 
     def ask(block: Batch, used: SubsetEncoders | None) -> list[Tensor]:
-        found = {m: _Moments(block.arrays[m], model.widths[m]) for m in modalities}
+        by_modality = {m: _Moments(block.arrays[m], model.widths[m]) for m in modalities}
         for rows, components, weights, points in latent_draws(model, block, draws, used):
-            for m, moments in found.items():
+            for m, moments in by_modality.items():
                 decoder, log_variance = model.decoders[m], model.log_variances[m]
                 moments.add(rows, weights, decoder.decode(points, components))
                 if include_noise:
                     deviations = decoder.deviations(points, components, log_variance)
                     moments.variance[rows] += weights[:, None] * deviations.square()
-        return [found[m].mean for m in modalities] + [found[m].variance for m in modalities]
+        return [by_modality[m].mean for m in modalities] + [
+            by_modality[m].variance for m in modalities
+        ]
 
     parts = answers_of(data.blocks(), encoders, ask)
     return parts[: len(modalities)], parts[len(modalities) :]
@@ -117,8 +119,8 @@ def latent_draws(
         in all, of these one after another.
     """
     if not isinstance(model, MeanFieldVAE):
-        found = answer(cast(StructuredVAE, model), batch, draws, encoders)
-        for inside in found.in_components():
+        answered = answer(cast(StructuredVAE, model), batch, draws, encoders)
+        for inside in answered.in_components():
             weights = (inside.probabilities / len(draws)).to(model.prior.means)
             for draw in draws:
                 points = inside.points(draw).to(model.prior.means)

@@ -106,24 +106,26 @@ def _of_block(
 ) -> tuple[Tensor, Tensor]:
     """Return both of some samples."""
     observed = block.present
-    found: dict[bytes, Tensor] = {}
+    log_gammas: dict[bytes, Tensor] = {}
 
-    def said(mask: Tensor) -> Tensor:
+    def log_gamma_of(mask: Tensor) -> Tensor:
         """Return log-probabilities of components by what counts as observed, each found once."""
         key = mask.cpu().numpy().tobytes()
-        if key not in found:
+        if key not in log_gammas:
             parts = replace(block, observed=mask)
-            found[key] = answer(cast(StructuredVAE, model), parts, draws, encoders).log_gamma
-        return found[key].double()
+            log_gammas[key] = answer(cast(StructuredVAE, model), parts, draws, encoders).log_gamma
+        return log_gammas[key].double()
 
     influence, conflict = [], []
     for m in range(len(observed)):
         is_m = torch.zeros_like(observed)
         is_m[m] = True
         alone, others = observed & is_m, observed & ~is_m
-        influence.append(divergence(said(observed), said(others)))
+        influence.append(divergence(log_gamma_of(observed), log_gamma_of(others)))
         both = observed[m] & others.any(dim=0)
-        conflict.append(jensen_shannon(said(alone), said(others)).masked_fill(~both, torch.nan))
+        conflict.append(
+            jensen_shannon(log_gamma_of(alone), log_gamma_of(others)).masked_fill(~both, torch.nan)
+        )
     return torch.stack(influence, dim=1), torch.stack(conflict, dim=1)
 
 
@@ -178,12 +180,12 @@ def likelihood_terms(
         if not len(rows):
             continue
         if m < n_alone:
-            found = _alone(model, data.subset(rows), encoders, m)
+            log_evidence = _alone(model, data.subset(rows), encoders, m)
         elif known_bounds is not None and len(rows) == data.n_samples:
-            found = known_bounds
+            log_evidence = known_bounds
         else:
-            found = bounds(model, data.subset(rows), encoders)
-        values = found.cpu().double().numpy()
+            log_evidence = bounds(model, data.subset(rows), encoders)
+        values = log_evidence.cpu().double().numpy()
         terms[rows.cpu().numpy(), m] = np.where(np.isfinite(values), values, -np.inf)
     return terms
 
@@ -197,13 +199,13 @@ def _alone(
     alone[m] = True
     samples = replace(data.samples, observed=alone, allowed=None, regime_index=None)
     data = replace(data, samples=samples)
-    found, values, start = sample_posterior(model, data, encoders), [], 0
+    posterior, values, start = sample_posterior(model, data, encoders), [], 0
     for block in data.blocks():
         rows = slice(start, start := start + len(block.arrays[0]))
-        z, components = found.places[rows], found.cells[rows].argmax(dim=1)
-        own = model.own_likelihoods(block, z, [m])
-        if m in own:
-            value = own[m].of_components(components)
+        z, components = posterior.places[rows], posterior.cells[rows].argmax(dim=1)
+        likelihoods = model.own_likelihoods(block, z, [m])
+        if m in likelihoods:
+            value = likelihoods[m].of_components(components)
         else:
             value = model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
         # as if it were whole

@@ -60,8 +60,8 @@ def seen_scatter(expert: ClusterExpert, sums: CurveStatistics) -> Tensor:
     """
     along = projected_squared_errors(sums, expert.means(), expert.directions)
     others = (sums.counts - 1.0)[:, None, None]
-    seen = torch.where(others >= 1.0, along / others.clamp_min(1.0), expert.scatter.double())
-    return at_least(seen, expert.log_variances.double().exp())
+    scatter = torch.where(others >= 1.0, along / others.clamp_min(1.0), expert.scatter.double())
+    return at_least(scatter, expert.log_variances.double().exp())
 
 
 @torch.no_grad()

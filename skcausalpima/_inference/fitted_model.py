@@ -115,8 +115,8 @@ class FittedModel(ContextModel):
 
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
-        found = sample_posterior(self.model, self.asked(modalities), self.encoders)
-        return self.components_of(found.cells.cpu().numpy().argmax(axis=1))
+        posterior = sample_posterior(self.model, self.asked(modalities), self.encoders)
+        return self.components_of(posterior.cells.cpu().numpy().argmax(axis=1))
 
     def posterior(self, modalities: Modalities) -> FoundOfSamples:
         """Return what is found of samples, components in their order.
@@ -144,12 +144,12 @@ class FittedModel(ContextModel):
         if (block.codes < 0).any():
             completed = self.completed(block)
             return FoundOfSamples(*completed.averaged(self._posterior(completed.samples)))
-        found = sample_posterior(self.model, self.asked(block), self.encoders)
-        probabilities = found.cells.cpu().numpy()[:, self.cells]
+        posterior = sample_posterior(self.model, self.asked(block), self.encoders)
+        probabilities = posterior.cells.cpu().numpy()[:, self.cells]
         check_near(probabilities, "probabilities")
-        points = found.means.cpu().numpy()
+        points = posterior.means.cpu().numpy()
         check_near(points, "latent coordinates")
-        return FoundOfSamples(points, probabilities, found.places.cpu().numpy())
+        return FoundOfSamples(points, probabilities, posterior.places.cpu().numpy())
 
     def in_units(self, of_scaled: Tensor, data: TensorData, observed: np.ndarray) -> np.ndarray:
         """Return the bound of every sample in the user's units, from those of scaled samples.
@@ -173,10 +173,10 @@ class FittedModel(ContextModel):
         """
         modalities = self.labelled(modalities)
         seen_as = self.contexts.coded(context, modalities.codes)
-        found = self._reconstruct(modalities, chosen, seen_as, include_noise)
-        for array in (*found[0], *found[1]):
+        reconstructed = self._reconstruct(modalities, chosen, seen_as, include_noise)
+        for array in (*reconstructed[0], *reconstructed[1]):
             check_near(array, "decoded values")
-        return found
+        return reconstructed
 
     def impute(self, modalities: Modalities) -> list[np.ndarray]:
         """Return all modalities; what is missing is what :meth:`reconstruct` says.
@@ -209,8 +209,8 @@ class FittedModel(ContextModel):
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return what :meth:`reconstruct` does, unchecked, under labels of these numbers."""
         data = self.asked(modalities)
-        found = reconstruction(self.model, data, self.encoders, chosen, include_noise)
-        means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
+        moments = reconstruction(self.model, data, self.encoders, chosen, include_noise)
+        means, variances = ([part.cpu().numpy() for part in parts] for parts in moments)
         scaler = self.scaler.take(chosen)
         deviations = [np.sqrt(part) for part in variances]
         means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
@@ -233,8 +233,8 @@ class FittedModel(ContextModel):
                 "missing_values=MissingValues(subset_epochs=10), or any other number above 0."
             )
         scaled = self.scaled(self.labelled(modalities))
-        found = influence_and_conflict(self.model, scaled, self.encoders)
-        influence, conflict = (part.cpu().numpy() for part in found)
+        divergences = influence_and_conflict(self.model, scaled, self.encoders)
+        influence, conflict = (part.cpu().numpy() for part in divergences)
         check_near(influence, "probabilities")
         return ModalityEvidence(
             influence=influence, conflict=conflict, modality_names=modalities.names
@@ -256,12 +256,12 @@ class FittedModel(ContextModel):
         modalities = self.labelled(modalities)
         scaled = self.scaled(modalities)
         terms, rounding = self.terms(scaled), torch.finfo(scaled.dtype).eps
-        found = tail_probabilities(terms, reference, rounding)
-        for told in adapted:
-            rows = self.contexts.has_label(told.context, told.label, modalities.codes)
-            own = moved_reference(reference, told.tail_moves)
-            found[rows] = tail_probabilities(terms[rows], own, rounding)
-        return found
+        tails = tail_probabilities(terms, reference, rounding)
+        for report in adapted:
+            rows = self.contexts.has_label(report.context, report.label, modalities.codes)
+            moved = moved_reference(reference, report.tail_moves)
+            tails[rows] = tail_probabilities(terms[rows], moved, rounding)
+        return tails
 
     def terms(
         self, data: TensorData | Modalities, known_bounds: Tensor | None = None
@@ -311,10 +311,12 @@ class FittedModel(ContextModel):
             values = expert.values(expert.cell_coordinates(model.prior.means))
             errors = spread = np.full(values.shape, np.nan)
             if expert.depends_on_cluster:
-                seen = gamma if data.observed is None else gamma * data.observed[m]
-                own = cast(ClusterExpert, expert)
-                statistics = statistics_of(data, m, seen, own.directions)
-                errors, spread = (part.numpy() for part in standard_errors(own, statistics))
+                weights = gamma if data.observed is None else gamma * data.observed[m]
+                cluster_expert = cast(ClusterExpert, expert)
+                statistics = statistics_of(data, m, weights, cluster_expert.directions)
+                errors, spread = (
+                    part.numpy() for part in standard_errors(cluster_expert, statistics)
+                )
             parts = {"": values.cpu().numpy(), "_se": errors}
             if expert.expert.scatter:
                 parts["_sd"] = spread

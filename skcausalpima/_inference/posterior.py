@@ -125,8 +125,8 @@ def sample_posterior(
         if isinstance(model, MeanFieldVAE):
             posterior, log_gamma = model.answer(block, draws)
             return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
-        found = answer(cast(StructuredVAE, model), block, draws, used)
-        parts = (found.mean, found.log_gamma.exp().T, found.place)
+        answered = answer(cast(StructuredVAE, model), block, draws, used)
+        parts = (answered.mean, answered.log_gamma.exp().T, answered.place)
         return SamplePosterior(*(part.to(model.prior.means) for part in parts))
 
     return SamplePosterior(*answers_of(data.blocks(), encoders, ask))
@@ -174,8 +174,8 @@ def bounds(
         if isinstance(model, MeanFieldVAE):
             return [model.bounds(block, draws)]
         structured = cast(StructuredVAE, model)
-        found = answer(structured, block, draws, used)
-        return [structured_bounds(structured, block, found, draws)]
+        answered = answer(structured, block, draws, used)
+        return [structured_bounds(structured, block, answered, draws)]
 
     unknown = (replace(block, allowed=None) for block in data.blocks())
     if not model.prior.mix_sizes:
@@ -291,12 +291,14 @@ def answer(
     )
 
 
-def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: Tensor) -> Tensor:
+def structured_bounds(
+    model: StructuredVAE, batch: Batch, answered: Answer, draws: Tensor
+) -> Tensor:
     """Return the bound of samples, of shape (n_samples,), in nats."""
-    total = torch.zeros_like(found.log_gamma[0])
-    own: Tensor | float = 0.0
+    total = torch.zeros_like(answered.log_gamma[0])
+    log_likelihoods: Tensor | float = 0.0
     asked = [m for m, decoder in enumerate(model.decoders) if decoder.has_likelihood]
-    for inside in found.in_all_components():
+    for inside in answered.in_all_components():
         rows, q, components = inside.rows, inside.probabilities, inside.components
         part = batch.take(rows)
         points = [inside.points(draw).to(model.prior.means) for draw in draws]
@@ -304,10 +306,12 @@ def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: 
         reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
         if asked:
             parts = [model.own_likelihoods(part, z, asked).values() for z in points]
-            own = sum(sum(one.of_components(components) for one in of) for of in parts)
-            own = own / len(points)
+            log_likelihoods = sum(
+                sum(one.of_components(components) for one in likelihoods) for likelihoods in parts
+            )
+            log_likelihoods = log_likelihoods / len(points)
         potentials = inside.posterior.expected_log_potentials(inside.components)
-        said = reconstruction + own - potentials
-        terms = q * (found.log_joint[components, rows] - q.log() + said)
+        correction = reconstruction + log_likelihoods - potentials
+        terms = q * (answered.log_joint[components, rows] - q.log() + correction)
         total = total.index_add(0, rows, terms)
     return total.to(model.prior.means)

@@ -114,7 +114,9 @@ def choices_report(setup: Setup, modalities: Modalities) -> ChoicesReport:
         modality_weights=weights(Side(weights=spec.modality_weights, views=spec.views)),
         views=dict(zip(names, spec.views, strict=True)),
         linear=[names[m] for m in spec.linear_modalities],
-        predicted=[name for name, own in zip(names, spec.predict_variances, strict=True) if own],
+        predicted=[
+            name for name, predicts in zip(names, spec.predict_variances, strict=True) if predicts
+        ],
         components=setup.components,
         tried=tried if len(tried) > 1 else [],
         counts={name: columns for name, columns in counts.items() if columns},
@@ -122,7 +124,7 @@ def choices_report(setup: Setup, modalities: Modalities) -> ChoicesReport:
 
 
 def arrangement_report(
-    setup: Setup, seen: CandidateReport | None, moved: float
+    setup: Setup, candidates: CandidateReport | None, moved: float
 ) -> ArrangementReport | None:
     """Report how clusters were assigned to grid cells; warn where nodes may not be what they seem.
 
@@ -130,13 +132,13 @@ def arrangement_report(
     ``moved`` is the share of the samples that did not end where they began.
     """
     sizes = setup.spec.node_sizes
-    if seen is None:
+    if candidates is None:
         if not is_beyond_search(setup.training.initialization.method, sizes):
             return None
-        told = f"not sought beyond {MAX_SEARCHED}"
-        warn_caller(placed_by_chance(math.prod(sizes), told, REMEDIES), ArrangementWarning)
+        reason = f"not sought beyond {MAX_SEARCHED}"
+        warn_caller(placed_by_chance(math.prod(sizes), reason, REMEDIES), ArrangementWarning)
         return _of_chance(len(sizes))
-    chosen = seen.arrangements[seen.chosen]
+    chosen = candidates.arrangements[candidates.chosen]
     doubt = arrangement_doubt(chosen, math.prod(sizes), REMEDIES)
     if doubt is not None:
         warn_caller(doubt, ArrangementWarning)
@@ -148,13 +150,13 @@ def arrangement_report(
             "compare another random_state, or state some known_nodes. See gaps_ and convergence_.",
             ArrangementWarning,
         )
-    return arrangement_figures(seen)
+    return arrangement_figures(candidates)
 
 
-def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
+def nodes_by_chance(setup: Setup, candidates: CandidateReport | None) -> bool:
     """Return whether nodes mean nothing: their cells were sought, or would be, and not found."""
-    if seen is not None:
-        return not seen.arrangements[seen.chosen].found
+    if candidates is not None:
+        return not candidates.arrangements[candidates.chosen].found
     return is_beyond_search(setup.training.initialization.method, setup.spec.node_sizes)
 
 
@@ -174,7 +176,7 @@ def _of_chance(n_nodes: int) -> ArrangementReport:
 
 
 def stability_report(
-    seen: StartAgreement, rand_indices: np.ndarray | None, again: FoundAgainReport | None = None
+    starts: StartAgreement, rand_indices: np.ndarray | None, again: FoundAgainReport | None = None
 ) -> StabilityReport:
     """Report whether other seeds find the same cells; warn where they may not.
 
@@ -187,29 +189,29 @@ def stability_report(
     """
     rand_indices = np.ones((1, 1)) if rand_indices is None else rand_indices
     n_fits = len(rand_indices)
-    agreement, least = seen.with_fit, LEAST_OF_STARTS
-    told = "other starts on these data end in other ones"
-    if seen.short_runs is not None:
-        agreement, told = seen.short_runs, "short runs from other seeds have found other ones"
+    agreement, least = starts.with_fit, LEAST_OF_STARTS
+    reason = "other starts on these data end in other ones"
+    if starts.short_runs is not None:
+        agreement, reason = starts.short_runs, "short runs from other seeds have found other ones"
     if n_fits > 1:
         agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
-        least, told = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
+        least, reason = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
     is_found = again is not None and again.found and n_fits == 1
     is_unstable = agreement is not None and agreement < least and not is_found
     if is_unstable and (again is None or n_fits > 1):
         warn_caller(
-            f"The cells may depend on random_state: {told} (adjusted Rand index {agreement:.2f}). "
-            "Compare fits with other seeds, or set n_init, before you read a meaning into them; "
-            "report() says more.",
+            f"The cells may depend on random_state: {reason} (adjusted Rand index "
+            f"{agreement:.2f}). Compare fits with other seeds, or set n_init, before you read a "
+            "meaning into them; report() says more.",
             InstabilityWarning,
         )
     return StabilityReport(
         agreement=agreement,
         unstable=is_unstable,
-        with_starts=seen.with_fit,
-        among_starts=seen.among_starts,
-        short_runs=seen.short_runs,
-        replaced=seen.replaced,
+        with_starts=starts.with_fit,
+        among_starts=starts.among_starts,
+        short_runs=starts.short_runs,
+        replaced=starts.replaced,
         rand_indices=rand_indices,
     )
 
@@ -249,7 +251,7 @@ def separation_report(
     """
     occupancy = counts / counts.sum()
     filled = np.flatnonzero(occupancy > 0)
-    means, covariances = (of[filled].astype(np.float64) for of in (means, covariances))
+    means, covariances = (values[filled].astype(np.float64) for values in (means, covariances))
     smallest, merged = np.inf, [np.empty((0, 2), dtype=np.intp)]
     for first, (others, ratios) in zip(filled, fisher_ratios(means, covariances), strict=False):
         smallest = ratios.min(initial=smallest)
