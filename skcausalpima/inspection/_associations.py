@@ -266,7 +266,7 @@ def associate_nodes(
         n_samples=np.array([_known(column).sum() for column in read]),
         node_names=tuple(node_graph(est.dag_)),
         column_names=tuple(names),
-        measures=tuple("eta_squared" if of.dtype.kind == "f" else measure for of in read),
+        measures=tuple("eta_squared" if column.dtype.kind == "f" else measure for column in read),
     )
 
 
@@ -326,20 +326,21 @@ def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
         codes = np.full(n_samples, -1)
         codes[known] = [numbers[value] for value in present]
         return codes
-    found = np.full(n_samples, np.nan)
-    found[known] = np.array(present, dtype=np.float64)
-    return found
+    floats = np.full(n_samples, np.nan)
+    floats[known] = np.array(present, dtype=np.float64)
+    return floats
 
 
 def _refuse_dates(what: str, kind: str, values: Sequence) -> None:
     """Raise where a column, of this kind of dtype, holds times."""
-    odd = (v for v in values if isinstance(v, TIMES) or any(hasattr(v, of) for of in OF_TIMES))
-    found = next(odd, None)
-    if kind in "mM" or found is not None:
+    odd = (v for v in values if isinstance(v, TIMES) or any(hasattr(v, name) for name in OF_TIMES))
+    first_date = next(odd, None)
+    if kind in "mM" or first_date is not None:
         raise ValueError(
-            f"{what} holds dates or times ({values[0] if found is None else found}): pass a number "
-            "instead, such as the days since the first, (column - column.min()).dt.days, or "
-            "column.dt.total_seconds() of durations, or a category, such as column.dt.month."
+            f"{what} holds dates or times ({values[0] if first_date is None else first_date}): "
+            "pass a number instead, such as the days since the first, "
+            "(column - column.min()).dt.days, or column.dt.total_seconds() of durations, or a "
+            "category, such as column.dt.month."
         )
 
 

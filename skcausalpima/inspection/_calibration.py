@@ -152,13 +152,13 @@ def curve_of(
     mass, hits = np.bincount(places, weights[kept]), np.bincount(places, (weights * right)[kept])
     n_bins = min(n_bins, len(values))
     counts = np.full(n_bins, mass.sum() / n_bins)
-    means = [_sums_of_bins(of, mass, n_bins) / counts for of in (mass * values, hits)]
+    means = [_sums_of_bins(amounts, mass, n_bins) / counts for amounts in (mass * values, hits)]
     return CalibrationCurve(prob_pred=means[0], prob_true=means[1].clip(0, 1), counts=counts)
 
 
-def _sums_of_bins(of: np.ndarray, mass: np.ndarray, n_bins: int) -> np.ndarray:
+def _sums_of_bins(amounts: np.ndarray, mass: np.ndarray, n_bins: int) -> np.ndarray:
     """Return sums over bins of equal mass; what lies across a border is shared."""
-    ends, sums = (np.concatenate([[0.0], np.cumsum(part)]) for part in (mass, of))
+    ends, sums = (np.concatenate([[0.0], np.cumsum(part)]) for part in (mass, amounts))
     return np.diff(np.interp(np.linspace(0, ends[-1], n_bins + 1), ends, sums))
 
 
@@ -270,10 +270,10 @@ def calibration_curves(
         outcomes = _known(est, X, known_nodes)
     weights = _weights(sample_weight, len(outcomes))
     curves = {}
-    for seen, rows, samples in _views(est, X):
+    for view, rows, samples in _views(est, X):
         for asked, y_true, y_prob in _questions(est, outcomes[rows], samples):
             if weights[rows][y_true >= 0].any():
-                curves[asked, seen] = curve_of(y_true, y_prob, weights[rows], n_bins)
+                curves[asked, view] = curve_of(y_true, y_prob, weights[rows], n_bins)
     if not curves:
         raise ValueError("known_nodes has no known outcome in any sample that counts.")
     return curves
@@ -288,9 +288,9 @@ def curves_of_draws(
     """
     X, outcomes = _drawn(est, n_samples, random_state)
     curves = {}
-    for seen, _, samples in _views(est, X):
+    for view, _, samples in _views(est, X):
         _, y_true, y_prob = next(_questions(est, outcomes, samples))
-        curves[seen] = curve_of(y_true, y_prob, None, n_bins=5)
+        curves[view] = curve_of(y_true, y_prob, None, n_bins=5)
         if not alone:
             break
     return curves
@@ -310,8 +310,8 @@ def _known(est: BaseEstimator, X: Samples, known_nodes: KnownNodes) -> np.ndarra
     n_samples = read_modalities(est, X, reset=False).n_samples
     dag = node_graph(est.dag_)
     nodes = dict(dag.nodes(data="size"))
-    found, _ = read_outcomes(known_nodes, "known_nodes", n_samples, nodes, outcome_names(dag))
-    return np.full((n_samples, len(nodes)), -1) if found is None else found
+    outcomes, _ = read_outcomes(known_nodes, "known_nodes", n_samples, nodes, outcome_names(dag))
+    return np.full((n_samples, len(nodes)), -1) if outcomes is None else outcomes
 
 
 def _views(est: BaseEstimator, X: Samples) -> Iterator[tuple[str, np.ndarray, Samples]]:

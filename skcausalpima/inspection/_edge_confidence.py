@@ -299,8 +299,8 @@ def edge_confidence(
             FitFailedWarning,
         )
     dag = node_graph(est.dag_, with_causes=True)  # as tables have them for axes
-    found = _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
-    return replace(found, refit="all" if kept is None else "mixture")
+    confidence = _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
+    return replace(confidence, refit="all" if kept is None else "mixture")
 
 
 def _agreement(est: BaseEstimator) -> float:
@@ -311,15 +311,15 @@ def _agreement(est: BaseEstimator) -> float:
 
 def _numbered(params: Values, X: Samples, n_samples: int, dag: nx.DiGraph) -> Values:
     """Return parameters of ``fit`` with numbers for labels: a sample of them may lack some."""
-    told = params.get("known_nodes"), params.get("interventions")
-    check_rows_with(X, known_nodes=told[0], interventions=told[1])
-    if all(given is None or np.asarray(given).dtype.kind in "iu" for given in told):
+    stated = params.get("known_nodes"), params.get("interventions")
+    check_rows_with(X, known_nodes=stated[0], interventions=stated[1])
+    if all(given is None or np.asarray(given).dtype.kind in "iu" for given in stated):
         return dict(params)
     nodes = dict(dag.nodes(data="size"))
-    found = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
-    numbered = {"known_nodes": found.known_nodes}
-    if found.interventions is not None and not found.unknown_settings:
-        numbered["interventions"] = found.interventions.outcomes
+    knowledge = read_knowledge(*stated, n_samples, nodes, outcome_names(dag))
+    numbered = {"known_nodes": knowledge.known_nodes}
+    if knowledge.interventions is not None and not knowledge.unknown_settings:
+        numbered["interventions"] = knowledge.interventions.outcomes
     return {name: numbered.get(name, value) for name, value in params.items()}
 
 
@@ -342,8 +342,8 @@ def _refit(
             for_a_part(estimator).fit(safe_indexing(X, rows), **params)
         else:
             estimator.fit(X, **params)
-        found = arrows(node_graph(estimator.dag_))
-        return [match_refit(found, estimator.predict_nodes(X), reference, sizes)]
+        graph = arrows(node_graph(estimator.dag_))
+        return [match_refit(graph, estimator.predict_nodes(X), reference, sizes)]
     except Exception as error:  # whatever it is, it must not lose the other refits
         return [f"{type(error).__name__}: {error}"]
 
@@ -353,12 +353,12 @@ def _of_mixture(
 ) -> Sequence[MatchedRefit | str]:
     """Learn the mixture anew from some bootstrap samples, and match it."""
     outcomes = NodeGrid(sizes).outcomes()
-    reference, found = outcomes[kept.cells], []
+    reference, matched = outcomes[kept.cells], []
     for cells, graph, _ in kept.replicates(seeds):
         edges = graph.adjacency
         compelled = edges & graph.compelled & (not by_chance)
-        found.append(match_refit((edges, compelled), outcomes[cells], reference, sizes))
-    return found
+        matched.append(match_refit((edges, compelled), outcomes[cells], reference, sizes))
+    return matched
 
 
 def _summarize(
@@ -374,7 +374,7 @@ def _summarize(
     own_edges, own_compelled = arrows(node_graph(dag))
     if np.array_equal(own_edges, canonical_member(own_edges, required=own_compelled)):
         pairs = zip(all_edges, all_compelled, strict=True)
-        all_edges = np.stack([canonical_member(of, required=sure) for of, sure in pairs])
+        all_edges = np.stack([canonical_member(edges, required=sure) for edges, sure in pairs])
     adjacency = (all_edges | all_edges.swapaxes(1, 2)).mean(axis=0)
     compelled = all_compelled.mean(axis=0)
     dag, names = copy_graph(dag), tuple(node_graph(dag))  # nx's copy may reorder axes of tables

@@ -153,8 +153,11 @@ class FitReport(Figures):
         grid = NodeGrid(est.joint_.shape)
         pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
         dag = node_graph(est.dag_)
-        edges = [(*e, of["weight"], of["compelled"]) for *e, of in dag.edges(data=True)]
-        found = cls(
+        edges = [
+            (*e, attributes["weight"], attributes["compelled"])
+            for *e, attributes in dag.edges(data=True)
+        ]
+        report = cls(
             node_names=tuple(map(str, dag)),
             node_sizes=tuple(est.joint_.shape),
             n_samples=len(est.labels_),
@@ -178,7 +181,7 @@ class FitReport(Figures):
             contexts=_contexts(est),
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
-        return replace(found, advice=advice(found))
+        return replace(report, advice=advice(report))
 
     @property
     def verdict(self) -> str:
@@ -271,30 +274,36 @@ def _contexts(est: BaseEstimator) -> dict[str, ContextReport]:
     """Return what was found of the contexts of a fit."""
     if not hasattr(est, "contexts_"):
         return {}
-    contexts, found = est._fitted.contexts, {}
+    contexts, reports = est._fitted.contexts, {}
     sizes, least = est.joint_.shape, overlaps(contexts)
     units = dict(zip(est.modality_names_in_, est._fitted.scaler.factor, strict=True))
     for name in contexts.labels:
         grid = cell_shares(contexts, name).reshape(-1, *sizes)
         axes = range(1, grid.ndim)
         of_nodes = [grid.sum(axis=tuple(a for a in axes if a != node)) for node in axes]
-        moves = {m: of[name] / units[m] for m, of in contexts.offsets.items() if of[name].any()}
-        found[name] = ContextReport(
+        moves = {
+            m: offsets[name] / units[m]
+            for m, offsets in contexts.offsets.items()
+            if offsets[name].any()
+        }
+        reports[name] = ContextReport(
             role=contexts.roles[name],
             labels=contexts.labels[name].tolist(),
             counts=contexts.by_label(name, contexts.counts),
             shares=list(zip(*of_nodes, strict=True)),
             links=sorted(map(str, nx.all_neighbors(est.dag_, name))),
             overlap=float(least[name].min()),
-            moves={m: float(np.sqrt(np.square(of).mean())) for m, of in moves.items()},
+            moves={m: float(np.sqrt(np.square(move).mean())) for m, move in moves.items()},
         )
-    return found
+    return reports
 
 
 def _depths(est: BaseEstimator) -> tuple[str, ...]:
     """Return the tables of counts that have a depth."""
     tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
-    return tuple(str(n) for n, of in tables if of.coding is not None and of.coding.has_depth)
+    return tuple(
+        str(n) for n, table in tables if table.coding is not None and table.coding.has_depth
+    )
 
 
 def _as_expected(est: BaseEstimator, shares: np.ndarray) -> np.ndarray:

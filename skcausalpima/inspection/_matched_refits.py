@@ -96,11 +96,11 @@ def match_refit(
     both = np.ravel_multi_index((*nodes.T, *reference.T), (*sizes, *sizes))
     _, rows, counts = np.unique(both, return_index=True, return_counts=True)
     nodes, reference = nodes[rows], reference[rows]  # samples that are alike count together
-    tables = [counts[:, None] * of for of in outcome_indicators(reference, sizes)]
+    tables = [counts[:, None] * indicators for indicators in outcome_indicators(reference, sizes)]
     aligned, order, _ = align_nodes(nodes, tables)
     edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
     pairs = zip(tables, outcome_indicators(aligned, sizes), strict=True)
-    indices = [_rand_index(own.T @ other) for own, other in pairs]
+    indices = [_rand_index(table.T @ other) for table, other in pairs]
     return MatchedRefit(edges, compelled, np.array(indices), order)
 
 

@@ -82,10 +82,10 @@ class Figures:
     @property
     def _others_agree(self) -> bool:
         """True if other starts agree with each other clearly more than with the fit."""
-        found = self.stability
-        if found.with_starts is None or found.among_starts is None or self._is_found:
+        stability = self.stability
+        if stability.with_starts is None or stability.among_starts is None or self._is_found:
             return False
-        return found.among_starts - found.with_starts >= OTHERS_AGREE_MORE
+        return stability.among_starts - stability.with_starts >= OTHERS_AGREE_MORE
 
     @property
     def _is_asked(self) -> bool:
@@ -97,19 +97,25 @@ class Figures:
         """Nodes that are not told to be factors: a single one claims nothing, and is none."""
         if len(self.node_names) == 1:
             return ()
-        told = None if self.arrangement is None else self.arrangement.told
-        if told is None:
+        are_factors = None if self.arrangement is None else self.arrangement.told
+        if are_factors is None:
             return self.node_names
-        return tuple(n for n, is_told in zip(self.node_names, told, strict=True) if not is_told)
+        return tuple(
+            n for n, is_told in zip(self.node_names, are_factors, strict=True) if not is_told
+        )
 
     def _outcomes(self, cells: np.ndarray) -> list[list[str]]:
         """Return the names of the outcomes of cells."""
         named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
-        return [[of[k] for of, k in zip(named, row, strict=True)] for row in cells.tolist()]
+        return [
+            [outcomes[k] for outcomes, k in zip(named, row, strict=True)] for row in cells.tolist()
+        ]
 
     def _by_node(self, figures: Iterable[str]) -> str:
         """Write a figure of each node."""
-        return ", ".join(f"{n} {of}" for n, of in zip(self.node_names, figures, strict=True))
+        return ", ".join(
+            f"{n} {figure}" for n, figure in zip(self.node_names, figures, strict=True)
+        )
 
     def _pairs(self, pairs: np.ndarray, most: int = 4) -> str:
         """Write pairs of cells, (n_pairs, 2, n_nodes), by their outcomes."""
@@ -130,26 +136,30 @@ def _cell(outcomes: Sequence[str]) -> str:
 
 
 def _decimals(figures: np.ndarray) -> list[str]:
-    return ["-" if np.isnan(of) else f"{of:.2f}" for of in figures]
+    return ["-" if np.isnan(figure) else f"{figure:.2f}" for figure in figures]
 
 
-def _data(of: Figures) -> Lines:
-    found = of.choices
-    for name, word in found.scale.items():
-        yield f"scale of {name}", _scale(word, *found.columns[name])
-        if name in of.depths:
+def _data(fit: Figures) -> Lines:
+    choices = fit.choices
+    for name, word in choices.scale.items():
+        yield f"scale of {name}", _scale(word, *choices.columns[name])
+        if name in fit.depths:
             yield f"depth of {name}", "divided out: the sum of a row's counts tells no cell"
-    for name in found.predicted:
+    for name in choices.predicted:
         yield f"noise of {name}", "predicted by its network: it is not the same everywhere"
-    if found.linear:
-        yield "trained in short steps", f"{', '.join(found.linear)} (linear, and noise)"
-    for k, (side, words) in enumerate(zip(found.tried, _what_differs(found.tried), strict=True)):
+    if choices.linear:
+        yield "trained in short steps", f"{', '.join(choices.linear)} (linear, and noise)"
+    for k, (side, words) in enumerate(
+        zip(choices.tried, _what_differs(choices.tried), strict=True)
+    ):
         mark = " (taken)" if side.is_taken else ""
-        told = f"{side.agreement:.2f}" + ("" if np.isnan(side.error) else f" +- {side.error:.2f}")
-        yield "" if k else "starts tried", f"{told} if {words}{mark}"
-    taken = [side.modality_weights for side in found.tried if side.is_taken]
-    if taken not in ([], [found.modality_weights]):
-        yield "weights in training", str(found.modality_weights)
+        agreement = f"{side.agreement:.2f}" + (
+            "" if np.isnan(side.error) else f" +- {side.error:.2f}"
+        )
+        yield "" if k else "starts tried", f"{agreement} if {words}{mark}"
+    taken = [side.modality_weights for side in choices.tried if side.is_taken]
+    if taken not in ([], [choices.modality_weights]):
+        yield "weights in training", str(choices.modality_weights)
 
 
 def _what_differs(tried: Sequence[TriedStart]) -> list[str]:
@@ -194,67 +204,79 @@ def _scale(word: str | None, effective: float, n_varying: int) -> str:
     return f"each column its own ({effective:.1f} of {n_varying} columns hold the variance{close})"
 
 
-def _separation(of: Figures) -> Lines:
-    found = of.separation
-    yield "smallest separation of two cells", f"{found.smallest:.2f} (below 1 they have merged)"
-    yield "cells that have merged", of._pairs(of.merged) or "none"
-    if of.gaps is not None:
-        density = of._by_node(_decimals(of.gaps.nodes))
+def _separation(fit: Figures) -> Lines:
+    separation = fit.separation
+    yield (
+        "smallest separation of two cells",
+        f"{separation.smallest:.2f} (below 1 they have merged)",
+    )
+    yield "cells that have merged", fit._pairs(fit.merged) or "none"
+    if fit.gaps is not None:
+        density = fit._by_node(_decimals(fit.gaps.nodes))
         yield "density between cells", f"{density} (0.2 far apart, 1 no gap)"
-        yield "cells without a gap between them", of._pairs(of.joined) or "none"
-    yield "certainty of outcomes, by the fit", of._by_node(_decimals(found.certainty))
-    for k, (seen, curve) in enumerate(of.calibration.items()):
-        label = f"  {seen} alone" if k else "sure of cells of its own draws"
+        yield "cells without a gap between them", fit._pairs(fit.joined) or "none"
+    yield "certainty of outcomes, by the fit", fit._by_node(_decimals(separation.certainty))
+    for k, (view, curve) in enumerate(fit.calibration.items()):
+        label = f"  {view} alone" if k else "sure of cells of its own draws"
         yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
-    yield "cells without samples", f"{len(found.empty)} of {len(of.shares)}"
-    if len(found.set_aside):
-        yield "samples set aside in training", f"{len(found.set_aside)} that no other is like"
-    if len(found.outlying):
-        yield "samples far less probable than others", f"{len(found.outlying)} of {of.n_samples}"
+    yield "cells without samples", f"{len(separation.empty)} of {len(fit.shares)}"
+    if len(separation.set_aside):
+        yield "samples set aside in training", f"{len(separation.set_aside)} that no other is like"
+    if len(separation.outlying):
+        yield (
+            "samples far less probable than others",
+            f"{len(separation.outlying)} of {fit.n_samples}",
+        )
 
 
-def _nodes(of: Figures) -> Lines:
-    found = of.arrangement
-    if found is None:
-        if len(of.node_names) > 1:
+def _nodes(fit: Figures) -> Lines:
+    arrangement = fit.arrangement
+    if arrangement is None:
+        if len(fit.node_names) > 1:
             yield "placed by chance", "init is not 'arranged': any names would do"
-    elif not of._are_placed:
-        yield "placed by chance", ", ".join(of.node_names)
+    elif not fit._are_placed:
+        yield "placed by chance", ", ".join(fit.node_names)
     else:
-        yield "variation that the nodes explain", of._by_node(map(percent, found.node_shares))
-        yield "left over (misfit)", percent(found.misfit)
-        worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
-        yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
-        yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
-        if not np.isnan(found.agreement):  # of clusters that an estimator found, in init
-            yield "labels that the starts share", percent(found.agreement)
-        if of._is_asked:
-            told = [name for name in of.node_names if name not in of._untold]
-            yield "told to be factors", ", ".join(told) or "none"
-        if found.p_value is not None and found.node_p_values is not None:
-            chance = of._by_node(_decimals(found.node_p_values))
-            yield "chance of such sums of effects", f"{chance}, all {found.p_value:.2f}"
-        if of._is_asked and found.context_p_values is not None:
-            yield "chance of such mixes in contexts", of._by_node(_decimals(found.context_p_values))
+        yield (
+            "variation that the nodes explain",
+            fit._by_node(map(percent, arrangement.node_shares)),
+        )
+        yield "left over (misfit)", percent(arrangement.misfit)
+        worse = f"fits {arrangement.gap:.2f} times worse; {arrangement.ties} fit equally"
+        yield "next best arrangement", worse if np.isfinite(arrangement.gap) else "none comes near"
+        yield "nodes under near ties (Rand)", fit._by_node(_decimals(arrangement.node_agreement))
+        if not np.isnan(arrangement.agreement):  # of clusters that an estimator found, in init
+            yield "labels that the starts share", percent(arrangement.agreement)
+        if fit._is_asked:
+            factors = [name for name in fit.node_names if name not in fit._untold]
+            yield "told to be factors", ", ".join(factors) or "none"
+        if arrangement.p_value is not None and arrangement.node_p_values is not None:
+            chance = fit._by_node(_decimals(arrangement.node_p_values))
+            yield "chance of such sums of effects", f"{chance}, all {arrangement.p_value:.2f}"
+        if fit._is_asked and arrangement.context_p_values is not None:
+            yield (
+                "chance of such mixes in contexts",
+                fit._by_node(_decimals(arrangement.context_p_values)),
+            )
 
 
-def _stability(of: Figures) -> Lines:
-    found, scale = of.stability, "(1 in full, 0 by chance)"
-    n_fits = len(found.rand_indices)
+def _stability(fit: Figures) -> Lines:
+    stability, scale = fit.stability, "(1 in full, 0 by chance)"
+    n_fits = len(stability.rand_indices)
     if n_fits > 1:
-        yield f"agreement of the {n_fits} fits", f"{found.agreement:.2f} {scale}"
-        others = found.rand_indices[~np.eye(n_fits, dtype=bool)]
+        yield f"agreement of the {n_fits} fits", f"{stability.agreement:.2f} {scale}"
+        others = stability.rand_indices[~np.eye(n_fits, dtype=bool)]
         yield "the two that differ most", f"{others.min():.2f}"
-    elif found.agreement is None:
-        why = "all samples lie in one cell" if of.shares.max() == 1 else "too many cells"
+    elif stability.agreement is None:
+        why = "all samples lie in one cell" if fit.shares.max() == 1 else "too many cells"
         yield "agreement with other starts", f"not known: {why}"
-    if found.with_starts is not None:
-        yield "agreement with other starts", f"{found.with_starts:.2f} {scale}"
-        yield "other starts with each other", f"{found.among_starts:.2f}"
-    if found.short_runs is not None:
-        instead = " (of a run that differed, and was replaced)" if found.replaced else ""
-        yield "this fit and two short runs", f"{found.short_runs:.2f}{instead}"
-    again = of.found_again
+    if stability.with_starts is not None:
+        yield "agreement with other starts", f"{stability.with_starts:.2f} {scale}"
+        yield "other starts with each other", f"{stability.among_starts:.2f}"
+    if stability.short_runs is not None:
+        instead = " (of a run that differed, and was replaced)" if stability.replaced else ""
+        yield "this fit and two short runs", f"{stability.short_runs:.2f}{instead}"
+    again = fit.found_again
     if again is not None:
         n_found, n_draws = int((again.agreement >= FOUND_AGAIN).sum()), len(again.agreement)
         yield (
@@ -266,49 +288,54 @@ def _stability(of: Figures) -> Lines:
             if again.enough_samples is None:
                 enough = f"more than {MOST_TIMES * again.n_samples:.0f}"
             yield "samples that would do", enough
-    though = ", though other starts agree on other cells" if of._others_agree else ""
+    though = ", though other starts agree on other cells" if fit._others_agree else ""
     likely = f"likely{though}{' (not asked: other samples)' if again is None else ''}"
-    likely = "not known" if found.agreement is None else likely
-    yield "the same cells with another seed?", "doubtful" if found.unstable else likely
+    likely = "not known" if stability.agreement is None else likely
+    yield "the same cells with another seed?", "doubtful" if stability.unstable else likely
 
 
-def _training(of: Figures) -> Lines:
-    found = of.convergence
-    yield "epochs", f"{of.n_iter} ({ENDS[found.ended]})"
-    yield "gradient steps", f"{found.n_steps}"
-    if found.rise is not None and found.spread is not None:
-        moves, rise = "fell" if found.rise < 0 else "rose", abs(found.rise)
-        nats = f"{moves} by {rise * found.spread:.3g} nats per sample and epoch"
+def _training(fit: Figures) -> Lines:
+    convergence = fit.convergence
+    yield "epochs", f"{fit.n_iter} ({ENDS[convergence.ended]})"
+    yield "gradient steps", f"{convergence.n_steps}"
+    if convergence.rise is not None and convergence.spread is not None:
+        moves, rise = "fell" if convergence.rise < 0 else "rose", abs(convergence.rise)
+        nats = f"{moves} by {rise * convergence.spread:.3g} nats per sample and epoch"
         yield "bound at last", f"{nats}, {percent(rise)} of its spread"
-    if found.label_changes is not None:
-        yield "labels at last", f"{percent(found.label_changes)} changed per epoch"
-    if found.moved is not None:
-        yield "samples not in the cell they began in", percent(found.moved)
+    if convergence.label_changes is not None:
+        yield "labels at last", f"{percent(convergence.label_changes)} changed per epoch"
+    if convergence.moved is not None:
+        yield "samples not in the cell they began in", percent(convergence.moved)
 
 
-def _graph(of: Figures) -> Lines:
-    if len(of.node_names) > 1:
-        doubt = " (of cells in doubt: see below)" if of._are_in_doubt else ""
-        yield "edges", f"{len(of.edges)} between {len(of.node_names)} nodes{doubt}"
-    for parent, child, weight, compelled in of.edges:
+def _graph(fit: Figures) -> Lines:
+    if len(fit.node_names) > 1:
+        doubt = " (of cells in doubt: see below)" if fit._are_in_doubt else ""
+        yield "edges", f"{len(fit.edges)} between {len(fit.node_names)} nodes{doubt}"
+    for parent, child, weight, compelled in fit.edges:
         # the direction of others is a convention, or in doubt
         arrow = "->" if compelled and weight >= SURE_WEIGHT else "--"
-        is_doubtful = {parent, child} & set(of._untold)
+        is_doubtful = {parent, child} & set(fit._untold)
         yield f"  {parent} {arrow} {child}", f"{weight:.2f}{' (not told)' if is_doubtful else ''}"
 
 
-def _contexts(of: Figures) -> Lines:
-    for name, found in of.contexts.items():
-        size = ", ".join(f"{modality} {move:.2f}" for modality, move in found.moves.items())
-        yield f"{name} ({found.role})", f"moves {size or 'nothing'} (rms, in units of the spread)"
-        for label, n_samples, shares in zip(found.labels, found.counts, found.shares, strict=True):
+def _contexts(fit: Figures) -> Lines:
+    for name, context in fit.contexts.items():
+        size = ", ".join(f"{modality} {move:.2f}" for modality, move in context.moves.items())
+        yield f"{name} ({context.role})", f"moves {size or 'nothing'} (rms, in units of the spread)"
+        for label, n_samples, shares in zip(
+            context.labels, context.counts, context.shares, strict=True
+        ):
             parts = []
-            for node, share in zip(of.node_names, shares, strict=True):
+            for node, share in zip(fit.node_names, shares, strict=True):
                 ends = [_interval(one, n_samples) for one in share]
                 parts.append(f"{node} {' '.join(ends)}")
             yield f"  {label} ({n_samples:.0f} samples)", "; ".join(parts)
-        yield "  linked to", ", ".join(found.links) or "no node"
-        yield "  least overlap of cells", f"{found.overlap:.2f} (1 the same mix, 0 none in common)"
+        yield "  linked to", ", ".join(context.links) or "no node"
+        yield (
+            "  least overlap of cells",
+            f"{context.overlap:.2f} (1 the same mix, 0 none in common)",
+        )
 
 
 def _interval(share: float, n_samples: float) -> str:
@@ -328,7 +355,7 @@ SECTIONS: dict[str, Callable[[Figures], Lines]] = {
 }
 
 
-def sections(of: Figures) -> dict[str, list[tuple[str, str]]]:
+def sections(fit: Figures) -> dict[str, list[tuple[str, str]]]:
     """Return the lines of each section that has some; a line more is one ``yield`` more."""
-    found = {name: list(lines(of)) for name, lines in SECTIONS.items()}
-    return {name: lines for name, lines in found.items() if lines}
+    by_name = {name: list(lines(fit)) for name, lines in SECTIONS.items()}
+    return {name: lines for name, lines in by_name.items() if lines}

@@ -60,14 +60,14 @@ def joints(
     left_out: Sequence[int] = (),
 ) -> np.ndarray:
     """Multiply tables along the graph, (draw, \\*sizes); each has an axis of draws in front."""
-    found = np.ones((max(len(table) for table in tables), *sizes))
+    joint = np.ones((max(len(table) for table in tables), *sizes))
     for node, (table, axes) in enumerate(zip(tables, parents, strict=True)):
         family = [*axes, node]
         shape = [size if n in family else 1 for n, size in enumerate(sizes)]
         in_order = np.transpose(table, [0, *(1 + np.argsort(family))])
         if node not in left_out:
-            found *= in_order.reshape(len(table), *shape)
-    return found
+            joint *= in_order.reshape(len(table), *shape)
+    return joint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +155,10 @@ class Evidence:
         ``likelihoods`` has the shape (n_samples, n_cells).
         """
         likelihoods = np.ascontiguousarray(likelihoods.T)  # what is done cell by cell is fast
-        found = likelihoods * grid.priors_of(numbers, tables)
-        is_open = found.max(axis=0) < (1 - CERTAIN) * found.sum(axis=0)
+        posteriors = likelihoods * grid.priors_of(numbers, tables)
+        is_open = posteriors.max(axis=0) < (1 - CERTAIN) * posteriors.sum(axis=0)
         rows, shape = numbers[~is_open], (len(grid.regimes), len(likelihoods))
-        certain = counted(rows, found[:, ~is_open].argmax(axis=0), weights[~is_open], shape)
+        certain = counted(rows, posteriors[:, ~is_open].argmax(axis=0), weights[~is_open], shape)
         kept = likelihoods[:, is_open], weights[is_open], numbers[is_open]
         return cls(*kept, certain, grid)
 
@@ -175,22 +175,22 @@ class Evidence:
         ``tables`` are where it begins. ``asked`` is the graph whose tables are returned, by
         default that by which cells are drawn.
         """
-        found: Draws = []
+        drawn: Draws = []
         n_open = len(self.numbers)
         for turn in range(-n_warm_up if n_open else 0, n_draws):
             counts = self.certain
             if n_open:
                 sums = self.likelihoods * self.grid.priors_of(self.numbers, tables)
-                for below, own in itertools.pairwise(sums):
-                    own += below
+                for below, above in itertools.pairwise(sums):
+                    above += below
                 levels, cells = rng.uniform(size=n_open) * sums[-1], np.zeros(n_open, dtype=int)
-                for own in sums[:-1]:
-                    cells += own <= levels
+                for limit in sums[:-1]:
+                    cells += limit <= levels
                 counts = counts + counted(self.numbers, cells, self.weights, counts.shape)
             tables = self.grid.drawn(counts, rng)
             if turn >= 0:
-                found.append(tables if asked is None else asked.drawn(counts, rng))
-        return found
+                drawn.append(tables if asked is None else asked.drawn(counts, rng))
+        return drawn
 
 
 def draws_of_fit(
@@ -202,10 +202,10 @@ def draws_of_fit(
     graph = CategoricalDAG(node_graph(est.dag_, with_causes=True), est.cpts_)
     probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
     n_samples = len(probabilities)
-    told = params.get("known_nodes"), params.get("interventions")
-    check_rows_with(X, known_nodes=told[0], interventions=told[1])
+    stated = params.get("known_nodes"), params.get("interventions")
+    check_rows_with(X, known_nodes=stated[0], interventions=stated[1])
     nodes = dict(zip(dag, sizes, strict=True))
-    knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
+    knowledge = read_knowledge(*stated, n_samples, nodes, outcome_names(dag))
     likelihoods = np.zeros_like(probabilities)
     cells = NodeGrid(sizes).cells(est.cluster_states_)
     labels = np.ones((n_samples, 1))
@@ -267,7 +267,7 @@ def _draw_of_refits(
     kept: MixtureRefits, asked: Grid, n_draws: int, seeds: Sequence[int]
 ) -> list[Draws]:
     """Draw tables from some refits: cells by the graph of each, then the tables that are asked."""
-    found = []
+    draws = []
     replicates = kept.replicates(seeds, arranges=False)
     for seed, (_, graph, likelihoods) in zip(seeds, replicates, strict=True):
         parents = [np.flatnonzero(column).tolist() for column in graph.adjacency.T]
@@ -277,5 +277,5 @@ def _draw_of_refits(
         tables = [family / family.sum(axis=-1, keepdims=True) for family in families]
         evidence = Evidence.of(likelihoods, kept.weights, kept.regime_index, grid, tables)
         rng = np.random.RandomState([seed, 1])
-        found.append(evidence.draws(tables, n_draws, rng, N_WARM_UP_OF_REFIT, asked))
-    return found
+        draws.append(evidence.draws(tables, n_draws, rng, N_WARM_UP_OF_REFIT, asked))
+    return draws

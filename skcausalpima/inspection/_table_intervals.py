@@ -105,7 +105,7 @@ class TableIntervals:
         together = joints(tables, parents_of(changed.graph), changed.sizes)
         marginals = {}
         for axis, name in enumerate(self.node_names, 1):
-            others = tuple(of for of in range(1, together.ndim) if of != axis)
+            others = tuple(other for other in range(1, together.ndim) if other != axis)
             marginals[name] = together.sum(axis=others)
         low, high = _ends(marginals, self.level)
         return OutcomeIntervals(low=low, high=high, level=self.level)
@@ -308,7 +308,7 @@ def _ends(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return, of each node, the quantiles that leave equal shares of the draws outside."""
     low, high = (
-        {node: np.quantile(of, share, axis=0) for node, of in draws.items()}
+        {node: np.quantile(tables, share, axis=0) for node, tables in draws.items()}
         for share in ((1 - level) / 2, (1 + level) / 2)
     )
     return low, high

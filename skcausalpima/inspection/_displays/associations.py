@@ -135,7 +135,7 @@ class AssociationDisplay(HeatMapDisplay):
         (array([[1.]]), array([[0.001]]))
         >>> plt.close()
         """
-        found = associate_nodes(
+        associations = associate_nodes(
             est,
             X,
             metadata,
@@ -143,7 +143,7 @@ class AssociationDisplay(HeatMapDisplay):
             n_permutations=n_permutations,
             random_state=random_state,
         )
-        return cls.from_associations(found, ax=ax)
+        return cls.from_associations(associations, ax=ax)
 
     @classmethod
     def from_associations(
@@ -195,7 +195,7 @@ class AssociationDisplay(HeatMapDisplay):
             associations.column_names,
             p_value=associations.p_value,
             measure=measure
-            or ", ".join(MEASURES[of] for of in dict.fromkeys(associations.measures)),
+            or ", ".join(MEASURES[name] for name in dict.fromkeys(associations.measures)),
         )
         return display.plot(ax)
 

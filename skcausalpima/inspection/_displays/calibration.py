@@ -232,7 +232,7 @@ class CalibrationDisplay(Display):
         if not self.curves:
             raise ValueError("curves is empty: pass at least one, as calibration_curves returns.")
         panels = list(dict.fromkeys(asked for asked, _ in self.curves))
-        observed = list(dict.fromkeys(seen for _, seen in self.curves))
+        observed = list(dict.fromkeys(view for _, view in self.curves))
         n_columns = min(len(panels), MOST_COLUMNS if ax is None or is_axes(ax) else len(panels))
         shape = -(-len(panels) // n_columns), n_columns
         size = PANEL * shape[1], (PANEL + 0.2 + LINE * len(observed)) * shape[0]
@@ -241,22 +241,24 @@ class CalibrationDisplay(Display):
             unused.set_axis_off()
         self.axes_ = axes[: len(panels)]
         self.lines_ = {}
-        for (asked, seen), curve in self.curves.items():
-            panel, group = self.axes_[panels.index(asked)], observed.index(seen)
-            self.lines_[asked, seen] = _plot_curve(panel, curve, seen, group, kwargs)
-        low = min(min(of.prob_pred.min(), of.prob_true.min()) for of in self.curves.values())
+        for (asked, view), curve in self.curves.items():
+            panel, group = self.axes_[panels.index(asked)], observed.index(view)
+            self.lines_[asked, view] = _plot_curve(panel, curve, view, group, kwargs)
+        low = min(
+            min(drawn.prob_pred.min(), drawn.prob_true.min()) for drawn in self.curves.values()
+        )
         for panel, name in zip(self.axes_, panels, strict=True):
             _finish(panel, name, min(np.floor(10 * low) / 10, HIGHEST))
         return self
 
 
-def _plot_curve(ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: Look) -> Drawn:
+def _plot_curve(ax: Axes, curve: CalibrationCurve, view: str, group: int, kwargs: Look) -> Drawn:
     """Draw a curve with its intervals."""
     style = group_style(group)
     n_letters = max(letters_across(ax, FONT) - NUMBERS, NAME_LETTERS)
     numbers = f"said {curve.confidence:.2f}, right {curve.accuracy:.2f}"
     look: Look = {"color": style.colour, "marker": style.marker, "linestyle": style.line}
-    look |= {"label": f"{shortened(seen, n_letters)}: {numbers}"}
+    look |= {"label": f"{shortened(view, n_letters)}: {numbers}"}
     look |= {"linewidth": 1, "markersize": 4, "capsize": 2} | kwargs
     bars = np.abs(curve.interval.T - curve.prob_true)
     return ax.errorbar(curve.prob_pred, curve.prob_true, bars, **look)

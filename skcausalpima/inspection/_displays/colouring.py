@@ -52,11 +52,11 @@ class Colouring:
         if array.dtype.kind == "f":
             return cls(None, array)
         known = np.array([not is_missing(value) for value in array.tolist()], dtype=bool)
-        found = sorted(set(array[known].tolist()), key=_sort_key)
-        if array.dtype.kind in "iu" and len(found) > MAX_CATEGORIES:
+        categories = sorted(set(array[known].tolist()), key=_sort_key)
+        if array.dtype.kind in "iu" and len(categories) > MAX_CATEGORIES:
             return cls(None, array.astype(float))
-        places = {category: place for place, category in enumerate(found)}
-        return cls(tuple(found), np.array([places.get(v, -1) for v in array.tolist()]))
+        places = {category: place for place, category in enumerate(categories)}
+        return cls(tuple(categories), np.array([places.get(v, -1) for v in array.tolist()]))
 
     def scatter(self, ax: Axes, points: np.ndarray, kwargs: Look) -> list[PathCollection]:
         """Draw points of shape (n_samples, 2)."""
@@ -69,7 +69,9 @@ class Colouring:
             looks.append({"c": style.colour, "marker": style.marker, "label": str(category)})
             groups.append(self.values == place)
         pairs = zip(groups, looks, strict=True)
-        drawn = [ax.scatter(*points[of].T, **(look | usual)) for of, look in pairs if of.any()]
+        drawn = [
+            ax.scatter(*points[group].T, **(look | usual)) for group, look in pairs if group.any()
+        ]
         if self.categories is None:
             numbers: Look = {"c": self.values[~unknown], "cmap": COLOUR_MAP} | usual
             drawn.append(ax.scatter(*points[~unknown].T, **(numbers | {"linewidths": 0})))

@@ -94,7 +94,9 @@ class ColumnsDisplay(Display):
         for unused in self.axes_.flat[len(shown) :]:
             unused.set_axis_off()
         numbers = [tables[k] for k in shown if columns[k].likelihood == "gaussian"]
-        reach = 1.05 * max((np.nanmax(np.abs(of), initial=0.0) for of in numbers), default=1.0)
+        reach = 1.05 * max(
+            (np.nanmax(np.abs(table), initial=0.0) for table in numbers), default=1.0
+        )
         self.artists_: list[Any] = []
         for panel, k in zip(self.axes_.flat, shown, strict=False):
             places = np.array([place for _, place in groups])
@@ -105,7 +107,7 @@ class ColumnsDisplay(Display):
             few = f"{len(shown)} of {len(columns)} columns, those that differ most"
             lines = [caption] + [few] * (len(shown) < len(columns))
             above.set_title(
-                "\n".join(wrapped(of, n_letters) for of in lines), fontsize=CAPTION_SIZE
+                "\n".join(wrapped(line, n_letters) for line in lines), fontsize=CAPTION_SIZE
             )
 
 
@@ -122,8 +124,8 @@ def _room(ax: SomeAxes, width: float, height: float) -> tuple[int, int]:
         return max(1, int((WIDEST - 1.0) / width)), MOST
     if is_axes(ax):
         across, down = (
-            max(1, int(length / (TIGHT * of)))
-            for length, of in zip(inches(ax), (width, height), strict=True)
+            max(1, int(length / (TIGHT * side)))
+            for length, side in zip(inches(ax), (width, height), strict=True)
         )
         return across, across * down
     table = np.asarray(ax, dtype=object)
@@ -181,7 +183,7 @@ def _tick_in_own_unit(ax: Axes, part: ShownColumn, reach: float) -> None:
     ticks[np.abs(ticks) < 1e-9 * np.abs(ends).max()] = 0.0
     sizes = np.log10(np.maximum([np.abs(ends).max(), np.ptp(ends)], 1e-300))
     n_digits = max(6, int(sizes[0] - sizes[1]) + 4)  # so many as tell neighbours apart
-    ax.set_xticks((ticks - part.centre) / part.factor, [f"{of:.{n_digits}g}" for of in ticks])
+    ax.set_xticks((ticks - part.centre) / part.factor, [f"{tick:.{n_digits}g}" for tick in ticks])
 
 
 def _stacked(part: ShownColumn, values: np.ndarray) -> list[tuple[str, np.ndarray, Look]]:

@@ -148,15 +148,15 @@ class GraphDisplay(Display):
         cls._check_estimator(est)
         if confidence is None:
             return cls.from_graph(est.dag_, ax=ax)
-        found, own = confidence.dag, node_graph(est.dag_)
-        if list(found) != list(own) or set(found.edges) != set(own.edges):
+        dag, fitted = confidence.dag, node_graph(est.dag_)
+        if list(dag) != list(fitted) or set(dag.edges) != set(fitted.edges):
             raise ValueError(
-                f"confidence is of a graph with the edges {list(found.edges)} of "
-                f"{list(found)}, but est has {list(own.edges)} of {list(own)}: pass "
+                f"confidence is of a graph with the edges {list(dag.edges)} of "
+                f"{list(dag)}, but est has {list(fitted.edges)} of {list(fitted)}: pass "
                 "edge_confidence(est, X) of this fit."
             )
-        strengths = nx.get_edge_attributes(found, "confidence")
-        return cls(found, strengths=strengths, meaning="confidence").plot(ax)
+        strengths = nx.get_edge_attributes(dag, "confidence")
+        return cls(dag, strengths=strengths, meaning="confidence").plot(ax)
 
     @classmethod
     def from_graph(
@@ -197,10 +197,10 @@ class GraphDisplay(Display):
         'line: reversible, width: weight'
         >>> plt.close()
         """
-        found = graph.graph if isinstance(graph, CategoricalDAG) else graph
-        weights = {edge[:2]: edge[2] for edge in check_graph(found).edges(data="weight")}
+        dag = graph.graph if isinstance(graph, CategoricalDAG) else graph
+        weights = {edge[:2]: edge[2] for edge in check_graph(dag).edges(data="weight")}
         is_known = all(weight is not None for weight in weights.values())
-        return cls(found, strengths=weights if is_known else None).plot(ax)
+        return cls(dag, strengths=weights if is_known else None).plot(ax)
 
     def plot(self, ax: Axes | None = None, *, values: bool = True) -> GraphDisplay:
         """Draw the graph.
@@ -375,7 +375,7 @@ class _Drawing(GraphPicture):
             text = f"{values[edge]:.2f}"
             size = 0.65 * SMALL_FONT * len(text), 1.2 * SMALL_FONT
             places = [(*place, *size) for place in _places_along(route)]
-            free = (place for place in places if not any(_overlap(place, of) for of in taken))
+            free = (place for place in places if not any(_overlap(place, other) for other in taken))
             if place := next(free, None):
                 taken.append(place)
                 font = SMALL_FONT, SMALL_FONT

@@ -145,8 +145,8 @@ class InterventionDisplay(Display):
         >>> plt.close()
         """
         joints = _joints(dag, interventions, seen)
-        found = {word: _marginals(dag, joint) for word, joint in joints.items()}
-        return cls(found, interventions, states=dag.states).plot(ax)
+        marginals = {word: _marginals(dag, joint) for word, joint in joints.items()}
+        return cls(marginals, interventions, states=dag.states).plot(ax)
 
     @classmethod
     def from_estimator(
@@ -282,11 +282,13 @@ class InterventionDisplay(Display):
             word: {node: np.asarray(p, dtype=np.float64) for node, p in of_nodes.items()}
             for word, of_nodes in self.distributions.items()
         }
-        shapes = [[(node, p.shape) for node, p in of.items()] for of in marginals.values()]
-        if not shapes or not shapes[0] or any(of != shapes[0] for of in shapes):
+        shapes = [
+            [(node, p.shape) for node, p in by_node.items()] for by_node in marginals.values()
+        ]
+        if not shapes or not shapes[0] or any(shape != shapes[0] for shape in shapes):
             raise ValueError(
                 "distributions must have the same nodes for each word, got "
-                f"{ {word: list(of) for word, of in marginals.items()} }."
+                f"{ {word: list(by_node) for word, by_node in marginals.items()} }."
             )
         n_rows = -(-len(shapes[0]) // PANELS_IN_A_ROW)
         n_columns = -(-len(shapes[0]) // n_rows)
@@ -298,7 +300,7 @@ class InterventionDisplay(Display):
         for panel in self.axes_.flat[len(shapes[0]) :]:
             panel.set_axis_off()
         for (node, (n_outcomes,)), panel in zip(shapes[0], self.axes_.flat, strict=False):
-            self._plot_bars(panel, {word: of[node] for word, of in marginals.items()})
+            self._plot_bars(panel, {word: by_node[node] for word, by_node in marginals.items()})
             self._name(panel, node, n_outcomes)
             is_left = panel in self.axes_[:, 0]
             panel.tick_params(labelsize=TITLE_SIZE, length=2, labelleft=is_left)

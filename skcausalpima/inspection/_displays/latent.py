@@ -165,17 +165,17 @@ class LatentDisplay(Display):
         """
         cls._check_estimator(est)
         model, empty = model_of(est), is_empty(est)
-        found, covariances = model.posterior(samples_of(est, X)), model.full_covariances()
-        labels = found.probabilities.argmax(axis=1)
+        posterior, covariances = model.posterior(samples_of(est, X)), model.full_covariances()
+        labels = posterior.probabilities.argmax(axis=1)
         values, own_name = asked_values(est, X, c, labels)
         weights = np.where(empty, 0.0, est.weights_)
         directions, axis_names = projection_of(
-            projection, found.points, weights, est.cluster_means_, covariances
+            projection, posterior.points, weights, est.cluster_means_, covariances
         )
         means = np.where(empty[:, None], np.nan, est.cluster_means_ @ directions)
         names = named_nodes(list(node_graph(est.dag_)), est.joint_.shape, outcome_names(est))
         display = cls(
-            found.points @ directions,
+            posterior.points @ directions,
             labels,
             means,
             directions.T @ covariances @ directions if ellipses else None,

@@ -332,9 +332,9 @@ def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np
     """
     table = cells.reshape(*joint.shape, *cells.shape[1:])
     overall = np.tensordot(joint, table, joint.ndim) if kind == "difference" else 0.0
-    found = []
+    effects = []
     for node in range(joint.ndim):
         others = joint.sum(axis=node)
         rows = np.moveaxis(table, node, 0)
-        found.append(np.stack([np.tensordot(others, row, others.ndim) for row in rows]) - overall)
-    return found
+        effects.append(np.stack([np.tensordot(others, row, others.ndim) for row in rows]) - overall)
+    return effects

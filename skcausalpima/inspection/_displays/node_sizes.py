@@ -213,11 +213,11 @@ def _name(sizes: tuple[int, ...]) -> str:
 
 def _name_candidates(ax: Axes, sizes: list[tuple[int, ...]]) -> None:
     """Name as many candidates below the axes as there is room for."""
-    names = [shortened(_name(of), NAME_LETTERS) for of in sizes]
+    names = [shortened(_name(candidate), NAME_LETTERS) for candidate in sizes]
     room = 0.8 * inches(ax)[0] * POINTS_PER_INCH / len(sizes)
     upright = max(map(len, names)) * 0.65 * FONT > room
     step = max(1, int(np.ceil(1.3 * FONT / room)))
     ax.set_xticks(np.arange(len(sizes))[::step], names[::step], rotation=90 if upright else 0)
     ax.tick_params(labelsize=FONT)
-    single = all(len(of) == 1 for of in sizes)
+    single = all(len(candidate) == 1 for candidate in sizes)
     ax.set_xlabel("outcomes of the node" if single else "node sizes", fontsize=FONT)

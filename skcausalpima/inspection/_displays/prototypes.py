@@ -243,7 +243,7 @@ class PrototypeDisplay(ColumnsDisplay):
         names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         if self.parts is not None:
             cells = cell_names(NodeGrid(table.sizes).outcomes(), names.outcomes)
-            lines = [f"{of}  {title}".strip() for of, title in zip(cells, titles, strict=True)]
+            lines = [f"{name}  {title}".strip() for name, title in zip(cells, titles, strict=True)]
             bars = [(line, float(place)) for place, line in enumerate(lines)]
             what = f"outcomes of {', '.join(names.nodes)}"
             which, is_one_of_several, _ = self.value_name.rpartition(": ")
@@ -296,9 +296,9 @@ def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.
     if X is None:
         raise ValueError('kind="nearest" shows samples: pass them as X, or take kind="decoded".')
     modalities = samples_of(est, X)
-    found = model_of(est).posterior(modalities)
-    labels = found.probabilities.argmax(axis=1)
-    distances = np.linalg.norm(found.points - est.cluster_means_[labels], axis=1)
+    posterior = model_of(est).posterior(modalities)
+    labels = posterior.probabilities.argmax(axis=1)
+    distances = np.linalg.norm(posterior.points - est.cluster_means_[labels], axis=1)
     distances[~modalities.observed[shown.number]] = np.inf
     components = np.unique(labels[np.isfinite(distances)])
     rows = [np.where(labels == component, distances, np.inf).argmin() for component in components]

@@ -160,12 +160,12 @@ class ReconstructionDisplay(Display):
         """
         cls._check_estimator(est)
         names = [str(name) for name in est.modality_names_in_]
-        chosen, seen = asked_modalities(modality, names), _given_modalities(given, names)
+        chosen, inputs = asked_modalities(modality, names), _given_modalities(given, names)
         abscissae = _abscissae(x, [names[m] for m in chosen])
         model, modalities = model_of(est), samples_of(est, X)
         numbers = _row_numbers(rows, modalities.n_samples)
         modalities = modalities.take(numbers)
-        known = _held_back(modalities, seen)
+        known = _held_back(modalities, inputs)
         means, deviations = model.reconstruct(known, chosen, include_noise=True)
         shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
         display = cls(
@@ -174,7 +174,7 @@ class ReconstructionDisplay(Display):
             [part.shown_spread(std) for part, std in zip(shown, deviations, strict=True)],
             modality_names=[part.name for part in shown],
             titles=[f"sample {row}" for row in numbers],
-            held_back=[m not in seen for m in chosen],
+            held_back=[m not in inputs for m in chosen],
             x=[part.x for part in shown],
             columns=[part.columns for part in shown],
             value_names=[part.unit for part in shown],
@@ -334,9 +334,9 @@ def _row_numbers(rows: ArrayLike | None, n_samples: int) -> np.ndarray:
     return numbers
 
 
-def _held_back(modalities: Modalities, seen: Sequence[int]) -> Modalities:
+def _held_back(modalities: Modalities, inputs: Sequence[int]) -> Modalities:
     """Return samples of which the model sees some modalities."""
-    kept = np.isin(np.arange(len(modalities.names)), seen)
+    kept = np.isin(np.arange(len(modalities.names)), inputs)
     gaps = modalities.elements
     return replace(
         modalities,

@@ -145,10 +145,12 @@ class CodedModality(ShownModality):
         units: tuple[np.ndarray, np.ndarray],
     ) -> CodedModality:
         """Return the modality whose elements have these units, centre and factor."""
-        parts = tuple(ShownColumn(of.name, of.word, of.shown_levels) for of in coding.columns)
+        parts = tuple(
+            ShownColumn(column.name, column.word, column.shown_levels) for column in coding.columns
+        )
         words = likelihoods_of_values(parts)
         names = tuple(name for part in parts for name in part.value_names)
-        starts = [own.start for own in places_of(coding.layout)]
+        starts = [place.start for place in places_of(coding.layout)]
         of_values = np.repeat(starts[: len(parts)], [max(1, len(part.levels)) for part in parts])
         places = np.where(np.isin(words, LEVELLED), -1, of_values)
         are_counts, has_unit = np.isin(words, COUNTS), places >= 0

@@ -136,8 +136,8 @@ class SummaryDisplay(Display):
         shown = list[str | int](range(len(est.modality_names_in_)))[:MOST_MODALITIES]
         shown = shown if modality is None else [modality]
         prototypes, *further = (
-            PrototypeDisplay.from_estimator(est, modality=of, ax=panel)
-            for of, panel in zip(shown, cls._below(axes[0, 1], len(shown)), strict=True)
+            PrototypeDisplay.from_estimator(est, modality=name, ax=panel)
+            for name, panel in zip(shown, cls._below(axes[0, 1], len(shown)), strict=True)
         )
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
         training = TrainingDisplay.from_estimator(est, ax=axes[1, 1])

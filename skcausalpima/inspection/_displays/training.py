@@ -175,7 +175,7 @@ class TrainingDisplay(Display):
         self.axes_ = axes.ravel()
         nothing = np.full(len(polishing.get("lower_bound", ())), np.nan)
         all_of_it = {
-            n: np.concatenate([of, polishing.get(n, nothing)]) for n, of in history.items()
+            n: np.concatenate([values, polishing.get(n, nothing)]) for n, values in history.items()
         }
         self._plot_bound(self.axes_[0], history, all_of_it["lower_bound"])
         _plot_gains(self.axes_[1], all_of_it)
@@ -212,10 +212,15 @@ class TrainingDisplay(Display):
             ax.axvline(n_epochs, color=ink(), linewidth=1, linestyle=":", label=label)
         _limit(ax, bound, pretraining)
         ax.set_ylabel("bound (nats per sample)")
-        seen = self.convergence
-        if seen is None or seen.rise is None or seen.spread is None or seen.label_changes is None:
+        convergence = self.convergence
+        if (
+            convergence is None
+            or convergence.rise is None
+            or convergence.spread is None
+            or convergence.label_changes is None
+        ):
             return
-        rise, changes = seen.rise * seen.spread, seen.label_changes
+        rise, changes = convergence.rise * convergence.spread, convergence.label_changes
         title = f"at last {rise:+.3g} nats and {changes:.1%} of the labels changed per epoch"
         ax.set_title(title, fontsize=9)
 
