@@ -86,28 +86,28 @@ def _as_fold(
 ) -> Fold:
     """Describe the cells of all samples, which one training set led to."""
     n_found, n_nodes = states.shape
-    found = describe(probabilities, points, "fit")
+    description = describe(probabilities, points, "fit")
     counts = np.maximum(probabilities.sum(axis=0), 1e-12)
     parts = probabilities.T @ probabilities / counts[:, None]
     np.fill_diagonal(parts, 0.0)
     places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
     unknown = np.full(n_nodes, np.nan)
-    told = None if arrangement is None else arrangement.told
+    is_factor = None if arrangement is None else arrangement.told
     return Fold(
         names=names,
-        cells=states[found.labels],
+        cells=states[description.labels],
         bounds=bounds,
-        overlap=found.overlap,
+        overlap=description.overlap,
         shared=float(parts.max()),
         pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
-        separation=found.separation,
-        smallest_share=float(found.occupancy.min()),
+        separation=description.separation,
+        smallest_share=float(description.occupancy.min()),
         agreement=np.nan if arrangement is None else arrangement.agreement,
         gap=np.nan if arrangement is None else arrangement.gap,
         node_agreements=unknown if arrangement is None else arrangement.node_agreement,
         cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
         has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
-        told=np.full(n_nodes, n_nodes == 1) if told is None else told,
+        told=np.full(n_nodes, n_nodes == 1) if is_factor is None else is_factor,
     )
 
 
@@ -158,8 +158,8 @@ def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:
     assert isinstance(scores, PrincipalScores)  # init is "arranged"
     sizes, grid = spec.node_sizes, NodeGrid(spec.node_sizes)
     n_samples = len(scores.scaled)
-    seen = np.arange(n_samples) if initial.rows is None else initial.rows
-    rows = np.flatnonzero(np.isin(seen, training))
+    numbers = np.arange(n_samples) if initial.rows is None else initial.rows
+    rows = np.flatnonzero(np.isin(numbers, training))
     candidates = propose_candidates(
         scores.scaled,
         sizes,
@@ -169,17 +169,17 @@ def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:
         columns=scores.columns,
     ).all()
     chosen, report = choose_candidate(candidates, scores.placed, sizes, random_state=rng)
-    found = report.arrangements[report.chosen]
+    placement = report.arrangements[report.chosen]
     probabilities = np.zeros((n_samples, grid.n_cells))
-    probabilities[:, found.cells] = chosen.responsibilities
-    cells, outcomes, gaps = found.cells[chosen.labels], grid.outcomes(), None
-    looked_at, told = rng.permutation(rows)[:MAX_ROWS], None
+    probabilities[:, placement.cells] = chosen.responsibilities
+    cells, outcomes, gaps = placement.cells[chosen.labels], grid.outcomes(), None
+    looked_at, is_factor = rng.permutation(rows)[:MAX_ROWS], None
     if len(np.unique(cells[looked_at])) > 1:
         points = scores.scaled[looked_at, : 2 * n_effects(sizes)]
         gaps = find_gaps(points, cells[looked_at], outcomes)
         sums = additivity(scores.placed[looked_at], cells[looked_at], sizes)
-        told = None if sums is None else sums.told & (not gaps.cut.any())
-    arrangement = replace(arrangement_figures(report), told=told)
+        is_factor = None if sums is None else sums.told & (not gaps.cut.any())
+    arrangement = replace(arrangement_figures(report), told=is_factor)
     return _as_fold(
         names=spec.node_names,
         probabilities=probabilities,

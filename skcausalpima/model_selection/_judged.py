@@ -151,7 +151,7 @@ def _complete(
         for sizes in models
         if sizes in judged and (judged[sizes].is_fitted or judged[sizes].failed)
     }
-    if not any(of.is_fitted for of in known.values()):
+    if not any(candidate.is_fitted for candidate in known.values()):
         raise KeyboardInterrupt
     warn_caller(
         f"Interrupted: {len(known)} of {len(models)} candidates are complete, and the choice "

@@ -122,13 +122,17 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     start = replace(params, node_sizes=sizes, **free)
     for scores, is_plain in _sides(start, given, rng):
         rows = rng.permutation(len(scores.scaled))[:MAX_ROWS]
-        seen, placed = scores.scaled[rows], scores.placed[rows]
-        mixtures = agreed_mixtures(seen, limit, rng)
+        points, placed = scores.scaled[rows], scores.placed[rows]
+        mixtures = agreed_mixtures(points, limit, rng)
         if is_plain:
-            least = min(MIN_SCORES, int((np.ptp(seen, axis=0) > 0).sum()))
-            found = [(k, of) for (d, k), of in mixtures.items() if least <= d and k <= MAX_OUTCOMES]
-            found += agreed_kmeans(seen, min(MAX_OUTCOMES, limit), rng).items()
-            for size, agreed in found:
+            least = min(MIN_SCORES, int((np.ptp(points, axis=0) > 0).sum()))
+            by_size = [
+                (k, mixture)
+                for (d, k), mixture in mixtures.items()
+                if least <= d and k <= MAX_OUTCOMES
+            ]
+            by_size += agreed_kmeans(points, min(MAX_OUTCOMES, limit), rng).items()
+            for size, agreed in by_size:
                 singles[size] = max(singles.get(size, -math.inf), agreed.agreement)
         grids += _grids(mixtures, placed, limit, n_nodes, rng)
     ranked = sorted(grids, key=lambda grid: -grid.score)
@@ -190,8 +194,8 @@ def _sides(
             start = begin(setup, samples, data, seed)
             setup, data = start.setup, start.data
         for views in dict.fromkeys([plain, spec.views]):
-            for of in weights:
-                stated = replace(spec, views=views, modality_weights=of)
+            for modality_weights in weights:
+                stated = replace(spec, views=views, modality_weights=modality_weights)
                 side = replace(setup, spec=stated, left_open=LeftOpen(), tried=())
                 scores = initial_sample(side, samples, data, seed).scores
                 assert scores is not None  # init is not "paper"
@@ -207,19 +211,19 @@ def _grids(
 ) -> Iterator[ScoredGrid]:
     """Return the grids on which clusters have one place, a better one than random means have."""
     for n_cells in range(4, limit + 1):
-        found = {d: of for (d, k), of in mixtures.items() if k == n_cells}
+        by_dimension = {d: mixture for (d, k), mixture in mixtures.items() if k == n_cells}
         for sizes in products(n_cells):
-            enough = [of for d, of in found.items() if d >= n_effects(sizes)]
+            enough = [mixture for d, mixture in by_dimension.items() if d >= n_effects(sizes)]
             if len(sizes) == (n_nodes or len(sizes)):
                 yield from _scored(sizes, enough, placed, rng)
 
 
 def _scored(
-    sizes: Sizes, found: list[Agreed], placed: np.ndarray, rng: np.random.RandomState
+    sizes: Sizes, mixtures: list[Agreed], placed: np.ndarray, rng: np.random.RandomState
 ) -> Iterator[ScoredGrid]:
     """Return a grid with the best score that it has on any of these clusters, if it has one."""
     best = None
-    for agreed in sorted(found, key=lambda of: -of.agreement):
+    for agreed in sorted(mixtures, key=lambda mixture: -mixture.agreement):
         most = ScoredGrid(sizes, agreed.agreement, WORSE_FIT)
         if agreed.agreement < AGREED_GRID or (best is not None and best.score >= most.score):
             break
@@ -244,12 +248,12 @@ def products(number: int, least: int = 2) -> list[Sizes]:
     >>> products(12)
     [(2, 2, 3), (2, 6), (3, 4)]
     """
-    found = []
+    ways = []
     for factor in range(least, math.isqrt(number) + 1):
         if number % factor == 0:
             rest = number // factor
-            found += [(factor, *others) for others in [*products(rest, factor), (rest,)]]
-    return found
+            ways += [(factor, *others) for others in [*products(rest, factor), (rest,)]]
+    return ways
 
 
 def _random_misfit(means: np.ndarray, sizes: Sizes, rng: np.random.RandomState) -> float:

@@ -223,11 +223,11 @@ def _propose(
     estimator: BaseEstimator, X: Samples, n_training: int, verbose: int | None
 ) -> list[Sizes]:
     """Return candidates that the start speaks for, and print them."""
-    found = proposed(estimator, X, n_training)
+    candidates = proposed(estimator, X, n_training)
     lines = ProgressLines(verbose, NAME)
-    lines.show(f"candidates: {', '.join(map(str, found))}", 1, 1)
+    lines.show(f"candidates: {', '.join(map(str, candidates))}", 1, 1)
     lines.close()
-    return found
+    return candidates
 
 
 def _named(estimator: BaseEstimator, sizes: Sizes) -> Sizes | dict[str, int]:

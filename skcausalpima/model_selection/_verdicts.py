@@ -66,11 +66,11 @@ def measure(
     """
     bounds = [[fold.bounds.mean() for fold in parts] for parts in folds]
     figures: Results = {
-        "mean_bound": np.array([np.mean(of) for of in bounds]),
-        "std_bound": np.array([np.std(of) for of in bounds]),
+        "mean_bound": np.array([np.mean(fold_bounds) for fold_bounds in bounds]),
+        "std_bound": np.array([np.std(fold_bounds) for fold_bounds in bounds]),
     }
     again = [FoundAgain(parts, sizes) for sizes, parts in zip(candidates, folds, strict=True)]
-    figures["stability"] = np.array([of.stability for of in again])
+    figures["stability"] = np.array([candidate.stability for candidate in again])
     figures["told"] = [tuple(_are_told(parts).tolist()) for parts in folds]
     for name in FIGURES:  # of the typical fit
         values = [np.median([getattr(fold, name) for fold in parts]) for parts in folds]
@@ -103,12 +103,14 @@ def untold(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
 
     Of three nodes or more one may be: the others have shown that cells lie at sums of effects.
     """
-    told = _are_told(folds)
-    if told.sum() >= len(node_sizes) - (len(node_sizes) > 2):
+    are_factors = _are_told(folds)
+    if are_factors.sum() >= len(node_sizes) - (len(node_sizes) > 2):
         return ()
     numbers = dict(zip(folds[0].names, np.sum([~fold.told for fold in folds], axis=0), strict=True))
     by_node = [f"{name} in {number} of {len(folds)} folds" for name, number in numbers.items()]
-    names = ", ".join(of for of, is_told in zip(by_node, told, strict=True) if not is_told)
+    names = ", ".join(
+        entry for entry, is_told in zip(by_node, are_factors, strict=True) if not is_told
+    )
     kinds = (math.prod(node_sizes),)
     return (f"not told to be factors: {names} ({kinds} claims less of the same cells)",)
 
@@ -124,7 +126,7 @@ def failures_of_starts(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
     Outcomes are not found again by far, or there is no gap between those of a node.
     """
     again = FoundAgain(folds, node_sizes).failures(tolerance=MENDED)
-    return tuple(f"in the start, {said}" for said in (*again, *_cuts(folds, pairs=False)))
+    return tuple(f"in the start, {failure}" for failure in (*again, *_cuts(folds, pairs=False)))
 
 
 def is_settled(folds: list[Fold], node_sizes: Sizes, n_folds: int) -> bool:
@@ -154,8 +156,8 @@ def is_settled(folds: list[Fold], node_sizes: Sizes, n_folds: int) -> bool:
     again_passed = again.similarity >= again.asked
     n_all = (n_folds, math.comb(n_folds, 2))
     tests = list(zip((passed, again_passed), n_all, strict=True))
-    is_failed = any((2 * (~of).sum(axis=0) > total).any() for of, total in tests)
-    if is_failed or not all((2 * of.sum(axis=0) > total).all() for of, total in tests):
+    is_failed = any((2 * (~passes).sum(axis=0) > total).any() for passes, total in tests)
+    if is_failed or not all((2 * passes.sum(axis=0) > total).all() for passes, total in tests):
         return is_failed
     n_told = np.sum([fold.told for fold in folds], axis=0)
     return bool((2 * np.maximum(n_told, len(folds) - n_told) > n_folds).all())
@@ -254,14 +256,14 @@ class FoundAgain:
         self.n_cells = len(self.parts)
         for name, size in zip(self.names, node_sizes, strict=True):
             self.parts += [f"{name} = {outcome}" for outcome in range(size)]
-        numbers = [shared_and_union(of, of, node_sizes)[0] for of in nodes]
+        numbers = [shared_and_union(cells, cells, node_sizes)[0] for cells in nodes]
         self.n_samples = np.median(numbers, axis=0).astype(int)
-        n_outcomes = np.array([[len(np.unique(column)) for column in of.T] for of in nodes])
+        n_outcomes = np.array([[len(np.unique(column)) for column in cells.T] for cells in nodes])
         # (fold, node): an outcome never occurs
         self.lacking: np.ndarray = np.less(n_outcomes, np.array(node_sizes))
         pairs = list(itertools.combinations(range(len(nodes)), 2))
         counts = [shared_and_union(nodes[i], nodes[j], node_sizes) for i, j in pairs]
-        shared, union = (np.array(of) for of in zip(*counts, strict=True))  # (pair, part)
+        shared, union = (np.array(part) for part in zip(*counts, strict=True))  # (pair, part)
         lacks = self.lacking.any(axis=1)
         self.is_whole = np.array([not (lacks[i] or lacks[j]) for i, j in pairs])
         self.similarity = np.where(union > 0, shared / np.maximum(union, 1), 1.0)
@@ -290,17 +292,17 @@ class FoundAgain:
             failing = failing[failing >= self.n_cells]
         if not len(failing):
             return []
-        said = [
+        sentences = [
             f"{name}: an outcome has no samples in {number} of {len(self.lacking)} folds"
             for name, number in zip(self.names, self.lacking.sum(axis=0), strict=True)
             if number > 0
         ]
         if self.is_whole.mean() <= 0.5:  # that is why
-            return said
+            return sentences
         if len(self.names) == 1:  # its outcomes are the cells
             failing = np.unique(failing % self.n_cells)
         similarity, asked = np.median(self.similarity, axis=0), np.median(self.asked, axis=0)
-        return said + [
+        return sentences + [
             f"{self.parts[k]} of {self.n_samples[k]} samples: similarity {similarity[k]:.2f}, "
             f"asked {asked[k]:.2f}"
             for k in failing.tolist()
@@ -309,15 +311,17 @@ class FoundAgain:
 
 def _overlaps(folds: list[Fold]) -> list[str]:
     """Say which cells are not apart in the typical fit."""
-    said, asked = [], {"overlap": MAX_OVERLAP, "shared": MAX_SHARED}
+    sentences, asked = [], {"overlap": MAX_OVERLAP, "shared": MAX_SHARED}
     for name, limit in asked.items():
         values = np.array([getattr(fold, name) for fold in folds])
         typical = np.median(values)
         if typical >= limit:
             fold = folds[np.abs(values - typical).argmin()]
             first, second = (tuple(cell) for cell in fold.pairs[name].tolist())
-            said.append(f"cells {first} and {second}: {name} {typical:.2f}, below {limit} asked")
-    return said
+            sentences.append(
+                f"cells {first} and {second}: {name} {typical:.2f}, below {limit} asked"
+            )
+    return sentences
 
 
 def _ties(folds: list[Fold]) -> list[str]:
@@ -338,8 +342,8 @@ def _cuts(folds: list[Fold], pairs: bool = True) -> list[str]:
     if pairs and max(numbers.values()) <= len(folds) / 2:  # else that is why
         numbers["no gap between two cells"] = sum(fold.has_cut_pair for fold in folds)
     return [
-        f"{said} in {number} of {len(folds)} folds"
-        for said, number in numbers.items()
+        f"{failure} in {number} of {len(folds)} folds"
+        for failure, number in numbers.items()
         if number > len(folds) / 2
     ]
 
@@ -354,12 +358,12 @@ def choose(results: Results, is_sound: np.ndarray) -> int:
     sizes = results["node_sizes"]
     if not len(sound):
         best = int(np.argmax(results["stability"]))
-        said = list(results["failed"][best])
-        more = [f"{len(said) - N_TOLD} more"] if len(said) > N_TOLD else []
+        reasons = list(results["failed"][best])
+        more = [f"{len(reasons) - N_TOLD} more"] if len(reasons) > N_TOLD else []
         warn_caller(
             "No candidate is supported by the data: cells that are found again, lie apart and "
             f"have a clear arrangement. The most stable one, {sizes[best]}, is taken, but "
-            f"{'; '.join(said[:N_TOLD] + more)}. See failed in results, and try other "
+            f"{'; '.join(reasons[:N_TOLD] + more)}. See failed in results, and try other "
             "candidates, more samples or more epochs.",
             NodeSizesWarning,
         )
