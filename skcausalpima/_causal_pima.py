@@ -699,7 +699,7 @@ mapping, default=None
         with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
             if before is None or before.training is None:
-                new.__dict__ = {n: of for n, of in vars(self).items() if not is_of_fit(n)}
+                new.__dict__ = {n: value for n, value in vars(self).items() if not is_of_fit(n)}
                 state = fit_anew(new, params, call, following, stopped)
             else:
                 state = fit_further(self, before, params, call, following)
@@ -1290,9 +1290,9 @@ n_outcomes)
         check_is_fitted(self)
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
-        found = self._fitted_model().reconstruct(modalities, chosen, include_noise, context)
+        decoded = self._fitted_model().reconstruct(modalities, chosen, include_noise, context)
         only = None if modality is None else chosen[0]
-        mean, std = modalities.form.write_found(found, only, probabilities)
+        mean, std = modalities.form.write_found(decoded, only, probabilities)
         return (mean, std) if return_std else mean
 
     def impute(self, X: Samples, probabilities: bool = False) -> Decoded:
@@ -1436,8 +1436,8 @@ n_outcomes)
         (100,)
         """
         fitted, outcomes = self._fitted_model(), dict(node_graph(self.dag_).nodes(data="states"))
-        found = fitted.posterior(self._read(X))
-        return fitted.expert_tables(found.places, found.probabilities.argmax(axis=1), outcomes)
+        answers = fitted.posterior(self._read(X))
+        return fitted.expert_tables(answers.places, answers.probabilities.argmax(axis=1), outcomes)
 
     def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
@@ -1675,14 +1675,14 @@ n_outcomes)
         ((3, 4, 4), array([1, 1, 1]))
         """
         dag, modalities, fitted = self.to_graph(), self._read(X), self._fitted_model()
-        found = fitted.posterior(modalities)
-        old = found.probabilities.argmax(axis=1)
+        posterior = fitted.posterior(modalities)
+        old = posterior.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
         labels = fitted.labelled(modalities).contexts
         factual = np.hstack([self.cluster_states_[old], labels.codes[fitted.contexts.is_cause].T])
         nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
         new = fitted.components(nodes)
-        arrays = fitted.decode(fitted.move(found.places, old, new), new)
+        arrays = fitted.decode(fitted.move(posterior.places, old, new), new)
         return modalities.form.write(fitted.with_offsets(arrays, labels), labels), nodes
 
     def adapt(self, X: Samples) -> Self:
