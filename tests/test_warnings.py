@@ -12,7 +12,7 @@ from some_slow import some_slow
 
 import skcausalpima
 from skcausalpima import Initialization
-from skcausalpima._base.told_warnings import warn_caller
+from skcausalpima._base.warn import warn_caller
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.modules import ExpertDecoder
@@ -70,4 +70,4 @@ def test_a_message_may_be_a_warning_of_a_worker():
 def test_no_frames_are_counted_by_hand():
     files = Path(skcausalpima.__file__).parent.rglob("*.py")
     counting = [path.name for path in files if "stacklevel" in path.read_text()]
-    assert counting == ["_warnings.py"]
+    assert counting == ["warn.py"]

@@ -16,7 +16,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from .._base.grid import NodeGrid, n_effects
 from .._base.parameter_objects import Context
-from .._base.told_warnings import warn_caller
+from .._base.warn import warn_caller
 from .._data.arrays import flat_rows
 from .._data.cell_contents import AS_MAPPING
 from .._data.samples import FitSamples

@@ -12,8 +12,8 @@ import networkx as nx
 import numpy as np
 
 from .._base.scalar_checks import is_integer, is_missing
-from .._base.told_warnings import warn_caller
 from .._base.types import Unchecked, Values
+from .._base.warn import warn_caller
 from .adapters import adapter_of, as_array
 from .arrays import without_gradients
 

@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from .._base.told_warnings import warn_caller
+from .._base.warn import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
 from .column_kinds import ColumnTable, places_of
 from .on_disk import Kept

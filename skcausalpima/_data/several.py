@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from .._base.told_warnings import warn_caller
 from .._base.types import Samples, Unchecked
+from .._base.warn import warn_caller
 from .adapters import Table, as_array, as_modality
 from .arrays import beyond_floats, flat_rows
 from .cell_contents import Place, refuse_contents

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from .._base.told_warnings import warn_caller
 from .._base.types import Unchecked
+from .._base.warn import warn_caller
 from .arrays import flat_rows
 from .cell_contents import AS_MAPPING, Place, refuse_contents
 from .column_dtypes import ColumnDtype, Declared, Level

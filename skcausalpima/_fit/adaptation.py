@@ -17,8 +17,8 @@ from sklearn.utils.extmath import randomized_svd
 
 from .._base.grid import n_effects
 from .._base.reports.contexts import AdaptedLabel
-from .._base.told_warnings import warn_caller
 from .._base.types import Samples
+from .._base.warn import warn_caller
 from .._contexts.alignment import AS_WELL, AS_WELL_EACH, Alignment, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .._base.grid import NodeGrid
 from .._base.reports.cells import FoundAgainReport, SeparationReport
-from .._base.told_warnings import warn_caller
 from .._base.types import Values
+from .._base.warn import warn_caller
 from .._clustering.arrangement_report import with_factors
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts

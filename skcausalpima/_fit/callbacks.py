@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._base.told_warnings import warn_caller
 from .._base.types import Unchecked, Values
+from .._base.warn import warn_caller
 from .._model.setup import Setup
 from .._state.stored import save_checkpoint
 from .._state.training import BegunFit, BegunRun

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._base.told_warnings import warn_caller
 from .._base.types import Unchecked
+from .._base.warn import warn_caller
 from .._data.samples import FitSamples, NodeKnowledge
 from .._initialization.initialize import RunState, state_knowledge
 from .._model.build import build_model, export_state, load_state

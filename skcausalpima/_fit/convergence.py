@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._base.reports.training import ConvergenceReport
-from .._base.told_warnings import warn_caller
+from .._base.warn import warn_caller
 from .._clustering.margins import CHANGING, FALLEN, RISING
 from .._model.setup import Setup
 from .run import Run

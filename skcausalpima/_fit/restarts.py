@@ -13,8 +13,8 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
-from .._base.told_warnings import warn_caller
 from .._base.types import Values
+from .._base.warn import warn_caller
 from .._initialization.initial_sample import InitialSample
 from .._model.scaled_samples import as_arrays, from_arrays
 from .._model.setup import Setup

@@ -18,8 +18,8 @@ from sklearn.utils import check_random_state
 
 from .._base.progress_lines import ProgressLines
 from .._base.scikit_learn import fit_context
-from .._base.told_warnings import warn_caller
 from .._base.types import KnownNodes, Samples, Unchecked, Values
+from .._base.warn import warn_caller
 from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples

@@ -15,7 +15,7 @@ from .._base.reports.cells import (
     StabilityReport,
 )
 from .._base.reports.training import ChoicesReport, TriedStart
-from .._base.told_warnings import warn_caller
+from .._base.warn import warn_caller
 from .._clustering.arrangement_report import (
     Remedies,
     arrangement_doubt,

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._base.told_warnings import warn_caller
 from .._base.types import Unchecked
+from .._base.warn import warn_caller
 from ..modules import (
     CausalPrior,
     ClusterDecoder,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from .._base.pytorch import BatchNorm, timeout_of
-from .._base.told_warnings import warn_caller
+from .._base.warn import warn_caller
 from .._data.ranks import ALONE, Ranks
 
 Value = TypeVar("Value")

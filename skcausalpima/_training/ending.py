@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._base.told_warnings import warn_caller
+from .._base.warn import warn_caller
 from .._model.tensors import TensorData
 from ..exceptions import DivergenceError, ExpertWarning
 from ..modules import ExpertError, MultimodalVAE, ScaledExpert

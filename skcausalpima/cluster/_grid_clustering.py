@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._base.grid import NodeGrid, n_effects
 from .._base.naming_estimator import NamingEstimator
 from .._base.scalar_checks import SEQUENCE, count
-from .._base.told_warnings import warn_caller
 from .._base.types import Seed, Unchecked
+from .._base.warn import warn_caller
 from .._clustering.arrangement_report import (
     Remedies,
     arrangement_doubt,

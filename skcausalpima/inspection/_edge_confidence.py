@@ -16,8 +16,8 @@ from .._base.grid import NodeGrid
 from .._base.repeated_fits import completed_in_parts, for_a_part
 from .._base.scalar_checks import JOBS, count
 from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
-from .._base.told_warnings import warn_caller
 from .._base.types import Samples, Seed, Unchecked, Values
+from .._base.warn import warn_caller
 from .._clustering.margins import AGREED
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge

@@ -15,8 +15,8 @@ from sklearn.base import BaseEstimator
 
 from .._base.grid import NodeGrid
 from .._base.repeated_fits import completed_in_parts
-from .._base.told_warnings import warn_caller
 from .._base.types import Samples, Values
+from .._base.warn import warn_caller
 from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge

@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 
 from .._base.scalar_checks import JOBS, NumberRange, count
 from .._base.scikit_learn import StrOptions, validate_params
-from .._base.told_warnings import warn_caller
 from .._base.types import Outcomes, Samples, Seed
+from .._base.warn import warn_caller
 from .._structure.digraphs import copy_graph, node_graph
 from ..exceptions import InstabilityWarning
 from ..graph import CategoricalDAG

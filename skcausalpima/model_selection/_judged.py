@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator, clone
 
 from .._base.progress_lines import ProgressLines
 from .._base.repeated_fits import completed
-from .._base.told_warnings import warn_caller
 from .._base.types import Samples, Sizes
+from .._base.warn import warn_caller
 from ..exceptions import InterruptionWarning
 from ._folds import Fold, fit_fold, start_folds
 from ._verdicts import (

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 
 from .._base.grid import NodeGrid
-from .._base.told_warnings import warn_caller
 from .._base.types import Sizes
+from .._base.warn import warn_caller
 from .._clustering.margins import (
     AGREEING,
     DISSOLVED,

@@ -12,7 +12,7 @@ from some_slow import some_slow
 
 from skcausalpima import MultimodalData
 from skcausalpima._base.progress_lines import ProgressLines
-from skcausalpima._base.told_warnings import warn_caller
+from skcausalpima._base.warn import warn_caller
 from skcausalpima._training.observer import Observer
 
 
