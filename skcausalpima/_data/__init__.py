@@ -1,5 +1,20 @@
-"""Checked input of users: arrays, weights, known nodes, interventions.
+"""What users hand in, checked: X in any form, weights, known nodes, interventions.
 
-NumPy, SciPy and scikit-learn only, no torch. Of our rooms it may import the small files of
-layer 1, such as ``_warnings``.
+``validation`` is the one gate. Two tables say what it takes: ``ADAPTERS`` (``adapters``) for what
+is one array, ``CONTAINERS`` (``containers``) for what holds several; ``recipes`` and
+``cell_contents`` say what to pass in place of all else. Out come ``Modalities``: a checked array
+each, which samples have it (``missing_values``), labels of contexts, and the ``Form`` in which
+results go back.
+
+Columns that are no numbers become elements here: ``coded_form`` (``stated_likelihoods``) decides
+once, in ``fit``, and a ``ColumnTable`` (``column_kinds``) codes, there and in all methods. From
+here on a table is an array of elements, of which ``ModelSpec.layouts`` says which belong together.
+
+``read_samples`` (``samples``) adds what is known of each sample (``known_nodes``) and keeps the
+rows that are trained on: not those of weight zero (``sample_weight``), nor those that nothing else
+is like (``outliers``). ``scaling`` fits the units of modalities, by ``units`` where these are left
+to the data.
+
+What is on disk stays there (``OnDisk`` in ``on_disk``: rows are chosen without reading). ``Ranks``
+(``ranks``) are the processes that fit together; one process answers itself.
 """

@@ -1,5 +1,15 @@
-"""Answers of a fitted model about samples.
+"""What a fitted model says about samples; it may not import ``_initialization``.
 
-Imports ``_training``, ``_model``, ``modules`` and what lies below them, layers 1 to 6; not
-``_initialization``, which is of the same layer.
+``kept_models`` rebuilds the model from its arrays, once per device: a ``FittedModel``
+(``fitted_model``) knows the units of the data and the order of components. Whatever is asked begins
+with ``answer`` in ``posterior``, or with the same question to a ``MeanFieldVAE``. Complete samples
+are asked apart from those that lack modalities, whose encoders were taught (``answers_of``); of
+fits that set samples aside ``trusted`` (``evidence``) says which modalities of a sample to trust
+less.
+
+From the posterior follow the bound (``structured_bounds``), reconstructions and draws
+(``decoding``), what single modalities say and how unlike others a sample is (``evidence``), tables
+of experts with standard errors (``expert_tables``) and answers under labels of contexts that are
+unknown (``contexts``). ``reports`` tells of separation, arrangement, stability and choices of a
+fit, ``answers`` of samples, as a table in the user's words.
 """

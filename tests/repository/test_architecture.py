@@ -322,12 +322,53 @@ def test_functions_have_few_parameters():
     assert breaches(many) == {}
 
 
+def text_for_developers():
+    """Return the pages on the code, and what private rooms say of themselves, without breaks."""
+    pages = ("CONTRIBUTING.rst", "doc/architecture.rst", "doc/where_to_change.rst")
+    pages = [(PACKAGE.parent / page).read_text() for page in pages]
+    rooms = [ast.get_docstring(parsed(room / "__init__.py")) for room in PRIVATE_ROOMS]
+    return " ".join(" ".join(pages + rooms).split())
+
+
+def file_named(name):
+    """Return the file or folder of a name: below the package, or from the repository on."""
+    places = [place / name for place in (PACKAGE, PACKAGE.parent)]
+    found = [place.with_suffix(".py") for place in places] + places
+    return next((place for place in found if place.exists()), None)
+
+
 def test_pages_for_developers_name_files_that_are_there():
     """A file is named by its room, as in ``_fit/whole``, or from the root of the repository."""
-    root, pages = PACKAGE.parent, ("CONTRIBUTING.rst", "doc/architecture.rst")
-    text = "".join((root / page).read_text() for page in pages)
-    named = set(re.findall(r"``(\w+(?:/\w+)+(?:\.\w+)?)", text))
+    named = set(re.findall(r"``(\w+(?:/\w+)+(?:\.\w+)?)", text_for_developers()))
     assert len(named) > 100
-    places = [place / name for place in (root, PACKAGE) for name in named]
-    found = {place for place in places if place.exists() or place.with_suffix(".py").exists()}
-    assert [name for name in named if not {root / name, PACKAGE / name} & found] == []
+    assert [name for name in named if file_named(name) is None] == []
+
+
+def test_pages_for_developers_name_what_is_in_these_files():
+    """Where they say that something is ``there`` in (or of) ``a/file``, its source has the name."""
+    pairs = set(re.findall(r"``(\w+)`` (?:in|of) ``(\w+(?:/\w+)+)", text_for_developers()))
+    assert len(pairs) > 30
+    sources = {file: file_named(file).read_text() for _, file in pairs}
+    assert [pair for pair in pairs if not re.search(rf"\b{pair[0]}\b", sources[pair[1]])] == []
+
+
+@functools.cache
+def words_of_package():
+    """Return all words but those of faces, which say what is elsewhere."""
+    text = " ".join(path.read_text() for path in FILES if path not in FACES)
+    return set(re.findall(r"\w+", text))
+
+
+@pytest.mark.parametrize("room", PRIVATE_ROOMS, ids=relative_name)
+def test_what_a_private_room_says_of_itself_names_what_the_package_has(room):
+    names = re.findall(r"``(\w+)[`.]", ast.get_docstring(parsed(room / "__init__.py")))
+    assert set(names) <= words_of_package() | {path.stem for path in room.glob("*.py")}
+
+
+def test_the_picture_of_the_floors_shows_the_layers():
+    picture = (PACKAGE.parent / "doc/architecture.rst").read_text()
+    shown = [set() for _ in LAYERS[:-1]]  # the face of the package is above them
+    for floor, rooms in re.findall(r"^ +(\d+) \| (.+?) \|", picture, re.M):
+        shown[int(floor)] |= {room.strip() for room in rooms.split(",")} - {""}
+    assert [{room.rstrip("°") for room in rooms} for rooms in shown] == LAYERS[:-1]
+    assert {room[:-1] for rooms in shown for room in rooms if room.endswith("°")} == LIGHT_ROOMS
