@@ -17,12 +17,12 @@ from .._model.tensors import TensorData
 from .._state.fitted import FittedState
 from .._state.training import Arrivals
 from .._training.block_update import Past, block_update, data_pass, with_past
+from .._training.distillation import distil
 from .._training.ending import check_model, told_divergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import select_graph
 from .._training.loop import Phase, epochs, settle
 from .._training.observer import Observer
-from .._training.subset_encoders import teach
 from ..functional import remembered_statistics
 from ..modules import MultimodalVAE, StructuredVAE
 from .checkpoint import moments_of, resume_moments, terms_by_epoch, trained_model
@@ -53,7 +53,7 @@ def learn(
     seed: int,
     observer: Observer,
 ) -> tuple[Run, Arrivals]:
-    """Train on samples that have arrived; update the mixture, the graph, and the lessons.
+    """Train on samples that have arrived; update the mixture, the graph, and the encoders of parts.
 
     The networks see these samples alone. What has a closed form (mixture, tables, variances) and
     the choice of the graph go by the samples of before, too, as the model remembers them.
@@ -90,7 +90,7 @@ def learn(
             check_model(model)
         encoders = subset_encoders(model, fitted.subset_numbers)
         if encoders is not None and isinstance(model, StructuredVAE):
-            encoders = teach(model, data, setup.training, 1, generator, observer, known=encoders)
+            encoders = distil(model, data, setup.training, 1, generator, observer, before=encoders)
         run = what_was_learned(setup, model, progress, graph, end)
     run = replace(
         run,

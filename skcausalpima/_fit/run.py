@@ -29,13 +29,13 @@ from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState
 from .._training.block_update import PassResult, data_pass
 from .._training.decoder_updates import fit_last_layers
+from .._training.distillation import distil, distillation_epochs
 from .._training.ending import ADVICE, Convergence, check_finite, check_model, told_divergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
 from .._training.loop import Phase, Polishing, epochs, settle
 from .._training.observer import Observer
-from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .checkpoint import (
@@ -93,7 +93,7 @@ def run(
     """
     with torch.enable_grad(), setup.seeded(seed):  # if the caller has none
         (core, others), sizes = data.core(), setup.spec.node_sizes
-        _plan_teaching(setup, core, others, observer)
+        _plan_distillation(setup, core, others, observer)
         with observer:
             with observer.interruption.postponed(False):
                 if begun is None:
@@ -116,7 +116,7 @@ def run_further(
     stored, knowledge = cast(TrainingState, before.training), samples.knowledge
     with torch.enable_grad(), setup.seeded(0):
         core, others = data.core()
-        _plan_teaching(setup, core, others, observer)
+        _plan_distillation(setup, core, others, observer)
         with observer:
             with observer.interruption.postponed(False):
                 state = run_state(setup, core, stored, before.spec, knowledge, observer)
@@ -177,7 +177,7 @@ class RunSamples:
 
 
 def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
-    """Select the graph of a trained model, polish it, and teach; what is stopped does without."""
+    """Select the graph of a trained model, polish it, and distil; what is stopped does without."""
     model, progress, core, others = state.model, state.progress, samples.core, samples.others
     progress.stopper.restore(model)
     progress.stopper.best_state = None
@@ -186,7 +186,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
         state = rearranged(setup, core, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
     is_incomplete = _is_incomplete(core, others)
-    encoders = _teach(setup, state, samples.training, is_incomplete)
+    encoders = _distil(setup, state, samples.training, is_incomplete)
     if others is not None:  # they count for the graph and its tables
         prior, others = model.prior, filled(model, others, encoders)
         gamma = others.samples.weighted(sample_posterior(model, others, encoders).cells.T)
@@ -249,7 +249,7 @@ def _moved(core: TensorData, state: RunState) -> float:
     return share_moved(present_cells(state.model, state.start, core), state.start)
 
 
-def _teach(
+def _distil(
     setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
@@ -258,9 +258,9 @@ def _teach(
         return None
     data = filled(state.model, data)
     trained = len(state.progress.history)  # of all parts of a fit that is continued
-    n_epochs = _teaching_epochs(setup, data, trained, is_incomplete)
+    n_epochs = _distillation_epochs(setup, data, trained, is_incomplete)
     generator, observer = state.update.generator, state.progress.observer
-    encoders = teach(state.model, data, setup.training, n_epochs, generator, observer)
+    encoders = distil(state.model, data, setup.training, n_epochs, generator, observer)
     if encoders is None:
         warn_caller(
             "The encoders of samples that lack modalities diverged, and are left out: those of "
@@ -270,11 +270,13 @@ def _teach(
     return encoders
 
 
-def _teaching_epochs(setup: Setup, data: TensorData, n_trained: int, is_incomplete: bool) -> int:
+def _distillation_epochs(
+    setup: Setup, data: TensorData, n_trained: int, is_incomplete: bool
+) -> int:
     """Return for how many epochs encoders of incomplete samples are taught."""
     asked = setup.training.missing_values.subset_epochs
     steps_per_epoch = math.ceil(data.n_of_all / setup.training.steps.batch_size)
-    return teaching_epochs(asked, steps_per_epoch, n_trained, is_incomplete)
+    return distillation_epochs(asked, steps_per_epoch, n_trained, is_incomplete)
 
 
 def _is_incomplete(core: TensorData, others: TensorData | None) -> bool:
@@ -282,7 +284,7 @@ def _is_incomplete(core: TensorData, others: TensorData | None) -> bool:
     return others is not None or core.observed is not None
 
 
-def _plan_teaching(
+def _plan_distillation(
     setup: Setup, core: TensorData, others: TensorData | None, observer: Observer
 ) -> None:
     """Count the epochs of teaching that follow training: all that a fit of several modalities has.
@@ -293,7 +295,7 @@ def _plan_teaching(
     if asked and len(setup.spec.shapes) > 1 and not setup.spec.sampled_responsibilities:
         n_trained = setup.training.schedule.n_epochs
         is_incomplete = _is_incomplete(core, others)
-        observer.plan["teaching"] = _teaching_epochs(setup, core, n_trained, is_incomplete)
+        observer.plan["teaching"] = _distillation_epochs(setup, core, n_trained, is_incomplete)
 
 
 def _select_graph_and_polish(

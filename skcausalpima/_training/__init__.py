@@ -18,7 +18,7 @@ After training ``graph_selection`` goes from expected counts to a graph and its 
 by the trained edges, or the given one. Where many samples make a plan short, last layers are
 regressions in the end (``decoder_updates``).
 
-``teach`` (``subset_encoders``) makes the encoders of samples that lack modalities, all else fixed.
+``distil`` (``distillation``) makes the encoders of samples that lack modalities, all else fixed.
 They begin as copies of the trained ones or, where that is better, as linear maps
 (``linear_locations``); of each modality what was taught is kept if it is better on samples that
 were kept back, and these say how sure parts of samples are.

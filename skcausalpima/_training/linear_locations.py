@@ -42,7 +42,7 @@ RIDGE = 1e-6
 
 
 @torch.no_grad()
-def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> None:
+def become_linear(student: SubsetEncoders, data: TensorData, points: Tensor) -> None:
     """Let default encoders be linear maps to where samples lie.
 
     In the product of experts a modality that locates well leaves another nothing to learn, which
@@ -50,7 +50,7 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
 
     Parameters
     ----------
-    pupil : SubsetEncoders
+    student : SubsetEncoders
         Default encoders with a linear path that may be trained are changed.
     data : TensorData
         Samples.
@@ -60,7 +60,7 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
     rows = _some_rows(data)
     batch = data.subset(rows).loaded().rows(slice(None))
     targets = points[rows].double().cpu().numpy()
-    for m, encoder in enumerate(pupil.encoders):
+    for m, encoder in enumerate(student.encoders):
         if not isinstance(encoder, MLPEncoder) or encoder.linear is None:
             continue
         like = encoder.linear.weight
@@ -78,7 +78,9 @@ def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> No
 
 
 @torch.no_grad()
-def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, second: Tensor) -> None:
+def fit_likelihoods(
+    student: SubsetEncoders, data: TensorData, mean: Tensor, second: Tensor
+) -> None:
     r"""Let potentials be the likelihoods of latent points, given where encoders locate samples.
 
     The locations of a modality are taken as :math:`N(A z + b, C)`, which is a regression. C is
@@ -86,7 +88,7 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
 
     Parameters
     ----------
-    pupil : SubsetEncoders
+    student : SubsetEncoders
         Modalities of whose potential decoders know nothing stay as they are.
     data : TensorData
         Samples.
@@ -95,7 +97,7 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
     """
     rows = _some_rows(data)
     batch = data.subset(rows).loaded().rows(slice(None))
-    locations, log_vars = pupil.eval().of_modalities(*pupil.outputs(batch))
+    locations, log_vars = student.eval().of_modalities(*student.outputs(batch))
     locations, log_vars = locations.double(), log_vars.double()
     counts = batch.weighted(whole_modalities(batch).double())
     inputs = pad(mean[rows].double(), (0, 1), value=1.0)
@@ -110,26 +112,26 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
     totals = map(data.total_of, sums)
     for m, (of_inputs, products, of_locations, of_widths) in enumerate(zip(*totals, strict=True)):
         n_samples = of_inputs[-1, -1]
-        if not n_samples or not pupil.information_roots[m].any():
+        if not n_samples or not student.information_roots[m].any():
             continue
         # A' and b, one below the other
         coefficients = torch.linalg.solve(_ridged(of_inputs), products)
         left = _ridged(of_locations - products.mT @ coefficients, of_locations)
         n_free = (n_samples - 2 * len(coefficients)).clamp_min(0.0)
-        pupil.information_roots[m] = upper_roots(n_free * torch.linalg.inv(left))
-        pupil.slopes[m], pupil.offsets[m] = coefficients[:-1].mT, coefficients[-1]
-        cast(Tensor, pupil.widening)[m] = -of_widths / n_samples
+        student.information_roots[m] = upper_roots(n_free * torch.linalg.inv(left))
+        student.slopes[m], student.offsets[m] = coefficients[:-1].mT, coefficients[-1]
+        cast(Tensor, student.widening)[m] = -of_widths / n_samples
 
 
 @torch.no_grad()
 def shrink_slopes(
-    pupil: SubsetEncoders, model: StructuredVAE, data: TensorData, mean: Tensor, second: Tensor
+    student: SubsetEncoders, model: StructuredVAE, data: TensorData, mean: Tensor, second: Tensor
 ) -> None:
     """Take from potentials what decoders are expected to have learned from noise, see above.
 
     Parameters
     ----------
-    pupil : SubsetEncoders
+    student : SubsetEncoders
         As taught; its slopes and offsets are changed.
     model : StructuredVAE
         What it was taught by. Experts have learned few numbers, and decoders that say where samples
@@ -143,7 +145,7 @@ def shrink_slopes(
     batch = data.subset(rows).loaded().rows(slice(None))
     share = data.total_of(np.array(float(len(rows)))) / data.n_of_all
     unasked = {m for m, _ in model.experts} | {*model.cluster_dependent, *model.by_decoders}
-    outputs, z, whole = pupil.outputs(batch), mean[rows].double(), whole_modalities(batch)
+    outputs, z, whole = student.outputs(batch), mean[rows].double(), whole_modalities(batch)
     for m, width in enumerate(model.free_widths):
         if m in unasked or not width:
             continue
@@ -155,7 +157,7 @@ def shrink_slopes(
             counts.sum(),
             counts @ z,
             torch.tensordot(counts, second[rows].double(), dims=1),
-            torch.tensordot(counts, pupil.potential(parts, outputs).precision, dims=1),
+            torch.tensordot(counts, student.potential(parts, outputs).precision, dims=1),
         )
         n_samples, first, moments, information = map(data.total_of, sums)
         if not n_samples:
@@ -164,10 +166,10 @@ def shrink_slopes(
         scatter = (moments - torch.outer(first, centre)) / share
         n_directions = min(float(width), float(n_samples / share))
         kept = _beyond_noise(information / n_samples, scatter / n_directions)
-        slopes = pupil.slopes[m].double()
+        slopes = student.slopes[m].double()
         lost = slopes - slopes @ kept
-        pupil.slopes[m] -= lost.to(pupil.slopes)
-        pupil.offsets[m] += (lost @ centre).to(pupil.offsets)
+        student.slopes[m] -= lost.to(student.slopes)
+        student.offsets[m] += (lost @ centre).to(student.offsets)
 
 
 def _beyond_noise(information: Tensor, of_noise: Tensor) -> Tensor:

@@ -14,13 +14,13 @@ from sklearn.linear_model import LinearRegression
 from skcausalpima import CausalPIMA
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import linear_locations
+from skcausalpima._training.distillation import targets_of
 from skcausalpima._training.linear_locations import (
     become_linear,
     fit_likelihoods,
     linear_map,
     shrink_slopes,
 )
-from skcausalpima._training.subset_encoders import lesson
 from skcausalpima.datasets import make_lattices
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import Batch, SubsetEncoders
@@ -49,14 +49,14 @@ def test_wide_and_constant_modalities():
 @torch.no_grad()
 def test_encoders_become_the_map(m, missing):
     data, rng = make_data(missing), np.random.default_rng(1)
-    pupil = SubsetEncoders(make_model())
+    student = SubsetEncoders(make_model())
     x = data.arrays[m].numpy()
     points = 3.0 * x @ rng.normal(size=(x.shape[1], 2)) + rng.normal(size=(90, 2))
-    become_linear(pupil, data, torch.as_tensor(points))
+    become_linear(student, data, torch.as_tensor(points))
     seen = slice(None) if data.observed is None else data.observed[m].numpy()
     weight, offset, errors = linear_map(x[seen], points[seen])
     shape = (3, 2) if m == 0 else (4,)
-    found = pupil.encoders[m](data.arrays[m].reshape(90, *shape))
+    found = student.encoders[m](data.arrays[m].reshape(90, *shape))
     assert_allclose(found[:, :2], x @ weight.T + offset, rtol=1e-5, atol=1e-5)
     assert_allclose(found[:, 2:].exp(), np.broadcast_to(errors, (90, 2)), rtol=1e-5)
 
@@ -72,7 +72,7 @@ def linear_case(n_samples):
             encoder[1].bias[:2] = turned @ encoder[1].bias[:2] + 1.0
     x = mixture.sample(n_samples)[1]
     data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
-    taught = lesson(mixture.model()[0], data)
+    taught = targets_of(mixture.model()[0], data)
     return mixture, SubsetEncoders(model), exact, data, taught
 
 
@@ -80,12 +80,12 @@ def linear_case(n_samples):
 def test_likelihoods_of_a_linear_model_are_exact(monkeypatch):
     """Whatever encoders do to what they say, as long as it can be undone; by the true moments."""
     monkeypatch.setattr(linear_locations, "MAX_ROWS", 8000)
-    _, pupil, exact, data, taught = linear_case(8000)
-    fit_likelihoods(pupil, data, taught.mean, taught.second)
+    _, student, exact, data, taught = linear_case(8000)
+    fit_likelihoods(student, data, taught.mean, taught.second)
     batch = data.rows(slice(200))
     with torch.no_grad():
         for m in range(3):
-            found, expected = (of.potential_of(batch, m) for of in (pupil, exact))
+            found, expected = (of.potential_of(batch, m) for of in (student, exact))
             scale = expected.precision[0].diagonal().max()
             assert_allclose(found.precision, expected.precision, atol=0.08 * scale)
             assert_allclose(found.linear, expected.linear, atol=0.3 * scale)
@@ -93,22 +93,22 @@ def test_likelihoods_of_a_linear_model_are_exact(monkeypatch):
 
 def test_too_few_samples_say_nothing():
     """With 2 (J + 1) of them: the prior's answer, and never certainty."""
-    _, pupil, _, data, taught = linear_case(9)
-    fit_likelihoods(pupil, data.subset(slice(6)), taught.mean[:6], taught.second[:6])
-    for part in pupil.potential(data.rows(slice(None))):
+    _, student, _, data, taught = linear_case(9)
+    fit_likelihoods(student, data.subset(slice(6)), taught.mean[:6], taught.second[:6])
+    for part in student.potential(data.rows(slice(None))):
         assert not part.any()
 
 
 def test_modalities_that_nobody_has_and_experts_stay_as_they_are():
-    _, pupil, _, data, taught = linear_case(50)
-    pupil.information_roots[0] = 0.0  # an expert has said it all
+    _, student, _, data, taught = linear_case(50)
+    student.information_roots[0] = 0.0  # an expert has said it all
     observed = torch.ones(3, 50, dtype=torch.bool)
     observed[1] = False
     data = replace(data, samples=replace(data.samples, observed=observed))
-    before = {name: value.clone() for name, value in pupil.state_dict().items()}
-    fit_likelihoods(pupil, data, taught.mean, taught.second)
+    before = {name: value.clone() for name, value in student.state_dict().items()}
+    fit_likelihoods(student, data, taught.mean, taught.second)
     for name in ("slopes", "offsets", "information_roots", "widening"):
-        after = getattr(pupil, name).detach()
+        after = getattr(student, name).detach()
         assert_array_equal(after[:2], before[name][:2])
         assert (after[2] != before[name][2]).any()
 
@@ -166,20 +166,20 @@ def test_shrunk_slopes_tell_new_samples_more():
 
 
 def test_a_modality_keeps_what_it_knows_and_loses_what_is_noise():
-    mixture, pupil, _, data, taught = linear_case(60)
+    mixture, student, _, data, taught = linear_case(60)
     model = mixture.model()[0]
-    fit_likelihoods(pupil, data, taught.mean, taught.second)
+    fit_likelihoods(student, data, taught.mean, taught.second)
     model.free_widths = [0.0, 1e6, 0.0]  # of nothing, of all that there may be, of nothing
-    pupil.information_roots[1] *= 1e-3
-    before = {name: value.clone() for name, value in pupil.state_dict().items()}
-    shrink_slopes(pupil, model, data, taught.mean, taught.second)
+    student.information_roots[1] *= 1e-3
+    before = {name: value.clone() for name, value in student.state_dict().items()}
+    shrink_slopes(student, model, data, taught.mean, taught.second)
     for m in (0, 2):
-        assert_allclose(pupil.slopes[m], before["slopes"][m])
-        assert_allclose(pupil.offsets[m], before["offsets"][m])
-    assert not pupil.slopes[1].any()
+        assert_allclose(student.slopes[m], before["slopes"][m])
+        assert_allclose(student.offsets[m], before["offsets"][m])
+    assert not student.slopes[1].any()
     centre = taught.mean.mean(dim=0).to(before["slopes"])
     expected = before["slopes"][1] @ centre + before["offsets"][1]
-    assert_allclose(pupil.offsets[1], expected)  # where it locates the mean sample
+    assert_allclose(student.offsets[1], expected)  # where it locates the mean sample
 
 
 @pytest.mark.long

@@ -1,13 +1,13 @@
 r"""Distillation of the joint posterior into the encoders of incomplete samples.
 
-The teacher is the posterior :math:`q(c | x) q(z | c, x)` of a sample, the pupil the posterior
+The teacher is the posterior :math:`q(c | x) q(z | c, x)` of a sample, the student the posterior
 :math:`q(c | x_S) q(z | c, x_S)` of a random subset S of its modalities, see
 :class:`~skcausalpima.modules.SubsetEncoders`. What is minimised is
 
 .. math:: KL(q(c, z | x) \,\|\, q(c, z | x_S)) + \lambda KL(q(c | x) \,\|\, q(c | x_S)).
 
-With :math:`q(z | c, x_S) = N(z; m_c, S_c) l_S(z) / Z_c(x_S)`, this is, up to what the pupil cannot
-change,
+With :math:`q(z | c, x_S) = N(z; m_c, S_c) l_S(z) / Z_c(x_S)`, this is, up to what the student
+cannot change,
 
 .. math:: \sum_c q(c | x) \log Z_c(x_S) - E_{q(z | x)} \log l_S(z)
     - (1 + \lambda) \sum_c q(c | x) \log q(c | x_S).
@@ -66,7 +66,7 @@ CALIBRATION_STEPS, CALIBRATION_RATE = 30, 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class Targets:
     """What is taught of every sample.
 
     Parameters
@@ -92,8 +92,8 @@ class Lesson:
     prior: CausalPrior
     log_weights: Tensor
 
-    def rows(self, rows: Tensor) -> Lesson:
-        """Return the lesson of some samples."""
+    def rows(self, rows: Tensor) -> Targets:
+        """Return the targets of some samples."""
         return replace(
             self,
             mean=self.mean[rows],
@@ -104,7 +104,7 @@ class Lesson:
 
 
 @torch.no_grad()
-def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
+def targets_of(model: StructuredVAE, data: TensorData) -> Targets:
     """Return what the trained model says of all samples; what is known of nodes is left out."""
     model.eval()
     log_weights = model.prior.log_weights()
@@ -117,7 +117,7 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
         seconds.append(posterior.second_moments(gamma))
         probabilities.append(gamma)
         evidence.append(joint.of_decoders.beyond)
-    return Lesson(
+    return Targets(
         mean=torch.cat(means),
         second=torch.cat(seconds),
         probabilities=torch.cat(probabilities, dim=1),
@@ -127,89 +127,104 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
     )
 
 
-def teach(
+def distil(
     model: StructuredVAE,
     data: TensorData,
     settings: TrainingSettings,
     n_epochs: int,
     generator: torch.Generator,
     observer: Observer,
-    known: SubsetEncoders | None = None,
+    before: SubsetEncoders | None = None,
 ) -> SubsetEncoders | None:
     """Return encoders for incomplete samples, taught by these samples; all else stays as it is.
 
     None if numbers do not stay finite. Where the observer says to stop, they are as they are then.
-    Encoders that were taught before, ``known``, are taught further, at the rate of training.
+    Encoders that were taught ``before`` are taught further, at the rate of training.
     """
-    pupil = SubsetEncoders(model) if known is None else known
-    networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
-    parameters = [p for p in networks if p.requires_grad]
-    if pupil.widening is None:  # of a single modality
-        return pupil.eval().requires_grad_(False)
-    taught = lesson(model, data)
+    student = SubsetEncoders(model) if before is None else before
+    if student.widening is None:  # of a single modality
+        return student.eval().requires_grad_(False)
+    targets = targets_of(model, data)
     rows, others = _calibration_rows(data, generator)
-    part, of_part = data.subset(others), taught.rows(others)
-    held = data.subset(rows), taught.rows(rows)
-    if known is None:
-        linear = copy.deepcopy(pupil)
-        become_linear(linear, part, of_part.mean)
-        for start in (pupil, linear):
-            fit_likelihoods(start, part, of_part.mean, of_part.second)
-        _keep_better(pupil, linear, *held)
-        start = copy.deepcopy(pupil)
-    rate, size = settings.steps.learning_rate, settings.steps.batch_size
-    rate *= RATE_FACTOR if known is None else 1.0
+    part = data.subset(others), targets.rows(others)
+    held = data.subset(rows), targets.rows(rows)
+    rate = settings.steps.learning_rate
+    if before is None:
+        rate *= RATE_FACTOR
+        linear = copy.deepcopy(student)
+        become_linear(linear, part[0], part[1].mean)
+        for start in (student, linear):
+            fit_likelihoods(start, part[0], part[1].mean, part[1].second)
+        _keep_better(student, linear, *held)
+        start = copy.deepcopy(student)
+    _take_steps(student, part, settings, rate, n_epochs, generator, observer)
+    if before is None:
+        _keep_better(student, start, *held)
+        if not observer.stopped and _is_finite(student):  # samples that come later are too few
+            shrink_slopes(student, model, data, targets.mean, targets.second)
+    if not observer.stopped:
+        _calibrate(student, *held, generator)
+    return student.requires_grad_(False) if _is_finite(student) else None
+
+
+def _take_steps(
+    student: SubsetEncoders,
+    part: tuple[TensorData, Targets],
+    settings: TrainingSettings,
+    rate: float,
+    n_epochs: int,
+    generator: torch.Generator,
+    observer: Observer,
+) -> None:
+    """Bring random parts of samples nearer to what the whole ones say, by gradient steps."""
+    (data, targets), networks = part, [*student.encoders.parameters(), *student.views.parameters()]
+    parameters, size = [p for p in networks if p.requires_grad], settings.steps.batch_size
+    per_epoch, begin = math.ceil(data.n_of_all / size), time.monotonic()
     n_epochs = n_epochs if parameters else 0
     optimizer = Adam((parameters, rate)) if parameters else None
-    per_epoch, start_of_teaching = math.ceil(part.n_of_all / size), time.monotonic()
-    n_steps = n_epochs * per_epoch
-    pupil.train()
-    with in_bfloat16(pupil.networks, settings.device.autocast):
-        batches = (batch for _ in range(n_epochs) for batch in part.numbered(size, generator))
+    student.train()
+    with in_bfloat16(student.networks, settings.device.autocast):
+        batches = (batch for _ in range(n_epochs) for batch in data.numbered(size, generator))
         for step, (numbers, batch) in enumerate(batches):
             if observer.stopped or optimizer is None:
                 break
-            optimizer.rates = [rate * half_cosine(step / n_steps)]
+            optimizer.rates = [rate * half_cosine(step / (n_epochs * per_epoch))]
             parts = replace(batch, observed=random_subsets(batch, generator))
-            loss = part.mean(divergences(pupil, parts, of_part.rows(numbers)), batch)
-            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, part, batch)
+            loss = data.mean(divergences(student, parts, targets.rows(numbers)), batch)
+            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, data, batch)
             n_done, rest = divmod(step + 1, per_epoch)
             if rest == 0:
-                observer.taught(n_done, n_epochs, time.monotonic() - start_of_teaching)
-    pupil.eval()
-    if known is None:
-        _keep_better(pupil, start, *held)
-        if not observer.stopped and _is_finite(pupil):  # samples that come later are too few
-            shrink_slopes(pupil, model, data, taught.mean, taught.second)
-    if not observer.stopped:
-        _calibrate(pupil, *held, generator)
-    return pupil.requires_grad_(False) if _is_finite(pupil) else None
+                observer.taught(n_done, n_epochs, time.monotonic() - begin)
+    student.eval()
 
 
-def _is_finite(pupil: SubsetEncoders) -> bool:
-    return all(bool(torch.isfinite(p).all()) for p in pupil.parameters())
+def _is_finite(student: SubsetEncoders) -> bool:
+    return all(bool(torch.isfinite(p).all()) for p in student.parameters())
 
 
 @torch.no_grad()
 def _keep_better(
-    pupil: SubsetEncoders, other: SubsetEncoders, data: TensorData, taught: Lesson
+    student: SubsetEncoders, other: SubsetEncoders, data: TensorData, targets: Targets
 ) -> None:
     """Take the other encoders of each modality that alone is nearer to what is taught with them."""
     batch = data.loaded().rows(slice(None))
-    outputs = [encoders.eval().outputs(batch) for encoders in (pupil, other)]
-    for m in range(len(pupil.encoders)):
+    outputs = [encoders.eval().outputs(batch) for encoders in (student, other)]
+    for m in range(len(student.encoders)):
         observed = torch.zeros_like(batch.present)
         observed[m] = batch.present[m]
-        alone, pairs = replace(batch, observed=observed), zip((pupil, other), outputs, strict=True)
+        alone, pairs = (
+            replace(batch, observed=observed),
+            zip((student, other), outputs, strict=True),
+        )
         distances = [
-            batch.weighted(divergences(encoders, alone, taught, output))
+            batch.weighted(divergences(encoders, alone, targets, output))
             for encoders, output in pairs
         ]
         sums = data.total_of(
             torch.stack([distance @ observed[m].double() for distance in distances])
         )
         if sums[1] < sums[0]:
-            pupil.take(other, m)
+            student.take(other, m)
 
 
 def _calibration_rows(data: TensorData, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -222,28 +237,28 @@ def _calibration_rows(data: TensorData, generator: torch.Generator) -> tuple[Ten
 
 
 def _calibrate(
-    pupil: SubsetEncoders, data: TensorData, taught: Lesson, generator: torch.Generator
+    student: SubsetEncoders, data: TensorData, targets: Targets, generator: torch.Generator
 ) -> None:
     """Set exponents by what the encoders say of samples that they have not seen."""
     batch = data.loaded().rows(slice(None))
     with torch.no_grad():
-        outputs = pupil.outputs(batch)
-    exponents = cast(nn.Parameter, pupil.log_exponents)
+        outputs = student.outputs(batch)
+    exponents = cast(nn.Parameter, student.log_exponents)
     optimizer = Adam(([exponents], CALIBRATION_RATE))
     for step in range(CALIBRATION_STEPS):
         optimizer.rates = [CALIBRATION_RATE * half_cosine(step / CALIBRATION_STEPS)]
         parts = replace(batch, observed=random_subsets(batch, generator))
         # few samples say little of them: what exponents other than 1 cost
         shrinkage = 0.5 * (1.0 + COMPONENT_WEIGHT) * exponents.square().sum() / EXPONENT_SCALE**2
-        loss = data.mean(divergences(pupil, parts, taught, outputs), batch)
+        loss = data.mean(divergences(student, parts, targets, outputs), batch)
         loss = loss + shrinkage / data.n_of_all
         gradient_step(loss, optimizer, [exponents], MAX_GRAD_NORM, data, batch)
 
 
-def teaching_epochs(
+def distillation_epochs(
     n_epochs: int, steps_per_epoch: int, n_training_epochs: int, is_incomplete: bool
 ) -> int:
-    """Return for how many epochs is taught.
+    """Return for how many epochs is targets.
 
     Parameters
     ----------
@@ -263,10 +278,10 @@ def teaching_epochs(
 
     Examples
     --------
-    >>> from skcausalpima._training.subset_encoders import teaching_epochs
-    >>> teaching_epochs(10, 100, 50, False), teaching_epochs(10, 2, 50, False)
+    >>> from skcausalpima._training.subset_encoders import distillation_epochs
+    >>> distillation_epochs(10, 100, 50, False), distillation_epochs(10, 2, 50, False)
     (10, 20)
-    >>> teaching_epochs(10, 2, 50, True), teaching_epochs(10, 2, 5, False)
+    >>> distillation_epochs(10, 2, 50, True), distillation_epochs(10, 2, 5, False)
     (60, 10)
     """
     least = min(math.ceil(MIN_STEPS / steps_per_epoch), n_training_epochs)
@@ -274,20 +289,20 @@ def teaching_epochs(
 
 
 def divergences(
-    pupil: SubsetEncoders,
+    student: SubsetEncoders,
     parts: Batch,
-    taught: Lesson,
+    targets: Targets,
     outputs: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Return how far parts of samples are from what is taught of them, up to a constant.
 
     Parameters
     ----------
-    pupil : SubsetEncoders
-        To be taught.
+    student : SubsetEncoders
+        To be targets.
     parts : Batch
         Samples, of which some modalities count as observed.
-    taught : Lesson
+    taught : Targets
         What the whole samples say.
     outputs : pair of Tensor, default=None
         Of the encoders; None asks them.
@@ -297,16 +312,16 @@ def divergences(
     Tensor of shape (n_samples,)
         In nats.
     """
-    potential = pupil.potential(parts, outputs)
-    posterior = OwnPosterior(taught.prior.means, taught.prior.covariances, potential)
+    potential = student.potential(parts, outputs)
+    posterior = OwnPosterior(targets.prior.means, targets.prior.covariances, potential)
     overlap = posterior.log_normalizers()
-    weights = weight_columns(taught.log_weights)
-    joint = weights + pupil.log_evidence(parts, overlap, weights)
-    for m, evidence in taught.evidence.items():
+    weights = weight_columns(targets.log_weights)
+    joint = weights + student.log_evidence(parts, overlap, weights)
+    for m, evidence in targets.evidence.items():
         joint = joint + (evidence if parts.observed is None else evidence * parts.observed[m])
-    of_points = (taught.probabilities * overlap).sum(dim=0)
-    of_points = of_points - posterior.expected_at(taught.mean, taught.second)
-    of_components = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
+    of_points = (targets.probabilities * overlap).sum(dim=0)
+    of_points = of_points - posterior.expected_at(targets.mean, targets.second)
+    of_components = -(targets.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
     return of_points + (1.0 + COMPONENT_WEIGHT) * of_components
 
 

@@ -16,22 +16,22 @@ from torch import nn
 
 from skcausalpima._inference.posterior import sample_posterior
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training import subset_encoders
-from skcausalpima._training.observer import Observer
-from skcausalpima._training.subset_encoders import (
+from skcausalpima._training import distillation
+from skcausalpima._training.distillation import (
     COMPONENT_WEIGHT,
     divergences,
-    lesson,
     random_subsets,
+    targets_of,
 )
+from skcausalpima._training.observer import Observer
 from skcausalpima.modules import Batch, ClusterDecoder, SubsetEncoders
 
 SETTINGS = small_settings()
 
 
-def teach(*lesson):
+def distil(*arguments):
     """Teach without anybody who follows."""
-    return subset_encoders.teach(*lesson, Observer())
+    return distillation.distil(*arguments, Observer())
 
 
 def seed(number=0):
@@ -40,11 +40,11 @@ def seed(number=0):
 
 def scrambled(model, number):
     """Return encoders of subsets with random values."""
-    pupil = SubsetEncoders(model).eval()
+    student = SubsetEncoders(model).eval()
     with torch.no_grad():
-        for parameter in pupil.parameters():
+        for parameter in student.parameters():
             parameter.normal_(std=0.4, generator=seed(number))
-    return pupil
+    return student
 
 
 def parts_of(data, number=0):
@@ -52,9 +52,9 @@ def parts_of(data, number=0):
     return replace(batch, observed=random_subsets(batch, seed(number)))
 
 
-def exponents_of(pupil, parts):
+def exponents_of(student, parts):
     """The geometric mean over what is observed, sample by sample."""
-    logs = pupil.log_exponents.clamp_max(0.0)  # no part is surer than its own likelihood
+    logs = student.log_exponents.clamp_max(0.0)  # no part is surer than its own likelihood
     return torch.stack([logs[seen].mean().exp() for seen in parts.observed.T])
 
 
@@ -82,29 +82,29 @@ def log_overlaps(model, potential):
 
 @pytest.mark.parametrize("make", some_slow([make_model, own_model], [own_model]))
 @torch.no_grad()
-def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
-    """KL(q(c, z | x) || q(c, z | x_S)) by drawing from the teacher, of two pupils."""
+def test_it_is_the_divergence_but_for_what_no_student_changes(make):
+    """KL(q(c, z | x) || q(c, z | x_S)) by drawing from the teacher, of two students."""
     model, data = make(), make_data().subset(slice(0, 6))
     model.eval()
-    parts, taught, n_draws = parts_of(data), lesson(model, data), 20_000
+    parts, taught, n_draws = parts_of(data), targets_of(model, data), 20_000
     logs = model.prior.log_weights()
     components, z = drawn_from_teacher(model, data, taught, n_draws)
     differences, terms = [], []
     for number in (1, 2):
-        pupil = scrambled(model, number)
-        potential = pupil.potential(parts)
+        student = scrambled(model, number)
+        potential = student.potential(parts)
         overlap = log_overlaps(model, potential)
         moved = torch.einsum("nij,knj->kni", potential.precision, z)
         of_points = (z * (potential.linear - 0.5 * moved)).sum(dim=2)  # log l_S
         said = torch.zeros(4, 6).double()
         for m, evidence in taught.evidence.items():
             said += evidence * parts.observed[m]
-        joint = logs[:, None] + exponents_of(pupil, parts) * overlap + said
-        # log q(z | c, x_S) = log N(z; m_c, S_c) l_S(z) / Z_c: what pupils differ in
+        joint = logs[:, None] + exponents_of(student, parts) * overlap + said
+        # log q(z | c, x_S) = log N(z; m_c, S_c) l_S(z) / Z_c: what students differ in
         alone = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
         both = alone + overlap.gather(0, components) - of_points
         terms.append(both + COMPONENT_WEIGHT * alone)
-        differences.append(divergences(pupil, parts, taught))
+        differences.append(divergences(student, parts, taught))
     drawn = terms[0] - terms[1]
     error = drawn.std(dim=0) / np.sqrt(n_draws)
     found = differences[0] - differences[1]
@@ -112,9 +112,9 @@ def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
 
 
 @torch.no_grad()
-def test_the_lesson_is_the_posterior_of_whole_samples():
+def test_targets_are_the_posterior_of_whole_samples():
     model, data = own_model(), make_data()
-    taught, batch = lesson(model, data), data.rows(slice(None))
+    taught, batch = targets_of(model, data), data.rows(slice(None))
     posterior, zeros = model.posterior(batch), torch.zeros(90, 2).double()
     potential = model.potential_of(batch, 0)
     told, beyond = torch.empty(4, 90).double(), torch.empty(4, 90).double()
@@ -137,7 +137,7 @@ def test_the_lesson_is_the_posterior_of_whole_samples():
 
 @pytest.mark.parametrize("per_cluster", some_slow([False, True], []))
 @torch.no_grad()
-def test_exact_potentials_are_the_best_pupil(per_cluster):
+def test_exact_potentials_are_the_best_student(per_cluster):
     """Of a linear model, on average over samples: others are further from the teacher.
 
     Also where a decoder has one network for each component, all the same: no evidence beyond its
@@ -150,7 +150,7 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
         model.decoders[1].log_variances.fill_(model.log_variances[1])
     _, x = mixture.sample(10_000)
     data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
-    taught, parts = lesson(model, data), parts_of(data)
+    taught, parts = targets_of(model, data), parts_of(data)
     best = divergences(exact, parts, taught)
     for name in ("widening", "log_exponents"):
         for change in (-0.4, 0.4):
@@ -165,7 +165,7 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
 
 @pytest.mark.usefixtures("no_outliers")
 @torch.no_grad()
-def test_pupils_of_decoders_per_cluster_are_as_sure_as_their_answers():
+def test_students_of_decoders_per_cluster_are_as_sure_as_their_answers():
     """Equal heads: Bayes' rule, as of the plain decoder. What a modality says counts once."""
     mixture = LinearMixture()
     model, exact = mixture.model()
@@ -174,7 +174,7 @@ def test_pupils_of_decoders_per_cluster_are_as_sure_as_their_answers():
     _, x = mixture.sample(30)
     data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
     seen = torch.tensor([False, True, False])[:, None].expand(3, 30)
-    parts, taught = replace(data.rows(slice(None)), observed=seen), lesson(model, data)
+    parts, taught = replace(data.rows(slice(None)), observed=seen), targets_of(model, data)
     overlap, rows = log_overlaps(model, exact.potential(parts)), []
     for c in range(4):  # what it costs if the teacher is sure of one component
         sure = torch.zeros(4, 30).double()
@@ -213,10 +213,10 @@ def data_of(x):
     return TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
 
 
-def mean_loss(model, data, pupil):
-    taught, parts = lesson(model, data), parts_of(data, 9)
+def mean_loss(model, data, student):
+    taught, parts = targets_of(model, data), parts_of(data, 9)
     with torch.no_grad():
-        return divergences(pupil, parts, taught).mean().item()
+        return divergences(student, parts, taught).mean().item()
 
 
 @pytest.mark.long
@@ -229,7 +229,7 @@ def test_teaching_leads_to_the_exact_potentials():
     before = scrambled(model, 3)
     start = mean_loss(model, data, before)
     known = copy.deepcopy(before).requires_grad_(True)
-    after = subset_encoders.teach(model, data, SETTINGS, 60, seed(), Observer(), known=known)
+    after = distillation.distil(model, data, SETTINGS, 60, seed(), Observer(), before=known)
     assert not after.training
     assert not any(p.requires_grad for p in after.parameters())
     best = mean_loss(model, data, exact)
@@ -246,13 +246,13 @@ def test_nothing_else_changes_and_it_is_the_same_twice():
     model, data = make_model(), make_data(missing=True)
     values = {name: value.clone() for name, value in model.state_dict().items()}
     before = torch.get_rng_state()
-    one, two = (teach(model, data, SETTINGS, 3, seed(4)) for _ in range(2))
+    one, two = (distil(model, data, SETTINGS, 3, seed(4)) for _ in range(2))
     for name, value in model.state_dict().items():
         assert_array_equal(value, values[name])
     assert torch.equal(torch.get_rng_state(), before)
     for first, second in zip(one.parameters(), two.parameters(), strict=True):
         assert_array_equal(first, second)
-    other = teach(model, data, SETTINGS, 3, seed(5))
+    other = distil(model, data, SETTINGS, 3, seed(5))
     assert any((a != b).any() for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
@@ -263,7 +263,7 @@ def test_what_stands_in_absent_blocks_is_not_read():
         for array, seen in zip(data.arrays, data.observed, strict=True)
     )
     garbage = TensorData(replace(data.samples, arrays=arrays), data.dtype)
-    one, two = (teach(model, d, SETTINGS, 2, seed()) for d in (data, garbage))
+    one, two = (distil(model, d, SETTINGS, 2, seed()) for d in (data, garbage))
     for first, second in zip(one.parameters(), two.parameters(), strict=True):
         assert_array_equal(first, second)
 
@@ -280,7 +280,7 @@ def test_encoders_that_are_frozen(n_samples):
     model = with_encoder(nn.Linear(6, 4).requires_grad_(False))
     kept = model.encoders[0][1].weight.clone()
     for number in range(3):
-        encoders = teach(model, make_data().subset(slice(0, n_samples)), SETTINGS, 3, seed(number))
+        encoders = distil(model, make_data().subset(slice(0, n_samples)), SETTINGS, 3, seed(number))
         assert_array_equal(encoders.encoders[0][1].weight, kept)
 
 
@@ -291,7 +291,7 @@ def test_all_encoders_are_frozen():
         model.encoders[1][1].weight[:2].mul_(3.0)  # as if the others had outvoted it
     model.encoders.requires_grad_(False)
     data = data_of(mixture.sample(400)[1])
-    encoders = teach(model, data, SETTINGS, 3, seed())
+    encoders = distil(model, data, SETTINGS, 3, seed())
     networks = encoders.encoders.parameters()
     for one, other in zip(networks, model.encoders.parameters(), strict=True):
         assert_array_equal(one, other)
@@ -302,13 +302,13 @@ def test_all_encoders_are_frozen():
 @pytest.mark.parametrize("rate", some_slow([0.0, 30.0], [30.0]))
 def test_teaching_that_leads_away_is_not_kept(rate, monkeypatch):
     """By each modality alone, on samples that are held back; from the exact potentials."""
-    monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
+    monkeypatch.setattr(distillation, "CALIBRATION_STEPS", 0)
     mixture = LinearMixture()
     model, exact = mixture.model()
     data = data_of(mixture.sample(400)[1])
     settings = small_settings(learning_rate=rate)
-    start = teach(model, data, small_settings(learning_rate=0.0), 3, seed(3))
-    found = teach(model, data, settings, 3, seed(3))
+    start = distil(model, data, small_settings(learning_rate=0.0), 3, seed(3))
+    found = distil(model, data, settings, 3, seed(3))
     assert_same_values(found, start)
     assert mean_loss(model, data, found) < mean_loss(model, data, exact) + 0.5
 
@@ -322,23 +322,23 @@ def assert_same_values(one, other):
 
 @pytest.mark.slow
 def test_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
-    """Of a pupil whose networks stay as they are the best ones are found, of these samples."""
-    monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 200)
+    """Of a student whose networks stay as they are the best ones are found, of these samples."""
+    monkeypatch.setattr(distillation, "CALIBRATION_STEPS", 200)
     # what is noise alone is shrunk to nothing, of which no exponent is best
-    monkeypatch.setattr(subset_encoders, "shrink_slopes", lambda *_: None)
+    monkeypatch.setattr(distillation, "shrink_slopes", lambda *_: None)
     model, data = make_model().eval(), make_data()
     settings = small_settings(learning_rate=1e-12)
-    encoders = teach(model, data, settings, 1, seed(3))
+    encoders = distil(model, data, settings, 1, seed(3))
     assert encoders.log_exponents.any()
-    rows, others = subset_encoders._calibration_rows(data, seed(3))
+    rows, others = distillation._calibration_rows(data, seed(3))
     assert len(rows) == 18
     assert_array_equal(torch.cat([rows, others]).sort().values, torch.arange(90))
-    batch, taught = data.subset(rows).rows(slice(None)), lesson(model, data).rows(rows)
+    batch, taught = data.subset(rows).rows(slice(None)), targets_of(model, data).rows(rows)
 
-    def loss(pupil):
+    def loss(student):
         alone = torch.eye(2, dtype=torch.bool)
         parts = [replace(batch, observed=alone[:, m : m + 1].expand(2, 18)) for m in range(2)]
-        return sum(divergences(pupil, of, taught).mean().item() for of in parts)
+        return sum(divergences(student, of, taught).mean().item() for of in parts)
 
     with torch.no_grad():
         found = loss(encoders)
@@ -350,13 +350,13 @@ def test_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
 
 
 def test_networks_do_not_see_the_samples_that_are_held_back(monkeypatch):
-    monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
-    monkeypatch.setattr(subset_encoders, "_keep_better", lambda *_: None)
+    monkeypatch.setattr(distillation, "CALIBRATION_STEPS", 0)
+    monkeypatch.setattr(distillation, "_keep_better", lambda *_: None)
     model, data = make_model(), make_data()
-    rows, _ = subset_encoders._calibration_rows(data, seed(3))
+    rows, _ = distillation._calibration_rows(data, seed(3))
     arrays = tuple(array.index_fill(0, rows, 50.0) for array in data.arrays)
     other = TensorData(replace(data.samples, arrays=arrays), data.dtype)
-    one, two = (teach(model, of, SETTINGS, 2, seed(3)) for of in (data, other))
+    one, two = (distil(model, of, SETTINGS, 2, seed(3)) for of in (data, other))
     pairs = zip(one.encoders.parameters(), two.encoders.parameters(), strict=True)
     assert all(map(torch.equal, *zip(*pairs, strict=True)))
 
@@ -367,7 +367,7 @@ def test_batch_normalization_and_dropout():
     inner = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 4))
     model = with_encoder(inner)
     for n_samples in (2, 3, 90):
-        encoders = teach(model, make_data().subset(slice(0, n_samples)), SETTINGS, 3, seed())
+        encoders = distil(model, make_data().subset(slice(0, n_samples)), SETTINGS, 3, seed())
         assert not any(module.training for module in encoders.modules())
         assert all(torch.isfinite(value).all() for value in encoders.state_dict().values())
     norm = encoders.encoders[0][1][1]
@@ -379,7 +379,7 @@ def test_encoders_that_diverge_are_left_out():
     model, data = make_model(), make_data()
     with torch.no_grad():
         model.encoders[1].linear.weight.fill_(torch.nan)
-    assert teach(model, data, SETTINGS, 1, seed()) is None
+    assert distil(model, data, SETTINGS, 1, seed()) is None
 
 
 @pytest.mark.slow
@@ -387,9 +387,9 @@ def test_weights_count():
     model, data = make_model(), make_data().subset(slice(0, 20))
     weights = torch.ones(1, 20).double()
     weighted = TensorData(replace(data.samples, weights=weights), data.dtype)
-    one, two = (teach(model, d, SETTINGS, 2, seed()) for d in (data, weighted))
+    one, two = (distil(model, d, SETTINGS, 2, seed()) for d in (data, weighted))
     for first, second in zip(one.parameters(), two.parameters(), strict=True):
         assert_allclose(first, second, rtol=1e-9)
     weights[:, :10] = 0.0
-    three = teach(model, weighted, SETTINGS, 2, seed())
+    three = distil(model, weighted, SETTINGS, 2, seed())
     assert any((a != b).any() for a, b in zip(one.parameters(), three.parameters(), strict=True))
