@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._base.budgets import FEW_ROWS
 from .._base.grid import NodeGrid, n_effects
 from .._base.reports.cells import ArrangementReport, GapsReport
 from .arrangement import Arrangement
@@ -14,9 +15,6 @@ from .candidates import CandidateReport
 from .factors_or_kinds import Additivity, additivity
 from .gaps import find_gaps
 from .margins import AGREEING, CERTAIN, SMALL_P
-
-#: [samples] So many are looked at (arbitrary).
-MAX_ROWS = 1000
 
 #: [samples] For gaps between many cells more are: so many of each cell, or no fewer, and no more in
 #: all (arbitrary).
@@ -114,7 +112,7 @@ def with_factors(
     return arrangement
 
 
-def looked_at(n_samples: int, n_rows: int = MAX_ROWS) -> np.ndarray:
+def looked_at(n_samples: int, n_rows: int = FEW_ROWS) -> np.ndarray:
     """Return which samples are looked at, always the same ones, in rising order."""
     return np.sort(np.random.RandomState(0).permutation(n_samples)[:n_rows])
 
@@ -144,7 +142,7 @@ def gaps_and_sums(
     sums : Additivity or None
         None where all lie in one cell, and as :func:`.factors_or_kinds.additivity` says.
     """
-    n_samples, grid, n_rows, gaps = len(scaled), NodeGrid(sizes), MAX_ROWS, None
+    n_samples, grid, n_rows, gaps = len(scaled), NodeGrid(sizes), FEW_ROWS, None
     rows = looked_at(n_samples)
     cells = cells_of(rows)
     n_cells = len(np.unique(cells))

@@ -11,10 +11,9 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 
+from .._base.budgets import MIXTURE_ROWS
 from .margins import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED, ROWS_PER_DIMENSION
 from .over_fitted import Mixture, fit_mixture, lift_of, merge_components, mixture_of_labels
-
-_MAX_ROWS = 4096  # rows that a mixture is fitted to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +243,11 @@ def fit_kmeans(
 def seen_rows(n_samples: int, rows: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
     """Return the rows that a mixture is fitted to: those that are given, or some of them."""
     rows = np.arange(n_samples) if rows is None else rows
-    return rows if len(rows) <= _MAX_ROWS else rows[rng.choice(len(rows), _MAX_ROWS, replace=False)]
+    return (
+        rows
+        if len(rows) <= MIXTURE_ROWS
+        else rows[rng.choice(len(rows), MIXTURE_ROWS, replace=False)]
+    )
 
 
 def centre_and_unit(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -314,4 +317,4 @@ def fisher_ratios(
 
 def max_components(n_samples: int, n_features: int) -> int:
     """Return how many full-covariance components so many samples bear."""
-    return min(n_samples, _MAX_ROWS) // (ROWS_PER_DIMENSION * n_features)
+    return min(n_samples, MIXTURE_ROWS) // (ROWS_PER_DIMENSION * n_features)

@@ -16,10 +16,8 @@ import numpy as np
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
+from .._base.budgets import MIXTURE_ROWS
 from .margins import LEAST_VALUES, ONE_VALUE, SAMPLES_PER_NUMBER
-
-#: Rows that directions are found in (arbitrary).
-MAX_ROWS = 4096
 
 #: Iterations at most, and the change of a direction at which they end (arbitrary).
 MAX_ITER, TOL = 200, 1e-3
@@ -90,7 +88,7 @@ def independent_components(
         return None
     whitening = axes[is_there].T / singular[is_there] * np.sqrt(n_samples)
     whitened = centred @ whitening
-    rows = np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS]
+    rows = np.random.default_rng(seed).permutation(n_samples)[:MIXTURE_ROWS]
     ica = FastICA(whiten=False, max_iter=MAX_ITER, tol=TOL, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._base.budgets import FEW_ROWS
 from .clusters import Clustering, describe, seen_rows
 from .margins import LEAST_EIGENVALUE, MAX_FILLED, SAMPLES_PER_NUMBER
 from .over_fitted import normalized
@@ -26,7 +27,7 @@ _TOL = 1e-5  # rise of the mean log-likelihood, in nats, below which EM ends
 _START = 0.7  # share of one sample in what a class begins with, beside all samples
 _SAME = 1e-6  # numbers that differ by less, in their standard deviations, are the same
 _MAX_NUMBERS, _MAX_CLASSES = 40, 64  # of these, at most
-_N_STARTS, _MAX_ROWS = 5, 1000  # starts and rows that tell whether they do
+_N_STARTS = 5  # that tell whether they do
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,7 +176,7 @@ def settled(columns: TableColumns, n_classes: int, seed: int) -> TableColumns:
     correlations += np.diag(correlations.diagonal() == 0)
     if np.linalg.eigvalsh(correlations)[0] < LEAST_EIGENVALUE:
         return columns  # together they have no density
-    rows = np.sort(np.random.RandomState(seed).permutation(len(numbers))[:_MAX_ROWS])
+    rows = np.sort(np.random.RandomState(seed).permutation(len(numbers))[:FEW_ROWS])
     joint = replace(complete, together=True)
     apart, together = (
         _likeliest(candidate, n_classes, _N_STARTS, np.random.RandomState(seed), rows)[0][1]

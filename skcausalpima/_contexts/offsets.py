@@ -28,7 +28,7 @@ from .fitted import FittedContexts
 from .points import Design, Points, spread_of
 
 #: Rows that the mixture is fitted to, of each label at least so many, and its components at most.
-MAX_ROWS, LEAST_ROWS, MAX_COMPONENTS = 4000, 100, 64
+ROWS_OF_MIXTURE, LEAST_ROWS, MAX_COMPONENTS = 4000, 100, 64
 
 #: Principal scores for each effect of the nodes, and at most. Of so few columns there are more:
 #: noise is a large part of these, which first scores may hold in the place of a node.
@@ -254,7 +254,7 @@ def _points(
         units = [np.sqrt(centred.widths[m]) for m in group]
         parts = [scaler.transform_one(centred, m) for m in group]
         x = np.concatenate([part / unit for part, unit in zip(parts, units, strict=True)], axis=1)
-        rows = np.random.RandomState(0).permutation(len(x))[:MAX_ROWS]
+        rows = np.random.RandomState(0).permutation(len(x))[:ROWS_OF_MIXTURE]
         axes = randomized_svd(x[rows], min(n_scores, *x[rows].shape), random_state=0)[2]
         moved = np.zeros((design.labels.shape[1], x.shape[1]))
         if group[0] in means:
@@ -302,7 +302,7 @@ def _some_rows(rows: np.ndarray, settings: np.ndarray) -> np.ndarray:
     rng, chosen = np.random.RandomState(0), []
     for setting in np.unique(settings[rows]):
         shuffled = rng.permutation(rows[settings[rows] == setting])
-        chosen.append(shuffled[: max(LEAST_ROWS, MAX_ROWS * len(shuffled) // len(rows))])
+        chosen.append(shuffled[: max(LEAST_ROWS, ROWS_OF_MIXTURE * len(shuffled) // len(rows))])
     return np.sort(np.concatenate(chosen))
 
 

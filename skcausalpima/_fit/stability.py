@@ -167,7 +167,7 @@ def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:
     """Return the adjusted Rand index of each pair of labellings, (n_runs, n_runs).
 
     All at once, to the last bit as ``sklearn.metrics.adjusted_rand_score``, which checks its
-    arguments for longer than it computes. Of at most ``MAX_ROWS`` rows nothing overflows.
+    arguments for longer than it computes. Of as many rows as a start sees nothing overflows.
     """
     both = np.array([[_alike(first, second) for second in labels] for first in labels])
     alone, n_rows = np.diag(both), len(labels[0])

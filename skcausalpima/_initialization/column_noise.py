@@ -16,6 +16,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
+from .._base.budgets import SOME_ROWS
 from .._clustering.margins import (
     ALIKE_COLUMNS,
     MERGED_BY_ONE_NOISE,
@@ -31,8 +32,8 @@ N_ROUNDS = 10
 #: Smallest spread of a column within clusters, relative to the root mean square of all.
 LEAST_SPREAD = 0.1
 
-#: The mixture sees so many samples at most, and starts so many times (arbitrary).
-MAX_ROWS, N_STARTS = 2000, 3
+#: Starts of the mixture (arbitrary).
+N_STARTS = 3
 
 
 def unlike_spreads(
@@ -74,7 +75,7 @@ def unlike_spreads(
     rows = np.flatnonzero(np.all([mask.any(axis=1) for mask in masks], axis=0))
     if len(rows) < SAMPLES_PER_NUMBER * n_clusters:
         return None
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, SOME_ROWS).astype(int))]
     values, present = values[rows], present[rows]
     if len(np.unique(values, axis=0)) < SAMPLES_PER_NUMBER * n_clusters:
         return None

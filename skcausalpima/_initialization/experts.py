@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._base.budgets import SOME_ROWS
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.decoder_updates import MIN_COUNT, curve_problem, set_variances, turn_directions
@@ -27,9 +28,6 @@ N_STARTS = 8
 
 #: Smallest variance that an expert per sample starts with, in scaled units.
 MIN_VARIANCE = 1e-3
-
-#: Samples whose own curves are fitted to start an expert per sample.
-MAX_ROWS = 2000
 
 
 @torch.no_grad()
@@ -130,8 +128,8 @@ def initialize_sample_experts(
     """
     for m, expert in model.experts:
         rows = np.flatnonzero(data.samples.present[m].cpu().numpy())
-        if len(rows) > MAX_ROWS:
-            rows = np.sort(rng.permutation(rows)[:MAX_ROWS])
+        if len(rows) > SOME_ROWS:
+            rows = np.sort(rng.permutation(rows)[:SOME_ROWS])
         part = np.zeros((len(rows), 0)) if scores is None else scores[rows]
         of_samples = cast(SampleExpert, expert)  # those of clusters come after the clusters
         residual = _start_network(of_samples, data.arrays[m][rows], part, rng)

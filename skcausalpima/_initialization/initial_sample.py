@@ -20,7 +20,7 @@ from .sides import Sides
 
 #: The start sees so many samples at most, which it holds in memory several times over: no more than
 #: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
-MAX_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
+MAX_START_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
 
 #: Of data on disk no more than have so many elements, but not fewer than ``MIN_ROWS``.
 MAX_ELEMENTS, MIN_ROWS = 2**24, 1000
@@ -124,7 +124,7 @@ def _some_rows(
     """
     n_here = data.n_samples if rows is None else len(rows)
     n_rows, n_cells = int(data.total_of(np.array(n_here))), math.prod(setup.spec.node_sizes)
-    n_some = min(MAX_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
+    n_some = min(MAX_START_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
     is_copied = data.is_streamed or data.is_distributed
     if is_copied:
         width = sum(array.shape[1] for array in data.arrays)

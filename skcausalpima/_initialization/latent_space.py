@@ -17,6 +17,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from .._base.budgets import FEW_ROWS
 from .._clustering.gaps import find_gaps
 from .._clustering.independent_components import has_levels
 from .._clustering.latent_classes import latent_classes
@@ -39,8 +40,8 @@ MAX_COLUMNS, MAX_CLUSTERS = 64, 64
 #: the cube of the dimension.
 MAX_DIM = 40
 
-#: Rows that are looked at, and starts of each mixture.
-MAX_ROWS, N_STARTS = 1000, 10
+#: Starts of each mixture (arbitrary).
+N_STARTS = 10
 
 
 def in_all_scores(
@@ -78,7 +79,7 @@ def in_all_scores(
     rows = np.flatnonzero(data.samples.present.all(dim=0).cpu().numpy())
     if min(n_columns, len(rows)) <= planned:
         return None
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, FEW_ROWS).astype(int))]
     first = scores.scaled[rows, :planned]
     if scores.scaled.shape[1] < n_columns <= MAX_DIM:  # weights of modalities would but turn them
         scores = principal_scores(data, n_columns, seed)

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._base.budgets import FEW_ROWS
 from .._clustering.margins import LEAST_RATIO, SAMPLES_PER_NUMBER, SPREAD_OF_NOISE, WIDE
 from .._model.build import named_network
 from .._model.spec import ModelSpec
 from .initial_sample import InitialSample
 from .principal_components import observed_rows
-
-#: Rows that are looked at (arbitrary).
-MAX_ROWS = 1000
 
 #: Part of a modality's variance that scores may leave where it has no noise: the smallest decoder
 #: variance.
@@ -125,7 +123,7 @@ def noise_share(x: np.ndarray, scores: np.ndarray) -> float:
     >>> round(noise_share(noise, z), 1), noise_share(noise.cumsum(axis=1), z) < 0.1
     (1.0, True)
     """
-    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_ROWS)).astype(int))
+    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), FEW_ROWS)).astype(int))
     rest, basis = x[rows], _basis(scores[rows])
     rest = rest - basis @ (basis.T @ rest)
     products = rest @ rest.T if len(rest) < rest.shape[1] else rest.T @ rest

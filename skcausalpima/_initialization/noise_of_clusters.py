@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from .._base.budgets import SOME_ROWS
 from .._base.grid import n_effects
 from .._clustering.arrangement import means_of_labels
 from .._clustering.margins import (
@@ -30,9 +31,6 @@ from .._model.setup import Setup
 from .initial_sample import InitialSample
 from .latent_space import evidence_of_clusters
 from .linear_parts import noise_share
-
-#: Samples that are looked at (arbitrary).
-MAX_ROWS = 2000
 
 #: A factor of the noise of a cluster counts as that of all in so many samples (arbitrary).
 PRIOR_SAMPLES = 5.0
@@ -115,7 +113,7 @@ def tables_of_unlike_noise(
     ):
         return ()
     rng = np.random.RandomState(seed)
-    rows = rng.permutation(n_all)[:MAX_ROWS]
+    rows = rng.permutation(n_all)[:SOME_ROWS]
     points = (scores.whitened if is_turned else scores.scaled)[rows, :dimension]
     points = points[:, points.std(axis=0) > 0]
     if points.shape[1] == 0 or len(np.unique(points, axis=0)) < SAMPLES_PER_NUMBER * n_clusters:

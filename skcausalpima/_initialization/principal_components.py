@@ -17,7 +17,7 @@ from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
-MAX_ROWS = 10_000
+ROWS_OF_SVD = 10_000
 
 #: Smallest residual variance and precision, in units of the scaled data.
 FLOOR = 1e-3
@@ -88,7 +88,7 @@ def principal_scores(
     Every modality is centred and divided by the square root of its width, or, with ``weights`` of
     the log-likelihoods, by the square root of ``noise``, the variance of the modality's noise, over
     its weight. Its derived view, if it has one, stands beside it. The directions come
-    from at most ``MAX_ROWS`` samples. Where blocks are missing, they are those of probabilistic
+    from at most ``ROWS_OF_SVD`` samples. Where blocks are missing, they are those of probabilistic
     PCA (:func:`incomplete_scores`), which begins with missing blocks at their means.
     """
     widths = np.array([array.shape[1] for array in data.arrays], dtype=np.float64)
@@ -127,9 +127,9 @@ def principal_scores(
 
 def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
     """Return rows from everywhere (the data may be sorted), or all if they are not too many."""
-    if n_samples <= MAX_ROWS:
+    if n_samples <= ROWS_OF_SVD:
         return slice(None)
-    return np.sort(np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS])
+    return np.sort(np.random.default_rng(seed).permutation(n_samples)[:ROWS_OF_SVD])
 
 
 def _weighted(data: TensorData, units: np.ndarray) -> list[np.ndarray]:

@@ -31,6 +31,8 @@ REPORTS: dict[str, type[Report]] = {
     "gaps": GapsReport,
     "choices": ChoicesReport,
 }
+#: Fields of no record that files of version 15 lack, which have a default.
+ADDED = frozenset({"by_decoders", "noiseless"})
 LISTS: dict[str, type[Report]] = {"tried": TriedStart, "adapted": AdaptedLabel}
 
 
@@ -66,15 +68,27 @@ def _as_record(kind: type[R], value: Unchecked) -> Unchecked:
     """Return the record that a namespace is, and what is none as it is."""
     if not isinstance(value, SimpleNamespace):
         return value
+    check_fields_of(kind, vars(value))
+    return kind(**with_reports(vars(value)))
+
+
+def check_fields_of(kind: type, given: Values) -> None:
+    """Check that values have the fields of a dataclass; records may lack those with a default.
+
+    Raises
+    ------
+    ValueError
+        If there is another field, or one is missing.
+    """
     known = {field.name: field for field in fields(kind)}
-    defaults = (MISSING, MISSING)
-    needed = {n for n, field in known.items() if (field.default, field.default_factory) == defaults}
-    if not needed <= set(vars(value)) <= set(known):
+    defaults, optional = (MISSING, MISSING), set(ADDED)
+    if issubclass(kind, Report):
+        optional |= {n for n, f in known.items() if (f.default, f.default_factory) != defaults}
+    if not set(known) - optional <= set(given) <= set(known):
         raise of_another_version(
-            f"its {kind.__name__} has the fields {sorted(vars(value))}, but this version's has "
+            f"its {kind.__name__} has the fields {sorted(given)}, but this version's has "
             f"{sorted(known)}"
         )
-    return kind(**with_reports(vars(value)))
 
 
 def of_before(fit: Values) -> Values:

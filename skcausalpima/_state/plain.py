@@ -11,7 +11,7 @@ import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from types import FunctionType, SimpleNamespace
 from typing import Any, TypeAlias
@@ -29,7 +29,7 @@ from .._model.spec import ModelSpec, of_another_version
 from ..cluster import GridClustering
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
-from .older import LISTS, REPORTS, with_reports
+from .older import LISTS, REPORTS, check_fields_of, with_reports
 from .training import (
     Arrivals,
     BegunRun,
@@ -302,23 +302,14 @@ class Form:
     make: Callable
 
 
-#: Fields that files of version 15 lack, which have a default.
-ADDED = frozenset({"by_decoders", "noiseless"})
-
-
 def _by_fields(kind: type) -> Form:
-    """Return the form of a dataclass: its fields, all of them and no others.
+    """Return the form of a dataclass: its fields (see :func:`check_fields_of`).
 
     Reports among them may be namespaces, as they were before.
     """
-    names = {one.name for one in fields(kind)}
 
     def make(**given: Loaded) -> Loaded:
-        if not names - ADDED <= set(given) <= names:
-            raise of_another_version(
-                f"its {kind.__name__} has the fields {sorted(given)}, but this version's has "
-                f"{sorted(names)}"
-            )
+        check_fields_of(kind, given)
         return kind(**with_reports(given))
 
     return Form(kind, vars, make)

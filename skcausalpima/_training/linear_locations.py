@@ -31,11 +31,12 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .._base.budgets import FEW_ROWS
 from .._model.tensors import TensorData
 from ..modules import MLPEncoder, StructuredVAE, SubsetEncoders, upper_roots, whole_modalities
 
-#: Samples that are looked at, and principal components of a modality that a map may use.
-MAX_ROWS, N_COMPONENTS = 1000, 20
+#: Principal components of a modality that a map may use (arbitrary).
+N_COMPONENTS = 20
 
 #: Added to matrices of moments, relative to their diagonals, so that they can be inverted.
 RIDGE = 1e-6
@@ -194,7 +195,7 @@ def _ridged(moments: Tensor, like: Tensor | None = None) -> Tensor:
 
 def _some_rows(data: TensorData) -> Tensor:
     """Return the numbers of the samples that are looked at, evenly spaced."""
-    n_rows = min(data.n_samples, MAX_ROWS)
+    n_rows = min(data.n_samples, FEW_ROWS)
     wanted = np.linspace(0, data.n_samples - 1, n_rows).astype(int)
     return torch.as_tensor(wanted, device=data.device)
 

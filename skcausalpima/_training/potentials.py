@@ -45,7 +45,7 @@ N_ROWS = 128
 STRIDE = 4
 
 #: Samples that are looked at, and the fewest for each latent dimension, and for each component.
-MAX_ROWS, LEAST_ROWS = 20_000, 20
+ROWS_OF_POTENTIALS, LEAST_ROWS = 20_000, 20
 
 #: Part of the scatter of locations that is left to the components.
 LEAST_SPREAD = 0.02
@@ -171,7 +171,7 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
     prior = model.prior
     if model.cluster_dependent or model.experts:
         return False
-    if min(data.n_of_all, MAX_ROWS) < LEAST_ROWS * len(prior.means):
+    if min(data.n_of_all, ROWS_OF_POTENTIALS) < LEAST_ROWS * len(prior.means):
         return False
     samples = _located(model.eval(), data)
     for step in range(N_ROUNDS):
@@ -250,7 +250,7 @@ class _Located:
 
 def _located(model: StructuredVAE, data: TensorData) -> _Located:
     """Return some samples and where they lie."""
-    rows = data.evenly_spaced(MAX_ROWS)
+    rows = data.evenly_spaced(ROWS_OF_POTENTIALS)
     places, log_weights, weights = [], [], []
     for block in data.subset(rows).blocks():
         whole = block.take(whole_modalities(block).all(dim=0).nonzero().flatten())

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._base.arithmetic import working_in
+from .._base.budgets import FEW_ROWS
 from .._base.grid import NodeGrid, n_effects
 from .._base.repeated_fits import for_a_part
 from .._base.reports.cells import ArrangementReport, GapsReport
@@ -30,8 +31,8 @@ from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
 from .._structure.digraphs import node_graph
 
-#: Clusterings in each fold, and samples between whose cells gaps are sought.
-N_CLUSTERINGS, MAX_ROWS = 4, 1000
+#: Clusterings in each fold (arbitrary).
+N_CLUSTERINGS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +174,7 @@ def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:
     probabilities = np.zeros((n_samples, grid.n_cells))
     probabilities[:, placement.cells] = chosen.responsibilities
     cells, outcomes, gaps = placement.cells[chosen.labels], grid.outcomes(), None
-    looked_at, is_factor = rng.permutation(rows)[:MAX_ROWS], None
+    looked_at, is_factor = rng.permutation(rows)[:FEW_ROWS], None
     if len(np.unique(cells[looked_at])) > 1:
         points = scores.scaled[looked_at, : 2 * n_effects(sizes)]
         gaps = find_gaps(points, cells[looked_at], outcomes)

@@ -44,7 +44,7 @@ from .._model.surroundings import precision_of, usual_surroundings
 MAX_CELLS, MAX_OUTCOMES = 24, 16
 
 #: Samples that clusters are found in.
-MAX_ROWS = 3000
+ROWS_OF_PROPOSALS = 3000
 
 #: Single nodes are seen in so many principal scores at least: a line can be cut anywhere.
 MIN_SCORES = 3
@@ -121,7 +121,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     free = {"init": Initialization(), "knowledge": BackgroundKnowledge()}
     start = replace(params, node_sizes=sizes, **free)
     for scores, is_plain in _sides(start, given, rng):
-        rows = rng.permutation(len(scores.scaled))[:MAX_ROWS]
+        rows = rng.permutation(len(scores.scaled))[:ROWS_OF_PROPOSALS]
         points, placed = scores.scaled[rows], scores.placed[rows]
         mixtures = agreed_mixtures(points, limit, rng)
         if is_plain:

@@ -108,6 +108,6 @@ def test_the_start_of_a_large_grid_sees_some_samples(quick, monkeypatch):
     quick((2, 2)).fit(X)
     monkeypatch.undo()
     monkeypatch.setattr(initialize, "initialize_clusters", noted)
-    monkeypatch.setattr(initial_sample, "MAX_ROWS", 250)
+    monkeypatch.setattr(initial_sample, "MAX_START_ROWS", 250)
     assert quick((2, 2)).fit(X).labels_.shape == (300,)
     assert list(dict.fromkeys(seen)) == [300, 100, 200, 16, 250]  # short runs see what the fit sees

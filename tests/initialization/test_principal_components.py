@@ -217,7 +217,7 @@ def test_missing_samples_do_not_count(x):
 
 def test_many_rows_are_sampled_everywhere(x, monkeypatch):
     """Sorted data: the first rows alone would not tell."""
-    monkeypatch.setattr(_principal_components, "MAX_ROWS", 50)
+    monkeypatch.setattr(_principal_components, "ROWS_OF_SVD", 50)
     x = x[np.argsort(x[:, 0])]
     x[100:] += 30.0 * np.eye(7)[1]
     data = make_data(x)
@@ -231,7 +231,7 @@ def test_many_rows_are_sampled_everywhere(x, monkeypatch):
 
 
 def test_rare_modality_among_many_rows(x, monkeypatch):
-    monkeypatch.setattr(_principal_components, "MAX_ROWS", 20)
+    monkeypatch.setattr(_principal_components, "ROWS_OF_SVD", 20)
     observed = np.ones((2, 200), dtype=bool)
     observed[1] = np.arange(200) == 123
     data = make_data(x, x[:, :2] * observed[1][:, None], observed=observed)

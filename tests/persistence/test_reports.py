@@ -160,3 +160,14 @@ def test_files_whose_records_have_other_types_are_refused(adapted, tmp_path):
     write_file(tmp_path / "other", document, arrays)
     with pytest.raises(ValueError, match=r"stability\.unstable is not what a fit of this size"):
         CausalPIMA.load(tmp_path / "other")
+
+
+def test_files_may_lack_figures_that_came_later(adapted, tmp_path):
+    """A field of a record with a default is all that a new figure needs, in files of now, too."""
+    adapted.save(tmp_path / "model")
+    document, arrays = read_file(tmp_path / "model")
+    del document["fit"]["arrangement"]["p_value"]
+    write_file(tmp_path / "other", document, arrays)
+    loaded = CausalPIMA.load(tmp_path / "other").arrangement_
+    assert loaded.p_value is None
+    assert loaded.misfit == adapted.arrangement_.misfit

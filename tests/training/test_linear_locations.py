@@ -79,7 +79,7 @@ def linear_case(n_samples):
 @pytest.mark.slow
 def test_likelihoods_of_a_linear_model_are_exact(monkeypatch):
     """Whatever encoders do to what they say, as long as it can be undone; by the true moments."""
-    monkeypatch.setattr(linear_locations, "MAX_ROWS", 8000)
+    monkeypatch.setattr(linear_locations, "FEW_ROWS", 8000)
     _, student, exact, data, taught = linear_case(8000)
     fit_likelihoods(student, data, taught.mean, taught.second)
     batch = data.rows(slice(200))
