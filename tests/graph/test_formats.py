@@ -92,6 +92,18 @@ probability ( b | a ) { (x) 0.5, 0.5; (y) 0.1, 0.9; }
 """
 
 
+@pytest.mark.parametrize("end", ["\r\n", " ", "\n\n"])
+def test_bif_may_have_any_ends_of_lines(end):
+    """Nor need there be one behind the last bracket."""
+    text = end.join(BIF.split("\n")).rstrip()
+    assert_same(CategoricalDAG.from_bif(text), CategoricalDAG.from_bif(BIF))
+
+
+def test_bif_tells_names_apart_that_differ_by_case():
+    capitals = BIF.replace("variable b", "variable A").replace("( b | a )", "( A | a )")
+    assert CategoricalDAG.from_bif(capitals).nodes == ["a", "A"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,6 +1,6 @@
 """The networks of pgmpy's package: read as files, written and read again.
 
-They are skipped where the package, 0.1.26 for one, does not bring them. It is not imported.
+Versions 0.1.26 and 1.1.2 bring them; tests are skipped where there are none. It is not imported.
 """
 
 import gzip
