@@ -8,7 +8,6 @@ from numbers import Integral
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from .._base.scalar_checks import is_integer
@@ -16,6 +15,7 @@ from .._base.types import Unchecked
 from .on_disk import Kept, OnDisk
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy import sparse
 
     Sparse: TypeAlias = sparse.sparray | sparse.spmatrix
@@ -245,8 +245,10 @@ def without_mask(array: Given, what: str) -> Given:
     return array
 
 
-def table_cells(frame: ArrayLike, what: str) -> np.ndarray:
+def table_cells(frame: pd.DataFrame, what: str) -> np.ndarray:
     """Return a DataFrame as an array: of numbers (or nullable ones), or else of objects."""
+    if not frame.columns.is_unique:  # which scikit-learn refuses
+        frame = frame.set_axis(range(frame.shape[1]), axis=1)
     try:
         return check_array(
             frame, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -348,11 +349,16 @@ def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool
 
 @contextmanager
 def _advised(estimator: BaseEstimator, X: Samples, reset: bool) -> Iterator[None]:
-    """Say how to take the columns of ``fit``, where they are all there and refused."""
+    """Refuse columns of one name; say how to take those of ``fit``, where they are all there."""
+    columns = list(getattr(X, "columns", ()))
+    if repeated := [name for name, n in Counter(columns).items() if n > 1]:
+        raise ValueError(
+            f"X has several columns called {repeated[0]!r}: give each a name of its own, for "
+            "instance X.columns = [f'{name} {k}' for k, name in enumerate(X.columns)]."
+        )
     try:
         yield
     except ValueError as error:
-        columns = list(getattr(X, "columns", ()))
         fitted = list(getattr(estimator, "feature_names_in_", ()))
         if not reset and fitted and columns != fitted and set(fitted) <= set(columns):
             raise ValueError(

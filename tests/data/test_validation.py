@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skcausalpima import CausalPIMA
 from skcausalpima._data.multimodal_data import MultimodalData
 from skcausalpima._data.validation import fitted_form, read_modalities
 
@@ -467,3 +468,13 @@ def test_other_mappings_of_data_arrays_are_checked_as_dicts_are():
     X = UserDict(curve=curve, other=curve.transpose())
     with pytest.raises(ValueError, match="'other' begins with the axis 'time'"):
         read(X)
+
+
+def test_columns_of_one_name_are_told_of():
+    """scikit-learn 1.9 refuses them in words of a library that the user has not called."""
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3), columns=["x", "x", "y"])
+    for X in (frame, frame.assign(word=["a", "b"] * 2)):
+        with pytest.raises(ValueError, match="several columns called 'x': give each a name"):
+            read_modalities(CausalPIMA(2), X, reset=True)
+    both = read_modalities(CausalPIMA(2), {"a": frame, "b": frame.to_numpy()}, reset=True)
+    assert_array_equal(*both.arrays)  # modalities have names, not their columns
