@@ -44,6 +44,8 @@ STRUCTURED = "tests/inference/test_structured.py"
 ARRANGEMENT = (
     "tests/clustering/test_placements.py",
     "tests/clustering/test_arrangement.py",
+    "tests/clustering/test_three_questions.py",
+    "tests/clustering/test_random_means.py",
     "tests/data/test_known_nodes.py::test_arrangement_agrees_first_and_fits_second",
 )
 

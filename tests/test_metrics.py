@@ -4,6 +4,7 @@ import itertools
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 
 from skcausalpima.metrics import matched_accuracy, node_recovery, structural_hamming_distance
@@ -99,3 +100,48 @@ def test_structural_hamming_distance_counts_the_pairs_that_differ():
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "match"),
+    [
+        ([None, None], ["a", "b"], r"y_true\[0\] is None"),
+        (["a", "b"], ["a", None], r"y_pred\[1\] is None"),
+        ([0.0, np.nan], [0, 1], r"y_true\[1\] is .*nan"),
+        (np.array(["NaT", "2020"], "datetime64[Y]"), [0, 1], r"y_true\[0\]"),
+        (pd.Series(["a", pd.NA], dtype=object), [0, 1], r"y_true\[1\]"),
+        ([0, 1], None, "y_pred"),
+        (5, [0, 1], "y_true"),
+        ([[0, 1], [1]], [0, 1], "y_true"),
+        ([{}, {}], [0, 1], "y_true"),
+    ],
+)
+def test_labels_that_are_missing_or_none(true, predicted, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        matched_accuracy(true, predicted)
+
+
+def test_labels_of_mixed_types_are_labels():
+    assert matched_accuracy(np.array([0, "a", "a"], dtype=object), [1, 0, 0]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("factors", "nodes", "match"),
+    [
+        ([[0, 1], [1, 0]], [[0, None], [1, 0]], "nodes"),
+        ([[0, 1], [1, np.nan]], [[0, 1], [1, 0]], "factors"),
+        (None, [[0]], "factors"),
+    ],
+)
+def test_outcomes_that_are_missing(factors, nodes, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        node_recovery(factors, nodes)
+
+
+@pytest.mark.parametrize("other", [None, 5, "ab", nx.Graph([("a", "b")]), nx.MultiDiGraph()])
+def test_graphs_that_are_none(other):
+    dag = nx.DiGraph([("a", "b")])
+    with pytest.raises(TypeError, match="dag_b"):
+        structural_hamming_distance(dag, other)
+    with pytest.raises(TypeError, match="dag_a"):
+        structural_hamming_distance(other, dag)

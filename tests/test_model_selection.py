@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import KFold, ShuffleSplit
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
 from skcausalpima.datasets import load_digits_with_curves, make_circles_images
@@ -263,3 +263,55 @@ def test_kinds_are_no_grid():
             assert found.results["failed"][1]
             assert not found.results["supported"][1]
     assert chosen.count((4,)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("splits", "match"),
+    [
+        ([(np.arange(72), np.arange(72, 80))], "row 72.*72 samples"),
+        ([(np.arange(-5, 20), np.arange(30, 40))], "row -5"),
+        ([(np.arange(30), np.array([], int))], "no rows"),
+        ([(np.arange(3.0), np.arange(4))], "integers"),
+        ([(np.ones(71, bool), np.arange(4))], "mask"),
+        ([5], "pairs"),
+        ([(np.arange(5), None)], "integers"),
+    ],
+)
+def test_splits_beyond_the_data(brief, pair, splits, match):
+    good = (np.arange(30), np.arange(30, 72))
+    with pytest.raises((TypeError, ValueError), match=f"cv.*{match}"):
+        select_node_sizes(brief(), pair, [(2,)], cv=[good, *splits])
+
+
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+@pytest.mark.slow
+def test_splits_by_masks(brief, pair):
+    half = np.arange(72) % 2 == 0
+    masks, rows = [(half, ~half), (~half, half)], [np.flatnonzero(m) for m in (half, ~half)]
+    by_masks = select_node_sizes(brief(max_iter=1), pair, [(2,)], cv=masks)
+    by_rows = select_node_sizes(brief(max_iter=1), pair, [(2,)], cv=[rows, rows[::-1]])
+    assert_array_equal(by_masks.results["mean_bound"], by_rows.results["mean_bound"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"cv": True}, "cv"),
+        ({"cv": "x"}, "cv|cross-validation"),
+        ({"cv": 73}, "n_splits|cv"),
+        ({"candidates": 5}, "candidates"),
+        ({"candidates": ["x"]}, "candidates"),
+        ({"candidates": [(2.5,)]}, "candidates"),
+        ({"candidates": [(True, True)]}, "candidates"),
+        ({"candidates": [(2, 1)]}, "candidates"),
+        ({"candidates": [(2**64,)]}, "candidates"),
+        ({"n_jobs": "x"}, "n_jobs"),
+        ({"n_jobs": True}, "n_jobs"),
+        ({"estimator": None}, "estimator"),
+        ({"estimator": KFold()}, "estimator"),
+    ],
+)
+def test_arguments_of_the_selection(brief, pair, arguments, match):
+    given = {"estimator": brief(), "X": pair, "candidates": [(2,)], **arguments}
+    with pytest.raises((TypeError, ValueError), match=match):
+        select_node_sizes(**given)

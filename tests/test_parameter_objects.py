@@ -242,6 +242,7 @@ def test_words_are_searched_over(quick, pair):
 # The published algorithm -----------------------------------------------------------------------
 
 
+@pytest.mark.short_fits
 def test_the_published_algorithm_survives_what_tools_do_with_it(pair):
     model = CausalPIMA.published((2, 2), max_iter=1, random_state=0)
     assert model.posterior == MeanField(prior_expert=False)

@@ -6,8 +6,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from some_slow import some_slow
 
-from skcausalpima._clustering import arrangement as _arrangement
-from skcausalpima._clustering.arrangement import arrange
+from skcausalpima._clustering.arrangement import (
+    arrange,
+    arrange_again,
+    distinct,
+    means_of_labels,
+    n_distinct,
+)
 from skcausalpima._clustering.candidates import choose_candidate
 from skcausalpima._clustering.clusters import describe
 from skcausalpima._clustering.margins import NEAR_TIE
@@ -85,8 +90,8 @@ def test_smallest_and_second_misfit_equal_brute_force(sizes, n_clusters):
     [((2, 2), 3), ((2, 3), 60), ((2, 2, 2), 840), ((2, 4), 840), ((3, 3), 5040), ((6,), 1)],
 )
 def test_enumeration_lists_each_distinct_arrangement_once(sizes, number):
-    placed = _arrangement.distinct(math.prod(sizes), sizes)
-    assert len(placed) == number == _arrangement.n_distinct(math.prod(sizes), sizes)
+    placed = distinct(math.prod(sizes), sizes)
+    assert len(placed) == number == n_distinct(math.prod(sizes), sizes)
     assert len({_partitions(cells, sizes) for cells in placed}) == number
 
 
@@ -96,7 +101,7 @@ def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
     means = rng.permutation(_additive_means(rng, sizes, 0.6))[:n_clusters]
     counts = rng.random(n_clusters) + 1
     full = arrange(means, counts, sizes)
-    monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
+    monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
     searched = arrange(means, counts, sizes, random_state=0)
     assert not searched.exhaustive
     assert searched.misfit == pytest.approx(full.misfit, abs=1e-9)
@@ -131,48 +136,8 @@ def test_true_arrangement_of_large_noisy_grids_is_found(sizes, n_clusters, n_tri
         assert found.gap > NEAR_TIE
 
 
-def test_outcomes_by_samples_and_nodes_by_share_whatever_the_order_of_clusters():
-    rng = np.random.default_rng(0)
-    sizes = (2, 3, 2)
-    means, counts = _additive_means(rng, sizes, 0.1), rng.integers(5, 99, size=12)
-    first = arrange(means, counts, sizes)
-    order = rng.permutation(12)
-    again = arrange(means[order], counts[order], sizes)
-    np.testing.assert_array_equal(again.cells, first.cells[order])
-    assert first.node_shares[0] > first.node_shares[2]
-    labels = _outcomes(sizes)[first.cells]
-    for node, size in enumerate(sizes):
-        totals = np.bincount(labels[:, node], weights=counts, minlength=size)
-        assert (np.diff(totals) <= 0).all()
-
-
-def test_shares_of_a_full_grid_are_those_of_an_analysis_of_variance():
-    rng = np.random.default_rng(0)
-    sizes = (2, 3)
-    means = _additive_means(rng, sizes, 0.2)
-    found = arrange(means, np.ones(6), sizes)
-    table = np.empty((6, 10))
-    table[found.cells] = means - means.mean(axis=0)
-    table = table.reshape(2, 3, 10)
-    total = np.square(table).sum()
-    rows = 3 * np.square(table.mean(axis=1)).sum() / total
-    columns = 2 * np.square(table.mean(axis=0)).sum() / total
-    np.testing.assert_allclose(found.node_shares, [rows, columns])
-    assert found.misfit == pytest.approx(1 - rows - columns)
-
-
 def figures(found):
     return [found.misfit, found.second_misfit, found.gap, found.ties]
-
-
-def test_translation_rotation_and_scale_change_nothing():
-    rng = np.random.default_rng(0)
-    means, counts = _additive_means(rng, (2, 2, 2), 0.3), rng.random(8) + 1
-    rotation = np.linalg.qr(rng.normal(size=(10, 10)))[0]
-    first = arrange(means, counts, (2, 2, 2))
-    again = arrange(1e-5 * means @ rotation + 7, counts, (2, 2, 2))
-    np.testing.assert_array_equal(first.cells, again.cells)
-    np.testing.assert_allclose(figures(first)[:3], figures(again)[:3], rtol=1e-6)
 
 
 def test_equidistant_means_tie_and_parallelogram_does_not():
@@ -262,18 +227,9 @@ def test_size_of_effect_is_that_of_the_mean_of_the_clusters():
     np.testing.assert_array_equal(labels[:, 0], [1, 1, 0])
 
 
-def test_size_of_effect_is_that_of_the_mean_however_many_clusters():
-    """By hand: outcomes with means 2 (of two clusters), -3 and -1, and two samples each."""
-    means = np.array([[2.0, 0.1], [2.0, -0.1], [-3.0, 0.0], [-1.0, 0.0]])
-    problem = _arrangement.make_problem(means, (3, 2))
-    placed = np.ravel_multi_index(([0, 0, 1, 2], [0, 1, 0, 0]), (3, 2))
-    cells, _ = _arrangement._canonical(placed, np.array([1.0, 1.0, 2.0, 2.0]), problem)
-    np.testing.assert_array_equal(_outcomes((3, 2))[cells, 0], [1, 1, 0, 2])
-
-
 def test_ties_of_a_search_are_counted_once(monkeypatch):
     """However often its starts and neighbours meet one and the same arrangement."""
-    monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
+    monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
     found = arrange(np.eye(4), np.ones(4), (2, 2), random_state=0)
     assert (found.ties, found.gap) == (2, pytest.approx(1.0))
 
@@ -282,7 +238,7 @@ def test_ties_of_a_search_are_counted_once(monkeypatch):
 def test_a_slightly_worse_arrangement_is_no_tie(monkeypatch, exhaustive):
     """By hand: a square of unequal diagonals, and one whose second axis is hardly shorter."""
     if not exhaustive:
-        monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
+        monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
     means = np.eye(4)
     means[3] += 1e-3 * np.array([1.0, -1.0, 0.5, 0.0])
     found = arrange(means, np.ones(4), (2, 2), random_state=0)
@@ -336,7 +292,7 @@ def test_a_single_known_outcome_is_respected(cluster, node):
 @pytest.mark.parametrize("exhaustive", [True, False])
 def test_known_outcomes_of_a_cluster_without_samples_do_not_count(monkeypatch, exhaustive):
     if not exhaustive:
-        monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
+        monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
     rng = np.random.default_rng(1)
     sizes, counts = (2, 2, 2), np.array([9.0, 8, 7, 0, 5, 4, 3, 6])
     means, seen = _additive_means(rng, sizes, 0.1), counts > 0
@@ -349,19 +305,9 @@ def test_known_outcomes_of_a_cluster_without_samples_do_not_count(monkeypatch, e
     assert found.misfit == without.misfit
 
 
-@pytest.mark.parametrize("factor", [1e-6, 1e6])
-def test_counts_matter_by_their_ratios_only(factor):
-    """They may be sums of responsibilities, also below one; zero alone is no sample."""
-    rng = np.random.default_rng(0)
-    means, counts = _additive_means(rng, (2, 3), 0.2), np.array([3.0, 1.0, 0.0, 2.0, 5.0, 4.0])
-    first, again = (arrange(means, c, (2, 3)) for c in (counts, factor * counts))
-    np.testing.assert_array_equal(first.cells, again.cells)
-    assert figures(first) == figures(again)
-
-
 def test_means_of_labels():
     data = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.0]])
-    means, counts = _arrangement.means_of_labels(np.array([2, 0, 2]), data, 4)
+    means, counts = means_of_labels(np.array([2, 0, 2]), data, 4)
     assert np.array_equal(means, [[3.0, 4.0], [0.0, 0.0], [3.0, 1.0], [0.0, 0.0]])
     assert np.array_equal(counts, [1, 0, 2, 0])
 
@@ -371,12 +317,10 @@ def test_clusters_are_arranged_again():
     means = _additive_means(np.random.default_rng(0), (2, 2), 0.0)[[1, 0, 3, 2]]
     means[0] += 5.0  # the effects of the second node are no longer the same
     counts = np.full(4, 50)
-    again = _arrangement.arrange_again(means, counts, (2, 2))
+    again = arrange_again(means, counts, (2, 2))
     assert sorted(again) == [0, 1, 2, 3]
     assert np.array_equal(again, arrange(means, counts, (2, 2)).cells)
-    assert np.array_equal(
-        _arrangement.arrange_again(means, counts * [1, 0, 1, 1], (2, 2)), range(4)
-    )
+    assert np.array_equal(arrange_again(means, counts * [1, 0, 1, 1], (2, 2)), range(4))
 
 
 def test_a_cluster_that_is_nowhere_the_likeliest_takes_a_free_cell():

@@ -91,19 +91,6 @@ def drawn(n_samples=300):
     return points - points.mean(axis=0), nodes
 
 
-def test_a_trial_is_the_same_for_scores_of_other_units_and_samples_in_another_order():
-    points, nodes = drawn()
-    first = CONTEST.ask(View(scaled=points, placed=points))
-    assert first.agreement > 0.95
-    assert first.is_clear
-    assert adjusted_rand_score(first.cells, nodes @ [2, 1]) > 0.95
-    scaled = CONTEST.ask(View(scaled=3.0 * points, placed=3.0 * points))
-    assert_array_equal(first.cells, scaled.cells)
-    order = np.random.default_rng(1).permutation(len(points))
-    other = CONTEST.ask(View(scaled=points[order], placed=points[order]))
-    assert adjusted_rand_score(other.cells, first.cells[order]) > 0.95
-
-
 def test_clear_clusters_are_found_by_every_second_clustering():
     points, _ = drawn(1500)
     contest = Contest(node_sizes=(2, 2), known=None, seed=0)

@@ -54,15 +54,6 @@ def test_what_is_found_asks_for_no_more_samples():
     assert "found in 10 of 10 draws" in draws_in_words(again)
 
 
-def test_agreement_by_node_knows_no_names():
-    rng = np.random.default_rng(0)
-    nodes = np.column_stack([rng.integers(size, size=90) for size in (2, 3, 2)])
-    others = nodes[:, [2, 1, 0]].copy()
-    others[:, 0] = 1 - others[:, 0]
-    others[:, 1] = np.array([2, 0, 1])[others[:, 1]]
-    np.testing.assert_allclose(agreement_by_node(nodes, others, (2, 3, 2)), 1.0)
-
-
 def test_agreement_by_node_is_of_the_nodes_of_the_first_labelling():
     rng = np.random.default_rng(0)
     nodes = rng.integers(2, size=(400, 2))

@@ -87,14 +87,6 @@ def test_rings_in_three_pieces_are_told_whatever_their_axes():
     assert n_told >= 7
 
 
-def test_lengths_are_those_of_the_arc():
-    angle = np.linspace(-np.pi / 3, np.pi / 3, 200)
-    points = np.column_stack([np.sin(angle), np.cos(angle)])
-    lengths = _Curve(points, np.array([1.0, 0.0])).lengths(points)
-    assert_allclose(lengths - lengths[100], angle - angle[100], atol=0.05)
-    assert np.ptp(points[:, 0]) < 0.9 * np.ptp(lengths)
-
-
 def test_chance_does_not_bend_what_is_straight():
     """In 30 dimensions 40 points lie around curves of any kind."""
     longer = []
@@ -128,15 +120,6 @@ def test_only_the_pair_that_was_cut_is_named():
     labels = np.where((kind == 2) & (points[:, 0] > 0), 3, kind)
     found = find_gaps(points, labels, np.arange(4)[:, None])
     assert found.pairs.tolist() == [[2, 3]]
-
-
-def test_units_and_names_do_not_matter():
-    points, labels = normal_pair(4.0, 400)
-    reference = find_gaps(points, labels, ONE_NODE)
-    mixing = np.random.default_rng(5).normal(size=(5, 5))
-    assert_allclose(find_gaps(points @ mixing + 7.0, labels, ONE_NODE).nodes, reference.nodes)
-    renamed = find_gaps(points, 2 - labels, ONE_NODE)
-    assert_allclose(renamed.nodes, reference.nodes, atol=0.15)  # other halves of the samples
 
 
 def test_too_few_samples_say_nothing():

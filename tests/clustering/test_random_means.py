@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima._clustering import random_means as _random_means
 from skcausalpima._clustering.arrangement import arrange
-from skcausalpima._clustering.placements import kernel_of, make_problem, misfits_of
+from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._clustering.random_means import lay, random_means
 
 
@@ -33,7 +32,9 @@ def test_fewer_clusters_than_features_have_one_direction_less_than_clusters():
     ("sizes", "n_clusters"), [((2, 2), 4), ((2, 3), 6), ((2, 2, 2), 8), ((2, 3), 5), ((2, 2), 3)]
 )
 def test_small_grids_are_laid_as_arrange_lays_each(monkeypatch, sizes, n_clusters):
-    monkeypatch.setattr(_random_means, "BLOCK_ELEMENTS", 100)  # of a few arrangements
+    monkeypatch.setattr(
+        "skcausalpima._clustering.random_means.BLOCK_ELEMENTS", 100
+    )  # of a few arrangements
     rng = np.random.RandomState(0)
     drawn = random_means(rng.normal(size=(n_clusters, 4)), 20, rng)
     cells, explained = lay(drawn, sizes, rng)
@@ -73,18 +74,6 @@ def test_sums_are_found_on_a_large_grid():
     shares = explained / np.square(means).sum(axis=(1, 2))
     assert (shares > 1.0 - 1e-9).mean() > 0.7
     assert shares.min() > 0.85
-
-
-def test_every_swap_raises_what_is_explained():
-    """The update of rank one is that of the product made anew."""
-    rng, sizes = np.random.RandomState(0), (2, 2, 3)
-    drawn = random_means(rng.normal(size=(12, 5)), 4, rng)
-    grams = drawn @ np.swapaxes(drawn, 1, 2)
-    kernel, start = kernel_of(make_problem(drawn[0], sizes)), np.arange(12)
-    ends = _random_means._swapped(grams, kernel, start)
-    before = (grams * kernel[np.ix_(start, start)]).sum(axis=(1, 2))
-    after = (grams * kernel[ends[:, :, None], ends[:, None, :]]).sum(axis=(1, 2))
-    assert (after > before).all()
 
 
 def test_large_grids_with_empty_cells_are_refused():

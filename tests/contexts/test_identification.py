@@ -2,24 +2,15 @@
 
 import numpy as np
 import pytest
+from fitted_contexts import fitted_contexts
 
-from skcausalpima._contexts.fitted import FittedContexts, cell_shares, doubts, links, overlaps
+from skcausalpima._contexts.fitted import cell_shares, doubts, links, overlaps
 from skcausalpima._contexts.offsets import _check_filled
 from skcausalpima.exceptions import ContextWarning
 
 
-def contexts(cells, mix=True, **more):
-    """Return contexts without offsets, given counts of cells by labels."""
-    cells = np.asarray(cells, dtype=float)
-    names = ["site", "day"][: cells.ndim - 1]
-    labels = {name: np.arange(n) for name, n in zip(names, cells.shape, strict=False)}
-    roles = dict.fromkeys(names, "measured")
-    mixes = dict.fromkeys(names, mix)
-    return FittedContexts(labels=labels, roles=roles, mixes=mixes, offsets={}, cells=cells, **more)
-
-
 def test_overlap_is_what_labels_have_in_common():
-    found = contexts([[8000, 2000, 0], [1000, 1000, 0], [0, 0, 500]])
+    found = fitted_contexts([[8000, 2000, 0], [1000, 1000, 0], [0, 0, 500]])
     np.testing.assert_allclose(cell_shares(found, "site")[1], [0.5, 0.5, 0.0])
     expected = [[1.0, 0.7, 0.0], [0.7, 1.0, 0.0], [0.0, 0.0, 1.0]]
     np.testing.assert_allclose(overlaps(found)["site"], expected, atol=0.01)
@@ -32,25 +23,27 @@ def test_a_node_is_linked_where_its_table_differs():
     first = np.array([[0.8, 0.2], [0.2, 0.8]])  # by site
     second = np.array([[0.9, 0.1], [0.3, 0.7]])  # by the first node
     cells = 500 * first[:, :, None] * second
-    found = contexts(cells.reshape(2, 4))
+    found = fitted_contexts(cells.reshape(2, 4))
     with_edge = np.array([[False, True], [False, False]])
     linked = links(found, with_edge, (2, 2))["site"]
     assert linked[0] > 0.99
     assert linked[1] < 0.1
     assert links(found, np.zeros((2, 2), dtype=bool), (2, 2))["site"].min() > 0.99
-    assert not links(contexts(cells.reshape(2, 4), mix=False), with_edge, (2, 2))["site"].any()
+    assert not links(fitted_contexts(cells.reshape(2, 4), mix=False), with_edge, (2, 2))[
+        "site"
+    ].any()
 
 
 def test_contexts_that_do_not_cross_are_told():
     nested = [[[50, 50], [50, 50], [0, 0], [0, 0]], [[0, 0], [0, 0], [50, 50], [50, 50]]]
-    (told,) = doubts(contexts(nested))
+    (told,) = doubts(fitted_contexts(nested))
     assert "labels of the contexts 'site' and 'day' do not cross" in told
     nested[0][2] = [1, 1]
-    assert doubts(contexts(nested)) == []
+    assert doubts(fitted_contexts(nested)) == []
 
 
 def test_rivals_are_told():
-    found = contexts([[50, 50], [50, 50]], rivals=[{"site": "B"}])
+    found = fitted_contexts([[50, 50], [50, 50]], rivals=[{"site": "B"}])
     assert doubts(found) == [
         "another offset of site='B' explains these samples as well, with other cells"
     ]
@@ -59,7 +52,7 @@ def test_rivals_are_told():
 @pytest.mark.parametrize("stated", [{}, {"site": 1}, {"site": 1, "day": 0}, {"day": 1}])
 def test_weights_of_labels_are_averages_over_the_others(stated):
     rng = np.random.default_rng(0)
-    found = contexts(rng.integers(1, 50, size=(3, 2, 4)))
+    found = fitted_contexts(rng.integers(1, 50, size=(3, 2, 4)))
     log_mixes = np.log(rng.dirichlet(np.ones(4), size=6))
     mixes, counts = np.exp(log_mixes).reshape(3, 2, 4), found.counts
     rows = [stated.get("site", slice(None)), stated.get("day", slice(None))]
@@ -70,7 +63,7 @@ def test_weights_of_labels_are_averages_over_the_others(stated):
 
 
 def test_unknown_names_and_labels_are_told():
-    found = contexts([[1, 1], [1, 1]])
+    found = fitted_contexts([[1, 1], [1, 1]])
     with pytest.raises(ValueError, match=r"'lab' is no context of the fit: it has \['site'\]"):
         found.coded({"lab": 0}, np.zeros((1, 3), dtype=int))
     with pytest.raises(ValueError, match=r"'site' has no label 7: the fit has seen \[0, 1\]"):
@@ -78,7 +71,7 @@ def test_unknown_names_and_labels_are_told():
 
 
 def test_combinations_of_labels_have_their_shares():
-    found = contexts([[[10, 10], [0, 0]], [[30, 30], [10, 10]]])
+    found = fitted_contexts([[[10, 10], [0, 0]], [[30, 30], [10, 10]]])
     codes, shares = found.combinations({"site": 1})
     assert shares @ codes[0] == 1.0
     assert shares @ codes[1] == pytest.approx(0.25)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from fitted_contexts import fitted_contexts
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chi2_contingency
 
 from skcausalpima import CausalPIMA
-from skcausalpima._contexts.fitted import NO_CONTEXTS, FittedContexts
+from skcausalpima._contexts.fitted import NO_CONTEXTS
 from skcausalpima._contexts.moved_nodes import _information, moved_alone, moved_by_contexts
 
 
@@ -63,20 +64,7 @@ def test_what_tells_nothing_is_one():
 def test_several_contexts_are_asked_for_more():
     counts = np.array([[[90.0, 60], [30, 20]], [[16, 10], [105, 70]]]).reshape(2, 4)
     both = np.stack([counts, counts], axis=1) / 2  # the second context changes nothing
-    one = FittedContexts(
-        labels={"site": np.array(["a", "b"])},
-        roles={"site": "measured"},
-        mixes={"site": True},
-        offsets={},
-        cells=counts,
-    )
-    two = FittedContexts(
-        labels={"site": np.array(["a", "b"]), "day": np.array(["x", "y"])},
-        roles=dict.fromkeys(["site", "day"], "measured"),
-        mixes=dict.fromkeys(["site", "day"], True),
-        offsets={},
-        cells=both,
-    )
+    one, two = fitted_contexts(counts), fitted_contexts(both)
     assert_allclose(moved_by_contexts(two, (2, 2)), 2 * moved_by_contexts(one, (2, 2)).clip(0, 0.5))
     assert moved_by_contexts(NO_CONTEXTS, (2, 2)) is None
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from gate import Gate
 
-from skcausalpima import MultimodalData
+from skcausalpima import MissingValues, MultimodalData
 from skcausalpima._data.column_dtypes import declared
 from skcausalpima._data.column_kinds import ColumnTable
 from skcausalpima._data.containers import Form, container_of
@@ -381,7 +382,12 @@ def test_polars_frames_come_back_as_they_went_in():
     table = form.tables[0].coding
     words = ["categorical", "bernoulli", "categorical", "ordinal", "gaussian", "poisson"]
     assert list(table.words.values()) == words
-    assert form.write([table.encode(data.arrays[0], "X")]).equals(frame)
+    elements = table.encode(data.arrays[0], "X")
+    assert form.write([elements]).equals(frame)
+    assert written(form, elements[2:4]).equals(frame[2:4])
+    sure = written(form, elements, "probabilities")
+    assert type(sure) is polars.DataFrame
+    assert {"text=a", "yes=True", "kind=u", "size=m", "x", "n"} <= set(sure.columns)
 
 
 @pytest.mark.parametrize("kind", ["string", "large_string", "bool", "double", "dictionary"])
@@ -392,5 +398,48 @@ def test_columns_of_arrow_come_back_as_they_went_in(kind):
     dtype = pd.ArrowDtype(types.get(kind) or arrow.type_for_alias(kind))
     frame = pd.DataFrame({"x": pd.array(values.get(kind, cells("a", None, "b")), dtype=dtype)})
     data, form = coded(frame.assign(w=WORDS))
-    back = form.write([form.tables[0].coding.encode(data.arrays[0], "X")])
-    pd.testing.assert_frame_equal(back[["x"]], frame)
+    elements = form.tables[0].coding.encode(data.arrays[0], "X")
+    pd.testing.assert_frame_equal(form.write([elements])[["x"]], frame)
+    assert written(form, np.nan_to_num(elements[:3]))["x"].dtype == dtype
+
+
+# Through the gate --------------------------------------------------------------------------------
+
+TABLE = pd.DataFrame(GOOD | {"yes": cells(True, None, False), "n": cells(4, 2, 0)})
+
+
+def test_columns_are_counted_and_those_of_fit():
+    gate = Gate(likelihoods={"n": "poisson"}).fit(TABLE)
+    assert (gate.n_features_in_, gate.modality_shapes_in_) == (4, [(4,)])
+    words = {"x": "gaussian", "w": "categorical", "yes": "bernoulli", "n": "poisson"}
+    assert list(gate.likelihoods_.values()) == [words]
+    for other, told in (
+        (TABLE.iloc[:, ::-1], r"(?s)in the same order.*X\[model.feature_names_in_\]"),
+        (TABLE.drop(columns="w"), r"(?s)now missing:.*- w"),
+        (TABLE.assign(w="new"), "column 'w' has 'new', but fit has seen"),
+        (TABLE.assign(n=-1), "column 'n' has negative or fractional counts"),
+        (TABLE.assign(x="long"), r"column 'x' holds what is no number \(str\): make numbers"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            gate.read(other)
+    months = pd.period_range("2020-01", periods=N, freq="M")
+    with pytest.raises(ValueError, match=r"no number \(Period\): .* words by .astype\(str\)"):
+        Gate().fit(TABLE.assign(x=months))
+
+
+def test_new_categories_are_missing_if_that_is_asked():
+    gate = Gate(missing_values=MissingValues(unknown="missing")).fit(TABLE)
+    new, none = (gate.read(TABLE.assign(w=word)) for word in ("new", None))
+    assert np.array_equal(new.elements[0], none.elements[0])
+    assert not new.missing_elements(0)[:, 0].any()
+    assert new.missing_elements(0)[:, 1:3].all()
+
+
+@pytest.mark.parametrize("wrap", [lambda table: table, lambda table: {"t": table}])
+def test_numbers_may_have_other_dtypes_later_and_be_no_words(wrap):
+    X = pd.DataFrame({"a": np.arange(N) % 5, "b": np.linspace(0, 1, N)})
+    gate = Gate().fit(wrap(X))
+    later = gate.read(wrap(X.astype({"a": "category"})))
+    assert np.array_equal(later.arrays[0], gate.modalities_.arrays[0])
+    with pytest.raises(TypeError, match=r"text \('u'\) in column 'a'"):
+        gate.read(wrap(X.assign(a="u")))

@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
+from gate import read
 
 from skcausalpima import MultimodalData
 from skcausalpima._base.parameter_objects import Context
@@ -154,3 +155,12 @@ def test_names_are_those_of_words_and_objects():
     assert context_names("site") == context_names(Context("site")) == ["site"]
     assert context_names(["site", Context("day")]) == ["site", "day"]
     assert context_names(np.array(["site", "day"])) == ["site", "day"]
+
+
+def test_labels_that_no_context_names_are_told_of():
+    X = {"image": IMAGES, "instrument": np.array(LABELS)}
+    with pytest.raises(TypeError, match=r"Labels of instruments.*: contexts='instrument'"):
+        read(X)
+    with pytest.raises(ValueError, match=r"the context 'image' is .*expected a vector"):
+        read(X | {"image": IMAGES}, contexts="image")
+    assert read(X, contexts="instrument").names == ("image",)

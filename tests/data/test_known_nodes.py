@@ -13,12 +13,12 @@ from small_models import small_settings, small_spec
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
-from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima._clustering.candidates import choose_candidate, propose_candidates
 from skcausalpima._clustering.matching import align_nodes, known_counts, tolerated_share
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
+from skcausalpima._data.samples import read_knowledge
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass
@@ -29,7 +29,7 @@ from skcausalpima.modules import Batch
 
 GROUP = np.repeat(np.arange(4), 18)
 FACTORS = np.stack([GROUP // 2, GROUP % 2], axis=1)  # of the fixture ``pair``: images, curves
-NAMES = ("image", "curve")
+NODES = {"N1": 2, "N2": 2}
 
 
 def some_known(column, node, n_nodes=2, rows=slice(0, None, 7)):
@@ -64,41 +64,40 @@ def some_known(column, node, n_nodes=2, rows=slice(0, None, 7)):
         ({"N1": np.zeros((72, 1))}, r"known_nodes\['N1'\] has shape \(72, 1\)"),
     ],
 )
-def test_what_is_not_an_outcome_is_refused(quick, pair, known, message):
+def test_what_is_not_an_outcome_is_refused(known, message):
     with pytest.raises(ValueError, match=message):
-        quick().fit(pair, known_nodes=known)
+        read_knowledge(known, None, 72, NODES)
 
 
-@pytest.mark.parametrize("make", [np.ndarray.tolist, lambda known: known.astype(np.int8)])
-def test_forms_of_known_outcomes(brief, pair, said, make):
-    model = brief().fit(pair, known_nodes=make(some_known(FACTORS[:, 0], 1)))
-    assert_array_equal(model.node_labels_, said.node_labels_)
-
-
-@pytest.fixture(scope="module")
-def said(brief, pair):
-    """A fit to which the outcomes of one node are known for some samples, as numbers."""
-    return brief().fit(pair, known_nodes=some_known(FACTORS[:, 0], 1))
-
-
-LABELS = [None if n < 0 else ("glass", "steel")[n] for n in some_known(FACTORS[:, 0], 1)[:, 1]]
+KNOWN = some_known(FACTORS[:, 0], 1)
+LABELS = [None if n < 0 else ("glass", "steel")[n] for n in KNOWN[:, 1]]
 KINDS = pd.Categorical(LABELS, categories=["glass", "steel"])
 
 
 @pytest.mark.parametrize(
     "known",
     [
+        KNOWN.tolist(),
+        KNOWN.astype(np.int8),
+        pd.DataFrame(KNOWN[:, ::-1], columns=["N2", "N1"]),
         {"N2": LABELS},
         {"N2": pd.Series(KINDS), "N1": [np.nan] * 72},
         pd.DataFrame({"N2": LABELS, "N1": None}),
-        pytest.param(pd.DataFrame({"a": [-1] * 72, "b": LABELS}), marks=pytest.mark.slow),
+        pd.DataFrame({"a": [-1] * 72, "b": LABELS}),
         np.array([[None, label] for label in LABELS], dtype=object),
-        pytest.param([[-1, label] for label in LABELS], marks=pytest.mark.slow),
+        [[-1, label] for label in LABELS],
     ],
 )
-def test_labels_name_the_outcomes(brief, pair, said, known):
-    model = brief().fit(pair, known_nodes=known)
-    assert_array_equal(model.node_labels_, said.node_labels_)
+def test_forms_of_known_outcomes(known):
+    found = read_knowledge(known, None, 72, NODES)
+    assert_array_equal(found.known_nodes, KNOWN)
+    is_labelled = "glass" in str(known)
+    assert found.outcome_names == [None, ("glass", "steel") if is_labelled else None]
+
+
+def test_labels_name_the_outcomes(brief, pair):
+    model, by_number = (brief().fit(pair, known_nodes=known) for known in ({"N2": LABELS}, KNOWN))
+    assert_array_equal(model.node_labels_, by_number.node_labels_)
     assert model.dag_.nodes["N2"]["states"] == ("glass", "steel")
     assert "states" not in model.dag_.nodes["N1"]
     assert model.to_graph().states == {"N2": ("glass", "steel")}
@@ -212,7 +211,7 @@ def test_alignment_leaves_what_is_not_known():
 def test_arrangement_agrees_first_and_fits_second(monkeypatch, sizes, n_clusters, exhaustive):
     """Against all placings of the clusters."""
     if not exhaustive:
-        monkeypatch.setattr(_arrangement, "MAX_EXHAUSTIVE", 0)
+        monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
     rng = np.random.default_rng(2)
     for _ in range(3):
         means = rng.normal(size=(n_clusters, 4))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gate import Gate, read
 from numpy.testing import assert_array_equal
 
 from skcausalpima import MultimodalData
@@ -140,6 +141,17 @@ def test_missing_samples_are_zeros(tmp_path):
     assert_array_equal(np.asarray(checked[6:]), values[6:])
     with pytest.raises(ValueError, match="modality 'curve', which is on disk, is not finite any"):
         np.asarray(replace(found, missing=np.zeros(40, dtype=bool)))
+
+
+def test_the_gate_looks_at_what_is_on_disk(tmp_path):
+    curves = np.zeros((40, 5))
+    gate = Gate().fit(as_memmap(tmp_path, curves))
+    with pytest.raises(ValueError, match="has 3 features, but Gate is expecting 5"):
+        gate.read(as_memmap(tmp_path, curves[:, :3]))
+    for wrong, told in ((np.nan, ", which is on disk, is NaN in a"), (np.inf, " .* in sample 7")):
+        curves[7, 2] = wrong
+        with pytest.raises(ValueError, match=f"modality 'curve'{told}"):
+            read({"curve": as_memmap(tmp_path, curves)})
 
 
 def test_a_file_that_shrinks_or_vanishes(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from skcausalpima import CausalPIMA, Training
 from skcausalpima._data.outliers import alone, in_units_of_deviation
 
+pytestmark = pytest.mark.short_fits
+
 BRIEF = {"max_iter": 2, "hidden_layer_sizes": (8,), "random_state": 0}
 
 

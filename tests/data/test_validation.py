@@ -1,33 +1,18 @@
 from collections import UserDict
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from gate import Gate
 from numpy.testing import assert_array_equal
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from skcausalpima import CausalPIMA
-from skcausalpima._data.multimodal_data import MultimodalData
+from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._data.validation import fitted_form, read_modalities
 
-
-class Mean(TransformerMixin, BaseEstimator):
-    """A toy that goes through the gate: distance of each sample from the mean."""
-
-    def __init__(self, power=2):
-        self.power = power
-
-    def fit(self, X, y=None):
-        data = read_modalities(self, X, reset=True)
-        self.means_ = [array.mean(axis=0) for array in data.arrays]
-        return self
-
-    def read(self, X):
-        check_is_fitted(self)
-        return read_modalities(self, X, reset=False)
+Strict = partial(Gate, missing_values="error")
 
 
 @pytest.fixture
@@ -41,7 +26,7 @@ def curve():
 
 
 def read(X):
-    return read_modalities(Mean(), X, reset=True)
+    return Strict().fit(X).modalities_
 
 
 # Every form of input ---------------------------------------------------------------------------
@@ -68,7 +53,7 @@ def forms(image, curve):
 @pytest.mark.parametrize("form", forms(np.ones((12, 3, 2)), np.ones((12, 4))))
 def test_forms_are_the_same_data(image, curve, form):
     X = forms(image, curve)[form]
-    estimator = Mean()
+    estimator = Strict()
     data = read_modalities(estimator, X, reset=True)
     again = read_modalities(estimator, X, reset=False)
     for got in (data, again):
@@ -114,7 +99,7 @@ def test_forms_are_the_same_data(image, curve, form):
     ],
 )
 def test_one_modality(X, shape):
-    estimator = Mean()
+    estimator = Strict()
     data = read_modalities(estimator, X, reset=True)
     assert_array_equal(data.arrays[0], np.arange(24).reshape(6, *shape))
     assert data.shapes == (shape,)
@@ -133,7 +118,7 @@ def test_one_modality(X, shape):
 
 
 def test_names_are_matched_in_any_order(image, curve):
-    estimator = Mean().fit({"image": image, "curve": curve})
+    estimator = Strict().fit({"image": image, "curve": curve})
     for X in (
         {"curve": curve, "image": image},
         MultimodalData([curve, image], names=["curve", "image"]),
@@ -146,7 +131,7 @@ def test_names_are_matched_in_any_order(image, curve):
 
 
 def test_second_fit_forgets_feature_names(image, curve):
-    estimator = Mean().fit(pd.DataFrame(curve, columns=list("abcd")))
+    estimator = Strict().fit(pd.DataFrame(curve, columns=list("abcd")))
     assert estimator.feature_names_in_.tolist() == list("abcd")
     estimator.fit([image, curve])
     assert not hasattr(estimator, "feature_names_in_")
@@ -154,7 +139,7 @@ def test_second_fit_forgets_feature_names(image, curve):
 
 def test_feature_names_are_checked(curve):
     frame = pd.DataFrame(curve, columns=list("abcd"))
-    estimator = Mean().fit(frame)
+    estimator = Strict().fit(frame)
     with pytest.raises(ValueError, match="feature names should match"):
         estimator.read(frame[list("dcba")])
 
@@ -180,7 +165,7 @@ def test_missing_samples(image, curve):
 @pytest.mark.parametrize("container", [list, MultimodalData, dict])
 def test_none_at_predict(image, curve, container):
     names = ["modality0", "modality1"]
-    estimator = Mean().fit([image, curve])
+    estimator = Strict().fit([image, curve])
     pair = [image, None]
     data = estimator.read(
         dict(zip(names, pair, strict=True)) if container is dict else container(pair)
@@ -191,17 +176,17 @@ def test_none_at_predict(image, curve, container):
 
 
 def test_all_missing_at_predict_but_not_in_fit(image, curve):
-    estimator = Mean().fit([image, curve])
+    estimator = Strict().fit([image, curve])
     image[[1, 4]] = curve[[1, 4]] = np.nan
     assert_array_equal(np.flatnonzero(~estimator.read([image, curve]).observed.any(axis=0)), [1, 4])
     with pytest.raises(
         ValueError, match=r"no modality is observed in 2 sample\(s\), row\(s\) 1, 4"
     ):
-        Mean().fit([image, curve])
+        Strict().fit([image, curve])
     gaps = np.full((9, 2), np.nan)
     gaps[8] = 1.0
     with pytest.raises(ValueError, match=r"8 sample\(s\), row\(s\) 0, 1, 2, 3, 4, \.\.\.:"):
-        Mean().fit([gaps, gaps])
+        Strict().fit([gaps, gaps])
 
 
 # Number formats --------------------------------------------------------------------------------
@@ -246,6 +231,14 @@ def test_storage_dtypes(given, kept, layout):
 )
 def test_compute_dtype_is_that_of_the_floating_modalities(dtypes, expected):
     assert read([np.ones((3, 2), dtype=dtype) for dtype in dtypes]).dtype == expected
+
+
+@pytest.mark.parametrize("later", [np.float32, np.float64, np.int64, np.uint8])
+@pytest.mark.parametrize("fitted", [np.float32, np.float64])
+def test_any_dtype_is_read_after_a_fit(fitted, later):
+    values = np.arange(12).reshape(3, 2, 2)
+    data = Strict().fit(values.astype(fitted)).read(values.astype(later))
+    assert_array_equal(data.arrays[0], values)
 
 
 def make_layout(image, layout, folder):
@@ -307,7 +300,6 @@ HUGE_NAN[0] = np.inf
 @pytest.mark.parametrize(
     ("X", "error", "match"),
     [
-        ([ONES, np.ones((6, 2))], ValueError, "same number of samples.*modality0: 5, modality1: 6"),
         ([], ValueError, "empty list"),
         ((), ValueError, "empty list"),
         ({}, ValueError, "no modality"),
@@ -321,21 +313,14 @@ HUGE_NAN[0] = np.inf
         ({"a": ONES, "b": 3.0}, ValueError, r"'b' has shape \(\): expected"),
         ({"a": ONES, 3: ONES}, TypeError, "must be strings, got 3"),
         ([ONES, WITH_NAN], ValueError, "'modality1' contains NaN in 1 of 6 elements of sample 3"),
-        ([ONES, WITH_INF], ValueError, "'modality1' contains infinity in sample 2"),
         ([ONES, HUGE_NAN], ValueError, "'modality1' contains infinity in sample 0"),
         ([ONES, ONES * np.nan], ValueError, r"'modality1' is missing in all samples"),
         ([ONES, ONES * 1j], ValueError, "Complex data not supported: modality 'modality1'"),
         ([ONES, ONES.astype(object)], TypeError, "'modality1' has dtype object, expected numbers"),
         ([ONES, ONES.astype(str)], TypeError, "'modality1' has dtype <U32, expected numbers"),
         ([ONES, ONES.astype("M8[s]")], TypeError, "'modality1' holds dates in the columns 0, 1"),
-        (
-            [ONES, pd.DataFrame({"a": [1, 2, 3, 4, "b"]})],
-            TypeError,
-            r"holds text \('b'\) among the numbers in column 'a'",
-        ),
         ([ONES, sparse.csr_array((10**6, 10**4))], ValueError, "'modality1' is sparse.*74.5 GiB"),
         ({"a": ONES, "b": sparse.dok_array((10**6, 10**4))}, ValueError, "'b' is sparse.*4 GiB"),
-        ([ONES, [[1], [1, 2]]], ValueError, "'modality1' .* differ in shape"),
         ([ONES, np.ma.masked_equal(ONES, 1)], TypeError, "masked array"),
         ([ONES[:1], ONES[:1]], ValueError, r"1 sample\(s\), n_samples=1, while a minimum of 2"),
         ([ONES[:0], ONES[:0]], ValueError, r"0 sample\(s\)"),
@@ -350,11 +335,9 @@ HUGE_NAN[0] = np.inf
         (torch.ones(5), ValueError, "Reshape your data"),
         (np.float64(5), ValueError, "X is .*5.0.*Expected 2D array"),
         (None, ValueError, "X is None.*Expected 2D array"),
-        ("text", TypeError, "X is 'text': expected .*a MultimodalData.*np.load"),
         (ONES * 1j, ValueError, "Complex data not supported"),
         (WITH_NAN[:, 1], ValueError, "contains NaN"),
         (WITH_NAN, ValueError, "contains NaN"),
-        (WITH_INF, ValueError, "contains infinity"),
         (WITH_NAN * 1j, ValueError, "Complex data not supported"),
         (ONES.astype(str), ValueError, "Convert your data to numeric"),
         (ONES.astype("M8[s]"), TypeError, "'modality0' holds dates in the columns 0, 1"),
@@ -365,26 +348,12 @@ HUGE_NAN[0] = np.inf
         (np.ones((5, 0)), ValueError, r"0 feature\(s\)"),
         (np.ones((5, 0, 3)), ValueError, r"0 feature\(s\)"),
         ([np.ones(3), np.ones(4)], ValueError, r"differ in shape.*np\.reshape"),
-        ([[1, 2], [3]], ValueError, "differ in shape"),
         (np.ma.masked_equal(ONES, 1), TypeError, "masked array"),
     ],
 )
 def test_bad_input_in_fit(X, error, match):
     with pytest.raises(error, match=f"(?s){match}"):
         read(X)
-
-
-@pytest.mark.parametrize(
-    ("X", "shapes", "match"),
-    [
-        (np.ones((5, 9)), [(3, 2), (4,)], r"add up to 10 columns"),
-        (np.ones((5, 6)), [], "shapes is empty"),
-        (np.ones((5, 6)), [(6,), (0,)], "positive integers"),
-    ],
-)
-def test_bad_shapes(X, shapes, match):
-    with pytest.raises(ValueError, match=match):
-        MultimodalData.from_flat(X, shapes)
 
 
 def test_partial_nan_and_inf_in_a_flat_array():
@@ -402,19 +371,19 @@ def test_partial_nan_and_inf_in_a_flat_array():
 @pytest.mark.parametrize(
     ("X", "match"),
     [
-        ([ONES, ONES, ONES], r"list of 3 modalities, but Mean was fitted on 2 modalities \(image"),
+        ([ONES, ONES, ONES], r"list of 3 modalities, but Gate was fitted on 2 modalities \(image"),
         ([ONES], "list of one modality"),
-        ({"image": ONES}, r"has the modalities \['image'\], but Mean was fitted on 2"),
-        ({"image": ONES, "sound": ONES}, r"modalities \['image', 'sound'\], but Mean was fitted"),
-        (MultimodalData([ONES, ONES]), r"modalities \['modality0', 'modality1'\], but Mean"),
+        ({"image": ONES}, r"has the modalities \['image'\], but Gate was fitted on 2"),
+        ({"image": ONES, "sound": ONES}, r"modalities \['image', 'sound'\], but Gate was fitted"),
+        (MultimodalData([ONES, ONES]), r"modalities \['modality0', 'modality1'\], but Gate"),
         (
             [np.ones((5, 2, 3)), ONES],
             r"'image' has samples of shape \(2, 3\), .* \(n_samples, 3, 2\)",
         ),
         ({"curve": np.ones((5, 3)), "image": None}, r"'curve' has samples of shape \(3,\)"),
-        (np.ones((5, 10)), r"one array \(a ndarray of shape \(5, 10\)\), but Mean was fitted on 2"),
-        (np.ones((5, 3, 2)), "one array .* but Mean was fitted on 2"),
-        (pd.DataFrame(ONES), "one array .* but Mean was fitted on 2"),
+        (np.ones((5, 10)), r"one array \(a ndarray of shape \(5, 10\)\), but Gate was fitted on 2"),
+        (np.ones((5, 3, 2)), "one array .* but Gate was fitted on 2"),
+        (pd.DataFrame(ONES), "one array .* but Gate was fitted on 2"),
         ([None, None], "no modality"),
         ([np.ones((0, 3, 2)), np.ones((0, 4))], "0 samples"),
         ([WITH_NAN.reshape(5, 3, 2), None], "'image' contains NaN in 1 of 6 elements of sample 3"),
@@ -422,7 +391,7 @@ def test_partial_nan_and_inf_in_a_flat_array():
     ],
 )
 def test_bad_input_at_predict(image, curve, X, match):
-    estimator = Mean().fit({"image": image, "curve": curve})
+    estimator = Strict().fit({"image": image, "curve": curve})
     state = {key: value for key, value in vars(estimator).items() if key.endswith("in_")}
     with pytest.raises(ValueError, match=match):
         estimator.read(X)
@@ -432,26 +401,26 @@ def test_bad_input_at_predict(image, curve, X, match):
 @pytest.mark.parametrize(
     ("X", "match"),
     [
-        (np.ones((5, 7)), "X has 7 features, but Mean is expecting 6 features as input"),
+        (np.ones((5, 7)), "X has 7 features, but Gate is expecting 6 features as input"),
         (np.ones((5, 6)), r"'modality0' has samples of shape \(6,\), .* \(n_samples, 3, 2\)"),
         (np.ones((5, 2, 3)), r"'modality0' has samples of shape \(2, 3\)"),
         (np.ones((0, 3, 2)), "0 samples"),
-        ([ONES, ONES], r"list of 2 modalities, but Mean was fitted on 1 modality"),
+        ([ONES, ONES], r"list of 2 modalities, but Gate was fitted on 1 modality"),
         ([np.ones((5, 3, 2))], "list of one modality"),
     ],
 )
 def test_bad_input_at_predict_of_one_modality(image, X, match):
-    estimator = Mean().fit(image)
+    estimator = Strict().fit(image)
     with pytest.raises(ValueError, match=match):
         estimator.read(X)
 
 
 def test_one_sample_at_predict(image, curve):
-    assert Mean().fit([image, curve]).read([image[:1], curve[:1]]).n_samples == 1
+    assert Strict().fit([image, curve]).read([image[:1], curve[:1]]).n_samples == 1
 
 
 def test_a_flat_array_at_predict_says_how_it_is_cut():
-    estimator = Mean().fit(MultimodalData.from_flat(np.ones((4, 5)), [3, 2]))
+    estimator = Strict().fit(MultimodalData.from_flat(np.ones((4, 5)), [3, 2]))
     for X in (np.ones((4, 5)), np.ones((4, 5, 1))):
         with pytest.raises(
             ValueError, match=r"X is one array .*MultimodalData.from_flat\(X, shapes"

@@ -13,6 +13,7 @@ from skcausalpima.datasets import (
     load_digits_with_curves,
     make_circles_images,
     make_grey_bars,
+    make_lattices,
     make_pendulum,
     make_rectangles,
     make_sized_circles,
@@ -21,6 +22,7 @@ from skcausalpima.datasets import (
     make_striped_circles,
 )
 
+HUGE = 10**400
 GRAPHS = ["v-structure", "chain", "complete", "independent"]
 TWO = ["chain", "independent"]
 MAKERS = {
@@ -135,8 +137,6 @@ NEW = [make_sprites, make_pendulum, make_rectangles, make_spectra]
     [
         ({"graph": "star"}, ValueError, "graph must be one of.*'star'"),
         ({"graph": ["chain"]}, ValueError, "graph must be one of"),
-        ({"n_samples": 0}, ValueError, "n_samples == 0, must be >= 1"),
-        ({"n_samples": 10.5}, TypeError, "n_samples must be an instance of int"),
         ({"noise": -0.1}, ValueError, "noise == -0.1"),
         ({"noise": float("nan")}, ValueError, "noise is nan"),
         ({"noise": None}, TypeError, "noise must be an instance of"),
@@ -166,3 +166,54 @@ def test_the_noise_has_its_standard_deviation_and_changes_nothing_else(maker):
     assert inside.sum() > 500
     noise = (noisy[name].astype(float) - clear[name])[inside]
     assert noise.std() == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize("overlap", [np.inf, np.nan, -1.0, HUGE, 1e300, True, "x", None, 1j])
+@pytest.mark.parametrize(
+    "make",
+    [make_circles_images, make_striped_circles, make_sized_circles],
+)
+def test_overlaps(make, overlap):
+    with pytest.raises((TypeError, ValueError), match="overlap"):
+        make(5, overlap=overlap)
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (make_circles_images, "n_samples"),
+        (make_circles_images, "image_size"),
+        (make_striped_circles, "n_samples"),
+        (make_sized_circles, "n_samples"),
+        (make_grey_bars, "n_samples"),
+        (make_lattices, "n_samples"),
+        (make_pendulum, "n_samples"),
+        (make_rectangles, "n_samples"),
+        (make_spectra, "n_samples"),
+        (make_sprites, "n_samples"),
+        (load_digits_with_curves, "n_points"),
+    ],
+)
+@pytest.mark.parametrize("value", [True, 2**64, HUGE, 0, 2.0, None])
+def test_counts_of_generators(make, argument, value):
+    told = f"{argument} (must be an instance of int|== .*, must be [<>]= |is )"
+    with pytest.raises((TypeError, ValueError), match=told):
+        make(**{argument: value})
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, HUGE, 1e300, -1.0, True])
+def test_noise_of_curves(value):
+    with pytest.raises((TypeError, ValueError), match="noise_variance"):
+        load_digits_with_curves(value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("graph", "star"), ("graph", []), ("graph", None), ("curves", "no")]
+)
+def test_words_of_generators(argument, value):
+    with pytest.raises((TypeError, ValueError), match=argument):
+        make_circles_images(5, **{argument: value})
+
+
+def test_images_are_finite_up_to_the_largest_overlap():
+    assert np.isfinite(make_circles_images(50, overlap=1e6, random_state=0).images).all()

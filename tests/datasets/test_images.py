@@ -103,24 +103,6 @@ def test_digits_are_scikit_learns_and_the_slope_is_the_digit():
     np.testing.assert_allclose(exact[:, -1], bunch.target)
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: make_circles_images(graph="star"), ValueError, "graph must be one of.*'star'"),
-        (lambda: make_circles_images(0), ValueError, "n_samples == 0, must be >= 1"),
-        (lambda: make_circles_images(10.5), TypeError, "n_samples must be an instance of int"),
-        (lambda: make_circles_images(5, overlap=-1.0), ValueError, "overlap == -1.0"),
-        (lambda: make_circles_images(5, image_size=0), ValueError, "image_size == 0"),
-        (lambda: make_grey_bars(-3), ValueError, "n_samples == -3"),
-        (lambda: load_digits_with_curves(-0.5), ValueError, "noise_variance == -0.5"),
-        (lambda: load_digits_with_curves(n_points=0), ValueError, "n_points == 0"),
-    ],
-)
-def test_bad_arguments(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
-
-
 @pytest.mark.long
 def test_plain_clustering_finds_most_of_the_cells():
     """The published difficulty: PCA-5 and k-means reach about 0.84 on the eight cells."""

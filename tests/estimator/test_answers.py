@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima import CausalPIMA
 
+pytestmark = pytest.mark.short_fits
+
 
 @pytest.fixture(scope="module")
 def frame():

@@ -84,7 +84,6 @@ def test_stopped_in_any_phase(quick, pair, fitted, tmp_path, phase, epoch, every
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     "name",
     [

@@ -17,6 +17,8 @@ from skcausalpima.callback import Checkpoint
 from skcausalpima.cluster import GridClustering
 from skcausalpima.metrics import node_recovery
 
+pytestmark = pytest.mark.short_fits
+
 NODES = np.stack(np.divmod(np.repeat(np.arange(4), 18), 2), axis=1)  # of ``pair``
 
 

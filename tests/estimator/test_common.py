@@ -20,6 +20,8 @@ from skcausalpima import (
     ScoreSearch,
 )
 
+pytestmark = pytest.mark.short_fits
+
 # What is fitted soonest; the defaults but for the length of training; and what differs from them:
 # parameters that are objects, more cells than samples.
 SOON = CausalPIMA(
@@ -88,7 +90,6 @@ def passes(check, estimator):
 # These checks fit on a DataFrame and predict on an array, or the reverse: scikit-learn warns.
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.filterwarnings("ignore:X has feature names")
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     "check",
     [

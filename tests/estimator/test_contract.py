@@ -107,14 +107,6 @@ def test_labels_predictions_and_states_agree(model_and_data):
     assert model.labels_.dtype.kind == "i"
 
 
-def test_number_of_things(fitted):
-    assert fitted.n_features_in_ == 10
-    assert fitted.n_modalities_in_ == 2
-    assert fitted.modality_names_in_.tolist() == ["modality0", "modality1"]
-    assert fitted.modality_shapes_in_ == [(3, 2), (4,)]
-    assert fitted.get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
-
-
 @pytest.mark.parametrize(
     ("node_sizes", "latent_dim", "expected"),
     some_slow(
@@ -187,19 +179,6 @@ def test_score_samples_depend_on_the_row_alone(fitted, pair, monkeypatch):
     assert_allclose(alone, values[rows], rtol=0, atol=1e-9)
     monkeypatch.setattr("skcausalpima._model.tensors.BLOCK_ROWS", 7)
     assert_allclose(fitted.score_samples(pair), values, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    "factors", [pytest.param((1024.0, 1024.0), marks=pytest.mark.slow), (2.0**-20, 8.0)]
-)
-def test_score_is_in_the_users_units(quick, pair, fitted, factors):
-    """In other units the density, and so the bound, changes by the Jacobian and nothing else."""
-    X = [array * factor for array, factor in zip(pair, factors, strict=True)]
-    shift = 6 * np.log(factors[0]) + 4 * np.log(factors[1])
-    model = quick().fit(X)
-    expected = fitted.score_samples(pair) - shift
-    assert_allclose(model.score_samples(X), expected, rtol=0, atol=1e-8)
-    assert_allclose(model.lower_bound_, fitted.lower_bound_ - shift, rtol=0, atol=1e-8)
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from skcausalpima import CausalPIMA, Mixture
 from skcausalpima._state.fitted import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
+pytestmark = pytest.mark.short_fits
+
 SIZES, LATENT_DIM = (2, 2), 3
 #: As scikit-learn has them.
 SHAPES = {"full": (4, 3, 3), "tied": (3, 3), "diag": (4, 3), "spherical": (4,)}

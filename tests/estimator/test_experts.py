@@ -19,6 +19,8 @@ from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional._potentials import LEAST_PRECISION
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 
+pytestmark = pytest.mark.short_fits
+
 X = np.linspace(0.0, 2.0, 15)
 SLOPES = np.array([300.0, -100.0, 800.0])
 OFFSETS = np.array([50.0, 20.0, 30.0])

@@ -83,6 +83,7 @@ def test_labels_that_somebody_made_up_make_none(n_known):
     assert not est.arrangement_.told.all()
 
 
+@pytest.mark.short_fits
 @pytest.mark.parametrize(
     ("parameters", "asked"),
     [

@@ -233,7 +233,6 @@ def test_edge_penalty_prunes(fast, chain):
 LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
 
 
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     ("structure", "dtype", "init"),
     some_slow(

@@ -19,46 +19,41 @@ def flattened(pair):
     return np.hstack([array.reshape(len(array), -1) for array in pair])
 
 
-FORMS = {
-    "tuple": tuple,
-    "mapping": lambda pair: {"image": pair[0], "curve": pair[1]},
-    "container": MultimodalData,
-    "flat": lambda pair: MultimodalData.from_flat(flattened(pair), SHAPES),
-    "big-endian": lambda pair: [array.astype(">f8") for array in pair],
-    "negative strides": lambda pair: [array[::-1].copy()[::-1] for array in pair],
-    "fortran": lambda pair: [np.asfortranarray(array) for array in pair],
-}
-
-
-@pytest.fixture(scope="module")
-def plain(brief, pair):
-    """What ``brief`` makes, fitted to the pair as it is."""
-    return brief().fit(pair)
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_forms_give_the_same_bits(brief, pair, plain, form):
-    X = FORMS[form](pair)
-    model = brief().fit(X)
+@pytest.mark.parametrize("form", ["mapping", "flat"])
+def test_forms_give_the_same_bits(brief, pair, form):
+    """Forms that the gate reads alike are fitted and answered alike."""
+    flat = MultimodalData.from_flat(flattened(pair), SHAPES)
+    X = flat if form == "flat" else {"image": pair[0], "curve": pair[1]}
+    model, plain = brief().fit(X), brief().fit(pair)
     assert_array_equal(model.labels_, plain.labels_)
     assert_array_equal(model.transform(X), plain.transform(pair))
     assert_array_equal(model.score_samples(X), plain.score_samples(pair))
     assert model.lower_bound_ == plain.lower_bound_
-    latents = model.transform(X)
-    decoded, expected = model.inverse_transform(latents), plain.inverse_transform(latents)
-    kinds = {"mapping": dict, "container": MultimodalData, "flat": MultimodalData}
-    assert type(decoded) is kinds.get(form, list)
-    parts = decoded if isinstance(decoded, list) else decoded.values()
-    for array, other in zip(parts, expected, strict=True):
+    decoded = model.inverse_transform(model.transform(X))
+    assert type(decoded) is type(X)
+    expected = plain.inverse_transform(plain.transform(pair))
+    for array, other in zip(decoded.values(), expected, strict=True):
         assert_array_equal(array, other)
+
+
+def results(model, X, incomplete):
+    """Return what all methods return that return data."""
+    return [
+        model.inverse_transform(model.transform(X)),
+        model.sample(2)[0],
+        model.intervene({"N1": 1}, 2)[0],
+        model.counterfactual(X, {"N1": 1})[0],
+        model.reconstruct(X),
+        model.impute(X),
+        model.impute(incomplete),
+    ]
 
 
 @pytest.mark.parametrize("shape", [(72, 6), (72, 3, 2)])
 def test_one_modality_comes_back_as_one_array(brief, pair, shape):
     X = pair[0].reshape(shape)
-    model = brief().fit(X)
-    assert model.inverse_transform(model.transform(X)).shape == shape
-    assert model.sample(2)[0].shape == (2, *shape[1:])
+    for back in results(brief().fit(X), X, X):
+        assert back.shape[1:] == shape[1:]
 
 
 # Dtypes ----------------------------------------------------------------------------------------
@@ -70,8 +65,8 @@ def test_outputs_have_the_dtype_of_the_data(brief, pair, dtype):
     model = brief().fit(X)
     for method in ("transform", "predict_proba", "score_samples"):
         assert getattr(model, method)(X).dtype == dtype
-    for array in [*model.inverse_transform(model.transform(X)), *model.sample(2)[0]]:
-        assert array.dtype == dtype
+    for back in results(model, X, [X[0], None]):
+        assert {array.dtype for array in back} == {np.dtype(dtype)}
     assert isinstance(model.score(X), float)
     assert model.weights_.dtype == model.joint_.dtype == np.float64
 
@@ -81,11 +76,10 @@ def test_float32_agrees_with_float64(quick, pair, fitted):
     assert_allclose(quick().fit(X).lower_bound_, fitted.lower_bound_, atol=0.1)
 
 
-@pytest.mark.parametrize("fit_dtype", [np.float32, np.float64])
-def test_any_dtype_at_predict(brief, pair, fit_dtype):
+def test_any_dtype_at_predict(brief, pair):
     pair = [np.abs(array).round() for array in pair]
-    model = brief().fit([array.astype(fit_dtype) for array in pair])
-    for dtype in (np.float32, np.float64, np.int64, np.uint8):
+    model = brief().fit([array.astype(np.float32) for array in pair])
+    for dtype in (np.float64, np.uint8):
         X = [array.astype(dtype) for array in pair]
         assert_array_equal(model.predict(X), model.labels_)
         assert_allclose(model.score(X), model.lower_bound_, rtol=1e-5)
@@ -102,11 +96,10 @@ def test_uint8_images_with_floating_curves(brief, pair):
     assert_array_equal(images, before)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_read_only_memory_maps_stay_as_they_are(brief, pair, tmp_path, dtype):
+def test_read_only_memory_maps_stay_as_they_are(brief, pair, tmp_path):
     X = []
     for k, array in enumerate(pair):
-        np.save(tmp_path / f"{k}.npy", array.astype(dtype))
+        np.save(tmp_path / f"{k}.npy", array)
         X.append(np.load(tmp_path / f"{k}.npy", mmap_mode="r"))
     before = [np.array(array) for array in X]
     model = brief(scale=None).fit(X)
@@ -207,7 +200,6 @@ def test_constant_elements(quick, pair, scale):
     assert_finite_everywhere(quick(scale=scale).fit(X), X)
 
 
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize(
     ("scale", "dtype"),
     some_slow(itertools.product(["modality", "feature", None], DTYPES), []),
@@ -224,7 +216,6 @@ COVARIANCES = ["full", "tied", "diag", "spherical"]
 ROWS = [[0] * 30 + [40] * 30, [0, 71] * 4, [0, 20, 71] * 4, [5] * 10]
 
 
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize(
     ("rows", "covariance_type"),
     some_slow(itertools.product(ROWS, COVARIANCES), [*zip(ROWS, COVARIANCES, strict=True)][1:2]),

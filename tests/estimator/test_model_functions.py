@@ -15,6 +15,8 @@ from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional import curve_statistics, fit_curves
 from skcausalpima.modules import ClusterExpert, ExpertDecoder, line
 
+pytestmark = pytest.mark.short_fits
+
 X = np.linspace(0.0, 2.0, 15)
 
 

@@ -15,6 +15,8 @@ from skcausalpima._model import tensors
 from skcausalpima.callback import OnEpoch
 from skcausalpima.modules import ExpertDecoder
 
+pytestmark = pytest.mark.short_fits
+
 N, SHAPE = 120, (8, 8)
 
 
@@ -126,16 +128,6 @@ def test_missing_samples(on_file, tmp_path):
     assert_array_equal(estimator().fit(unstated).labels_, est.labels_)
     in_memory = {"image": images(), "curve": with_gaps}
     assert_allclose(est.predict_proba(unstated), est.predict_proba(in_memory), atol=1e-3)
-
-
-def test_numbers_that_are_not_finite(tmp_path):
-    values = curves()
-    values[7, 2] = np.nan
-    with pytest.raises(ValueError, match=r"modality 'curve', which is on disk, is NaN in a part"):
-        estimator().fit({"curve": stored(tmp_path, values)})
-    values[7, 2] = np.inf
-    with pytest.raises(ValueError, match=r"modality 'curve' contains infinity in sample 7"):
-        estimator().fit({"curve": stored(tmp_path, values, "more")})
 
 
 @pytest.mark.slow
@@ -252,8 +244,6 @@ def test_tables_on_disk(tmp_path):
     est = estimator().fit(table)
     assert est.n_features_in_ == 5
     assert_allclose(est.predict_proba(table), est.predict_proba(curves()), atol=1e-4)
-    with pytest.raises(ValueError, match="has 3 features, but CausalPIMA is expecting 5"):
-        est.predict(stored(tmp_path, curves()[:, :3], "narrow"))
 
 
 @pytest.mark.slow

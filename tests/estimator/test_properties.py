@@ -3,18 +3,18 @@
 import itertools
 from functools import cache
 
-import networkx as nx
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from few_examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from numpy.testing import assert_allclose, assert_array_equal
+from some_slow import some_slow
 from torch import nn
 
-from skcausalpima import Initialization, MultimodalData
-from skcausalpima.graph import CategoricalDAG
+from skcausalpima import MultimodalData
 
 N_SAMPLES = 72
 METHODS = ("transform", "predict_proba", "predict", "predict_nodes", "score_samples")
@@ -27,19 +27,6 @@ KINDS = {
 ROWS = st.integers(0, N_SAMPLES - 1)
 SOME_ROWS = st.lists(ROWS, min_size=1, max_size=80).map(np.array)
 KIND = st.sampled_from(sorted(KINDS))
-
-
-def examples(number):
-    """Few examples, the same ones each time; failing ones are not made smaller, which is slow."""
-    phases = [Phase.explicit, Phase.generate]
-    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(
-        max_examples=number,
-        deadline=None,
-        derandomize=True,
-        phases=phases,
-        suppress_health_check=slow,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +52,8 @@ def all_of(model, X):
     return {method: getattr(model, method)(X) for method in METHODS}
 
 
-@pytest.mark.long
-@given(kind=KIND, rows=SOME_ROWS)
+@pytest.mark.parametrize("kind", some_slow(KINDS, ["default"]))
+@given(rows=SOME_ROWS)
 @examples(3)
 def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of, gaps, kind, rows):
     model = model_of(kind)
@@ -96,8 +83,7 @@ def test_memberships_are_probabilities(model_of, gaps, kind, factor, rows):
     factors=st.lists(st.floats(-6.0, 6.0), min_size=2, max_size=2),
     offsets=st.lists(st.floats(-5.0, 5.0), min_size=2, max_size=2),
 )
-@examples(3)
-@pytest.mark.slow
+@examples(2)
 def test_units_move_the_bound_and_nothing_else(quick, pair, fitted, factors, offsets):
     scales = [10.0**factor for factor in factors]
     X = [a * (x + b) for a, b, x in zip(scales, offsets, pair, strict=True)]
@@ -106,6 +92,7 @@ def test_units_move_the_bound_and_nothing_else(quick, pair, fitted, factors, off
     assert_allclose(model.joint_, fitted.joint_, rtol=1e-6)
     shift = sum(np.log(a) * x[0].size for a, x in zip(scales, pair, strict=True))
     assert_allclose(model.lower_bound_ + shift, fitted.lower_bound_, rtol=1e-6)
+    assert_allclose(model.score_samples(X) + shift, fitted.score_samples(pair), rtol=1e-6)
 
 
 def networks(order, sign):
@@ -189,55 +176,3 @@ def test_parts_of_a_container_are_the_whole_again(data, cuts):
     assert backwards[:, list(data.names)] == data
     flat = MultimodalData.from_flat(data.to_flat(), data.modality_shapes, data.names)
     assert flat == data
-
-
-@st.composite
-def graphs(draw):
-    """Sizes of two or three nodes, and a graph over them."""
-    sizes = draw(st.lists(st.integers(2, 3), min_size=2, max_size=3))
-    order = draw(st.permutations([f"N{k + 1}" for k in range(len(sizes))]))
-    edges = [edge for edge in itertools.combinations(order, 2) if draw(st.booleans())]
-    graph = nx.DiGraph(edges)
-    graph.add_nodes_from(order)
-    return tuple(sizes), graph
-
-
-@pytest.mark.long
-@given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
-@examples(3)
-def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
-    weights[::15] += 2  # of each group; in data without copies the order matters
-    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(N_SAMPLES), weights))
-    weighted = quick().fit(pair, sample_weight=weights)
-    repeated = quick().fit([x[order] for x in pair])
-    assert weighted.lower_bound_ == repeated.lower_bound_
-    assert_array_equal(weighted.labels_[order], repeated.labels_)
-    assert_array_equal(weighted.joint_, repeated.joint_)
-    for method, values in all_of(weighted, pair).items():
-        assert_array_equal(values, getattr(repeated, method)(pair))
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@given(drawn=graphs())
-@examples(5)
-def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
-    sizes, graph = drawn
-    model = quick(
-        sizes,
-        structure=graph,
-        max_iter=1,
-        init=Initialization("paper", pretraining_epochs=0),
-    ).fit(pair)
-    assert set(model.dag_.edges) == set(graph.edges)
-    names = list(model.dag_)
-    product = np.ones(sizes)
-    for cell in np.ndindex(sizes):
-        outcome = dict(zip(names, cell, strict=True))
-        for node in names:
-            key = (*(outcome[p] for p in model.dag_.predecessors(node)), outcome[node])
-            product[cell] *= model.cpts_[node][key]
-    assert_allclose(model.joint_, product, rtol=1e-12)
-    assert_allclose(model.joint_.sum(), 1.0, rtol=1e-12)
-    assert_array_equal(model.weights_, model.joint_[tuple(model.cluster_states_.T)])
-    assert_allclose(CategoricalDAG(model.dag_, model.cpts_).joint(), product, rtol=1e-12)

@@ -64,26 +64,10 @@ def test_impute_makes_an_array_of_none(named, pair):
     assert_array_equal(curves, pair[1][:3])
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_impute_keeps_dtypes(brief, pair, dtype):
-    given = [array.astype(dtype) for array in holes(pair)]
-    filled = brief().fit([array.astype(dtype) for array in pair]).impute(given)
-    assert [array.dtype for array in filled] == [dtype, dtype]
-
-
 def test_complete_samples_are_returned_as_they_are(named, pair):
     for array, given in zip(named.impute(pair), pair, strict=True):
         assert_array_equal(array, given)
         assert not np.shares_memory(array, given)
-
-
-@pytest.mark.slow
-def test_a_single_modality(quick, pair):
-    model = quick((2,)).fit(pair[1])
-    mean, std = model.reconstruct(pair[1], return_std=True)
-    assert mean.shape == std.shape == (72, 4)
-    assert_array_equal(model.reconstruct(pair[1], 0), mean)
-    assert_array_equal(model.impute(pair[1]), pair[1])
 
 
 def test_one_row(named, pair):

@@ -54,7 +54,6 @@ def test_polishing_does_not_throw_a_model_back():
     assert model.lower_bound_ > model.history_["lower_bound"][-1]
 
 
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.long
 def test_the_papers_start_has_the_papers_length(quick, pair):
     assert quick(max_iter="auto", init="paper", training__tol=0).fit(pair).n_iter_ == 50
@@ -162,6 +161,7 @@ TOLD = [4, 8, 10, 13, 18]  # seeds whose fits were told of a fall
     ("node_sizes", "seed"),
     some_slow(itertools.product([(2, 2), (2, 2, 2)], TOLD), []),
 )
+@pytest.mark.short_fits
 def test_twelve_samples_are_told_of_no_fall(node_sizes, seed):
     """Warnings are errors here."""
     X = np.array(list(itertools.product([1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0])))

@@ -36,7 +36,6 @@ def in_two(model, X, first=2, second=3, **fit):
     return model.set_params(max_iter=second).fit(X, **fit)
 
 
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=MARKS.get(name, pytest.mark.long)) for name in CONFIGURATIONS]
 )
@@ -57,7 +56,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair, OF_FIRST)
 
 
-FORMS = ["float32", "missing", "mapping", "one"]
+FORMS = ["float32", "missing", "elements", "mapping", "one"]
 
 
 @pytest.mark.parametrize("form", some_slow(FORMS, []))
@@ -71,7 +70,8 @@ def test_forms_of_data(quick, pair, form):
     holes = [images.copy(), curves.copy()]
     holes[0][::7] = np.nan
     holes[1][3::7] = np.nan
-    X = (data | {"missing": MultimodalData(holes)})[form]
+    elements = [images, np.where(np.arange(288).reshape(72, 4) % 7, curves, np.nan)]
+    X = (data | {"missing": MultimodalData(holes), "elements": elements})[form]
     missing = MissingValues(subset_epochs=5)  # as many as max_iter
     whole = quick(max_iter=5, training__validation_fraction=0.2, missing_values=missing).fit(X)
     assert_same_fits(in_two(clone(whole), X), whole, X, OF_FIRST)

@@ -198,24 +198,6 @@ def test_missing_modalities_are_filled_in(linked, pair):
 # Forms, dtypes, seeds --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtypes(random_start, pair, dtype):
-    X = [array.astype(dtype) for array in pair]
-    model = random_start().fit(X)
-    drawn, _ = model.intervene({"N1": 1}, 3)
-    new, _ = model.counterfactual(X, {"N1": 1})
-    assert {array.dtype for array in [*drawn, *new]} == {np.dtype(dtype)}
-    points = places(model, X)
-    assert points.dtype == dtype
-    assert_same_data(model.counterfactual(X, {})[0], model.inverse_transform(points))
-
-
-def test_a_single_form(quick, pair):
-    model = quick().fit(pair[0])
-    assert model.intervene({"N1": 1}, 3)[0].shape == (3, 3, 2)
-    assert model.counterfactual(pair[0][:5], {"N1": 1})[0].shape == (5, 3, 2)
-
-
 def test_names_of_nodes_are_the_users(quick, pair):
     model = quick({"hue": 2, "shift": 2}).fit(pair)
     assert (model.intervene({"shift": 1}, 4)[1][:, 1] == 1).all()

@@ -152,6 +152,7 @@ def test_clusters_that_another_estimator_finds_are_not_sought_in_draws(clear):
     assert fitted(clear[0], init=KMeans(4)).found_again_ is None
 
 
+@pytest.mark.short_fits
 def test_weights_that_leave_hardly_a_sample_find_nothing(clear):
     weights = np.ones(80)
     weights[0] = 1e6

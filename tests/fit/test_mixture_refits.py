@@ -17,7 +17,7 @@ from skcausalpima._fit.several_mixtures import Components, SeveralMixtures, leap
 from skcausalpima._model.settings import MixtureSettings
 from skcausalpima._structure.search import search_dag
 from skcausalpima.functional import Potential
-from skcausalpima.inspection import _edge_confidence, edge_confidence
+from skcausalpima.inspection import edge_confidence
 from skcausalpima.modules import ExpertDecoder, exponential_decay
 
 SIZES = (2, 2)
@@ -223,9 +223,9 @@ def test_they_are_the_default_where_starts_agree(quick, clear, monkeypatch):
         edge_confidence(changed, X, refit="mixture", n_bootstraps=1)
     told = {"params": {"y": None}, "n_bootstraps": 1, "random_state": 0}
     assert edge_confidence(est, X, **told).refit == "all"
-    monkeypatch.setattr(_edge_confidence, "AGREED", 1.1)
+    monkeypatch.setattr("skcausalpima.inspection._edge_confidence.AGREED", 1.1)
     assert edge_confidence(est, X, n_bootstraps=1, random_state=0).refit == "all"
-    monkeypatch.setattr(_edge_confidence, "AGREED", 0.0)
+    monkeypatch.setattr("skcausalpima.inspection._edge_confidence.AGREED", 0.0)
     gradient = quick(structure="gradient", max_iter=1).fit(X)  # its graph has no refits
     assert edge_confidence(gradient, X, n_bootstraps=1, random_state=0).refit == "all"
 

@@ -10,7 +10,6 @@ import threading
 
 import pytest
 
-from skcausalpima._fit import interrupts as _orphans
 from skcausalpima._fit.interrupts import ending_with
 
 pytestmark = pytest.mark.posix
@@ -106,7 +105,7 @@ def test_a_child_of_a_process_that_has_gone_ends_at_once(monkeypatch, starter):
 
 def test_a_worker_is_watched_while_it_works(monkeypatch):
     ended = threading.Event()
-    monkeypatch.setattr(_orphans, "INTERVAL", 0.01)
+    monkeypatch.setattr("skcausalpima._fit.interrupts.INTERVAL", 0.01)
     monkeypatch.setattr(os, "_exit", lambda status: ended.set())
     n_threads = threading.active_count()
     with ending_with(os.getppid()):

@@ -9,6 +9,7 @@ from skcausalpima.datasets import make_circles_images
 
 
 @pytest.mark.slow
+@pytest.mark.short_fits
 def test_the_optimizer_goes_on_from_phase_to_phase(monkeypatch):
     """Its step count rises by the steps of each, so that no phase begins without moments."""
     counts, step = {}, loop.gradient_step

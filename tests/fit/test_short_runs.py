@@ -139,19 +139,28 @@ def test_a_run_stays_where_the_next_does_not_agree_or_was_stopped(
     assert result.seen.short_runs < 0.1
 
 
-def test_a_run_is_not_the_odd_one_where_short_runs_differ_as_much(grid, labels, whole):
+SHUFFLED = np.random.default_rng(1).integers(3, size=(2, 60))
+
+
+@pytest.mark.parametrize(
+    ("of_runs", "is_grid"),
+    [
+        (SHUFFLED, True),  # which differ as much
+        (np.zeros((2, 60), dtype=int), True),
+        ([THREE, np.where(np.arange(60) < 4, (THREE + 1) % 3, THREE)], True),  # agree in part
+        ([THREE, THREE], False),  # there is no grid that right clusters alone fit
+    ],
+)
+def test_a_run_is_not_the_odd_one(asked, grid, whole, monkeypatch, of_runs, is_grid):
     made, ending_in = whole
     ending_in(THREE)
-    assert with_short_runs(alarmed(grid[0], labels=OTHER), *grid[1:]).state is grid[0].state
+    runs = iter(of_runs)
+    monkeypatch.setattr(short_runs, "_labels_of_short_run", lambda *of: next(runs))
+    found, *others = grid if is_grid else asked
+    result = with_short_runs(alarmed(found, labels=OTHER), *others)
     assert made == []
-
-
-def test_short_runs_of_one_cell_replace_nothing(grid, monkeypatch, whole):
-    made, ending_in = whole
-    ending_in(np.zeros(60, dtype=int))
-    monkeypatch.setattr(short_runs, "_labels_of_short_run", lambda *of: np.zeros(60, dtype=int))
-    with_short_runs(alarmed(grid[0], labels=OTHER), *grid[1:])
-    assert made == []
+    assert result.state is found.state
+    assert result.seen.short_runs < 0.1
 
 
 @pytest.mark.parametrize("error", [DivergenceError, ExpertError])
@@ -188,26 +197,6 @@ def test_a_run_in_the_place_of_another_has_its_figures_in_units_of_the_data(quic
         est = quick((2, 2), max_iter=8, latent_dim=2).fit(x)
     assert est.stability_.replaced
     assert_allclose(est.history_["lower_bound"][-1], est.lower_bound_, atol=1.0)
-
-
-def test_short_runs_that_agree_but_in_part_replace_nothing(grid, monkeypatch, whole):
-    made, ending_in = whole
-    ending_in(THREE)
-    given = [THREE, np.where(np.arange(60) < 4, (THREE + 1) % 3, THREE)]
-    assert 0.7 < adjusted_rand_score(*given) < 0.9
-    monkeypatch.setattr(short_runs, "_labels_of_short_run", lambda *of: given[of[2] == seeds[1]])
-    seeds = np.random.SeedSequence(grid[4]).generate_state(2).tolist()
-    with_short_runs(alarmed(grid[0], labels=OTHER), *grid[1:])
-    assert made == []
-
-
-def test_a_run_of_one_node_is_not_replaced(asked, agreeing, whole):
-    """There is no grid that right clusters alone fit."""
-    made, ending_in = whole
-    ending_in(THREE)
-    result = with_short_runs(alarmed(asked[0], labels=OTHER), *asked[1:])
-    assert made == []
-    assert result.seen.short_runs < 0.1
 
 
 def test_an_interrupt_of_the_next_run_keeps_the_first(grid, agreeing, monkeypatch):

@@ -233,6 +233,7 @@ def test_gaps_are_asked_of_the_data(random_start, pair, fitted):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* samples are few for these cells")
 def test_what_was_cut_has_no_gap_and_is_not_called_fine(quick):
     rng = np.random.default_rng(0)
     table = rng.normal(size=(200, 4))

@@ -13,7 +13,6 @@ from skcausalpima.functional import (
     OwnPosterior,
     Potential,
     SharedPosterior,
-    _own_potentials,
     less_potentials,
     prepare_posterior,
     update_mixture,
@@ -621,7 +620,7 @@ def test_some_at_a_time(monkeypatch):
 
     expected = answers()
     for size in (1, 2 * C * 4, 4 * C * 4):
-        monkeypatch.setattr(_own_potentials, "NUMBERS_AT_ONCE", size)
+        monkeypatch.setattr("skcausalpima.functional._own_potentials.NUMBERS_AT_ONCE", size)
         for one, other in zip(answers(), expected, strict=True):
             assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 

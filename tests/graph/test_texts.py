@@ -10,7 +10,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from skcausalpima.graph import CategoricalDAG, _bif
+from skcausalpima.graph import CategoricalDAG
+from skcausalpima.graph._bif import Words
 
 READERS = ("bif", "json")
 
@@ -254,7 +255,7 @@ def test_no_table_is_made_before_its_numbers_are_counted(entry):
 
 
 def test_defaults_share_one_budget(monkeypatch):
-    monkeypatch.setattr(_bif, "MAX_FILLED", 100)
+    monkeypatch.setattr("skcausalpima.graph._bif.MAX_FILLED", 100)
     one = declare(5, 2, "default 0.5, 0.5;")  # 64 cells
     assert CategoricalDAG.from_bif(one).cpts["x"].shape == (2,) * 6
     parents = ", ".join(f"p{i}" for i in range(5))
@@ -321,7 +322,7 @@ def test_time_is_linear_in_the_length(make):
 
 
 def test_words_have_their_places():
-    words = _bif.Words("a /* x\n */ b\n// y\n'c'")
+    words = Words("a /* x\n */ b\n// y\n'c'")
     assert [words.next(), words.where()] == ["a", "in line 1"]
     assert [words.next(), words.where()] == ["b", "in line 2"]
     assert [words.next(), words.where()] == ["'c'", "in line 4"]

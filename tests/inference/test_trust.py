@@ -56,6 +56,7 @@ def test_what_is_said_is_right(fit: CausalPIMA) -> None:
         assert largest[alone].mean() < 0.8 < largest[~far[:, k]].mean()
 
 
+@pytest.mark.short_fits
 @torch.no_grad()
 def test_a_potential_is_raised_to_a_power() -> None:
     rng = np.random.default_rng(0)

@@ -237,6 +237,7 @@ def test_fewer_rows_than_classes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
+@pytest.mark.short_fits
 def test_fits_find_classes_beside_words(seed):
     x, labels = correlated(seed)
     word = np.random.RandomState(seed).choice(["yes", "no"], size=len(x))

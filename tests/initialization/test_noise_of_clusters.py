@@ -54,6 +54,7 @@ def test_unlike_noise_is_told(n):
     assert "noise of modality0" in str(model.report())
 
 
+@pytest.mark.short_fits
 @pytest.mark.parametrize("seed", some_slow([4, 0, 1, 2, 3], [4]))
 @pytest.mark.parametrize("is_unlike", [False, True])
 def test_kinds_that_are_no_sum_have_more_directions(seed, is_unlike):

@@ -8,7 +8,6 @@ from sklearn.decomposition import PCA
 from small_models import small_spec
 from torch import nn
 
-from skcausalpima._initialization import principal_components as _principal_components
 from skcausalpima._initialization.principal_components import initialize_networks, principal_scores
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TensorData
@@ -217,7 +216,7 @@ def test_missing_samples_do_not_count(x):
 
 def test_many_rows_are_sampled_everywhere(x, monkeypatch):
     """Sorted data: the first rows alone would not tell."""
-    monkeypatch.setattr(_principal_components, "ROWS_OF_SVD", 50)
+    monkeypatch.setattr("skcausalpima._initialization.principal_components.ROWS_OF_SVD", 50)
     x = x[np.argsort(x[:, 0])]
     x[100:] += 30.0 * np.eye(7)[1]
     data = make_data(x)
@@ -231,7 +230,7 @@ def test_many_rows_are_sampled_everywhere(x, monkeypatch):
 
 
 def test_rare_modality_among_many_rows(x, monkeypatch):
-    monkeypatch.setattr(_principal_components, "ROWS_OF_SVD", 20)
+    monkeypatch.setattr("skcausalpima._initialization.principal_components.ROWS_OF_SVD", 20)
     observed = np.ones((2, 200), dtype=bool)
     observed[1] = np.arange(200) == 123
     data = make_data(x, x[:, :2] * observed[1][:, None], observed=observed)

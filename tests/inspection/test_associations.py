@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from nodes_by_hand import as_dag, global_state, random_nodes
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
@@ -16,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from skcausalpima import MultimodalData
 from skcausalpima.inspection import associate_nodes
 from skcausalpima.inspection._permutation_tests import numbers_test, table_test
 
@@ -270,10 +272,14 @@ def test_pandas_is_optional(monkeypatch):
         (None, r"array of shape \(n_samples, n_columns\), got shape \(\)"),
         ({}, "metadata has no columns"),
         (pd.DataFrame(np.zeros((72, 2)), columns=["a", "a"]), r"different names, got \['a', 'a'\]"),
+        ({"a": torch.ones(72).bfloat16()}, "'a' of metadata has dtype torch.bfloat16"),
+        ({"a": [[1]] * 71 + [[1, 2]]}, "'a' of metadata must hold categories"),
+        (torch.ones(72, 1).bfloat16(), "metadata has dtype torch.bfloat16"),
+        (MultimodalData([np.ones((72, 1))]), "metadata cannot be read"),
     ],
 )
 def test_wrong_metadata(fitted, pair, metadata, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         associate_nodes(fitted, pair, metadata)
 
 
@@ -281,6 +287,7 @@ def test_wrong_metadata(fitted, pair, metadata, message):
     ("parameters", "message"),
     [
         ({"measure": "correlation"}, "'measure' parameter of associate_nodes must be a str among"),
+        *(({"n_permutations": n}, "'n_permutations' par") for n in (True, 1.0, 2**64, 10**400)),
         ({"n_permutations": 0}, r"'n_permutations' parameter .* in the range \[1, "),
         ({"random_state": -1}, "'random_state' parameter"),
     ],

@@ -298,7 +298,7 @@ def test_it_is_an_error_if_all_refits_fail():
     ("parameters", "message"),
     [
         ({"n_bootstraps": 0}, r"'n_bootstraps' parameter .* in the range \[1, "),
-        ({"n_bootstraps": 2.5}, "'n_bootstraps' parameter"),
+        *(({"n_bootstraps": n}, "'n_bootstraps' par") for n in (True, 1.0, 2.5, 2**64, 10**400)),
         ({"resample": "bootstrap"}, "'resample' parameter"),
         ({"params": [1]}, "'params' parameter"),
         ({"random_state": "seed"}, "'random_state' parameter"),

@@ -25,6 +25,8 @@ from skcausalpima.inspection import (
 from skcausalpima.inspection._report_advice import advice
 from skcausalpima.inspection._report_lines import sections
 
+pytestmark = pytest.mark.short_fits
+
 SEPARATION = SeparationReport(
     smallest=4.0,
     occupancy=np.array([0.4, 0.3, 0.2, 0.1]),

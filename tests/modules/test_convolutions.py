@@ -93,7 +93,7 @@ NETWORKS = [
     ("networks", "init"),
     some_slow(itertools.product(NETWORKS, ["paper", "arranged"]), []),
 )
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # noise has no clusters
+@pytest.mark.short_fits
 def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
     """Batch normalization included: single rows, subsets and the whole agree."""
     init = Initialization(init, pretraining_epochs=1)

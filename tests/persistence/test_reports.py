@@ -18,6 +18,8 @@ from skcausalpima._state.fitted import FITTED, fitted_attributes
 from skcausalpima._state.older import LISTS, REPORTS, with_reports
 from skcausalpima.inspection import ContextReport, FoundAgainReport
 
+pytestmark = pytest.mark.short_fits
+
 KINDS = [*REPORTS.values(), *LISTS.values(), ContextReport]
 
 

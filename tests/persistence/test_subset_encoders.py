@@ -170,7 +170,6 @@ def test_a_single_modality_has_none(save, pair, refused):
     refused(document, arrays | {"subset_numbers.more": more}, "subset_numbers")
 
 
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
 def test_a_mean_field_has_none(save, pair, tmp_path, refused):
     document, arrays, est = save(posterior="mean_field")
     assert est._fitted.subset_numbers is None

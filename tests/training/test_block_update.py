@@ -23,7 +23,7 @@ from torch import nn
 from skcausalpima._inference.posterior import sample_posterior
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
-from skcausalpima.modules import Batch, _prior
+from skcausalpima.modules import Batch
 from skcausalpima.modules._structured import drawn_components
 
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -231,7 +231,7 @@ def test_block_update_with_a_given_graph_is_expectation_maximization(
     monkeypatch, known, same_potentials
 ):
     """Tables are swapped, too, and how nodes were set (up to its prior of one sample)."""
-    monkeypatch.setattr(_prior, "PRIOR_COUNT", 1e-9)
+    monkeypatch.setattr("skcausalpima.modules._prior.PRIOR_COUNT", 1e-9)
     model = make_model()
     data = intervene(make_data(), model, known)
     adjacency = torch.tensor([[False, True], [False, False]])

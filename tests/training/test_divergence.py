@@ -291,7 +291,6 @@ FAST = ["default"]
 @pytest.mark.parametrize("name", some_slow(OPTIONS, FAST))
 @pytest.mark.filterwarnings("ignore:The model function", "ignore:Training diverged")
 @pytest.mark.filterwarnings("ignore:The encoders of samples that lack modalities diverged")
-@pytest.mark.filterwarnings("ignore:All samples lie in one")  # that is told, too
 def test_wild_learning_rates_end_well_or_are_told(taught, pair, name):
     for rate, dtype, epochs in WILD:
         model = taught(**({"structure": ScoreSearch(polishing_epochs=3)} | OPTIONS[name]))
