@@ -201,12 +201,14 @@ def rivals(points: Points, mixture: Alignment) -> list[int]:
     """
     if not points.can_be_laid:
         return []
-    counts = points.summed(points.weights)
-    if mixture.lead < DOUBT:
-        return [s for s in range(len(points.labels)) if s != counts.argmax()]
+    counts, labels = points.summed(points.weights), range(len(points.labels))
     gamma = mixture.responsibilities(points)[0] * points.weights
+    shares = points.summed(gamma.T) / counts[:, None]
+    overlaps = np.minimum(shares[:, None], shares).sum(axis=2) * (1.0 - np.eye(len(shares)))
+    shares_none = (overlaps.max(axis=1) < LEAST_OVERLAP) | (mixture.lead < DOUBT)
+    if shares_none.any():
+        return [s for s in labels if shares_none[s] and s != counts.argmax()]
     alike = replace(mixture, is_alike=True)._updated(points, gamma).iterated(points, MAX_ITER)
-    labels = range(len(points.labels))
     places = [s for s in labels if _has_rival(points, alike, s, AS_WELL_EACH)]
     return [s for s in places if _has_rival(points, mixture, s, AS_WELL_BY_SHAPE)]
 

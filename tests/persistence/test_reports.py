@@ -87,6 +87,17 @@ def test_records_are_short_to_look_at(adapted):
     assert "pairs=<int64 of shape (900, 2)>," in repr(many)
 
 
+def test_records_of_the_same_figures_are_equal(adapted):
+    for report in told_by(adapted):
+        assert report == copy.deepcopy(report)
+        assert report != SimpleNamespace(**vars(report))
+    gaps = adapted.gaps_
+    assert replace(gaps, nodes=gaps.nodes + np.nan) == replace(gaps, nodes=gaps.nodes * np.nan)
+    assert replace(gaps, nodes=gaps.nodes + 1.0) != gaps
+    tried = adapted.choices_.tried
+    assert replace(adapted.choices_, tried=tried[:-1]) != adapted.choices_
+
+
 def test_copies_and_pickles_have_the_same_records(adapted):
     copies = [copy.copy(adapted), copy.deepcopy(adapted), pickle.loads(pickle.dumps(adapted))]
     for other in copies:
