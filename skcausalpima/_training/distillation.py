@@ -278,7 +278,7 @@ def distillation_epochs(
 
     Examples
     --------
-    >>> from skcausalpima._training.subset_encoders import distillation_epochs
+    >>> from skcausalpima._training.distillation import distillation_epochs
     >>> distillation_epochs(10, 100, 50, False), distillation_epochs(10, 2, 50, False)
     (10, 20)
     >>> distillation_epochs(10, 2, 50, True), distillation_epochs(10, 2, 5, False)
