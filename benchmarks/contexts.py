@@ -53,6 +53,7 @@ from context_references import (
     verdict,
 )
 from node_rows import append_lines, parse_seeds
+from verdict import ACCURATE, FINE
 
 from skcausalpima import CausalPIMA, datasets
 from skcausalpima._structure.constraints import EdgeConstraints
@@ -63,7 +64,6 @@ from skcausalpima.metrics import node_recovery
 FIELDS = ("table", "row", "method", "seed", "mean", "worst", "accuracies", "seconds", "warned")
 REST = ("links", "arrows", "right", "wrong", "total", "share", "inside", "flagged", "fine")
 N_NEW = 2000
-FINE, WRONG = "Nothing to worry about", 0.95  # words of a report; mean accuracy of nodes
 Line = dict[str, object]
 Arrays = Mapping[str, np.ndarray]
 Settings = Mapping[str, object]
@@ -457,7 +457,7 @@ def summarize(path: Path) -> None:
     if frame["fine"].notna().any():
         asked = frame[frame["fine"].notna() & (frame["method"] == "ours")]
         for lacks, some in asked.groupby(asked["row"].str.contains("lacks")):
-            wrong, fine = some["mean"] < WRONG, some["fine"] == 1.0
+            wrong, fine = some["mean"] < ACCURATE, some["fine"] == 1.0
             print(
                 f"{'a label lacks an outcome' if lacks else 'all share'}: {len(some)} fits, wrong "
                 f"and fine {(wrong & fine).sum()}, wrong and warned {(wrong & ~fine).sum()}, right "

@@ -1,4 +1,4 @@
-"""NumPy's default error state, and the decorator by which public methods run in a context."""
+"""NumPy's default error state, arrays that are equal, and a decorator that runs in a context."""
 
 from __future__ import annotations
 
@@ -54,3 +54,17 @@ def _enclosed(
             return function(*args, **kwargs)
 
     return inside
+
+
+def same_arrays(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether two arrays are equal in all entries; NaN is the same as NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._base.arithmetic import same_arrays
+    >>> same_arrays(np.array([1.0, np.nan]), np.array([1.0, np.nan]))
+    True
+    """
+    are_floats = first.dtype.kind in "fc" and second.dtype.kind in "fc"
+    return np.array_equal(first, second, equal_nan=are_floats)

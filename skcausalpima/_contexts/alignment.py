@@ -204,8 +204,8 @@ def rivals(points: Points, mixture: Alignment) -> list[int]:
     counts, labels = points.summed(points.weights), range(len(points.labels))
     gamma = mixture.responsibilities(points)[0] * points.weights
     shares = points.summed(gamma.T) / counts[:, None]
-    overlaps = np.minimum(shares[:, None], shares).sum(axis=2) * (1.0 - np.eye(len(shares)))
-    shares_none = (overlaps.max(axis=1) < LEAST_OVERLAP) | (mixture.lead < DOUBT)
+    with_others = overlaps_of(shares) * (1.0 - np.eye(len(shares)))
+    shares_none = (with_others.max(axis=1) < LEAST_OVERLAP) | (mixture.lead < DOUBT)
     if shares_none.any():
         return [s for s in labels if shares_none[s] and s != counts.argmax()]
     alike = replace(mixture, is_alike=True)._updated(points, gamma).iterated(points, MAX_ITER)
@@ -219,8 +219,21 @@ def _has_rival(points: Points, mixture: Alignment, setting: int, each: float) ->
     moved = other.offsets - mixture.offsets
     moved = moved[setting] - np.delete(moved, setting, axis=0).mean(axis=0)
     lead = (mixture.objective - other.objective) * counts.sum()
-    does_as_well = lead < AS_WELL + each * counts[setting]
-    return bool(does_as_well and mixture.is_far_from(mixture.offsets + moved))
+    as_well = does_as_well(lead, counts[setting], each)
+    return as_well and mixture.is_far_from(mixture.offsets + moved)
+
+
+def does_as_well(lead: float, n_samples: float, each: float = AS_WELL_EACH) -> bool:
+    """Return whether an offset does as well as one that is so many nats likelier, for samples."""
+    return bool(lead < AS_WELL + each * n_samples)
+
+
+def overlaps_of(shares: np.ndarray) -> np.ndarray:
+    """Return what each two rows of shares have in common, from 0 to 1, (n_rows, n_rows).
+
+    It is the sum of the smaller of two shares.
+    """
+    return np.minimum(shares[:, None], shares).sum(axis=2)
 
 
 def _otherwise(points: Points, mixture: Alignment, setting: int) -> Alignment:
@@ -287,8 +300,8 @@ def align(points: Points, n_components: int) -> Alignment:
     if lead <= 0.0:
         return without
     shares = np.exp(without.log_weights)
-    overlap = np.minimum(shares[:, None], shares).sum(axis=2).min()
-    return replace(best, lead=lead if overlap < LEAST_OVERLAP else np.inf)
+    shares_none = overlaps_of(shares).min() < LEAST_OVERLAP
+    return replace(best, lead=lead if shares_none else np.inf)
 
 
 def _likeliest(

@@ -18,7 +18,7 @@ from .._data.arrays import flat_rows, value_blocks
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._structure.scores import FamilyScores
-from .alignment import LEAST_OVERLAP
+from .alignment import LEAST_OVERLAP, overlaps_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -261,7 +261,7 @@ def overlaps(contexts: FittedContexts) -> dict[str, np.ndarray]:
         counts = contexts.by_label(name, contexts.cells)
         counts = counts + counts.shape[1] * counts.sum(axis=0) / counts.sum()
         shares = counts / counts.sum(axis=1, keepdims=True)
-        by_context[name] = np.minimum(shares[:, None], shares).sum(axis=2)
+        by_context[name] = overlaps_of(shares)
     return by_context
 
 

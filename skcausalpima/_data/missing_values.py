@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._base.arithmetic import same_arrays
 from .._base.types import Unchecked
 from .adapters import as_array
 from .arrays import Rows, flat_rows, missing_rows, value_blocks
@@ -252,8 +253,7 @@ def same_values(first: Kept | None, second: Kept | None, present: np.ndarray) ->
         return False
     if not present.all():
         first, second = first[present], second[present]
-    numbers = first.dtype.kind in "fc" and second.dtype.kind in "fc"
-    return np.array_equal(first, second, equal_nan=numbers)
+    return same_arrays(np.asarray(first), np.asarray(second))
 
 
 def complete_enough(

@@ -19,7 +19,7 @@ from .._base.grid import n_effects
 from .._base.reports.contexts import AdaptedLabel
 from .._base.types import Samples
 from .._base.warn import warn_caller
-from .._contexts.alignment import AS_WELL, AS_WELL_EACH, Alignment, components_of, laid_ends
+from .._contexts.alignment import Alignment, components_of, does_as_well, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
 from .._contexts.points import alone
@@ -269,8 +269,8 @@ def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
     if n_samples < FEW_SAMPLES:
         doubts.append(f"{n_samples} samples tell little of an offset")
     rivals = [end for end in ends[1:] if end.is_far_from(best.offsets)]
-    leads = [best.objective - end.objective - AS_WELL_EACH for end in rivals]
-    if any(lead * n_samples < AS_WELL for lead in leads):
+    leads = [(best.objective - end.objective) * n_samples for end in rivals]
+    if any(does_as_well(lead, n_samples) for lead in leads):
         doubts.append("another offset explains them as well, with other cells")
     return doubts
 

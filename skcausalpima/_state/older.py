@@ -21,7 +21,7 @@ from .._model.spec import of_another_version
 
 R = TypeVar("R", bound=Report)
 
-#: What fitted states tell, by field, and parts of these. All were namespaces up to version 19.
+#: What fitted states tell, by field. All were namespaces up to version 19.
 REPORTS: dict[str, type[Report]] = {
     "separation": SeparationReport,
     "convergence": ConvergenceReport,
@@ -31,9 +31,11 @@ REPORTS: dict[str, type[Report]] = {
     "gaps": GapsReport,
     "choices": ChoicesReport,
 }
+#: The same of fields that are lists of records.
+LISTS: dict[str, type[Report]] = {"tried": TriedStart, "adapted": AdaptedLabel}
+
 #: Fields of no record that files of version 15 lack, which have a default.
 ADDED = frozenset({"by_decoders", "noiseless"})
-LISTS: dict[str, type[Report]] = {"tried": TriedStart, "adapted": AdaptedLabel}
 
 
 def with_reports(given: Values) -> Values:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from ..arithmetic import same_arrays
 from ..types import Unchecked
 
 #: Letters of a line that shows a field, and entries of an array that are shown one by one.
@@ -36,8 +37,7 @@ class Report:
 def _are_same(one: Unchecked, other: Unchecked) -> bool:
     """Return whether two figures are the same, arrays in all their entries."""
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        are_numbers = one.dtype.kind in "fc" and other.dtype.kind in "fc"
-        return np.array_equal(one, other, equal_nan=are_numbers)
+        return same_arrays(one, other)
     if isinstance(one, float) and isinstance(other, float):
         return one == other or (np.isnan(one) and np.isnan(other))
     if isinstance(one, dict) and isinstance(other, dict):
