@@ -351,9 +351,9 @@ def _tried_offsets(
         moved = replace(mixture, means=mixture.means + mixture.offsets)
         known = moved.as_known(mixture.log_weights)
         ends = [[known] if t == s else laid_ends(part, known, rng) for t, part in enumerate(parts)]
-        for rank in range(max(map(len, ends))):
+        for position in range(max(map(len, ends))):
             laid = np.stack(
-                [part_ends[min(rank, len(part_ends) - 1)].offsets[0] for part_ends in ends]
+                [part_ends[min(position, len(part_ends) - 1)].offsets[0] for part_ends in ends]
             )
             one = replace(known, offsets=of_labels(laid))
             if all(map(one.is_far_from, tried)):

@@ -28,7 +28,7 @@ from .._initialization.begin import begin
 from .._initialization.linear_parts import linear_modalities, noiseless
 from .._initialization.low_rank import filled_data
 from .._initialization.noise_of_clusters import with_noise_of_clusters
-from .._model.ranks import process_group
+from .._model.process_group import process_group
 from .._model.scaled_samples import fit_data
 from .._model.settings import LastFit
 from .._model.setup import Setup, as_built, set_up, with_total

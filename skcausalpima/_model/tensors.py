@@ -16,7 +16,7 @@ from .._data.ranks import ALONE, Ranks
 from .._data.sample_weight import weighted_mean
 from .._data.samples import NodeKnowledge
 from ..modules import Batch
-from .ranks import adopt, average_gradients
+from .process_group import adopt, average_gradients
 from .scaled_rows import ScaledRows
 
 #: Rows of one block in passes that need no gradient.

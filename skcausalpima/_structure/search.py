@@ -124,8 +124,8 @@ def _hill_climb(
     best_score = scores.graph(best)
     for restart in range(N_RESTARTS):
         if restart % 2:
-            rank = rng.permutation(scores.n_nodes)
-            ordered = constraints.forbidden | (rank[:, None] >= rank)
+            positions = rng.permutation(scores.n_nodes)
+            ordered = constraints.forbidden | (positions[:, None] >= positions)
             within = EdgeConstraints(constraints.required, ordered)
             start = _climb(constraints.required.copy(), scores, within)
         else:

@@ -135,8 +135,8 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
             for size, agreed in by_size:
                 singles[size] = max(singles.get(size, -math.inf), agreed.agreement)
         grids += _grids(mixtures, placed, limit, n_nodes, rng)
-    ranked = sorted(grids, key=lambda grid: -grid.score)
-    chosen = list(dict.fromkeys(grid.node_sizes for grid in ranked))[:MAX_GRIDS]
+    by_score = sorted(grids, key=lambda grid: -grid.score)
+    chosen = list(dict.fromkeys(grid.node_sizes for grid in by_score))[:MAX_GRIDS]
     if n_nodes in (None, 1):
         kinds = [math.prod(sizes) for sizes in chosen]  # of the same cells, without factors
         chosen = list(dict.fromkeys(chosen + [(k,) for k in [*kinds, *_best_singles(singles)]]))
