@@ -306,8 +306,8 @@ def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
 
 def difference(mutant: Mutant, source: str) -> str:
     """Return a mutant as a diff."""
-    sides = source.splitlines(), mutant.apply(source).splitlines()
-    lines = difflib.unified_diff(*sides, mutant.file, mutant.operator, n=1, lineterm="")
+    before_and_after = source.splitlines(), mutant.apply(source).splitlines()
+    lines = difflib.unified_diff(*before_and_after, mutant.file, mutant.operator, n=1, lineterm="")
     return "\n".join(lines)
 
 

@@ -144,12 +144,12 @@ class _Neighbourhood:
         """
         densities, n_needed = [], max(LEAST_OF_GAP, least * self.points.shape[1])
         for first, second in pairs.tolist():
-            sides = self._facing(first, second, part), self._facing(second, first, part)
-            n_least = min(map(len, sides))
+            groups = self._facing(first, second, part), self._facing(second, first, part)
+            n_least = min(map(len, groups))
             pair, shares = (first, second, part), (0.0, 0.0)
             if n_least >= n_needed:
                 if pair not in self._shares:
-                    self._shares[pair] = _middle_and_ends(_projected(*sides))
+                    self._shares[pair] = _middle_and_ends(_projected(*groups))
                 shares = self._shares[pair]
             densities.append(2 * n_least * np.array(shares))
         return _Densities(*np.reshape(densities, (-1, 2)).T)
@@ -167,16 +167,16 @@ def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
 
     Each fold is projected on the discriminant of the others, and measured along their curve.
     """
-    sides, rng = (first, second), np.random.RandomState(0)
-    folds = [rng.permutation(len(side)) % min(_N_FOLDS, len(side)) for side in sides]
-    places = [np.empty(len(side)) for side in sides]
+    groups, rng = (first, second), np.random.RandomState(0)
+    folds = [rng.permutation(len(group)) % min(_N_FOLDS, len(group)) for group in groups]
+    places = [np.empty(len(group)) for group in groups]
     for k in range(_N_FOLDS):
-        train = [side[fold != k] for side, fold in zip(sides, folds, strict=True)]
-        axis = _discriminant(train, [side.mean(axis=0) for side in train])
+        train = [group[fold != k] for group, fold in zip(groups, folds, strict=True)]
+        axis = _discriminant(train, [group.mean(axis=0) for group in train])
         curve = _Curve(np.concatenate(train), axis)
-        start, end = (curve.lengths(side).mean() for side in train)
-        for side, fold, place in zip(sides, folds, places, strict=True):
-            place[fold == k] = (curve.lengths(side[fold == k]) - start) / (end - start or 1.0)
+        start, end = (curve.lengths(group).mean() for group in train)
+        for group, fold, place in zip(groups, folds, places, strict=True):
+            place[fold == k] = (curve.lengths(group[fold == k]) - start) / (end - start or 1.0)
     return places
 
 
@@ -212,9 +212,9 @@ class _Curve:
         return np.interp(self._scaled(points), self.grid, self.ways)
 
 
-def _discriminant(sides: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> np.ndarray:
+def _discriminant(groups: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> np.ndarray:
     """Return Fisher's discriminant, its scatter shrunk to that of a ball."""
-    within = np.concatenate([side - mean for side, mean in zip(sides, means, strict=True)])
+    within = np.concatenate([group - mean for group, mean in zip(groups, means, strict=True)])
     n_features = within.shape[1]
     scatter = within.T @ within / max(len(within) - 2, 1)
     difference = means[1] - means[0]

@@ -255,12 +255,12 @@ def _routes(
     """
     ports: dict[tuple[Edge, Hashable], tuple[float, float]] = {}
     for node in graph:
-        for edges, step, side in ((graph.out_edges(node), 0, 1), (graph.in_edges(node), -1, -1)):
+        for edges, step, sign in ((graph.out_edges(node), 0, 1), (graph.in_edges(node), -1, -1)):
             ahead = {e: lanes[e][step] if lanes[e] else centres[e[0 if step else 1]] for e in edges}
             for number, edge in enumerate(sorted(ahead, key=lambda e: ahead[e][1])):
                 share = PORTS * ((number + 0.5) / len(ahead) - 0.5)
                 x, y = centres[node]
-                ports[edge, node] = (x + side * boxes[node][0] / 2, y + share * boxes[node][1])
+                ports[edge, node] = (x + sign * boxes[node][0] / 2, y + share * boxes[node][1])
     routes = {}
     for parent, child in graph.edges:
         start, end = ports[(parent, child), parent], ports[(parent, child), child]

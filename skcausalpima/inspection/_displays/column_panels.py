@@ -124,8 +124,8 @@ def _room(ax: SomeAxes, width: float, height: float) -> tuple[int, int]:
         return max(1, int((WIDEST - 1.0) / width)), MOST
     if is_axes(ax):
         across, down = (
-            max(1, int(length / (TIGHT * side)))
-            for length, side in zip(inches(ax), (width, height), strict=True)
+            max(1, int(length / (TIGHT * extent)))
+            for length, extent in zip(inches(ax), (width, height), strict=True)
         )
         return across, across * down
     table = np.asarray(ax, dtype=object)

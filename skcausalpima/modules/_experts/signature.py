@@ -127,8 +127,8 @@ def read_bounds(
     if isinstance(bounds, Mapping):
         pairs.update(named("bounds", bounds, names, function_name))
     elif bounds is not None:
-        sides = _two_sides(bounds, names)
-        pairs.update(zip(names, zip(*sides, strict=True), strict=True))
+        limits = _lower_and_upper(bounds, names)
+        pairs.update(zip(names, zip(*limits, strict=True), strict=True))
     for name, pair in pairs.items():
         try:
             low, high = (float(bound) for bound in pair)
@@ -143,11 +143,11 @@ def read_bounds(
                 "for a known value."
             )
         pairs[name] = (low, high)
-    lower, upper = ({name: pair[side] for name, pair in pairs.items()} for side in (0, 1))
+    lower, upper = ({name: pair[end] for name, pair in pairs.items()} for end in (0, 1))
     return lower, upper
 
 
-def _two_sides(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
+def _lower_and_upper(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
     """Return lower and upper bounds of all parameters from a pair, or from SciPy's Bounds."""
     pair = (bounds.lb, bounds.ub) if isinstance(bounds, Bounds) else bounds
     if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
