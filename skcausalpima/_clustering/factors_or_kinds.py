@@ -122,12 +122,12 @@ def additivity(points: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -
         p_values = np.where(parts[0] < LEAST_EXPLAINED, 1.0, p_value)
     else:
         drawn = random_means(means, n_draws, rng)
-        places, of_draws = lay(drawn, sizes, rng)
+        laid, of_draws = lay(drawn, sizes, rng)
         total = np.square(observed).sum()
         # else it was searched for harder
         whole = np.minimum(total * (1.0 - misfit), lay(observed, sizes, rng)[1])
         p_value = float(_p_values(whole, of_draws[:, None], total)[0])
-        p_values = _p_values(parts, _sorted_parts(drawn, places, sizes)[0])
+        p_values = _p_values(parts, _sorted_parts(drawn, laid, sizes)[0])
     return Additivity(
         p_value=p_value,
         node_p_values=p_values[np.argsort(order[0])],
@@ -189,7 +189,7 @@ def _sorted_parts(
         Of nodes of one size that with the largest effect comes first. NaN where no combination has
         two outcomes.
     order : ndarray of int of shape (n_sets, n_nodes)
-        The node at each place.
+        The node at each position.
     """
     n_sets, n_features = len(means), means.shape[2]
     grid = np.zeros((n_sets, NodeGrid(sizes).n_cells, n_features))

@@ -209,8 +209,8 @@ def rivals(points: Points, mixture: Alignment) -> list[int]:
     if shares_none.any():
         return [s for s in labels if shares_none[s] and s != counts.argmax()]
     alike = replace(mixture, is_alike=True)._updated(points, gamma).iterated(points, MAX_ITER)
-    places = [s for s in labels if _has_rival(points, alike, s, AS_WELL_EACH)]
-    return [s for s in places if _has_rival(points, mixture, s, AS_WELL_BY_SHAPE)]
+    doubtful = [s for s in labels if _has_rival(points, alike, s, AS_WELL_EACH)]
+    return [s for s in doubtful if _has_rival(points, mixture, s, AS_WELL_BY_SHAPE)]
 
 
 def _has_rival(points: Points, mixture: Alignment, setting: int, each: float) -> bool:

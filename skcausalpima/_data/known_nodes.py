@@ -77,18 +77,18 @@ def read_outcomes(
         return None, labels
     outcomes = np.full((n_samples, len(nodes)), -1, dtype=np.int64)
     for node, column in _columns(given, argument, n_samples, list(nodes)).items():
-        place, what = list(nodes).index(node), f"{argument} of the node {node!r}"
+        position, what = list(nodes).index(node), f"{argument} of the node {node!r}"
         if len(column) != n_samples:
             raise ValueError(f"{what} has {len(column)} entries, but X has {n_samples} samples.")
         size = nodes[node]
-        numbers, labels[place] = _numbered(column, size, what, labels[place])
+        numbers, labels[position] = _numbered(column, size, what, labels[position])
         wrong = (numbers < -1) | (numbers >= size)
         if wrong.any():
             raise ValueError(
                 f"{what} must lie between 0 and {size - 1}, because it has {size} outcomes in "
                 f"node_sizes, or be -1 where it is unknown, got {numbers[wrong][0]}."
             )
-        outcomes[:, place] = numbers
+        outcomes[:, position] = numbers
     return (outcomes if (outcomes >= 0).any() else None), labels
 
 

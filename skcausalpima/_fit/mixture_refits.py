@@ -268,15 +268,15 @@ class MixtureRefits:
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
         prior, gamma = copy.deepcopy(self.prior), mixture.gamma
-        labels, places = gamma.numpy().argmax(axis=0), np.arange(len(gamma))
+        labels, cells = gamma.numpy().argmax(axis=0), np.arange(len(gamma))
         if arranges and self.scores is not None:
             drawn = np.repeat(np.arange(len(self.scores)), counts.numpy()[self.rows].astype(int))
             drawn_labels = labels[self.rows][drawn]
             means, totals = means_of_labels(drawn_labels, self.scores[drawn], len(gamma))
-            places = arrange_again(means, totals, prior.node_sizes)
-        prior.means[places] = mixture.means.to(prior.means)
-        prior.covariances[places] = mixture.covariances.to(prior.covariances)
-        order = np.argsort(places)
+            cells = arrange_again(means, totals, prior.node_sizes)
+        prior.means[cells] = mixture.means.to(prior.means)
+        prior.covariances[cells] = mixture.covariances.to(prior.covariances)
+        order = np.argsort(cells)
         gamma, weights = gamma[order], mixture.weights[order]
         scaled = gamma * counts * (self.weights.sum() / len(self.weights))
         regime_index = self.samples.regime_index
@@ -286,7 +286,7 @@ class MixtureRefits:
         if prior.mix_sizes:  # of which cells are more frequent under some labels
             change = self.prior.regime_log_weights() - self.prior.log_weights()
             likelihoods *= weights_of_regimes(change.exp(), regime_index)
-        return Replicate(places[labels], graph, likelihoods.T.numpy())
+        return Replicate(cells[labels], graph, likelihoods.T.numpy())
 
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:

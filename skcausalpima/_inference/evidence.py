@@ -202,7 +202,7 @@ def _alone(
     posterior, values, start = sample_posterior(model, data, encoders), [], 0
     for block in data.blocks():
         rows = slice(start, start := start + len(block.arrays[0]))
-        z, components = posterior.places[rows], posterior.cells[rows].argmax(dim=1)
+        z, components = posterior.centres[rows], posterior.cells[rows].argmax(dim=1)
         likelihoods = model.own_likelihoods(block, z, [m])
         if m in likelihoods:
             value = likelihoods[m].of_components(components)
@@ -317,8 +317,8 @@ def reference_rows(
     counts = np.ones(n_samples) if weights is None else weights.astype(np.float64)
     total = np.cumsum(counts)
     sum_of = total[-1] if n_samples else 0.0
-    places = (np.arange(size) + 0.5) * (sum_of / max(size, 1))
-    return np.searchsorted(total, places, side="right")
+    positions = (np.arange(size) + 0.5) * (sum_of / max(size, 1))
+    return np.searchsorted(total, positions, side="right")
 
 
 def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:

@@ -162,8 +162,8 @@ def _centred(images: Tensor) -> Tensor:
         total = profile.sum(dim=1).clamp_min(torch.finfo(mass.dtype).tiny)
         middle = (profile @ torch.arange(length, dtype=mass.dtype)) / total
         shift = (middle - (length - 1) / 2).round().long()
-        places = (torch.arange(length) + shift[:, None]) % length  # (n_samples, length)
-        index = places[:, None, :, None] if axis == 1 else places[:, None, None, :]
+        positions = (torch.arange(length) + shift[:, None]) % length  # (n_samples, length)
+        index = positions[:, None, :, None] if axis == 1 else positions[:, None, None, :]
         images = images.take_along_dim(index, dim=axis + 1)
     return images
 

@@ -104,7 +104,7 @@ def precede(scores: Tensor, precedence: Tensor) -> Tensor:
 
 
 def topological_positions(adjacency: Tensor) -> Tensor:
-    """Return the place of each node in an order in which parents come first.
+    """Return the position of each node in an order in which parents come first.
 
     Nodes with fewer ancestors come earlier, and of those with equally many the first.
 

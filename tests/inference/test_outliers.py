@@ -74,7 +74,7 @@ def test_decoders_with_likelihoods_of_their_own_are_asked_for_them(taught):
         observed[m] = True
         alone = TensorData(Batch(data.arrays, observed), torch.float64)
         found = sample_posterior(model, alone, encoders)
-        own = model.decoders[m].likelihood(data.arrays[m], found.places).log_likelihoods
+        own = model.decoders[m].likelihood(data.arrays[m], found.centres).log_likelihoods
         cells = found.cells.argmax(dim=1) if m == 0 else torch.zeros(90, dtype=torch.int64)
         assert_allclose(terms[:, m], own[cells, torch.arange(90)], atol=1e-12)
 

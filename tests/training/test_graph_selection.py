@@ -273,7 +273,7 @@ def best_naming(counts, own, known, is_named):
     """Try every permutation of the nodes; score every graph that respects what was stated."""
     n_nodes, found = counts.ndim, []
     for order in itertools.permutations(range(n_nodes)):
-        moved = [place for place in range(n_nodes) if order[place] != place]
+        moved = [position for position in range(n_nodes) if order[position] != position]
         if any(is_named[k] or counts.shape[order[k]] != counts.shape[k] for k in moved):
             continue
         scores = FamilyScores(
@@ -282,8 +282,8 @@ def best_naming(counts, own, known, is_named):
         required, forbidden = known.constraints
         fits = [d for d in all_dags(3) if (d >= required).all() and not (d & forbidden).any()]
         best = max(scores.graph(dag) for dag in fits)
-        for place, grid in enumerate(own):  # how the node was set, where it was
-            others = tuple(k for k in range(n_nodes) if k != place)
+        for position, grid in enumerate(own):  # how the node was set, where it was
+            others = tuple(k for k in range(n_nodes) if k != position)
             best += sum(
                 n * np.log(n / total.sum())
                 for total in [(counts - grid).transpose(order).sum(axis=others)]
