@@ -291,12 +291,12 @@ class MixtureRefits:
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:
     """Return True where clusters were laid on the grid, and nothing ties them to their cells."""
-    sizes, known = setup.spec.node_sizes, initial.knowledge
+    sizes, knowledge = setup.spec.node_sizes, initial.knowledge
     return (
         is_arranged(setup.training.initialization.method, sizes)
         and not has_many_cells(sizes)
-        and known.known_nodes is None
-        and known.interventions is None
+        and knowledge.known_nodes is None
+        and knowledge.interventions is None
     )
 
 
@@ -314,7 +314,7 @@ def _asked(model: StructuredVAE, data: TensorData, encoders: SubsetEncoders | No
         present = potential.linear, potential.precision, exponents
         for of_parts, of_whole in zip(of_encoders, present, strict=True):
             of_whole[~is_whole] = of_parts[~is_whole].to(of_whole)
-    known = data.samples.allowed, data.samples.regime_index
+    nodes = data.samples.allowed, data.samples.regime_index
     return _Samples(
-        *potential, exponents, *(None if tensor is None else tensor.cpu() for tensor in known)
+        *potential, exponents, *(None if tensor is None else tensor.cpu() for tensor in nodes)
     )

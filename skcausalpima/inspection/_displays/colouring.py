@@ -116,9 +116,9 @@ def asked_values(
         return outcomes if numbered else names[outcomes], c
     if c in columns:
         return np.asarray(cast("pd.DataFrame", X)[c]), c
-    known = f"nodes {nodes}" + (f" and columns {columns}" if columns else "")
+    expected = f"nodes {nodes}" + (f" and columns {columns}" if columns else "")
     raise ValueError(
-        f"c={c!r} is neither a node nor a column of X (there are the {known:.300}): pass one of "
+        f"c={c!r} is neither a node nor a column of X (there are the {expected:.300}): pass one of "
         "these names, or an array with one value per sample."
     )
 
