@@ -346,8 +346,8 @@ def main() -> None:
     for mutant, survived in run(asked, options.jobs):
         counts[mutant.file][1] += not survived
         survivors += [mutant] if survived else []
-        place = f"{mutant.file}:{mutant.line}"
-        print("survived" if survived else "killed  ", place, mutant.operator, file=sys.stderr)
+        where = f"{mutant.file}:{mutant.line}"
+        print("survived" if survived else "killed  ", where, mutant.operator, file=sys.stderr)
     print(table(counts))
     for mutant in survivors:
         print(f"\n{difference(mutant, sources[mutant.file])}")

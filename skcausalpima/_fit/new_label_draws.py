@@ -12,7 +12,7 @@ import torch
 from .._base.types import Labels
 from .._clustering.arrangement import means_of_labels
 from .._inference.decoding import drawn_data, drawn_points, reconstruction
-from .._inference.evidence import plotting_positions
+from .._inference.evidence import positions_of
 from .._inference.fitted_model import FittedModel
 from .._model.tensors import TensorData
 from ..modules import Batch
@@ -174,5 +174,5 @@ def _quantiles(sample: np.ndarray, weights: np.ndarray) -> np.ndarray:
     order = np.argsort(sample)
     total = np.cumsum(weights[order])
     return np.interp(
-        plotting_positions(N_POSITIONS), (total - 0.5 * weights[order]) / total[-1], sample[order]
+        positions_of(N_POSITIONS), (total - 0.5 * weights[order]) / total[-1], sample[order]
     )

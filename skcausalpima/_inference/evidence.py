@@ -326,7 +326,7 @@ def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
     return [np.sort(column[np.isfinite(column)]) for column in terms.T]
 
 
-def plotting_positions(n_values: int) -> np.ndarray:
+def positions_of(n_values: int) -> np.ndarray:
     """Return which share of so many values in rising order each stands at."""
     return (np.arange(n_values) + 0.5) / max(n_values, 1)
 
@@ -336,9 +336,7 @@ def moved_reference(
 ) -> list[np.ndarray]:
     """Return a reference of which numbers move as those at such positions do in another one."""
     return [
-        np.sort(
-            values + np.interp(plotting_positions(len(values)), plotting_positions(len(by)), by)
-        )
+        np.sort(values + np.interp(positions_of(len(values)), positions_of(len(by)), by))
         for values, by in zip(reference, moves, strict=True)
     ]
 
@@ -365,18 +363,14 @@ def tail_probabilities(
     shares = np.full(terms.shape, np.nan)
     for k, values in enumerate(reference):
         if len(values):
-            n_as_small = _n_as_small(
-                terms[:, k], values, ROUNDINGS * rounding * np.abs(values).max()
-            )
-            shares[:, k] = np.where(
-                np.isnan(terms[:, k]), np.nan, (1 + n_as_small) / (1 + len(values))
-            )
+            below = _n_below(terms[:, k], values, ROUNDINGS * rounding * np.abs(values).max())
+            shares[:, k] = np.where(np.isnan(terms[:, k]), np.nan, (1 + below) / (1 + len(values)))
     n_shares = np.isfinite(shares).sum(axis=1)
     smallest = np.where(np.isnan(shares), 1.0, shares).min(axis=1)
     return np.where(n_shares == 0, 1.0, np.minimum(1.0, n_shares * smallest))
 
 
-def _n_as_small(terms: np.ndarray, values: np.ndarray, slack: float) -> np.ndarray:
+def _n_below(terms: np.ndarray, values: np.ndarray, slack: float) -> np.ndarray:
     """Return how many of the values are as small as each term.
 
     A term that is so close to a value is this value, and values so close to each other are one:

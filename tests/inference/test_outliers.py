@@ -13,7 +13,7 @@ from skcausalpima._inference import evidence
 from skcausalpima._inference.evidence import (
     likelihood_terms,
     moved_reference,
-    plotting_positions,
+    positions_of,
     reference_rows,
     sorted_terms,
     tail_probabilities,
@@ -175,7 +175,7 @@ def test_reference_rows_go_by_weight(monkeypatch):
 def test_a_reference_is_moved_by_position():
     """That of one normal distribution becomes that of another, whatever the numbers of values."""
     narrow, wide = norm(0, 1), norm(-1, 2)
-    moves = wide.ppf(plotting_positions(300)) - narrow.ppf(plotting_positions(300))
-    (found,) = moved_reference([narrow.ppf(plotting_positions(101))], [moves])
-    assert_allclose(found, wide.ppf(plotting_positions(101)), atol=0.01)
+    moves = wide.ppf(positions_of(300)) - narrow.ppf(positions_of(300))
+    (found,) = moved_reference([narrow.ppf(positions_of(101))], [moves])
+    assert_allclose(found, wide.ppf(positions_of(101)), atol=0.01)
     assert moved_reference([np.zeros(0)], [moves])[0].shape == (0,)

@@ -105,8 +105,8 @@ def test_training_keeps_what_the_start_has():
     est = CausalPIMA(random_state=0).fit(train)
     assert est.choices_.linear == ["modality0"]
     assert "trained in short steps" in str(est.report())
-    place = np.array([np.bincount(cells[:600][est.labels_ == k]).argmax() for k in range(4)])
-    right = place[est.predict(new)] == cells[600:]
+    cell_of = np.array([np.bincount(cells[:600][est.labels_ == k]).argmax() for k in range(4)])
+    right = cell_of[est.predict(new)] == cells[600:]
     said = est.predict_proba(new).max(axis=1)
     assert right.mean() > 0.88
     assert abs(said.mean() - right.mean()) < 0.03

@@ -99,11 +99,9 @@ class ColumnsDisplay(Display):
         )
         self.artists_: list[Any] = []
         for panel, k in zip(self.axes_.flat, shown, strict=False):
-            positions = np.array([position for _, position in groups])
-            self.artists_.append(
-                _draw(panel, columns[k], tables[k], positions, reach or 1.0, kwargs)
-            )
-            _name_groups(panel, groups if panel in self.axes_[:, 0] else [], positions)
+            middles = np.array([position for _, position in groups])
+            self.artists_.append(_draw(panel, columns[k], tables[k], middles, reach or 1.0, kwargs))
+            _name_groups(panel, groups if panel in self.axes_[:, 0] else [], middles)
         if above is not None:
             n_letters = letters_across(above, CAPTION_SIZE)
             few = f"{len(shown)} of {len(columns)} columns, those that differ most"
@@ -145,12 +143,7 @@ def _difference(part: ShownColumn, values: np.ndarray) -> float:
 
 
 def _draw(
-    ax: Axes,
-    part: ShownColumn,
-    values: np.ndarray,
-    positions: np.ndarray,
-    reach: float,
-    kwargs: Look,
+    ax: Axes, part: ShownColumn, values: np.ndarray, middles: np.ndarray, reach: float, kwargs: Look
 ) -> list[Drawn]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}
@@ -158,7 +151,7 @@ def _draw(
     drawn: list[Drawn] = []
     for level, shares, look in _stacked(part, values):
         bars: Look = {"left": left, "label": plain(level)}
-        drawn.append(ax.barh(positions, shares, **(bars | edge | look | kwargs)))
+        drawn.append(ax.barh(middles, shares, **(bars | edge | look | kwargs)))
         left = left + np.nan_to_num(shares)
     if n_levels:
         ax.set_xlim(0, 1)
@@ -222,11 +215,11 @@ def _look(number: int) -> Look:
     return {"color": style.colour, "hatch": style.hatch if number >= len(COLOURS) else ""}
 
 
-def _name_groups(ax: Axes, groups: Sequence[tuple[str, float]], positions: np.ndarray) -> None:
+def _name_groups(ax: Axes, groups: Sequence[tuple[str, float]], middles: np.ndarray) -> None:
     """Write as many names of groups as there is room for; the first one is above."""
     height = inches(ax)[1]
-    room = 0.6 + max(0.0, height / THICKEST - positions[-1] - 1.2) / 2
-    ax.set_ylim(positions[-1] + room, positions[0] - room)
-    step = max(1, math.ceil((positions[-1] + 1) * FILLED * LINE / height))
+    room = 0.6 + max(0.0, height / THICKEST - middles[-1] - 1.2) / 2
+    ax.set_ylim(middles[-1] + room, middles[0] - room)
+    step = max(1, math.ceil((middles[-1] + 1) * FILLED * LINE / height))
     names = [shortened(name, GROUP_LETTERS) for name, _ in groups[::step]]
-    ax.set_yticks(positions[::step] if names else [], names)
+    ax.set_yticks(middles[::step] if names else [], names)

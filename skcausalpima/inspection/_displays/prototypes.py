@@ -259,10 +259,7 @@ class PrototypeDisplay(ColumnsDisplay):
         for cell, array in enumerate(arrays):
             panel, is_drawn = self.axes_.flat[cell], np.isfinite(array).any()
             self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
-            is_left, is_bottom = (
-                table.row_and_column(cell)[1] == 0,
-                cell + table.shape[1] >= len(arrays),
-            )
+            is_left, is_bottom = table.position(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
         self._name_cells(table, names, titles, caption)
         if described := painter.described(self.value_name):
@@ -286,7 +283,7 @@ class PrototypeDisplay(ColumnsDisplay):
             n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
             unnamed = _write_headers(self.axes_, table, names, n_lines * size * 1.25 + 4)
         for cell, line in enumerate(lines):
-            self.axes_[table.row_and_column(cell)].set_title(line, fontsize=size, pad=2)
+            self.axes_[table.position(cell)].set_title(line, fontsize=size, pad=2)
         if caption is not None and unnamed:
             n_letters, texts = letters_across(caption, CAPTION_SIZE), []
             for what, nodes in unnamed.items():
@@ -356,7 +353,7 @@ class CellTable:
             return _lines_of(self.sizes[0])
         return math.prod(self.sizes[: self.n_row_nodes]), math.prod(self.sizes[self.n_row_nodes :])
 
-    def row_and_column(self, cell: int) -> tuple[int, int]:
+    def position(self, cell: int) -> tuple[int, int]:
         """Return row and column of a cell, by its number in C order."""
         return divmod(cell, self.shape[1])
 

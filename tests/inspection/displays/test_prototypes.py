@@ -40,7 +40,7 @@ def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
 @pytest.mark.parametrize("sizes", [(64,), (5, 7), (2,) * 6, (3, 4, 5)], ids=str)
 def test_cells_are_where_their_outcomes_say(sizes):
     table = CellTable(sizes)
-    positions = [table.row_and_column(cell) for cell in range(int(np.prod(sizes)))]
+    positions = [table.position(cell) for cell in range(int(np.prod(sizes)))]
     assert len(set(positions)) == len(positions)
     assert np.all(np.array(positions) < table.shape)
     n_rows, n_columns = table.shape
