@@ -62,7 +62,7 @@ TABLE = {
     "functional/_tables.py": (f"{FUNCTIONAL}/test_dag.py",),
     "_structure/scores.py": ("tests/structure/test_search.py",),
     "graph/_elimination.py": (
-        "tests/graph/test_graph_elimination.py",
+        "tests/graph/test_elimination.py",
         "tests/graph/test_categorical_dag.py",
     ),
     "_clustering/arrangement.py": ARRANGEMENT,

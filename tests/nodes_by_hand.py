@@ -1,7 +1,7 @@
 """Nodes and graphs by hand, without a fit."""
 
 from functools import cache
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 import networkx as nx
 import numpy as np
@@ -11,6 +11,27 @@ SIZES = (2, 3, 2, 3, 2)
 
 def random_nodes(rng, n_samples=300, sizes=SIZES):
     return np.stack([rng.integers(size, size=n_samples) for size in sizes], axis=1)
+
+
+def outcomes_of(sizes):
+    """Outcomes of all cells of a grid, in C order."""
+    return np.array(list(product(*map(range, sizes))))
+
+
+def additive_means(rng, sizes, noise, n_features=10):
+    """Means of all cells at sums of effects, with Gaussian noise relative to their spread."""
+    pairs = zip(sizes, outcomes_of(sizes).T, strict=True)
+    means = sum(rng.normal(size=(size, n_features))[outcome] for size, outcome in pairs)
+    return means + noise * means.std() * rng.normal(size=means.shape)
+
+
+def regression_misfit(means, cells, sizes):
+    """The part of the variation that one-hot columns leave over in a regression."""
+    labels = outcomes_of(sizes)[np.asarray(cells)]
+    design = np.concatenate([np.eye(size)[labels[:, n]] for n, size in enumerate(sizes)], axis=1)
+    centred = means - means.mean(axis=0)
+    left = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+    return np.square(left).sum() / np.square(centred).sum()
 
 
 @cache

@@ -43,9 +43,11 @@ class ProgressLines:
     """
 
     def __init__(self, verbose: int | None, name: str) -> None:
-        self.name, self.is_patient = name, verbose is None and _is_looked_at()
+        is_terminal = _is_own_terminal()
+        is_looked_at = is_terminal or type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
+        self.name, self.is_patient = name, verbose is None and is_looked_at
         self.verbose = 1 if self.is_patient else int(verbose or 0)
-        self.rewrites = self.verbose == 1 and _is_own_terminal()
+        self.rewrites = self.verbose == 1 and is_terminal
         self._begin, self._width = time.monotonic(), 0
 
     def announce(self, text: str, seconds: float) -> None:
@@ -59,6 +61,7 @@ class ProgressLines:
 
         ``is_due`` prints it also where most steps are left out.
         """
+        global _line
         if self.verbose <= 0:
             return
         if self.is_patient:
@@ -66,19 +69,15 @@ class ProgressLines:
                 return
             self.is_patient, is_due = False, True
         line = f"{self.name} {text}"
-        if self.rewrites:
-            self._rewrite(line if len(line) <= _room() else text)
+        if self.rewrites:  # without reaching the end of the line: it would wrap
+            room = _room()
+            line = line if len(line) <= room else text
+            _write("\r" + line.ljust(self._width)[:room])
+            self._width, _line = min(len(line), room), self
         elif (
             self.verbose > 1 or is_due or N_SPARSE * done // total > N_SPARSE * (done - 1) // total
         ):
             _write(line + "\n")
-
-    def _rewrite(self, line: str) -> None:
-        """Write over what is there, without reaching the end of the line: it would wrap."""
-        global _line
-        room = _room()
-        _write("\r" + line.ljust(self._width)[:room])
-        self._width, _line = min(len(line), room), self
 
     def clear(self) -> None:
         """Erase the line that is rewritten; the next one is written in its place."""
@@ -127,11 +126,6 @@ def _is_own_terminal() -> bool:
     if is_worker or threading.current_thread() is not threading.main_thread():
         return False
     return bool(getattr(sys.stdout, "isatty", lambda: False)())
-
-
-def _is_looked_at() -> bool:
-    """Return whether somebody looks at standard output: in a terminal, or in a notebook."""
-    return _is_own_terminal() or type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
 
 
 def _room() -> int:

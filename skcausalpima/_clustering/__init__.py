@@ -9,7 +9,7 @@ the mixture of ``factorial``. ``independent_components`` makes a further view.
 
 What is asked of cells once they are there: whether there are gaps between them (``gaps``), whether
 they lie at sums of effects more nearly than by chance (``factors_or_kinds``, by ``random_means``
-and ``chance_bounds``), whether other samples show them (``found_again``, ``enough_samples``).
+or by a bound), whether other samples show them (``found_again``, ``enough_samples``).
 ``arrangement_report`` puts the answers together. Numbers that decide, here and in what judges the
 start, are in ``margins``, each with its evidence; what users state of nodes is checked by
 ``node_sizes``.

@@ -182,7 +182,7 @@ class Finder:
             rule = MergedMixture(centre=centre, unit=unit, mixture=mixture, members=merged)
             return describe(responsibilities, latents, source, rule)
 
-        return [partial(start, self._seed()) for _ in range(n_starts)]
+        return [partial(start, self.rng.randint(2**31 - 1)) for _ in range(n_starts)]
 
     def kmeans(self, points: np.ndarray, n_clusters: int, n_starts: int = 1) -> list[Proposal]:
         """Propose runs of k-means, each the best of five; fewer clusters where points repeat."""
@@ -192,7 +192,7 @@ class Finder:
             rule = NearestCentre(centres=kmeans.cluster_centers_)
             return describe(np.eye(labels.max() + 1)[labels], points, "k-means", rule)
 
-        return [partial(start, self._seed()) for _ in range(n_starts)]
+        return [partial(start, self.rng.randint(2**31 - 1)) for _ in range(n_starts)]
 
     def plain(self, points: np.ndarray, n_clusters: int) -> Proposal:
         """Propose a mixture of one Gaussian per cluster, which begins as k-means.
@@ -200,7 +200,7 @@ class Finder:
         It asks for fewer samples than an over-fitted one, but has no curved clusters. Points are of
         their own scale for k-means; fewer clusters come back where points repeat.
         """
-        rows, seed = seen_rows(len(points), self.rows, self.rng), self._seed()
+        rows, seed = seen_rows(len(points), self.rows, self.rng), self.rng.randint(2**31 - 1)
 
         def start() -> Clustering:
             centre, unit = centre_and_unit(points)
@@ -215,9 +215,6 @@ class Finder:
             return describe(responsibilities, points, source, rule)
 
         return start
-
-    def _seed(self) -> int:
-        return int(self.rng.randint(2**31 - 1))
 
 
 def kmeans_labels(

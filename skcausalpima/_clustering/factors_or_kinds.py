@@ -19,10 +19,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaln
 
 from .._base.grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
-from .chance_bounds import log_chance
 from .margins import LEAST_EXPLAINED, LEAST_PART, MODEST_P, SMALL_P
 from .matching import TIE_TOLERANCE
 from .placements import make_problem, misfits_of
@@ -38,6 +38,9 @@ MAX_CELLS = 64
 
 #: Draws of errors of means (arbitrary).
 N_ERRORS = 199
+
+#: Powers of Markov's inequality, of which the best one counts (arbitrary).
+N_POWERS = 60
 
 #: Differences of means that are no larger, relative to the largest number, are rounding.
 ROUNDING = 1e-12
@@ -155,6 +158,56 @@ def _bound(centred: np.ndarray, misfit: float, sizes: tuple[int, ...]) -> float:
     n_projected = len(centred) - 1 - sum(size - 1 for size in sizes)  # of what effects leave
     of_one = log_chance(misfit, shares, n_projected, len(centred) - 1)
     return math.exp(min(0.0, math.log(n_distinct(len(centred), sizes)) + of_one))
+
+
+def log_chance(left: float, shares: np.ndarray, n_projected: int, n_directions: int) -> float:
+    r"""Bound the chance that a projector leaves so little of directions of random orientation.
+
+    Let U have r orthonormal columns of random orientation in n directions, and Q project on q of
+    them. Then :math:`\det U^T Q U` is a product of independent Beta variables with the parameters
+    (q - i) / 2, i from 0 to r - 1, and (n - q) / 2. If :math:`\sum_i w_i (U^T Q U)_{ii} \le d`, the
+    determinant is at most :math:`\prod_i (U^T Q U)_{ii} \le (d / r)^r / \prod_i w_i` (Hadamard, and
+    the means of numbers). So by Markov's inequality, for every power h that has a moment,
+
+    .. math:: \log P \le h \log \frac{(d / r)^r}{\prod w} + \log E \det(U^T Q U)^{-h}.
+
+    Parameters
+    ----------
+    left : float
+        d: part of the sum of squares that the projector has.
+    shares : ndarray of shape (n_shares,)
+        w: parts of the directions, falling; the first r count, for the best r.
+    n_projected : int
+        q: directions of the projector.
+    n_directions : int
+        n: all of them.
+
+    Returns
+    -------
+    float
+        Logarithm of the bound; 0 where it says nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.factors_or_kinds import log_chance
+    >>> float(log_chance(0.1, np.full(4, 0.25), 50, 60)) < -100
+    True
+    >>> float(log_chance(1.0, np.full(4, 0.25), 50, 60))
+    0.0
+    """
+    best, left = 0.0, max(left, np.finfo(float).tiny)
+    for r in range(1, 1 + min(len(shares), n_projected - 1)):
+        log_det = r * math.log(left / r) - np.log(shares[:r]).sum()
+        if not log_det < 0.0:
+            continue
+        first = (n_projected - np.arange(r)) / 2  # of the Beta variables
+        other = (n_directions - n_projected) / 2
+        powers = np.linspace(0.0, first[-1], N_POWERS + 2)[1:-1, None]
+        moments = gammaln(first - powers) + gammaln(first + other)
+        moments -= gammaln(first) + gammaln(first + other - powers)
+        best = min(best, float((powers[:, 0] * log_det + moments.sum(axis=1)).min()))
+    return best
 
 
 def _p_values(observed: np.ndarray, drawn: np.ndarray, total: float = 1.0) -> np.ndarray:

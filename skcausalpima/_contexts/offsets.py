@@ -163,7 +163,9 @@ def _offsets_of(
         present = design.weights * modalities.observed[m]
         elements = None if modalities.elements is None else modalities.elements[m]
         factor = 1.0 if scaler is None else np.ravel(scaler.factor[m])
-        x = (flat - _centre(flat, present, elements)) / factor
+        counts = present.sum() if elements is None else present @ elements
+        sums = present @ flat.astype(np.float64)
+        x = (flat - sums / np.maximum(counts, np.finfo(float).tiny)) / factor
         moved = design.labels * np.repeat(shifted[:, m], design.sizes)
         present_design = replace(design, weights=present, labels=moved)
         x = x.astype(np.result_type(flat.dtype, np.float32))
@@ -171,12 +173,6 @@ def _offsets_of(
             x, elements, present_design, gamma, shrinks=scaler is not None
         )
     return offsets
-
-
-def _centre(flat: np.ndarray, weights: np.ndarray, elements: np.ndarray | None) -> np.ndarray:
-    """Return the mean of the observed elements of each column."""
-    counts = weights.sum() if elements is None else weights @ elements
-    return (weights @ flat.astype(np.float64)) / np.maximum(counts, np.finfo(float).tiny)
 
 
 def _least_squares(

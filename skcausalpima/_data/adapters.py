@@ -143,25 +143,22 @@ class Table:
         Where its columns were coded, that is their values, or else ("elements", "probabilities") a
         table of numbers.
         """
-        write = ADAPTERS[self.kind].write
-        if self.coding is None:
-            return array if write is None else write(array, self)
-        if what == "values":
-            columns = self.coding.decode(array)
+        coding, write = self.coding, ADAPTERS[self.kind].write
+        if coding is not None and what != "values":
+            names = coding.element_names
+            if what == "probabilities":
+                array, names = coding.probabilities(array)
+            if self.kind not in WRITE_COLUMNS:
+                return array
+            kind = "frame" if self.kind == "series" else self.kind
+            labels = {"columns": np.array(names, dtype=object)}
+            return Table(kind, labels=labels, rows=self.rows).write(array)
+        if coding is not None:
+            columns = coding.decode(array)
             if self.kind in WRITE_COLUMNS:
                 return WRITE_COLUMNS[self.kind](columns, self)
-            array = array_of(
-                columns, [column.dtype for column in self.coding.columns], self.coding.shape
-            )
-            return array if write is None else write(array, self)
-        names = self.coding.element_names
-        if what == "probabilities":
-            array, names = self.coding.probabilities(array)
-        if self.kind not in WRITE_COLUMNS:
-            return array
-        kind = "frame" if self.kind == "series" else self.kind
-        labels = {"columns": np.array(names, dtype=object)}
-        return Table(kind, labels=labels, rows=self.rows).write(array)
+            array = array_of(columns, [column.dtype for column in coding.columns], coding.shape)
+        return array if write is None else write(array, self)
 
 
 def as_modality(value: Unchecked, name: str) -> np.ndarray:

@@ -289,7 +289,10 @@ def check_interventions(
         return None, labels
     shape = None if is_by_name(interventions) else _shape(interventions)
     if shape == (n_samples,):
-        is_set = _targets(interventions, list(nodes))[:, None] == np.arange(len(nodes))
+        plain = without_gradients(interventions, "interventions")
+        entries = np.asarray(plain, dtype=object).tolist()  # NumPy would make names of numbers
+        is_set = np.array([_target(entry, list(nodes)) for entry in entries])[:, None]
+        is_set = is_set == np.arange(len(nodes))
     else:
         if shape not in (None, (n_samples, len(nodes))):
             raise ValueError(
@@ -313,13 +316,6 @@ def _shape(interventions: Unchecked) -> tuple[int, ...]:
     if given.dtype.kind in "mM":
         raise TypeError(f"interventions must hold names or numbers of nodes, got {given.dtype}.")
     return given.shape
-
-
-def _targets(interventions: Unchecked, names: Sequence[str]) -> np.ndarray:
-    """Return the number of the node that was set in each sample, -1 for none."""
-    plain = without_gradients(interventions, "interventions")
-    entries = np.asarray(plain, dtype=object)  # among names NumPy would turn -1 into a name, too
-    return np.array([_target(entry, names) for entry in entries.tolist()])
 
 
 def _target(entry: Unchecked, names: Sequence[str]) -> int:

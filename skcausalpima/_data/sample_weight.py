@@ -126,7 +126,9 @@ def training_rows(
         order = np.argsort(first)
     else:
         order = np.arange(len(keys))  # by key
-    copies = _numbers_of_copies(totals, max(MAX_COPIES * n_samples, MIN_ROOM))[order]
+    room = max(MAX_COPIES * n_samples, MIN_ROOM)  # for about so many copies, one of each at least
+    unit = totals.sum() / (room - len(totals)) if np.ceil(totals).sum() > room else 1.0
+    copies = np.ceil(totals / unit).astype(np.int64)[order]
     rows = np.repeat(kept[first[order]], copies)
     unit_weights = np.repeat(totals[order] / copies, copies)
     starts = np.empty(len(keys), dtype=np.int64)
@@ -273,14 +275,6 @@ def _sums(groups: np.ndarray, weights: np.ndarray) -> np.ndarray:
     totals = np.bincount(groups[order], weights[order])
     nearest = np.rint(totals)
     return np.where(np.abs(totals - nearest) <= _ROUNDING * nearest, nearest, totals)
-
-
-def _numbers_of_copies(totals: np.ndarray, room: int) -> np.ndarray:
-    """Return how many copies stand for each total weight, at least 1 and about ``room`` in all."""
-    unit = 1.0
-    if np.ceil(totals).sum() > room:
-        unit = totals.sum() / (room - len(totals))
-    return np.ceil(totals / unit).astype(np.int64)
 
 
 def initial_rows(rows: TrainingRows) -> np.ndarray | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type
 import numpy as np
 from torch import nn
 
-from .._base.types import Unchecked, Values
+from .._base.types import Unchecked
 from ..modules import ExpertDecoder
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def conforms(value: Any, hint: Unchecked) -> bool:
     return kind in OF_CODE or type(value) is kind
 
 
-@functools.cache
-def _hints(kind: type) -> Values:
-    return get_type_hints(kind)
+_hints = functools.cache(get_type_hints)
 
 
 def check_fields(state: DataclassInstance, sizes: Sizes, prefix: str = "") -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import networkx as nx
 import numpy as np
 
 from .._base.grid import NodeGrid
@@ -17,24 +19,18 @@ from .._base.reports.cells import (
     StabilityReport,
 )
 from .._base.reports.training import ChoicesReport, ConvergenceReport
-from .._contexts.fitted import NO_CONTEXTS, FittedContexts
+from .._base.types import Values
+from .._contexts.fitted import NO_CONTEXTS, FittedContexts, links
 from .._data.known_nodes import OutcomeNames, labels_by_node
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec
-from ..functional import COVARIANCE_TYPES
+from .._structure.digraphs import CONTEXT, KIND, TOLD, compel_nothing
+from ..functional import COVARIANCE_TYPES, covariance_type_named
 from .fields import Sizes, array, declared, is_array
 from .training import Arrivals, Numbers, TrainingState
 
 if TYPE_CHECKING:
     import pandas as pd
-import functools
-
-import networkx as nx
-
-from .._base.types import Values
-from .._contexts.fitted import links
-from .._structure.digraphs import CONTEXT, KIND, TOLD, compel_nothing
-from ..functional import covariance_type_named
 
 
 def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:

@@ -95,14 +95,9 @@ def check_fields_of(kind: type, given: Values) -> None:
 
 def of_before(fit: Values) -> Values:
     """Return what a file of an older version holds, and that the rest was not asked then."""
-    asked_since = {"row_digests": None, "found_again": None}
-    return asked_since | with_reports(fit) | _subset_numbers_of_before(fit)
-
-
-def _subset_numbers_of_before(fit: Values) -> Values:
-    """Return the numbers of encoders of parts, without gains of nodes, which version 17 had."""
-    numbers = fit.get("subset_numbers")
-    if not isinstance(numbers, dict):
-        return {}
-    kept = {name: array for name, array in numbers.items() if name not in ("gains", "optimism")}
-    return {"subset_numbers": kept}
+    asked_since: Values = {"row_digests": None, "found_again": None}
+    kept, numbers = asked_since | with_reports(fit), fit.get("subset_numbers")
+    if isinstance(numbers, dict):  # without gains of nodes, which version 17 had
+        gone = ("gains", "optimism")
+        kept["subset_numbers"] = {n: array for n, array in numbers.items() if n not in gone}
+    return kept

@@ -282,7 +282,7 @@ class PreparedComponents:
         Tensor of shape (n_components, n_samples)
             Expected log-densities in nats, in the dtype of the posterior.
         """
-        return self.of_statistics(self.statistics(posterior)).to(posterior.mean.dtype)
+        return (self.coefficients @ self.statistics(posterior)).to(posterior.mean.dtype)
 
     def statistics(self, posterior: DiagonalGaussian) -> Tensor:
         """Return the :func:`expected_statistics` that coefficients are of.
@@ -298,21 +298,6 @@ class PreparedComponents:
             In float64.
         """
         return expected_statistics(posterior, self.origin, self.is_full)
-
-    def of_statistics(self, statistics: Tensor) -> Tensor:
-        """Evaluate the same from the posterior's :func:`expected_statistics` at the origin.
-
-        Parameters
-        ----------
-        statistics : Tensor of shape (n_statistics, n_samples)
-            In float64.
-
-        Returns
-        -------
-        Tensor of shape (n_components, n_samples)
-            Expected log-densities in nats, in float64.
-        """
-        return self.coefficients @ statistics
 
 
 def prepare_components(

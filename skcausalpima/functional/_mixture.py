@@ -99,11 +99,11 @@ class MixtureStatistics:
 
     def __add__(self, other: MixtureStatistics) -> MixtureStatistics:
         """Pool the statistics of two sets of samples (both measured from one origin)."""
-        return MixtureStatistics(
+        return replace(
+            self,
             counts=self.counts + other.counts,
             first=self.first + other.first,
             second=self.second + other.second,
-            origin=self.origin,
         )
 
     def measured_from(self, origin: Tensor) -> MixtureStatistics:
@@ -139,12 +139,8 @@ class MixtureStatistics:
 
     def __mul__(self, factor: float) -> MixtureStatistics:
         """Let every sample count so many times."""
-        return MixtureStatistics(
-            counts=self.counts * factor,
-            first=self.first * factor,
-            second=self.second * factor,
-            origin=self.origin,
-        )
+        counts, first = self.counts * factor, self.first * factor
+        return replace(self, counts=counts, first=first, second=self.second * factor)
 
 
 def remembered_statistics(

@@ -157,13 +157,18 @@ class FitReport(Figures):
             (*e, attributes["weight"], attributes["compelled"])
             for *e, attributes in dag.edges(data=True)
         ]
+        is_known = (shares > 0) & ~hardly_filled(shares, len(est.labels_))
+        means, outcomes = est.cluster_means_, est.cluster_states_
+        as_expected = lie_where_effects_put_them(means, outcomes, is_known, shares > 0)
+        tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
+        codings = [(str(name), table.coding) for name, table in tables]
         report = cls(
             node_names=tuple(map(str, dag)),
             node_sizes=tuple(est.joint_.shape),
             n_samples=len(est.labels_),
             cells=est.cluster_states_[order],
             shares=shares[order],
-            as_expected=_as_expected(est, shares)[order],
+            as_expected=as_expected[order],
             separation=est.separation_,
             merged=est.cluster_states_[est.separation_.merged],
             arrangement=est.arrangement_,
@@ -177,7 +182,7 @@ class FitReport(Figures):
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
             calibration=_of_own_draws(est),
-            depths=_depths(est),
+            depths=tuple(name for name, coding in codings if coding and coding.has_depth),
             contexts=_contexts(est),
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
@@ -296,21 +301,6 @@ def _contexts(est: BaseEstimator) -> dict[str, ContextReport]:
             moves={m: float(np.sqrt(np.square(move).mean())) for m, move in moves.items()},
         )
     return reports
-
-
-def _depths(est: BaseEstimator) -> tuple[str, ...]:
-    """Return the tables of counts that have a depth."""
-    tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
-    return tuple(
-        str(n) for n, table in tables if table.coding is not None and table.coding.has_depth
-    )
-
-
-def _as_expected(est: BaseEstimator, shares: np.ndarray) -> np.ndarray:
-    """Return which cells that hold samples lie where the effects of the others put them."""
-    is_seen, is_known = shares > 0, ~hardly_filled(shares, len(est.labels_)) & (shares > 0)
-    means, outcomes = est.cluster_means_, est.cluster_states_
-    return lie_where_effects_put_them(means, outcomes, is_known, is_seen)
 
 
 def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:

@@ -100,12 +100,8 @@ def match_refit(
     aligned, order, _ = align_nodes(nodes, tables)
     edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
     pairs = zip(tables, outcome_indicators(aligned, sizes), strict=True)
-    indices = [_rand_index(table.T @ other) for table, other in pairs]
+    joints = [table.T @ other for table, other in pairs]
+    indices = [  # of a node that collapsed 0, where 0 / 0 would praise it with 1
+        0.0 if joint.any(axis=1).sum() == 1 else adjusted_rand_index(joint) for joint in joints
+    ]
     return MatchedRefit(edges, compelled, np.array(indices), order)
-
-
-def _rand_index(table: np.ndarray) -> float:
-    """Return the adjusted Rand index, 0 where the first labels are constant."""
-    if table.any(axis=1).sum() == 1:  # 0 / 0 if both are: a 1 would praise nodes that collapsed
-        return 0.0
-    return adjusted_rand_index(table)

@@ -201,7 +201,11 @@ def select_node_sizes(
     X = as_container(X)
     splits = _splits(cv, X, estimator.random_state)
     n_training = min(len(training) for training, _ in splits)
-    tried = _propose(estimator, X, n_training, verbose) if stated is None else stated
+    tried = proposed(estimator, X, n_training) if stated is None else stated
+    if stated is None:
+        lines = ProgressLines(verbose, NAME)
+        lines.show(f"candidates: {', '.join(map(str, tried))}", 1, 1)
+        lines.close()
     for sizes in tried:
         if math.prod(sizes) > n_training:  # before anything is fitted
             raise ValueError(
@@ -217,17 +221,6 @@ def select_node_sizes(
     results["fitted"] = np.array(is_fitted)
     best = list(judged)[choose(results, np.array(is_sound))]
     return NodeSizeSelection(best, None if interrupted else models[best].fit(X), results)
-
-
-def _propose(
-    estimator: BaseEstimator, X: Samples, n_training: int, verbose: int | None
-) -> list[Sizes]:
-    """Return candidates that the start speaks for, and print them."""
-    candidates = proposed(estimator, X, n_training)
-    lines = ProgressLines(verbose, NAME)
-    lines.show(f"candidates: {', '.join(map(str, candidates))}", 1, 1)
-    lines.close()
-    return candidates
 
 
 def _named(estimator: BaseEstimator, sizes: Sizes) -> Sizes | dict[str, int]:

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from nodes_by_hand import additive_means, outcomes_of, regression_misfit
 from numpy.testing import assert_array_equal
 from some_slow import some_slow
 
@@ -18,22 +19,9 @@ from skcausalpima._clustering.clusters import describe
 from skcausalpima._clustering.margins import NEAR_TIE
 
 
-def _outcomes(sizes):
-    return np.array(list(itertools.product(*map(range, sizes))))
-
-
-def _additive_means(rng, sizes, noise, n_features=10):
-    """Means of all cells in C order, with Gaussian noise relative to their spread."""
-    outcomes = _outcomes(sizes)
-    means = sum(
-        rng.normal(size=(size, n_features))[outcomes[:, node]] for node, size in enumerate(sizes)
-    )
-    return means + noise * means.std() * rng.normal(size=means.shape)
-
-
 def _partitions(cells, sizes):
     """An arrangement without labels: per node, which clusters go together."""
-    labels = _outcomes(sizes)[np.asarray(cells)]
+    labels = outcomes_of(sizes)[np.asarray(cells)]
     return frozenset(
         (
             size,
@@ -45,23 +33,13 @@ def _partitions(cells, sizes):
     )
 
 
-def _misfit_by_regression(means, cells, sizes):
-    """Unexplained part of the variation, from one-hot columns and least squares."""
-    labels = _outcomes(sizes)[np.asarray(cells)]
-    columns = [labels[:, [node]] == np.arange(size) for node, size in enumerate(sizes)]
-    design = np.concatenate(columns, axis=1).astype(float)
-    centred = means - means.mean(axis=0)
-    fitted = design @ np.linalg.pinv(design) @ centred
-    return np.square(centred - fitted).sum() / np.square(centred).sum()
-
-
 def _brute_force(means, sizes):
     """Smallest misfit of each distinct arrangement, over all placings."""
     misfits = {}
     for cells in itertools.permutations(range(math.prod(sizes)), len(means)):
         key = _partitions(cells, sizes)
         if key not in misfits:
-            misfits[key] = _misfit_by_regression(means, cells, sizes)
+            misfits[key] = regression_misfit(means, cells, sizes)
     return misfits
 
 
@@ -73,7 +51,7 @@ CASES = [((2, 2), 4), ((2, 3), 6), ((2, 2, 2), 8), ((2, 2), 3), ((2, 3), 5), ((3
 )
 def test_smallest_and_second_misfit_equal_brute_force(sizes, n_clusters):
     rng = np.random.default_rng(0)
-    means = rng.permutation(_additive_means(rng, sizes, 0.5))[:n_clusters]
+    means = rng.permutation(additive_means(rng, sizes, 0.5))[:n_clusters]
     found = arrange(means, np.ones(n_clusters), sizes)
     misfits = _brute_force(means, sizes)
     smallest, second = sorted([*misfits.values(), np.inf])[:2]
@@ -98,7 +76,7 @@ def test_enumeration_lists_each_distinct_arrangement_once(sizes, number):
 @pytest.mark.parametrize(("sizes", "n_clusters"), [*CASES, ((2, 5), 10), ((2, 2, 2), 6)])
 def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
     rng = np.random.default_rng(1)
-    means = rng.permutation(_additive_means(rng, sizes, 0.6))[:n_clusters]
+    means = rng.permutation(additive_means(rng, sizes, 0.6))[:n_clusters]
     counts = rng.random(n_clusters) + 1
     full = arrange(means, counts, sizes)
     monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
@@ -129,7 +107,7 @@ def test_true_arrangement_of_large_noisy_grids_is_found(sizes, n_clusters, n_tri
     for seed in range(n_trials):
         rng = np.random.default_rng(seed)
         true = rng.permutation(math.prod(sizes))[:n_clusters]
-        means = _additive_means(rng, sizes, 0.1)[true]
+        means = additive_means(rng, sizes, 0.1)[true]
         found = arrange(means, np.ones(n_clusters), sizes, random_state=seed)
         assert _partitions(found.cells, sizes) == _partitions(true, sizes)
         assert len(set(found.cells.tolist())) == n_clusters
@@ -163,7 +141,7 @@ def test_identical_means_give_no_nan(sizes, n_clusters):
 
 def test_a_cluster_without_samples_does_not_count():
     rng = np.random.default_rng(0)
-    means = _additive_means(rng, (2, 2, 2), 0.1)
+    means = additive_means(rng, (2, 2, 2), 0.1)
     counts = np.array([9.0, 8, 7, 0, 5, 4, 3, 0])
     without = arrange(means[counts > 0], counts[counts > 0], (2, 2, 2))
     means[counts == 0] = np.nan
@@ -189,7 +167,7 @@ def test_more_clusters_than_cells_is_an_error():
 
 def _shares_by_regression(means, cells, sizes):
     """The rise of the misfit when a node's one-hot columns are left out."""
-    labels = _outcomes(sizes)[np.asarray(cells)]
+    labels = outcomes_of(sizes)[np.asarray(cells)]
     columns = [(labels[:, [n]] == np.arange(size)).astype(float) for n, size in enumerate(sizes)]
     centred = means - means.mean(axis=0)
 
@@ -207,7 +185,7 @@ def test_shares_are_what_each_node_adds_to_a_regression(sizes, n_clusters, known
     """Also on grids with empty cells, where effects of nodes overlap or cannot be told apart."""
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        means = rng.permutation(_additive_means(rng, sizes, 0.3))[:n_clusters]
+        means = rng.permutation(additive_means(rng, sizes, 0.3))[:n_clusters]
         tables = [rng.poisson(1.0, size=(n_clusters, size)) for size in sizes] if known else None
         found = arrange(means, np.ones(n_clusters), sizes, known=tables)
         expected = _shares_by_regression(means, found.cells, sizes)
@@ -223,7 +201,7 @@ def test_size_of_effect_is_that_of_the_mean_of_the_clusters():
     """Two clusters of one outcome near the middle are no larger than one far from it."""
     means = np.array([[2.0, 0.0], [2.0, 1.0], [-3.0, 0.0]])
     found = arrange(means, np.array([1.0, 1.0, 2.0]), (2, 2))
-    labels = _outcomes((2, 2))[found.cells]
+    labels = outcomes_of((2, 2))[found.cells]
     np.testing.assert_array_equal(labels[:, 0], [1, 1, 0])
 
 
@@ -251,7 +229,7 @@ def test_a_slightly_worse_arrangement_is_no_tie(monkeypatch, exhaustive):
 def test_ties_go_on_until_the_first_that_is_none():
     """Two of six points in general position coincide: exchanging them changes nothing."""
     rng = np.random.default_rng(0)
-    means = _additive_means(rng, (2, 3), 0.5)
+    means = additive_means(rng, (2, 3), 0.5)
     means[1] = means[0]
     found = arrange(means, np.ones(6), (2, 3))
     values = np.array(list(_brute_force(means, (2, 3)).values()))
@@ -263,7 +241,7 @@ def test_ties_go_on_until_the_first_that_is_none():
 @pytest.mark.parametrize("sizes", [(2, 2), (2, 3)])
 def test_nothing_known_changes_nothing(sizes):
     rng = np.random.default_rng(0)
-    means = rng.permutation(_additive_means(rng, sizes, 0.5))
+    means = rng.permutation(additive_means(rng, sizes, 0.5))
     counts = rng.random(len(means)) + 1
     nothing = [np.zeros((len(means), size), dtype=int) for size in sizes]
     first, again = (arrange(means, counts, sizes, known=known) for known in (None, nothing))
@@ -275,14 +253,14 @@ def test_nothing_known_changes_nothing(sizes):
 @pytest.mark.parametrize("node", range(2))
 def test_a_single_known_outcome_is_respected(cluster, node):
     rng = np.random.default_rng(cluster)
-    means = rng.permutation(_additive_means(rng, (2, 2), 0.1))
+    means = rng.permutation(additive_means(rng, (2, 2), 0.1))
     counts = np.arange(4.0) + 1
-    free = _outcomes((2, 2))[arrange(means, counts, (2, 2)).cells]
+    free = outcomes_of((2, 2))[arrange(means, counts, (2, 2)).cells]
     for outcome in range(2):
         tables = [np.zeros((4, 2), dtype=int) for _ in range(2)]
         tables[node][cluster, outcome] = 1
         found = arrange(means, counts, (2, 2), known=tables)
-        labels = _outcomes((2, 2))[found.cells]
+        labels = outcomes_of((2, 2))[found.cells]
         assert labels[cluster, node] == outcome
         assert _partitions(found.cells, (2, 2)) == _partitions(
             np.ravel_multi_index(tuple(free.T), (2, 2)), (2, 2)
@@ -295,7 +273,7 @@ def test_known_outcomes_of_a_cluster_without_samples_do_not_count(monkeypatch, e
         monkeypatch.setattr("skcausalpima._clustering.arrangement.MAX_EXHAUSTIVE", 0)
     rng = np.random.default_rng(1)
     sizes, counts = (2, 2, 2), np.array([9.0, 8, 7, 0, 5, 4, 3, 6])
-    means, seen = _additive_means(rng, sizes, 0.1), counts > 0
+    means, seen = additive_means(rng, sizes, 0.1), counts > 0
     tables = [rng.poisson(2.0, size=(8, size)) for size in sizes]
     without = arrange(
         means[seen], counts[seen], sizes, known=[t[seen] for t in tables], random_state=0
@@ -314,7 +292,7 @@ def test_means_of_labels():
 
 def test_clusters_are_arranged_again():
     """Where one has no samples nothing is known, and all stay; else as at first."""
-    means = _additive_means(np.random.default_rng(0), (2, 2), 0.0)[[1, 0, 3, 2]]
+    means = additive_means(np.random.default_rng(0), (2, 2), 0.0)[[1, 0, 3, 2]]
     means[0] += 5.0  # the effects of the second node are no longer the same
     counts = np.full(4, 50)
     again = arrange_again(means, counts, (2, 2))

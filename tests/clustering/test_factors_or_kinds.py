@@ -8,8 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima._clustering import factors_or_kinds as _factors_or_kinds
 from skcausalpima._clustering.arrangement import arrange
-from skcausalpima._clustering.chance_bounds import log_chance
-from skcausalpima._clustering.factors_or_kinds import additivity
+from skcausalpima._clustering.factors_or_kinds import additivity, log_chance
 from skcausalpima._clustering.random_means import lay
 
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from nodes_by_hand import outcomes_of, regression_misfit
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LinearRegression
 
@@ -21,10 +22,6 @@ GRIDS = [((2, 2), 4), ((2, 2), 3), ((2, 3), 6), ((3, 2), 5), ((2, 2, 2), 6), ((4
 LARGE = [((2, 2, 3), 12), ((2, 2, 2, 2), 16), ((3, 4), 10), ((2, 2, 2, 2), 11)]
 
 
-def outcomes_of(sizes):
-    return np.array(list(itertools.product(*map(range, sizes))))
-
-
 def make(seed, sizes, n_clusters, known=False, noise=0.5):
     """A problem with additive means plus noise, and with few known outcomes if asked."""
     rng = np.random.default_rng(seed)
@@ -34,15 +31,6 @@ def make(seed, sizes, n_clusters, known=False, noise=0.5):
     means = means + noise * rng.normal(size=means.shape) + 3.0
     counts = [rng.poisson(0.3, size=(n_clusters, size)) for size in sizes] if known else None
     return make_problem(means, sizes, counts), means, counts
-
-
-def regression_misfit(means, cells, sizes):
-    """The part of the variation that one-hot columns leave over in a regression."""
-    labels = outcomes_of(sizes)[cells]
-    design = np.concatenate([np.eye(size)[labels[:, n]] for n, size in enumerate(sizes)], axis=1)
-    centred = means - means.mean(axis=0)
-    left = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
-    return np.square(left).sum() / np.square(centred).sum()
 
 
 def agreement_of(counts, cells, sizes):

@@ -11,6 +11,7 @@ import pytest
 from few_examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from nodes_by_hand import additive_means
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima._base.grid import NodeGrid
@@ -38,13 +39,6 @@ def turned(points, scale, rng):
     """Return points in other units, from another origin and along other axes."""
     axes = np.linalg.qr(rng.normal(size=2 * points.shape[1:]))[0]
     return scale * (points @ axes + rng.normal(size=points.shape[1]))
-
-
-def additive(rng, sizes, noise, n_features=10):
-    """Return means of all cells that lie at sums of effects, but for noise."""
-    outcomes = NodeGrid(sizes).outcomes()
-    means = sum(rng.normal(size=(s, n_features))[o] for s, o in zip(sizes, outcomes.T, strict=True))
-    return means + noise * means.std() * rng.normal(size=means.shape)
 
 
 # Do clusterings agree? --------------------------------------------------------------------------
@@ -161,7 +155,7 @@ def figures(found):
 def test_the_place_knows_no_units_names_and_order(scale, seed, sizes):
     """Outcomes come by samples, and nodes of one size by share, whatever the clusters' order."""
     rng = np.random.default_rng(seed)
-    means, counts = additive(rng, sizes, 0.2), rng.permutation(99)[: math.prod(sizes)] + 1.0
+    means, counts = additive_means(rng, sizes, 0.2), rng.permutation(99)[: math.prod(sizes)] + 1.0
     first, order = arrange(means, counts, sizes), rng.permutation(len(means))
     again = arrange(turned(means, scale, rng)[order], scale * counts[order], sizes)
     assert_array_equal(again.cells, first.cells[order])
@@ -179,7 +173,7 @@ def test_errors_of_the_misfit_shrink():
 
     def misfit(seed, n_samples):
         rng = np.random.default_rng(seed)
-        means, labels = additive(rng, (2, 3), 0.0), np.arange(n_samples) % 6
+        means, labels = additive_means(rng, (2, 3), 0.0), np.arange(n_samples) % 6
         points = means[labels] + rng.normal(size=(n_samples, 10))
         return arrange(*means_of_labels(labels, points, 6), (2, 3)).misfit
 
@@ -192,7 +186,7 @@ def test_errors_of_the_misfit_shrink():
 @examples(5)
 def test_what_chance_explains_knows_no_units_names_and_order(power, seed, is_additive):
     rng, sizes = np.random.default_rng(seed), (2, 3)
-    means = 6.0 * (additive(rng, sizes, 0.0, 8) if is_additive else rng.normal(size=(6, 8)))
+    means = 6.0 * (additive_means(rng, sizes, 0.0, 8) if is_additive else rng.normal(size=(6, 8)))
     labels = np.arange(240) % 6
     points = means[labels] + rng.normal(size=(240, 8))
     found = additivity(points, labels, sizes)

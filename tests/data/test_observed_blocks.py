@@ -9,7 +9,7 @@ from gate import read
 from numpy.testing import assert_array_equal
 from same_fits import assert_same_fits
 from sklearn.decomposition import PCA
-from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from some_slow import some_slow
 
@@ -149,15 +149,6 @@ def test_fits_and_predictions_are_the_same_bit_by_bit(quick, arrays, mask, with_
     assert_array_equal(got.predict_proba(data), expected.predict_proba(with_nan))
     assert_array_equal(got.score_samples(data), expected.score_samples(with_nan))
     assert_array_equal(got.transform(data[:5]), expected.transform(with_nan[:5]))
-
-
-@pytest.mark.long
-def test_weights_and_splits(quick, data, with_nan):
-    weights = np.tile([1, 2], N // 2)
-    one, other = (quick().fit(X, sample_weight=weights) for X in (data, with_nan))
-    assert_array_equal(one.labels_, other.labels_)
-    scores = [cross_val_score(quick(), X, cv=2, error_score="raise") for X in (data, with_nan)]
-    assert_array_equal(*scores)
 
 
 @pytest.mark.parametrize(

@@ -134,13 +134,6 @@ def test_weights_of_zero_are_removal(quick, pair, case):
 
 
 @pytest.mark.long
-def test_weights_of_one_are_no_weights(quick, brief, pair, fitted):
-    assert_equal_fits(quick().fit(pair, sample_weight=np.ones(72)), fitted, pair)
-    whole_numbers = brief().fit_predict(pair, sample_weight=np.ones(72, dtype=int))
-    assert_array_equal(whole_numbers, brief().fit_predict(pair))
-
-
-@pytest.mark.long
 def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     halves = np.repeat(np.arange(72), 2)
     assert_equal_fits(quick().fit(rows_of(pair, halves), sample_weight=0.5), fitted, pair)

@@ -237,14 +237,6 @@ def test_pipelines_pass_contexts_through(soon):
     assert pipeline.predict(MultimodalData(X)).shape == (100,)
 
 
-def test_a_fold_that_lacks_a_label_is_told(quick):
-    X, _ = samples()
-    est = quick(contexts="site")
-    one = {name: of[X["site"] == "A"] for name, of in X.items()}
-    with pytest.raises(ValueError, match="all samples have the label 'A'"):
-        est.fit(one)
-
-
 @pytest.mark.parametrize("refit", some_slow(["mixture", "all"], []))
 def test_how_sure_edges_are(moved, refit):
     est, X = moved

@@ -17,24 +17,6 @@ from skcausalpima.modules import ExpertDecoder, line
 
 ONES = np.ones((5, 2))
 RAMP = np.arange(20.0).reshape(5, 2, 2)
-INFINITE = RAMP.copy()
-INFINITE[2, 0, 0] = np.inf
-
-
-@pytest.mark.parametrize(
-    ("X", "error", "match"),
-    [
-        ([], ValueError, "empty list"),
-        (np.ones(5), ValueError, "Expected 2D array"),
-        ([ONES, INFINITE], ValueError, "'modality1' contains infinity in sample 2"),
-        ([ONES, RAMP.astype(object)], TypeError, "'modality1' has dtype object"),
-        ([RAMP, None], ValueError, "'modality1' is None: in fit every modality is needed"),
-    ],
-)
-def test_bad_data_in_fit(brief, X, error, match):
-    """One of each kind; all are in the tests of the data's room."""
-    with pytest.raises(error, match=match):
-        brief().fit(X)
 
 
 @pytest.mark.parametrize("method", ["predict", "transform", "score"])
@@ -193,17 +175,9 @@ def test_as_many_dimensions_as_elements(brief, pair):
         brief(latent_dim=11).fit(pair)
 
 
-@pytest.mark.parametrize(
-    ("points", "match"),
-    [
-        (np.zeros((3, 5)), "X has 5 columns, but the latent space has 2"),
-        (np.zeros(2), "Expected 2D array"),
-        (np.full((1, 2), np.nan), "contains NaN"),
-    ],
-)
-def test_bad_latent_points(fitted, points, match):
-    with pytest.raises(ValueError, match=match):
-        fitted.inverse_transform(points)
+def test_bad_latent_points(fitted):
+    with pytest.raises(ValueError, match="X has 5 columns, but the latent space has 2"):
+        fitted.inverse_transform(np.zeros((3, 5)))
 
 
 @pytest.mark.parametrize(

@@ -163,12 +163,17 @@ def test_tensors_with_gradients_are_arrays(brief, fitted, pair):
 
 
 @pytest.mark.parametrize(
-    "X",
-    [np.ma.array(np.ones((3, 2)), mask=np.eye(3, 2)), [[HUGE, 1]], None, "x", [["a", "b"]], {}],
+    ("X", "match"),
+    [
+        *((X, "X") for X in ([[HUGE, 1]], None, "x", [["a", "b"]], {})),
+        (np.ma.array(np.ones((3, 2)), mask=np.eye(3, 2)), "X"),
+        (np.zeros(2), "Expected 2D array"),
+        (np.full((1, 2), np.nan), "contains NaN"),
+    ],
     ids=str,
 )
-def test_latent_points_that_are_none(fitted, X):
-    with pytest.raises((TypeError, ValueError), match="X"):
+def test_latent_points_that_are_none(fitted, X, match):
+    with pytest.raises((TypeError, ValueError), match=match):
         fitted.inverse_transform(X)
 
 

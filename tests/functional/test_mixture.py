@@ -256,13 +256,6 @@ def test_shrinkage_is_the_mode_under_an_inverse_wishart_prior(covariance_type, s
     )
 
 
-def test_tied_is_the_limit_of_shrinkage():
-    batch = random_batch()
-    tied = update(batch, "tied", reg_covar=0.0).covariances
-    shrunk = update(batch, "full", reg_covar=0.0, shrinkage=1e14).covariances
-    torch.testing.assert_close(shrunk, tied, rtol=1e-10, atol=1e-12)
-
-
 @by_type
 @pytest.mark.parametrize("shrinkage", [0.0, 10.0])
 @pytest.mark.parametrize("count", [0.0, 1e-320, 1e-5])

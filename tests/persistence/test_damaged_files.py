@@ -71,13 +71,6 @@ def forge(content, tmp_path):
     return change
 
 
-def test_the_unchanged_forgery_loads(content, tmp_path):
-    path = tmp_path / "model"
-    path.write_bytes(content)
-    write_file(path, *read_file(path))
-    CausalPIMA.load(path)
-
-
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [

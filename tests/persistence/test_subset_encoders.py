@@ -142,13 +142,6 @@ def test_what_is_no_mapping_of_numbers(saved, refused, value):
     refused(changed, others, "subset_numbers")
 
 
-def test_a_file_of_before_is_refused(saved, refused):
-    document, arrays, _ = saved
-    others = {n: a for n, a in arrays.items() if not n.startswith("subset_numbers")}
-    attributes = {n: v for n, v in document["fit"].items() if n != "subset_numbers"}
-    refused(document | {"fit": attributes}, others, r"lacks \['subset_numbers'\]")
-
-
 def test_they_may_be_left_out(saved, pair, tmp_path):
     document, arrays, _ = saved
     others = {n: a for n, a in arrays.items() if not n.startswith("subset_numbers")}

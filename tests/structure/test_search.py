@@ -124,19 +124,6 @@ def test_tiers_forbid_exactly_the_edges_that_lead_back():
     np.testing.assert_array_equal(forbidden, expected)
 
 
-def test_tiers_hold_in_both_searches(monkeypatch):
-    counts = random_counts(3, (2,) * 6, n_samples=5000, concentration=0.5)
-    names = list("abcdef")
-    constraints = edge_constraints(names, tiers=[["e", "f"], ["a", "d"], ["b", "c"]])
-    tier = np.array([1, 2, 2, 1, 0, 0])
-    for limit in (10, 0):
-        limited(monkeypatch, limit)
-        found = search_dag(counts, constraints, random_state=1)
-        parents, children = np.nonzero(found.adjacency)
-        assert len(parents) > 3
-        assert (tier[parents] <= tier[children]).all()
-
-
 def sparse_counts(seed, n_nodes, n_samples=5000):
     """Counts sampled from a random binary network with at most two parents per node."""
     rng = np.random.default_rng(seed)
@@ -181,14 +168,6 @@ def test_ties_go_to_the_lower_numbered_parent_and_to_fewer_edges():
     for table in (counts, counts.T):
         assert search_dag(table).adjacency.tolist() == [[False, True], [False, False]]
     assert not search_dag(np.full((2, 2, 2), 10.0)).adjacency.any()
-
-
-def test_relabelling_permutes_the_class():
-    counts = random_counts(5, (2, 3, 2, 2), n_samples=2000)
-    order = [2, 0, 3, 1]
-    pattern = cpdag(search_dag(counts).adjacency)
-    relabelled = cpdag(search_dag(counts.transpose(order)).adjacency)
-    np.testing.assert_array_equal(relabelled, pattern[np.ix_(order, order)])
 
 
 def probable_edges(node_counts, edge_cost=0.0, sizes=None, allowed=True):
@@ -261,48 +240,6 @@ def test_edge_probabilities_of_ten_nodes_equal_those_of_two_unrelated_halves(n_s
         expected = probable_edges([half] * 5, cost, [2.0])
         np.testing.assert_allclose(found[block, block], expected, rtol=0, atol=1e-8)
     assert not found[:5, 5:].any()
-
-
-def test_edge_probabilities_of_equivalent_directions_are_equal():
-    counts = random_counts(0, (2, 3))
-    found = edge_probabilities(counts)
-    assert found[0, 1] == pytest.approx(found[1, 0], abs=1e-12)
-    order = [2, 0, 3, 1]
-    counts = random_counts(6, (2, 3, 2, 2), n_samples=60)
-    found = edge_probabilities(counts)
-    relabelled = edge_probabilities(counts.transpose(order))
-    np.testing.assert_allclose(relabelled, found[np.ix_(order, order)], atol=1e-12)
-    assert ((found + found.T) <= 1 + 1e-12).all()
-
-
-def test_required_edges_are_certain_and_forbidden_ones_impossible():
-    constraints = edge_constraints(
-        ["a", "b", "c"], required_edges=[("c", "a")], forbidden_edges=[("b", "a")]
-    )
-    found = edge_probabilities(random_counts(0, (2, 2, 2)), constraints)
-    assert found[2, 0] == 1.0
-    assert found[1, 0] == found[0, 2] == 0.0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"required_edges": [("a", "b"), ("b", "c"), ("c", "a")]},
-            "cycle 'a' -> 'b' -> 'c' -> 'a'",
-        ),
-        ({"required_edges": [("b", "a")], "tiers": ["a", "b"]}, "'b' -> 'a' is both required and"),
-        ({"required_edges": [("b", "a")], "forbidden_edges": [("b", "a")]}, "'b' -> 'a' is both"),
-        ({"required_edges": [("a", "a")]}, "'a' -> 'a' is a loop"),
-        ({"required_edges": [("a", "x")]}, "knowledge__required names the unknown node 'x'"),
-        ({"forbidden_edges": ["ab"]}, "pairs"),
-        ({"tiers": [["a"], ["x"]]}, "knowledge__tiers names the unknown node 'x'"),
-        ({"tiers": [["a"], ["b", "a"]]}, "the node 'a' twice"),
-    ],
-)
-def test_contradictions_name_the_nodes(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        edge_constraints(["a", "b", "c"], **arguments)
 
 
 # Interventions and costs of edges --------------------------------------------------------------
@@ -482,9 +419,8 @@ def test_scores_of_families_one_by_one_and_all_at_once_are_equal(score, order):
 
 
 def test_nodes_that_were_set_together_share_their_terms():
-    total, own, apart = random_regimes(6, (2, 2, 3, 2))
+    total, own, _ = random_regimes(6, (2, 2, 3, 2))
     scores = FamilyScores(total, node_counts=own)
-    np.testing.assert_array_equal(scores.told_apart, apart)
     assert not scores.told_apart[1, 2]
     assert scores._terms[1] is scores._terms[2]  # computed once
     assert scores._terms[3].counts is not scores._terms[1].counts

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator
 
 from ..._base.types import Samples, Seed, Unchecked
 from .._associations import Metadata, NodeAssociations, associate_nodes
-from .display import Axes
-from .heat_map import HeatMap, HeatMapDisplay
+from .display import Axes, Display
+from .heat_map import HeatMap
 
 MEASURES = {
     "cramers_v": "Cramér's V",
@@ -23,7 +23,7 @@ MEASURES = {
 
 
 @dataclass(eq=False, repr=False)
-class AssociationDisplay(HeatMapDisplay):
+class AssociationDisplay(Display):
     """How nodes and columns of metadata depend on each other: a row per node.
 
     In each cell stand the statistic, from 0 for independence to 1, and its p-value.
@@ -247,7 +247,7 @@ class AssociationDisplay(HeatMapDisplay):
             texts=[[_written(*cell) for cell in row] for row in cells],
             meaning=self.measure,
         )
-        self._draw(picture, ax, kwargs)
+        self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)
         return self
 
 

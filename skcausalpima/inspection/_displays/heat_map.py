@@ -104,16 +104,8 @@ class HeatMap:
         ax.tick_params(labelsize=FONT, length=2)
 
 
-class HeatMapDisplay(Display):
-    """A Display that is one heat map."""
-
-    def _draw(self, picture: HeatMap, ax: Axes | None, kwargs: Look) -> None:
-        """Draw it on given axes, or in a figure of its size."""
-        self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)
-
-
 @dataclass(eq=False, repr=False)
-class TableDisplay(HeatMapDisplay):
+class TableDisplay(Display):
     """The conditional probability table of a node: a row for each combination of its parents.
 
     Parameters
@@ -308,7 +300,7 @@ class TableDisplay(HeatMapDisplay):
             texts=[[f"{value:.2f}" for value in row] for row in probabilities],
             meaning="probability",
         )
-        self._draw(picture, ax, kwargs)
+        self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)
         n_letters = int(0.7 * letters_across(self.ax_, LABEL_FONT))
         self.ax_.set_xlabel(shortened(self.node, n_letters), fontsize=LABEL_FONT)
         n_letters = letters_that_fit(0.6 * inches(self.ax_)[1], LABEL_FONT)
