@@ -40,6 +40,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONAL = "tests/functional"
 PARTS = ("skcausalpima", "tests", "pyproject.toml")  # of the repository
 PRELOADED = ("torch", "networkx", "pandas", "scipy.stats", "sklearn.mixture", "sklearn.cluster")
+LATENT_DIMENSION = "tests/initialization/test_latent_dimension.py"
+LINEARITY = "tests/initialization/test_linearity.py"
+SIDES = "tests/initialization/test_sides.py"
 STRUCTURED = "tests/inference/test_structured.py"
 ARRANGEMENT = (
     "tests/clustering/test_placements.py",
@@ -81,8 +84,27 @@ TABLE = {
     ),
     "_training/sums.py": ("tests/training/test_sums.py",),
     "_training/filling.py": ("tests/training/test_filling.py",),
-    "_initialization/principal_components.py": ("tests/initialization/test_incomplete_scores.py",),
-    "_initialization/latent_space.py": ("tests/initialization/test_linearity.py",),
+    "_initialization/principal_components.py": (
+        "tests/initialization/test_incomplete_scores.py",
+        "tests/initialization/test_principal_components.py",
+        f"{LATENT_DIMENSION}::test_units_of_clusters_are_those_of_what_varies_within_them",
+        f"{SIDES}::test_noise_is_that_of_probabilistic_pca",
+        f"{SIDES}::test_noise_of_what_does_not_vary_is_positive",
+        f"{SIDES}::test_scores_of_weighted_modalities_are_those_of_scaled_ones",
+    ),
+    "_initialization/latent_space.py": (LATENT_DIMENSION,),
+    "_initialization/linear_parts.py": (
+        f"{LINEARITY}::test_ratio_is_that_of_two_regressions",
+        f"{LINEARITY}::test_squares_that_do_not_vary_are_none",
+        f"{LINEARITY}::test_one_degree_of_freedom_is_enough",
+        f"{LINEARITY}::test_too_little_to_know",
+        f"{LINEARITY}::test_share_is_that_of_the_eigenvalues",
+        f"{LINEARITY}::test_ratio_of_noise_is_about_one",
+        f"{LINEARITY}::test_share_of_noise_is_about_one_however_unlike_columns_are",
+        f"{LINEARITY}::test_which_modalities_are_linear",
+        f"{LINEARITY}::test_noise_of_any_size_is_trained",
+        f"{LINEARITY}::test_one_sample_that_is_far_off_is_not_all_the_variance",
+    ),
     "_fit/short_runs.py": ("tests/fit/test_short_runs.py",),
     "_fit/restarts.py": (
         "tests/fit/test_restarts.py",
@@ -146,14 +168,14 @@ EQUIVALENT = {
     ("filling.py", "values, strict=False)"): "one value for each",
     ("filling.py", "N_ROUNDS = 6"): "a budget",
     ("filling.py", "gaps=gaps and None"): "rounds do not ask what gaps say of rows",
-    ("incomplete_scores.py", "N_ITER = 51"): "a budget",
-    ("incomplete_scores.py", "strict=False"): "one of each modality",
-    ("incomplete_scores.py", "full_matrices=True"): "left singular vectors are not used",
-    ("incomplete_scores.py", "(-(self.means"): "axes have no sign",
+    ("principal_components.py", "N_ITER = 51"): "a budget",
+    ("principal_components.py", "strict=False"): "one of each modality",
+    ("principal_components.py", "full_matrices=True"): "left singular vectors are not used",
+    ("principal_components.py", "(-(self.means"): "axes have no sign",
     ("short_runs.py", "MAX_CELLS = 20001, 128"): "a budget",
     ("short_runs.py", "MAX_CELLS = 20_000, 129"): "a budget",
     ("sums.py", "strict=False"): "one number for each name",
-    ("linearity.py", "terms = (-(z[:, rows]))"): "what terms explain does not depend on signs",
+    ("linear_parts.py", "terms = (-(z[:, rows]))"): "what terms explain does not depend on signs",
     ("posterior.py", "(None, encoders), strict=False"): "two kinds of rows, two encoders",
     ("posterior.py", "MAX_PAIRS = 129, 4096"): "a budget",
     ("posterior.py", "MAX_PAIRS = 128, 4097"): "a budget",

@@ -1,5 +1,6 @@
 """Tests of the dimension that tables of some columns need."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,6 +109,23 @@ def test_units_of_clusters_are_those_of_what_varies_within_them():
     assert (np.diff(total.diagonal()) < 1e-8 * total.max()).all()
     assert_allclose(found.whitened.std(axis=0), 1.0)
     assert_allclose(np.abs(np.corrcoef(found.scaled[:, 0], found.placed[:, 0])), 1.0)
+
+
+def test_units_of_clusters_know_no_units_and_no_origin_and_what_varies_nowhere_is_left_out():
+    """Two directions do not vary within clusters, but for rounding."""
+    x, labels = correlated(0)
+    rows = np.arange(0, N_SAMPLES, 2)
+    flat = np.outer(labels, [1.0, 0.0]) + np.outer(labels == 1, [0.0, 2.0])
+    x = np.column_stack([x, flat - flat.mean(axis=0)])
+    before = replace(scores_of(x), scaled=x, whitened=x)
+    found = before.in_units_of_clusters(rows, labels[rows])
+    assert found.scaled.shape == (N_SAMPLES, N_COLUMNS)
+    assert_allclose(found.scaled.mean(axis=0), 0.0, atol=1e-9)
+    products, turn = found.scaled @ found.scaled.T, np.linalg.qr(x[:12])[0]
+    for moved in (1e-3 * x, 1e3 * x, x + 10.0, x @ turn):
+        again = replace(before, scaled=moved).in_units_of_clusters(rows, labels[rows])
+        assert_allclose(again.scaled @ again.scaled.T, products, atol=1e-5 * products.max())
+        assert_allclose(np.abs(again.scaled[:, :2]), np.abs(found.scaled[:, :2]), atol=1e-4)
 
 
 @pytest.mark.slow
