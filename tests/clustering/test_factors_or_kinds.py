@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize_scalar
+from scipy.special import betaln
 
 from skcausalpima._clustering import factors_or_kinds as _factors_or_kinds
 from skcausalpima._clustering.arrangement import arrange
@@ -209,6 +211,41 @@ def test_the_bound_holds(n, rank, r):
     left = np.einsum("i,nji,nji->n", shares, directions[:, :rank], directions[:, :rank])
     for chance in (0.001, 0.01, 0.1):
         assert math.exp(log_chance(np.quantile(left, chance), shares, rank, n)) >= chance
+
+
+def best_power(left, shares, rank, n, r):
+    """Return the least bound of the first r directions, by SciPy: moments of Beta variables."""
+    first, other = (rank - np.arange(r)) / 2, (n - rank) / 2
+
+    def bound(power):
+        log_moments = (betaln(first - power, other) - betaln(first, other)).sum()
+        return power * (r * np.log(left / r) - np.log(shares[:r]).sum()) + log_moments
+
+    return minimize_scalar(bound, bounds=(0.0, first[-1] - 1e-9), method="bounded").fun
+
+
+@pytest.mark.parametrize(("n", "rank"), [(10, 8), (40, 33), (12, 2), (9, 1)])
+def test_the_bound_is_that_of_the_best_directions_and_the_best_power(n, rank):
+    """Some powers in a row are tried, which are hardly worse."""
+    rng = np.random.default_rng(1)
+    for left in (0.0, 1e-6, 0.01, 0.2, 1.0):
+        shares = np.sort(rng.dirichlet(np.ones(4)))[::-1]
+        bounds = [
+            best_power(max(left, np.finfo(float).tiny), shares, rank, n, r)
+            for r in range(1, min(5, rank))
+            if r * np.log(max(left, 1e-300) / r) < np.log(shares[:r]).sum()
+        ]
+        expected = min([0.0, *bounds])
+        found = log_chance(left, shares, rank, n)
+        assert expected - 1e-4 <= found <= 0.9 * expected + 1e-9
+
+
+def test_less_is_less_probable_and_of_directions_alone_more_than_of_all():
+    shares = np.array([0.5, 0.3, 0.2])
+    bounds = [log_chance(left, shares, 20, 24) for left in (1e-6, 1e-3, 0.1, 0.3, 1.0)]
+    assert (np.diff(bounds) >= 0).all()
+    assert bounds[-1] == 0.0
+    assert log_chance(0.01, shares[:1], 20, 24) >= log_chance(0.01, shares, 20, 24)
 
 
 @pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2)])
