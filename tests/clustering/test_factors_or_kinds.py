@@ -11,8 +11,9 @@ from scipy.special import betaln
 from skcausalpima._clustering import factors_or_kinds as _factors_or_kinds
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima._clustering.chance_bounds import log_chance
-from skcausalpima._clustering.factors_or_kinds import additivity
-from skcausalpima._clustering.random_means import lay
+from skcausalpima._clustering.factors_or_kinds import Additivity, additivity
+from skcausalpima._clustering.margins import MODEST_P, SMALL_P
+from skcausalpima._clustering.random_means import lay, random_means
 
 
 def cells_of(sizes, n_samples=300, seed=0):
@@ -65,6 +66,31 @@ def test_kinds_are_told_as_seldom_as_chance_has_it(sizes):
         means, labels, points = kinds(seed, math.prod(sizes))
         told.append(additivity(points, laid(means, sizes, labels), sizes).told.all())
     assert sum(told) <= 6
+
+
+def test_nodes_are_told_by_their_p_value_which_may_be_modest_where_that_of_the_whole_is_small():
+    """At most the limits; of means in fewer directions than there are nodes none is."""
+    assert SMALL_P < MODEST_P
+    nodes = np.array([np.nan, SMALL_P, MODEST_P, 1.001 * MODEST_P])
+    for p_value, n_directions, told in (
+        (SMALL_P, 4, [False, True, True, False]),
+        (SMALL_P, 3, [False] * 4),
+        (1.001 * SMALL_P, 5, [False, True, False, False]),
+    ):
+        found = Additivity(p_value=p_value, node_p_values=nodes, n_directions=n_directions)
+        assert_array_equal(found.told, told)
+
+
+def test_columns_that_do_not_vary_have_no_say_and_cells_in_wrong_places_are_no_sums():
+    sizes, labels = (2, 2, 2), cells_of((2, 2, 2))
+    points = at_sums(sizes, labels)
+    found = additivity(points, labels, sizes)
+    other = additivity(np.column_stack([points, np.full(len(points), 3.0)]), labels, sizes)
+    assert_allclose(other.node_p_values, found.node_p_values)
+    assert_allclose(other.p_value, found.p_value)
+    misplaced = additivity(points, np.array([0, 3, 6, 5, 7, 1, 2, 4])[labels], sizes)
+    assert misplaced.p_value > 0.5
+    assert not misplaced.told.any()
 
 
 def test_p_values_of_the_whole_are_those_of_chance():
@@ -238,6 +264,26 @@ def test_the_bound_is_that_of_the_best_directions_and_the_best_power(n, rank):
         expected = min([0.0, *bounds])
         found = log_chance(left, shares, rank, n)
         assert expected - 1e-4 <= found <= 0.9 * expected + 1e-9
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (3, 3)])
+def test_bounds_are_above_what_draws_say_and_know_no_units(sizes):
+    """Of means of unlike lengths, however many columns they have; of equal ones it is one."""
+    bound, rng = _factors_or_kinds._bound, np.random.RandomState(0)
+    n_cells = math.prod(sizes)
+    for width in (2, n_cells, 3 * n_cells):
+        means = rng.normal(size=(n_cells, width)) * np.exp(rng.normal(size=width))
+        means -= means.mean(axis=0)
+        drawn = random_means(means, 400, rng)
+        left = 1.0 - lay(drawn, sizes, rng)[1] / np.square(means).sum()
+        for chance in (0.0, 0.02, 0.2):
+            misfit = np.quantile(left, chance)
+            assert bound(means, misfit, sizes) >= chance
+            assert_allclose(bound(1e4 * means, misfit, sizes), bound(means, misfit, sizes))
+        assert bound(means, 1e-12, sizes) < 1e-3
+        wider = np.hstack([means, np.zeros((n_cells, 20))])
+        assert_allclose(bound(wider, 1e-6, sizes), bound(means, 1e-6, sizes))
+    assert bound(0.0 * means, 0.0, sizes) == 1.0
 
 
 def test_less_is_less_probable_and_of_directions_alone_more_than_of_all():

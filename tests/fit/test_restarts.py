@@ -157,7 +157,7 @@ def test_a_start_that_diverges_is_left_out_by_its_number(best_of, which, is_erro
     assert found.rand_indices.shape == (2, 2)
     with (
         pytest.warns(ConvergenceWarning, match="left out"),
-        pytest.raises(DivergenceError, match="All 2 starts .* The last: Training diverged"),
+        pytest.raises(DivergenceError, match=r"All 2 starts .* The last: Training diverged"),
     ):
         best_of(runs[which], runs[which])
 
