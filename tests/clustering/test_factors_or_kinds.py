@@ -167,6 +167,17 @@ def test_directions_are_those_above_the_errors_of_means(n_away, n_directions):
     assert np.mean(np.array(counts) == n_directions) >= 0.8
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_noise_along_one_axis_hides_no_direction_along_another(scale):
+    """Units are those of the scatter within cells, however it is turned."""
+    rng, labels = np.random.RandomState(0), cells_of((2, 2), 2000)
+    points = rng.normal(size=(len(labels), 5)) * [30.0, 1.0, 1.0, 1.0, 1.0]
+    points[:, 1] += 3.0 * (labels > 1)
+    points[:, 2] += 3.0 * (labels % 2)
+    turned = scale * points @ np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    assert additivity(turned, labels, (2, 2)).n_directions == 2
+
+
 def test_nodes_of_one_size_keep_their_p_values_whichever_is_named_first():
     labels = cells_of((2, 2))
     points = at_sums((2, 2), labels, seed=1) + 9 * (labels == 3)[:, None] * np.eye(8)[0]
@@ -199,6 +210,10 @@ def test_parts_are_those_of_two_regressions(empty):
     expected = [by_regression(means, outcomes, node) for node in order[0]]
     assert_allclose(parts[0], expected)
     assert sorted(order[0]) == [0, 1, 2]
+    apart = np.array([1.0, 9.0, 3.0]) * outcomes  # the largest effect comes first
+    assert_array_equal(
+        _factors_or_kinds._parts_by_rank(apart[None], cells[None], sizes)[1][0], [1, 2, 0]
+    )
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_many_cells_of_few_samples_are_no_alarm():
 
 def test_densities_are_shares_of_thirds_of_which_the_lesser_end_counts():
     """By hand; and of normal cells those that their distribution function has."""
-    first, second = np.array([-0.1, 0.1, 0.2, 0.4]), np.array([0.45, 0.9, 1.0, 1.1])
+    first, second = np.array([-0.1, 0.1, 0.2, 0.35]), np.array([0.45, 0.9, 1.0, 1.1])
     assert _middle_and_ends([first, second]) == ((1 + 1) / 8, min(2, 3) / 8)
     places = norm.ppf((np.arange(20_000) + 0.5) / 20_000) / 4.0
     middle, ends = _middle_and_ends([places, 1.0 + places])
