@@ -237,6 +237,23 @@ def test_of_each_modality_the_better_encoders_are_kept():
         assert_same_values(kept, exact)
 
 
+@pytest.mark.parametrize(
+    ("is_stopped", "is_further"), [(False, False), (True, False), (False, True)]
+)
+def test_slopes_are_shrunk_once_and_exponents_set_unless_it_is_stopped(
+    monkeypatch, is_stopped, is_further
+):
+    """Encoders that are taught further have had it, and what comes later is little."""
+    asked = []
+    for name in ("shrink_slopes", "_calibrate"):
+        monkeypatch.setattr(distillation, name, lambda *_, name=name: asked.append(name))
+    model, data, observer = make_model(), make_data(), Observer()
+    observer.is_told_to_stop = is_stopped
+    before = SubsetEncoders(model) if is_further else None
+    distillation.distil(model, data, SETTINGS, 1, seed(), observer, before=before)
+    assert asked == ([] if is_stopped else ["shrink_slopes", "_calibrate"][is_further:])
+
+
 @pytest.mark.parametrize(("n", "n_held"), [(9, 9), (10, 2), (11, 3), (1500, 300), (2000, 300)])
 def test_a_fifth_of_the_samples_is_held_back_and_not_too_many(n, n_held):
     data = data_of([np.zeros((n, 1))])
