@@ -179,14 +179,14 @@ def set_of_tables(
         means += rng.uniform(4, 6) / least * effects[column]
     if kind != "plain":
         m = int(rng.integers(n_tables))
-        place, width = slice(widths[:m].sum(), widths[: m + 1].sum()), int(widths[m])
+        part, width = slice(widths[:m].sum(), widths[: m + 1].sum()), int(widths[m])
         if kind == "factors":
             n_factors = int(rng.integers(1, 3))
             scores = rng.uniform(1, 3) * rng.normal(size=(n, n_factors))
-            x[:, place] += scores @ rng.normal(size=(n_factors, width))
+            x[:, part] += scores @ rng.normal(size=(n_factors, width))
         else:
             mixing = rng.uniform(0.5, 1.2) * rng.normal(size=(width, width)) / np.sqrt(width)
-            x[:, place] = x[:, place] @ (np.eye(width) + mixing)
+            x[:, part] = x[:, part] @ (np.eye(width) + mixing)
     arrays = np.split((x + means) * noise, np.cumsum(widths)[:-1], axis=1)
     return sizes, f"{kind}, {', '.join(map(str, widths))}", arrays, factors
 

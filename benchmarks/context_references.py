@@ -231,8 +231,8 @@ def random_network(
     sizes = (n_labels, *(2,) * n_nodes)
     while True:
         edges = np.zeros((n_nodes + 1, n_nodes + 1), dtype=bool)
-        rank = rng.permutation(n_nodes)
-        edges[1:, 1:] = (rank[:, None] < rank) & (rng.random((n_nodes, n_nodes)) < 0.5)
+        positions = rng.permutation(n_nodes)
+        edges[1:, 1:] = (positions[:, None] < positions) & (rng.random((n_nodes, n_nodes)) < 0.5)
         edges[0, 1 + rng.integers(n_nodes)] = True
         if not edges[1:, 1:].any():
             continue

@@ -223,9 +223,9 @@ def role_of(method: str) -> str:
 def arrows_of(est: CausalPIMA, order: Sequence[int]) -> list[tuple[int, int]]:
     """Return settled arrows between nodes, as numbers of factors from 1; ``order`` matches them."""
     nodes = [name for name, kind in est.dag_.nodes(data="kind") if kind != "context"]
-    place = {nodes[node]: k + 1 for k, node in enumerate(order)}
+    position = {nodes[node]: k + 1 for k, node in enumerate(order)}
     settled = [(i, j) for i, j, compelled in est.dag_.edges(data="compelled") if compelled]
-    return [(place[i], place[j]) for i, j in settled if i in place and j in place]
+    return [(position[i], position[j]) for i, j in settled if i in position and j in position]
 
 
 def links_of(est: CausalPIMA) -> int:

@@ -39,8 +39,8 @@ def random_network(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a DAG and tables; return the edges and the joint probabilities of the cells."""
     n_nodes = len(sizes)
-    rank = rng.permutation(n_nodes)
-    edges = (rank[:, None] < rank) & (rng.random((n_nodes, n_nodes)) < density)
+    positions = rng.permutation(n_nodes)
+    edges = (positions[:, None] < positions) & (rng.random((n_nodes, n_nodes)) < density)
     joint = np.ones(sizes)
     for node, size in enumerate(sizes):
         family = [*np.flatnonzero(edges[:, node]), node]

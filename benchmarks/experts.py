@@ -131,8 +131,8 @@ def oscillators(seed: int) -> dict:
     figures = []
     for rows in (slice(1000), slice(1000, None)):
         table = est.predict_expert_params(curves[rows])["modality0"]
-        ranks = [spearmanr(table[n], truth[rows, k]).statistic for k, n in enumerate(bounds)]
-        figures.append(min(ranks))
+        correlations = [spearmanr(table[n], truth[rows, k]).statistic for k, n in enumerate(bounds)]
+        figures.append(min(correlations))
     return {"figure": figures[0], "held_out": figures[1], "parameter_error": math.nan} | report
 
 

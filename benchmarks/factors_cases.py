@@ -64,9 +64,9 @@ def row(is_equal: bool) -> Callable[[np.random.Generator, int], np.ndarray]:
     """Return what draws means on a line, with equal steps or at random places."""
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
-        places = np.arange(n) if is_equal else rng.uniform(0, n, size=n)
+        positions = np.arange(n) if is_equal else rng.uniform(0, n, size=n)
         direction = rng.normal(size=WIDTH)
-        return places[:, None] * direction / np.linalg.norm(direction)
+        return positions[:, None] * direction / np.linalg.norm(direction)
 
     return draw
 

@@ -109,12 +109,15 @@ def curves(rng: np.random.RandomState, factors: np.ndarray) -> np.ndarray:
     """Return curves with a peak for each node, which moves it or makes it higher."""
     t, x = np.linspace(0.0, 1.0, LENGTH), 0.1 * rng.normal(size=(len(factors), LENGTH))
     for k, column in enumerate(factors.T):
-        place, height = np.full(len(column), (k + 1) / (factors.shape[1] + 1)), np.ones(len(column))
+        position, height = (
+            np.full(len(column), (k + 1) / (factors.shape[1] + 1)),
+            np.ones(len(column)),
+        )
         if rng.rand() < 0.5:
-            place += 0.06 * (column - column.mean()) + 0.01 * rng.normal(size=len(column))
+            position += 0.06 * (column - column.mean()) + 0.01 * rng.normal(size=len(column))
         else:
             height += column + 0.15 * rng.normal(size=len(column))
-        x += height[:, None] * np.exp(-0.5 * ((t - place[:, None]) / 0.05) ** 2)
+        x += height[:, None] * np.exp(-0.5 * ((t - position[:, None]) / 0.05) ** 2)
     return x
 
 

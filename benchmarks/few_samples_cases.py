@@ -65,8 +65,8 @@ def correlated(seed: int, n_samples: int, sizes: Sizes, width: int = 10) -> Draw
     """Draw a table whose noise is correlated: neighbouring columns by .7."""
     rng = np.random.default_rng(seed)
     nodes = np.column_stack([rng.integers(size, size=n_samples) for size in sizes])
-    places = np.arange(width)
-    root = np.linalg.cholesky(0.7 ** np.abs(places[:, None] - places))
+    positions = np.arange(width)
+    root = np.linalg.cholesky(0.7 ** np.abs(positions[:, None] - positions))
     x = rng.normal(size=(n_samples, width)) @ root.T
     for size, outcomes in zip(sizes, nodes.T, strict=True):
         x += 2.5 * rng.normal(size=(size, width))[outcomes]
@@ -108,9 +108,9 @@ def curves(seed: int, n_samples: int) -> Drawn:
     rng = np.random.default_rng(seed)
     nodes = np.column_stack([rng.integers(3, size=n_samples), rng.integers(2, size=n_samples)])
     t = np.linspace(0, 1, 40)
-    place = np.array([0.25, 0.5, 0.75])[nodes[:, 0]] + 0.02 * rng.normal(size=n_samples)
+    position = np.array([0.25, 0.5, 0.75])[nodes[:, 0]] + 0.02 * rng.normal(size=n_samples)
     height = 1.0 + 0.15 * rng.normal(size=n_samples)
-    x = height[:, None] * np.exp(-0.5 * ((t - place[:, None]) / 0.08) ** 2)
+    x = height[:, None] * np.exp(-0.5 * ((t - position[:, None]) / 0.08) ** 2)
     x += nodes[:, 1, None] * t + 0.15 * rng.normal(size=(n_samples, len(t)))
     return Drawn([x], nodes)
 

@@ -173,13 +173,13 @@ def from_interventions(seeds: Sequence[int]) -> list[str]:
             rng = np.random.RandomState(seed)
             edge = [("a", "b"), ("b", "a")][rng.randint(2)]
             truth = random_network("ab", [edge], rng)
-            place = truth.nodes.index(edge[node])
+            position = truth.nodes.index(edge[node])
             outcomes, set_to = truth.sample(N_SAMPLES, rng), np.full((N_SAMPLES, 2), -1)
             is_set = rng.uniform(size=N_SAMPLES) < 0.25
             for outcome in (0, 1):
                 chosen = is_set & (rng.uniform(size=N_SAMPLES) < 0.5)
                 outcomes[chosen] = truth.do({edge[node]: outcome}).sample(chosen.sum(), rng)
-                set_to[chosen, place] = outcome
+                set_to[chosen, position] = outcome
             est = CausalPIMA(dict.fromkeys(truth.nodes, 2), random_state=seed)
             est.fit(visible_features(outcomes, rng), interventions=set_to)
             right += list(est.dag_.edges(data="compelled")) == [(*edge, True)]

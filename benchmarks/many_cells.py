@@ -77,7 +77,7 @@ def objects(sizes: Sequence[int], per_cell: int, kind: str, seed: int, step: int
         NOISE * rng.normal(size=(len(nodes), width, width)),
         np.zeros((len(nodes), width, width)),
     )
-    places = np.arange(SIDE) - (SIDE - 1) / 2
+    positions = np.arange(SIDE) - (SIDE - 1) / 2
     for node, (size, outcomes) in enumerate(zip(sizes, nodes.T, strict=True)):
         levels = (outcomes + 1) / size
         light = 1 + JITTER * rng.normal(size=len(nodes))
@@ -86,13 +86,13 @@ def objects(sizes: Sequence[int], per_cell: int, kind: str, seed: int, step: int
             shift[0] += (levels - (size + 1) / 2 / size) * (SIDE - 2)
         else:  # how large a disc is
             light = light * (0.4 + 0.6 * levels)
-        x, y = (places[None] - of[:, None] for of in shift)
+        x, y = (positions[None] - of[:, None] for of in shift)
         if kind == "bars":
             drawn = np.exp(-0.5 * np.square(x / 0.8))[:, :, None] * np.ones((1, 1, SIDE))
         else:
             radius = np.sqrt(np.square(x)[:, :, None] + np.square(y)[:, None])
             drawn = 1 / (1 + np.exp(3 * (radius - (1.0 + 2.0 * levels)[:, None, None])))
-        row, column = (step * place for place in divmod(node, across))
+        row, column = (step * position for position in divmod(node, across))
         tile = images[:, row : row + SIDE, column : column + SIDE]
         np.maximum(tile, light[:, None, None] * drawn, out=tile)
     return Data([images + noise], nodes)

@@ -105,9 +105,9 @@ def agreement(name: str, seed: int) -> Iterator[Figure]:
     truth = of.cells(parts.held_out.factors, case.row.sizes)
     complete = est.predict(list(parts.held_out.arrays))
     sums: dict[str, float] = {}
-    for place, modality in enumerate(case.modalities):
-        answer = est.predict(of.alone(parts.held_out.arrays, place))
-        train, new = of.one_modality(case, parts, place)
+    for position, modality in enumerate(case.modalities):
+        answer = est.predict(of.alone(parts.held_out.arrays, position))
+        train, new = of.one_modality(case, parts, position)
         figures = {
             "agreement": (answer == complete).mean(),
             "kNN agreement": (of.neighbours(train, est.labels_, new) == complete).mean(),
@@ -120,7 +120,7 @@ def agreement(name: str, seed: int) -> Iterator[Figure]:
         }
         sums = {key: sums.get(key, 0.0) + value for key, value in figures.items()}
         if modality == "line":
-            best = of.nearest_slope(parts.held_out.arrays[place])
+            best = of.nearest_slope(parts.held_out.arrays[position])
             figures["nearest slope, accuracy"] = (best == truth).mean()
         yield from (Figure(modality, key, value) for key, value in figures.items())
     yield from (Figure("mean", key, total / len(case.modalities)) for key, total in sums.items())
@@ -132,7 +132,9 @@ def calibration(name: str, seed: int) -> Iterator[Figure]:
     truth, held_truth = (of.cells(part.factors, case.row.sizes) for part in parts)
     classes = of.class_of_component(truth, est.labels_, math.prod(case.row.sizes))
     whole = list(parts.held_out.arrays)
-    inputs = {modality: of.alone(whole, place) for place, modality in enumerate(case.modalities)}
+    inputs = {
+        modality: of.alone(whole, position) for position, modality in enumerate(case.modalities)
+    }
     for part, X in {**inputs, "all": whole}.items():
         of_components = est.predict_proba(X)
         probabilities = np.empty_like(of_components)

@@ -132,9 +132,9 @@ def without_elements(arrays: Sequence[np.ndarray], rate: float, seed: int) -> li
     return [np.where(rng.uniform(size=a.shape) < rate, np.float32(np.nan), a) for a in arrays]
 
 
-def alone(arrays: Sequence[np.ndarray], place: int) -> list[np.ndarray | None]:
+def alone(arrays: Sequence[np.ndarray], position: int) -> list[np.ndarray | None]:
     """Return one modality, None in the place of the others."""
-    return [array if k == place else None for k, array in enumerate(arrays)]
+    return [array if k == position else None for k, array in enumerate(arrays)]
 
 
 # --- rivals ----------------------------------------------------------------------------------
@@ -146,9 +146,9 @@ def table_of(array: np.ndarray, scaler: StandardScaler | None = None) -> np.ndar
     return flat if scaler is None else scaler.transform(flat)
 
 
-def one_modality(case: Case, parts: Split, place: int) -> tuple[np.ndarray, np.ndarray]:
+def one_modality(case: Case, parts: Split, position: int) -> tuple[np.ndarray, np.ndarray]:
     """Return tables of a modality, of the samples that train and of those that are held out."""
-    train, held_out = (part.arrays[place] for part in parts)
+    train, held_out = (part.arrays[position] for part in parts)
     by_feature = case.row.parameters.get("scale") == "feature"
     scaler = StandardScaler().fit(table_of(train)) if by_feature else None
     return table_of(train, scaler), table_of(held_out, scaler)

@@ -67,8 +67,8 @@ class Levels(NamedTuple):
 
     def codes(self, column: pd.Series) -> np.ndarray:
         """Return the places of the values, -1 where they are missing."""
-        places = {value: place for place, value in enumerate(self.values)}
-        return np.array([places.get(value, -1) for value in column.astype(object)])
+        numbers = {value: number for number, value in enumerate(self.values)}
+        return np.array([numbers.get(value, -1) for value in column.astype(object)])
 
     def log_density(self, column: pd.Series) -> np.ndarray:
         """Return that of each value under each cell, zero where it is missing."""

@@ -57,13 +57,13 @@ class Finder(ast.NodeVisitor):
         self.starts = [sum(lengths[:number]) for number in range(len(lengths))]
         self.visit(ast.parse(source))
 
-    def place(self, line: int, column: int) -> int:
+    def offset(self, line: int, column: int) -> int:
         """Return the character at a line and a column in bytes."""
         return len(self.source.encode()[: self.starts[line - 1] + column].decode())
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        start = self.place(node.lineno, node.col_offset)
-        return start, self.place(node.end_lineno, node.end_col_offset)
+        start = self.offset(node.lineno, node.col_offset)
+        return start, self.offset(node.end_lineno, node.end_col_offset)
 
     def add(self, operator: str, start: int, stop: int, new: str) -> None:
         line = self.source.count("\n", 0, start) + 1

@@ -111,7 +111,7 @@ TABLE = {
     "_inference/posterior.py": (
         "tests/inference/test_posterior.py",
         f"{STRUCTURED}::test_of_a_linear_model_answers_are_exact",
-        f"{STRUCTURED}::test_means_and_places",
+        f"{STRUCTURED}::test_means_and_centres",
         f"{STRUCTURED}::test_negligible_components_are_left_out",
         f"{STRUCTURED}::test_what_is_known_of_nodes",
         f"{STRUCTURED}::test_many_components_are_looked_at_together",
@@ -280,7 +280,7 @@ EQUIVALENT = {
     ("factors_or_kinds.py", "y = (-(mask)) * (y"): "a sign that is squared",
     ("factors_or_kinds.py", "units = (-(axes))"): "axes have no sign",
     ("factors_or_kinds.py", "reshape(n_sets, -2, size"): "any negative number is what is left",
-    ("gaps.py", "_N_PLACES = 51"): "a budget",
+    ("gaps.py", "_N_POINTS = 51"): "a budget",
     ("gaps.py", "within.T @ within * max(len(within)"): "a discriminant has no length",
     ("gaps.py", "max(len(within) + 2, 1)"): "a discriminant has no length",
     ("alignment.py", "len(free), -2)"): "any negative number is what is left",
@@ -469,8 +469,8 @@ def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
 
 def difference(mutant: Mutant, source: str) -> str:
     """Return a mutant as a diff."""
-    sides = source.splitlines(), mutant.apply(source).splitlines()
-    lines = difflib.unified_diff(*sides, mutant.file, mutant.operator, n=1, lineterm="")
+    before_and_after = source.splitlines(), mutant.apply(source).splitlines()
+    lines = difflib.unified_diff(*before_and_after, mutant.file, mutant.operator, n=1, lineterm="")
     return "\n".join(lines)
 
 
@@ -511,8 +511,8 @@ def main() -> None:
     for mutant, survived in run(asked, options.jobs):
         counts[mutant.file][1] += not survived
         survivors += [mutant] if survived else []
-        place = f"{mutant.file}:{mutant.line}"
-        print("survived" if survived else "killed  ", place, mutant.operator, file=sys.stderr)
+        where = f"{mutant.file}:{mutant.line}"
+        print("survived" if survived else "killed  ", where, mutant.operator, file=sys.stderr)
     print(table(counts))
     for mutant in survivors:
         print(f"\n{difference(mutant, sources[mutant.file])}")

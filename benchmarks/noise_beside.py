@@ -42,10 +42,10 @@ def shown(kind: str, node: np.ndarray, rng: np.random.Generator):
         return np.sin(2 * np.pi * (t + 0.2 * node[:, None] + shift)) + 0.2 * rng.normal(
             size=(n, 40)
         )
-    side = np.linspace(-1.0, 1.0, 12)
+    axis = np.linspace(-1.0, 1.0, 12)
     left = 0.15 * rng.normal(size=(n, 1, 1)) + np.where(node, 0.4, -0.4)[:, None, None]
     below = 0.2 * rng.normal(size=(n, 1, 1))
-    bright = np.exp(-10.0 * ((side - left) ** 2 + (side[:, None] - below) ** 2))
+    bright = np.exp(-10.0 * ((axis - left) ** 2 + (axis[:, None] - below) ** 2))
     return bright + 0.1 * rng.normal(size=(n, 12, 12))
 
 

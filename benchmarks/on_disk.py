@@ -125,8 +125,8 @@ def fit(
 
 def measured(path: str, args: argparse.Namespace, n_rows: int, on_disk: bool) -> list:
     """Return what a fit in a process of its own takes."""
-    place = "disk" if on_disk else "memory"
-    return json.loads(again(args, "--fit", path, args.format, str(n_rows), place))
+    where = "disk" if on_disk else "memory"
+    return json.loads(again(args, "--fit", path, args.format, str(n_rows), where))
 
 
 def again(args: argparse.Namespace, *words: str) -> bytes:
@@ -147,12 +147,12 @@ def main() -> None:
     parser.add_argument("--fit", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.fit is not None:
-        path, kind, n_rows, place = args.fit
+        path, kind, n_rows, where = args.fit
         hidden = tuple(map(int, args.hidden.split(",")))
-        if place == "write":
+        if where == "write":
             write(path, kind, int(n_rows), args.size)
         else:
-            fit(path, kind, int(n_rows), place == "disk", hidden, args.whole)
+            fit(path, kind, int(n_rows), where == "disk", hidden, args.whole)
         return
     n_bytes = args.rows * args.size**2
     with tempfile.TemporaryDirectory() as folder:
@@ -166,8 +166,8 @@ def main() -> None:
         for n_rows, on_disk in dict.fromkeys([(part, False), (part, True), (args.rows, True)]):
             _, _, before, most, speed, whole = measured(path, args, n_rows, on_disk)
             size = n_rows * args.size**2 / 1e9
-            place = "disk" if on_disk else "memory"
-            row = (n_rows, f"{size:.2f}", place, f"{before:.0f}, {most:.0f}", f"{speed:.0f}")
+            where = "disk" if on_disk else "memory"
+            row = (n_rows, f"{size:.2f}", where, f"{before:.0f}, {most:.0f}", f"{speed:.0f}")
             print(f"| {' | '.join(map(str, row))} | {whole:.0f} |", flush=True)
 
 

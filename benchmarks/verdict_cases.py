@@ -62,10 +62,10 @@ def one_cluster(seed: int, n_samples: int, width: int, law: str, latent: int = 0
 def without_steps(seed: int, n_samples: int, width: int, shape: str, steps: Sizes = ()) -> Drawn:
     """Draw a factor without steps, along a line or around a ring, besides some that have steps."""
     rng = np.random.default_rng(seed)
-    place = rng.uniform(size=n_samples)
-    angle = 2 * np.pi * place
+    position = rng.uniform(size=n_samples)
+    angle = 2 * np.pi * position
     ring = np.column_stack([np.cos(angle), np.sin(angle)]) * 5
-    path = ring if shape == "ring" else 14 * place[:, None]
+    path = ring if shape == "ring" else 14 * position[:, None]
     found = additive(seed, n_samples, steps, width=width) if steps else None
     x = found.arrays[0] if found else rng.normal(size=(n_samples, width))
     axes = np.linalg.qr(rng.normal(size=(width, path.shape[1])))[0]

@@ -87,9 +87,9 @@ X = [digits.images, digits.curves]
 LatentDisplay.from_estimator(
     est, X, c=digits.target, c_name="digit", ax=axes[1, 0]
 )
-ranks = np.argsort(order)[est.labels_]
+positions = np.argsort(order)[est.labels_]
 ConfusionMatrixDisplay.from_predictions(
-    digits.target, ranks, cmap="Blues", ax=axes[1, 1]
+    digits.target, positions, cmap="Blues", ax=axes[1, 1]
 )
 fig.savefig("plot_digits.png", dpi=120)
 print("Saved plot_digits.png")

@@ -1437,7 +1437,7 @@ n_outcomes)
         """
         fitted, outcomes = self._fitted_model(), dict(node_graph(self.dag_).nodes(data="states"))
         answers = fitted.posterior(self._read(X))
-        return fitted.expert_tables(answers.places, answers.probabilities.argmax(axis=1), outcomes)
+        return fitted.expert_tables(answers.centres, answers.probabilities.argmax(axis=1), outcomes)
 
     def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
@@ -1682,7 +1682,7 @@ n_outcomes)
         factual = np.hstack([self.cluster_states_[old], labels.codes[fitted.contexts.is_cause].T])
         nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
         new = fitted.components(nodes)
-        arrays = fitted.decode(fitted.move(posterior.places, old, new), new)
+        arrays = fitted.decode(fitted.move(posterior.centres, old, new), new)
         return modalities.form.write(fitted.with_offsets(arrays, labels), labels), nodes
 
     def adapt(self, X: Samples) -> Self:

@@ -62,14 +62,14 @@ def _numbered(labels: ArrayLike, name: str) -> np.ndarray:
     if column.dtype != object and (column == column).all():
         return np.unique(column, return_inverse=True)[1]
     numbers: dict[Hashable, int] = {}
-    for place, label in enumerate(column):
+    for position, label in enumerate(column):
         if is_missing(label):
             raise ValueError(
-                f"{name}[{place}] is {label!r}: a label must not be missing; leave such samples "
+                f"{name}[{position}] is {label!r}: a label must not be missing; leave such samples "
                 "out of both."
             )
         if not isinstance(label, Hashable):
-            raise TypeError(f"{name}[{place}] is {label!r}: a label must be hashable.")
+            raise TypeError(f"{name}[{position}] is {label!r}: a label must be hashable.")
         numbers.setdefault(label, len(numbers))
     return np.array([numbers[label] for label in column], dtype=np.int64)
 

@@ -88,20 +88,20 @@ def few_repetitions(request):
     is_default = "not slow" in request.config.option.markexpr
     numbers = NO_SHORT_RUNS | NOT_ASKED | (FEW_STARTS if is_default else {})
     of_users = {}
-    for place in numbers:
-        module, _, name = f"skcausalpima.{place}".rpartition(".")
-        of_users[place] = getattr(importlib.import_module(module), name)
+    for address in numbers:
+        module, _, name = f"skcausalpima.{address}".rpartition(".")
+        of_users[address] = getattr(importlib.import_module(module), name)
     with pytest.MonkeyPatch.context() as patch:
-        for place, number in numbers.items():
-            patch.setattr(f"skcausalpima.{place}", number)
+        for address, number in numbers.items():
+            patch.setattr(f"skcausalpima.{address}", number)
         yield of_users
 
 
 @pytest.fixture
 def all_repetitions(few_repetitions, monkeypatch):
     """Repeat all that users' fits repeat."""
-    for place, number in few_repetitions.items():
-        monkeypatch.setattr(f"skcausalpima.{place}", number)
+    for address, number in few_repetitions.items():
+        monkeypatch.setattr(f"skcausalpima.{address}", number)
 
 
 @pytest.fixture(autouse=True)

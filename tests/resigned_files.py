@@ -108,27 +108,27 @@ def entries(plain, path=()):
 
 
 def changes(document, arrays, kinds=("fit",)):
-    """Return all changes: (place, name of the change)."""
-    places = [path for kind in kinds for path in entries(document[kind], (kind,))]
+    """Return all changes: (path, name of the change)."""
+    paths = [path for kind in kinds for path in entries(document[kind], (kind,))]
     return [
         *((name, change) for name in sorted(arrays) for change in ARRAY_CHANGES),
-        *((path, change) for path in places for change in (*VALUES, "removed", "doubled")),
+        *((path, change) for path in paths for change in (*VALUES, "removed", "doubled")),
     ]
 
 
-def changed(document, arrays, place, change):
+def changed(document, arrays, path, change):
     """Return document and arrays with one change; None where it changes nothing."""
-    if isinstance(place, str):
+    if isinstance(path, str):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            array = ARRAY_CHANGES[change](arrays[place])
-        same = array is not None and array.dtype == arrays[place].dtype
-        if same and array.shape == arrays[place].shape and (array == arrays[place]).all():
+            array = ARRAY_CHANGES[change](arrays[path])
+        same = array is not None and array.dtype == arrays[path].dtype
+        if same and array.shape == arrays[path].shape and (array == arrays[path]).all():
             return None
-        others = {name: a for name, a in arrays.items() if name != place}
-        return document, others | ({} if array is None else {place: np.array(array, order="C")})
+        others = {name: a for name, a in arrays.items() if name != path}
+        return document, others | ({} if array is None else {path: np.array(array, order="C")})
     document = copy.deepcopy(document)
-    *way, last = place
+    *way, last = path
     parent = document
     for key in way:
         parent = parent[key]

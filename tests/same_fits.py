@@ -23,8 +23,8 @@ def assert_same(one, other, where):
         assert_same(vars(one), vars(other), where)
     elif isinstance(one, list | tuple):
         assert len(one) == len(other), where
-        for place, (first, second) in enumerate(zip(one, other, strict=True)):
-            assert_same(first, second, f"{where}[{place}]")
+        for position, (first, second) in enumerate(zip(one, other, strict=True)):
+            assert_same(first, second, f"{where}[{position}]")
     elif isinstance(one, dict) or hasattr(one, "keys"):
         assert list(one) == list(other), where
         for key in one:

@@ -30,8 +30,8 @@ def each_once(*values: Sequence[Any]) -> list[Any]:
     and so on, where those of the others begin again.
     """
     fast = {tuple(k % len(of_one) for of_one in values) for k in range(max(len(v) for v in values))}
-    places = list(itertools.product(*(range(len(of_one)) for of_one in values)))
-    return _marked(list(itertools.product(*values)), [place in fast for place in places])
+    indices = list(itertools.product(*(range(len(of_one)) for of_one in values)))
+    return _marked(list(itertools.product(*values)), [index in fast for index in indices])
 
 
 def _marked(values: Sequence[Any], are_fast: Sequence[bool]) -> list[Any]:

@@ -73,18 +73,18 @@ def case(rng: np.random.Generator) -> Case:
 def _damaged(rng: np.random.Generator, content: bytearray) -> tuple[str, bytes]:
     """Cut a file off, change a byte, or exchange two parts of it."""
     header = 8 + int.from_bytes(content[:8], "little")
-    place = int(rng.integers(header if rng.random() < 0.5 else len(content)))
+    position = int(rng.integers(header if rng.random() < 0.5 else len(content)))
     way = rng.integers(4)
     if way == 0:
-        return f"cut at byte {place}", bytes(content[:place])
+        return f"cut at byte {position}", bytes(content[:position])
     if way == 1:
-        return f"byte {place} again", bytes(content[: place + 1] + content[place:])
+        return f"byte {position} again", bytes(content[: position + 1] + content[position:])
     if way == 2:
-        content[place : place + 64] = bytes(len(content[place : place + 64]))
-        return f"64 bytes at {place} are zero", bytes(content)
+        content[position : position + 64] = bytes(len(content[position : position + 64]))
+        return f"64 bytes at {position} are zero", bytes(content)
     bit = 1 << int(rng.integers(8))
-    content[place] ^= bit
-    return f"byte {place} ^ {bit}", bytes(content)
+    content[position] ^= bit
+    return f"byte {position} ^ {bit}", bytes(content)
 
 
 def _forged(rng: np.random.Generator, kind: str) -> tuple[str, bytes]:
@@ -120,7 +120,7 @@ def _edit_arrays(rng: np.random.Generator, document: dict, arrays: dict[str, np.
     return f"{name}: {text}"
 
 
-def _places(value: Any, path: tuple = ()) -> list[tuple]:
+def _paths(value: Any, path: tuple = ()) -> list[tuple]:
     """Return the paths to all values of a document."""
     found = [path] if path else []
     if isinstance(value, dict):
@@ -128,14 +128,14 @@ def _places(value: Any, path: tuple = ()) -> list[tuple]:
     else:
         parts = enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
-        found += _places(part, (*path, key))
+        found += _paths(part, (*path, key))
     return found
 
 
 def _edit_document(rng: np.random.Generator, document: dict, arrays: dict) -> str:
     """Replace, drop or repeat one value of the JSON."""
-    places = [p for p in _places(document) if p[0] in ("fit", "parameters")]
-    path = places[rng.integers(len(places))]
+    paths = [p for p in _paths(document) if p[0] in ("fit", "parameters")]
+    path = paths[rng.integers(len(paths))]
     parent = document
     for key in path[:-1]:
         parent = parent[key]

@@ -60,12 +60,12 @@ def reference(kind: str, n_fits: int, warm: bool) -> CausalPIMA:
 class Lines:
     """Count the lines of the package that run in this thread; call ``at_line`` at one of them.
 
-    ``places`` has the file and line of each, where ``stop`` is None.
+    ``locations`` has the file and line of each, where ``stop`` is None.
     """
 
     def __init__(self, stop: int | None = None, at_line: Callable[[], None] | None = None) -> None:
         self.stop, self.at_line = stop, at_line
-        self.places: list[tuple[str, int]] = []
+        self.locations: list[tuple[str, int]] = []
         self.count = 0
 
     def __enter__(self) -> Lines:
@@ -82,7 +82,7 @@ class Lines:
         if event != "line":
             return self._line
         if self.stop is None:
-            self.places.append((frame.f_code.co_filename, frame.f_lineno))
+            self.locations.append((frame.f_code.co_filename, frame.f_lineno))
         elif self.count == self.stop:
             sys.settrace(None)
             self.count += 1
@@ -92,10 +92,10 @@ class Lines:
 
 
 def moment(
-    rng: np.random.Generator, places: list[tuple[str, int]], among: list[tuple[str, int]]
+    rng: np.random.Generator, locations: list[tuple[str, int]], among: list[tuple[str, int]]
 ) -> tuple[int, str]:
     """Draw one moment of a run: each line of code in ``among`` alike, however often it runs."""
     distinct = sorted(set(among))
     file, line_number = distinct[rng.integers(len(distinct))]
-    times = [k for k, place in enumerate(places) if place == (file, line_number)]
+    times = [k for k, location in enumerate(locations) if location == (file, line_number)]
     return times[rng.integers(len(times))], f"{Path(file).name}:{line_number}"

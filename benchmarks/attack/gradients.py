@@ -24,16 +24,16 @@ VALUES = (float("nan"), float("inf"), 1e30)
 class Poison:
     """Count the steps of optimizers; put a value into one gradient at one of them."""
 
-    def __init__(self, step: int | None = None, place: float = 0.0, value: float = 0.0) -> None:
-        self.step, self.place, self.value = step, place, value
+    def __init__(self, step: int | None = None, share: float = 0.0, value: float = 0.0) -> None:
+        self.step, self.share, self.value = step, share, value
         self.n_steps = 0
 
     def __call__(self, optimizer: Adam) -> None:
         if self.n_steps == self.step:
             groups = optimizer.groups
             gradients = [p.grad for group in groups for p in group if p.grad is not None]
-            gradient = gradients[int(self.place * len(gradients))]
-            gradient.view(-1)[int(self.place * 997) % gradient.numel()] = self.value
+            gradient = gradients[int(self.share * len(gradients))]
+            gradient.view(-1)[int(self.share * 997) % gradient.numel()] = self.value
         self.n_steps += 1
 
     @contextmanager
@@ -69,12 +69,12 @@ def case(rng: np.random.Generator) -> Case:
     further = bool(rng.random() < 0.3)
     n_steps = _n_steps(kind, further)
     step = n_steps - 1 if rng.random() < 0.3 else int(rng.integers(n_steps))
-    place, value = float(rng.random()), VALUES[rng.integers(len(VALUES))]
+    share, value = float(rng.random()), VALUES[rng.integers(len(VALUES))]
 
     def run() -> None:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            model = _disturbed(kind, further, Poison(step, place, value))
+            model = _disturbed(kind, further, Poison(step, share, value))
         if any(issubclass(w.category, ConvergenceWarning) for w in told):
             # The best held-out state is kept; the epoch that diverged stands in the history.
             model.history_ = {name: values[:-1] for name, values in model.history_.items()}
@@ -82,4 +82,4 @@ def case(rng: np.random.Generator) -> Case:
         require_finite([model.score_samples(pair()), model.transform(pair()), model.sample(2)])
 
     label = f"{kind}{', continued' if further else ''}: {value} in a gradient of step {step}"
-    return Case(f"{label} of {n_steps}, place {place:.3f}", run)
+    return Case(f"{label} of {n_steps}, place {share:.3f}", run)

@@ -27,21 +27,23 @@ def _before(kind: str, which: str) -> CausalPIMA:
 
 
 @cache
-def _places(kind: str, which: str) -> list[tuple[str, int]]:
+def _locations(kind: str, which: str) -> list[tuple[str, int]]:
     """Return the lines that a fit runs."""
     model = _before(kind, which)
     with Lines() as lines:
         model.fit(pair())
-    return lines.places
+    return lines.locations
 
 
 def case(rng: np.random.Generator) -> Case:
     """Draw a fit and a moment of it."""
     kind, which = KINDS[rng.integers(len(KINDS))], WHICH[rng.integers(len(WHICH))]
-    places = _places(kind, which)
-    last = int(rng.integers(2)) * len(places) // 2  # at the end results become attributes
-    ends = [place for place in places[last:] if last == 0 or place[0].endswith(ESTIMATOR)]
-    number, where = moment(rng, places, ends)
+    locations = _locations(kind, which)
+    last = int(rng.integers(2)) * len(locations) // 2  # at the end results become attributes
+    ends = [
+        location for location in locations[last:] if last == 0 or location[0].endswith(ESTIMATOR)
+    ]
+    number, where = moment(rng, locations, ends)
     return Case(f"{kind}, {which} fit, at {where}", lambda: _interrupted(kind, which, number))
 
 

@@ -37,18 +37,18 @@ def _written(model: CausalPIMA, path: Path) -> bytes:
 
 
 @cache
-def _places() -> list[tuple[str, int]]:
+def _locations() -> list[tuple[str, int]]:
     """Return the lines that saving runs."""
     with tempfile.TemporaryDirectory() as folder, Lines() as lines:
         _two_models()[1].save(Path(folder, "model"))
-    return lines.places
+    return lines.locations
 
 
 def case(rng: np.random.Generator) -> Case:
     """Draw a moment: a line of ours, or a time, at which the kernel may be at work."""
     _contents()
     if rng.random() < 0.5:
-        number, where = moment(rng, _places(), _places())
+        number, where = moment(rng, _locations(), _locations())
         return Case(f"killed at {where}", lambda: _killed(number, None))
     delay = float(rng.uniform(0.0, 0.03))
     return Case(f"killed after {delay:.5f} s", lambda: _killed(None, delay))

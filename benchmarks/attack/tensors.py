@@ -75,7 +75,7 @@ def _functions(t: dict[str, Any]) -> dict[str, tuple]:
         "table_logits_to_probabilities": (t["tables"],),
         "tables_from_counts": (t["counts"], t["adjacency"], 1.0),
         "topological_order": (t["scores"],),
-        "topological_ranks": (t["adjacency"],),
+        "topological_positions": (t["adjacency"],),
         "update_mixture": (mixture, t["means"], t["covariances"], "full", 1e-6, 0.0, 1e-3),
     }
 

@@ -44,8 +44,8 @@ def case(rng: np.random.Generator) -> Case:
     """Read a text with one to three changes, or one that is nothing of the kind."""
     form = FORMATS[rng.integers(len(FORMATS))]
     if rng.random() < 0.15:
-        place = int(rng.integers(len(WHOLE)))
-        return _reading(form, f"WHOLE[{place}]", WHOLE[place])
+        position = int(rng.integers(len(WHOLE)))
+        return _reading(form, f"WHOLE[{position}]", WHOLE[position])
     words, texts = list(_words(form)), []
     for _ in range(rng.integers(1, 4)):
         texts.append(_change(rng, words))
@@ -54,22 +54,22 @@ def case(rng: np.random.Generator) -> Case:
 
 def _change(rng: np.random.Generator, words: list[str]) -> str:
     """Change one word in place; return how."""
-    place, way = int(rng.integers(len(words))), rng.integers(6)
+    position, way = int(rng.integers(len(words))), rng.integers(6)
     if way == 0:
-        del words[place:]
+        del words[position:]
         words.append("")
-        return f"cut at word {place}"
+        return f"cut at word {position}"
     if way == 1:
         other = int(rng.integers(len(words)))
-        words[place], words[other] = words[other], words[place]
-        return f"words {place} and {other} exchanged"
+        words[position], words[other] = words[other], words[position]
+        return f"words {position} and {other} exchanged"
     if way == 2:
         start = int(rng.integers(len(words)))
-        words[place:place] = words[start : start + 40]
-        return f"words {start} to {start + 40} again at {place}"
+        words[position:position] = words[start : start + 40]
+        return f"words {start} to {start + 40} again at {position}"
     other = OTHERS[rng.integers(len(OTHERS))]
-    old, words[place] = words[place], other
-    return f"word {place} {old!r} -> {other[:20]!r}{'..' if len(other) > 20 else ''}"
+    old, words[position] = words[position], other
+    return f"word {position} {old!r} -> {other[:20]!r}{'..' if len(other) > 20 else ''}"
 
 
 def _reading(form: str, text: str, content: Any) -> Case:

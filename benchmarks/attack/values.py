@@ -127,20 +127,20 @@ def _changed_entry(rng, entries: Any, keys: list, huge: bool) -> tuple[str, Any]
     return f"base with [{key!r}] = {text}", entries
 
 
-def _set_element(array: Any, place: int, number: float) -> Any:
+def _set_element(array: Any, position: int, number: float) -> Any:
     flat = array.reshape(-1)
-    flat[place] = number
+    flat[position] = number
     return flat.reshape(array.shape)
 
 
 def _changed_array(rng: np.random.Generator, base: np.ndarray) -> tuple[str, Any]:
     """Change values, shape or type of an array."""
     as_floats = np.array(base, dtype=float)
-    place, number = int(rng.integers(max(base.size, 1))), ELEMENTS[rng.integers(len(ELEMENTS))]
+    position, number = int(rng.integers(max(base.size, 1))), ELEMENTS[rng.integers(len(ELEMENTS))]
     dtype = ("f4", "f2", "i8", "u1", "O", "U9", "c16", "?", "M8[s]", ">f8", "g")[rng.integers(11)]
     changes = {
-        f"base with .flat[{place}] = {number}": lambda: _set_element(
-            as_floats, place, float(number)
+        f"base with .flat[{position}] = {number}": lambda: _set_element(
+            as_floats, position, float(number)
         ),
         f"base * {number}": lambda: as_floats * float(number),
         f"base with [0] = {number}": lambda: np.concatenate(
@@ -166,13 +166,13 @@ def _changed_array(rng: np.random.Generator, base: np.ndarray) -> tuple[str, Any
 
 def _changed_tensor(rng: np.random.Generator, base: torch.Tensor) -> tuple[str, Any]:
     """Change values, shape or type of a tensor."""
-    place, number = (
+    position, number = (
         int(rng.integers(max(base.numel(), 1))),
         ELEMENTS[rng.integers(len(ELEMENTS))],
     )
     changes = {
-        f"base with element {place} = {number}": lambda: _set_element(
-            base.detach().clone().double(), place, float(number)
+        f"base with element {position} = {number}": lambda: _set_element(
+            base.detach().clone().double(), position, float(number)
         ),
         f"base * {number}": lambda: base * float(number),
         "base.float()": lambda: base.float(),

@@ -78,7 +78,7 @@ def not_finite(value: Any, where: str = "result") -> str | None:
     else:
         return None
     found = (not_finite(part, f"{where}[{key!r}]") for key, part in parts)
-    return next((place for place in found if place), None)
+    return next((where for where in found if where), None)
 
 
 def _has_bad_number(value: Any) -> bool:
@@ -99,9 +99,9 @@ def _unsound(model: CausalPIMA) -> str | None:
 
 def require_finite(value: Any) -> Any:
     """Raise `SilentError` where a value is not finite."""
-    place = not_finite(value)
-    if place is not None:
-        raise SilentError(f"{place} is not finite")
+    where = not_finite(value)
+    if where is not None:
+        raise SilentError(f"{where} is not finite")
     return value
 
 

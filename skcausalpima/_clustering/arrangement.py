@@ -153,7 +153,7 @@ def arrange(
         share = np.array(aligned) / n_known
         agree = share >= tolerated_share(share.max(), n_known)
         placed, misfits = placed[agree], misfits[agree]
-    best, second, ties = _rank(placed, misfits, problem)
+    best, second, ties = _best_placing(placed, misfits, problem)
     cells, shares = _canonical(best, counts[nonempty], problem)
     outcomes, rivals = problem.outcomes[cells], near_ties(placed, misfits)
     smallest = float(misfits.min(initial=1.0))
@@ -291,7 +291,7 @@ def _nodes_in_order(labels: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     return in_order
 
 
-def _rank(
+def _best_placing(
     placed: np.ndarray, misfits: np.ndarray, problem: Problem
 ) -> tuple[np.ndarray, float, int]:
     """Return the best placing, the misfit of the best distinct one, and the number of ties."""
@@ -316,7 +316,7 @@ def _key(cells: np.ndarray, problem: Problem) -> tuple:
     columns = []
     for node, size in enumerate(problem.sizes):
         labels = problem.outcomes[cells, node]
-        first = {label: rank for rank, label in enumerate(dict.fromkeys(labels.tolist()))}
+        first = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()))}
         columns.append((size, tuple(first[label] for label in labels.tolist())))
     return tuple(sorted(columns))
 

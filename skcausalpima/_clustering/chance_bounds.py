@@ -10,7 +10,7 @@ from scipy.special import gammaln
 N_POWERS = 60  # of which the best one counts
 
 
-def log_chance(left: float, shares: np.ndarray, rank: int, n_directions: int) -> float:
+def log_chance(left: float, shares: np.ndarray, n_projected: int, n_directions: int) -> float:
     r"""Bound the chance that a projector leaves so little of directions of random orientation.
 
     Let U have r orthonormal columns of random orientation in n directions, and Q project on q of
@@ -27,7 +27,7 @@ def log_chance(left: float, shares: np.ndarray, rank: int, n_directions: int) ->
         d: part of the sum of squares that the projector has.
     shares : ndarray of shape (n_shares,)
         w: parts of the directions, falling; the first r count, for the best r.
-    rank : int
+    n_projected : int
         q: directions of the projector.
     n_directions : int
         n: all of them.
@@ -47,12 +47,12 @@ def log_chance(left: float, shares: np.ndarray, rank: int, n_directions: int) ->
     0.0
     """
     best, left = 0.0, max(left, np.finfo(float).tiny)
-    for r in range(1, 1 + min(len(shares), rank - 1)):
+    for r in range(1, 1 + min(len(shares), n_projected - 1)):
         log_det = r * math.log(left / r) - np.log(shares[:r]).sum()
         if not log_det < 0.0:
             continue
-        first = (rank - np.arange(r)) / 2  # of the Beta variables
-        other = (n_directions - rank) / 2
+        first = (n_projected - np.arange(r)) / 2  # of the Beta variables
+        other = (n_directions - n_projected) / 2
         powers = np.linspace(0.0, first[-1], N_POWERS + 2)[1:-1, None]
         moments = gammaln(first - powers) + gammaln(first + other)
         moments -= gammaln(first) + gammaln(first + other - powers)

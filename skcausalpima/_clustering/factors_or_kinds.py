@@ -116,21 +116,21 @@ def additivity(points: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -
         means[:] = 0.0
     observed = (means - means.mean(axis=0))[None]
     misfit = float(misfits_of(cells[None], make_problem(means, sizes))[0])
-    parts, order = _parts_by_rank(observed, cells[None], sizes)
+    parts, order = _sorted_parts(observed, cells[None], sizes)
     if n_draws == 0:
         p_value = _bound(observed[0], misfit, sizes)
-        ranked = np.where(parts[0] < LEAST_EXPLAINED, 1.0, p_value)
+        p_values = np.where(parts[0] < LEAST_EXPLAINED, 1.0, p_value)
     else:
         drawn = random_means(means, n_draws, rng)
-        places, of_draws = lay(drawn, sizes, rng)
+        laid, of_draws = lay(drawn, sizes, rng)
         total = np.square(observed).sum()
         # else it was searched for harder
         whole = np.minimum(total * (1.0 - misfit), lay(observed, sizes, rng)[1])
         p_value = float(_p_values(whole, of_draws[:, None], total)[0])
-        ranked = _p_values(parts, _parts_by_rank(drawn, places, sizes)[0])
+        p_values = _p_values(parts, _sorted_parts(drawn, laid, sizes)[0])
     return Additivity(
         p_value=p_value,
-        node_p_values=ranked[np.argsort(order[0])],
+        node_p_values=p_values[np.argsort(order[0])],
         n_directions=_n_directions(points, np.searchsorted(cells, labels), means, counts),
     )
 
@@ -152,8 +152,8 @@ def _bound(centred: np.ndarray, misfit: float, sizes: tuple[int, ...]) -> float:
     """Return at most how probable it is that some arrangement of random means leaves so little."""
     squares = np.square(np.linalg.svd(centred, compute_uv=False)[: len(centred) - 1])
     shares = squares[squares > ROUNDING * squares[0]] / (squares.sum() or 1.0)
-    rank = len(centred) - 1 - sum(size - 1 for size in sizes)  # of what effects leave
-    of_one = log_chance(misfit, shares, rank, len(centred) - 1)
+    n_projected = len(centred) - 1 - sum(size - 1 for size in sizes)  # of what effects leave
+    of_one = log_chance(misfit, shares, n_projected, len(centred) - 1)
     return math.exp(min(0.0, math.log(n_distinct(len(centred), sizes)) + of_one))
 
 
@@ -167,7 +167,7 @@ def _p_values(observed: np.ndarray, drawn: np.ndarray, total: float = 1.0) -> np
     return np.where(np.isnan(observed), np.nan, p_values).ravel()
 
 
-def _parts_by_rank(
+def _sorted_parts(
     means: np.ndarray, cells: np.ndarray, sizes: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which part of the differences between its outcomes the main effect of a node explains.
@@ -189,7 +189,7 @@ def _parts_by_rank(
         Of nodes of one size that with the largest effect comes first. NaN where no combination has
         two outcomes.
     order : ndarray of int of shape (n_sets, n_nodes)
-        The node at each place.
+        The node at each position.
     """
     n_sets, n_features = len(means), means.shape[2]
     grid = np.zeros((n_sets, NodeGrid(sizes).n_cells, n_features))

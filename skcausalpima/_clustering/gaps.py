@@ -16,7 +16,7 @@ from .margins import FALSE_ALARMS, HALF_AS_DENSE, LEAST_OF_GAP, NO_GAP
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
 _N_FOLDS = 5  # of the samples, each projected on the discriminant of the others
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
-_N_PLACES = 50  # on a curve, between which it is straight
+_N_POINTS = 50  # on a curve, between which it is straight
 
 
 def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> GapsReport:
@@ -144,12 +144,12 @@ class _Neighbourhood:
         """
         densities, n_needed = [], max(LEAST_OF_GAP, least * self.points.shape[1])
         for first, second in pairs.tolist():
-            sides = self._facing(first, second, part), self._facing(second, first, part)
-            n_least = min(map(len, sides))
+            groups = self._facing(first, second, part), self._facing(second, first, part)
+            n_least = min(map(len, groups))
             pair, shares = (first, second, part), (0.0, 0.0)
             if n_least >= n_needed:
                 if pair not in self._shares:
-                    self._shares[pair] = _middle_and_ends(_projected(*sides))
+                    self._shares[pair] = _middle_and_ends(_projected(*groups))
                 shares = self._shares[pair]
             densities.append(2 * n_least * np.array(shares))
         return _Densities(*np.reshape(densities, (-1, 2)).T)
@@ -167,17 +167,17 @@ def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
 
     Each fold is projected on the discriminant of the others, and measured along their curve.
     """
-    sides, rng = (first, second), np.random.RandomState(0)
-    folds = [rng.permutation(len(side)) % min(_N_FOLDS, len(side)) for side in sides]
-    places = [np.empty(len(side)) for side in sides]
+    groups, rng = (first, second), np.random.RandomState(0)
+    folds = [rng.permutation(len(group)) % min(_N_FOLDS, len(group)) for group in groups]
+    positions = [np.empty(len(group)) for group in groups]
     for k in range(_N_FOLDS):
-        train = [side[fold != k] for side, fold in zip(sides, folds, strict=True)]
-        axis = _discriminant(train, [side.mean(axis=0) for side in train])
+        train = [group[fold != k] for group, fold in zip(groups, folds, strict=True)]
+        axis = _discriminant(train, [group.mean(axis=0) for group in train])
         curve = _Curve(np.concatenate(train), axis)
-        start, end = (curve.lengths(side).mean() for side in train)
-        for side, fold, place in zip(sides, folds, places, strict=True):
-            place[fold == k] = (curve.lengths(side[fold == k]) - start) / (end - start or 1.0)
-    return places
+        start, end = (curve.lengths(group).mean() for group in train)
+        for group, fold, position in zip(groups, folds, positions, strict=True):
+            position[fold == k] = (curve.lengths(group[fold == k]) - start) / (end - start or 1.0)
+    return positions
 
 
 class _Curve:
@@ -195,8 +195,8 @@ class _Curve:
         inverse = np.linalg.pinv(design.T @ design)
         effects = inverse @ design.T @ points
         noise = np.square(points - design @ effects).sum() / max(len(points) - 3, 1)
-        self.grid = np.linspace(heights.min(), heights.max(), _N_PLACES)
-        derivative = np.column_stack([2 * self.grid, np.ones(_N_PLACES), np.zeros(_N_PLACES)])
+        self.grid = np.linspace(heights.min(), heights.max(), _N_POINTS)
+        derivative = np.column_stack([2 * self.grid, np.ones(_N_POINTS), np.zeros(_N_POINTS)])
         by_chance = noise * ((derivative @ inverse) * derivative).sum(axis=1)
         squared = np.square(derivative @ effects).sum(axis=1) - by_chance
         straight = heights @ points / len(points)
@@ -212,9 +212,9 @@ class _Curve:
         return np.interp(self._scaled(points), self.grid, self.ways)
 
 
-def _discriminant(sides: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> np.ndarray:
+def _discriminant(groups: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> np.ndarray:
     """Return Fisher's discriminant, its scatter shrunk to that of a ball."""
-    within = np.concatenate([side - mean for side, mean in zip(sides, means, strict=True)])
+    within = np.concatenate([group - mean for group, mean in zip(groups, means, strict=True)])
     n_features = within.shape[1]
     scatter = within.T @ within / max(len(within) - 2, 1)
     difference = means[1] - means[0]
@@ -224,10 +224,12 @@ def _discriminant(sides: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> n
     return np.linalg.solve((1 - shrinkage) * scatter + ball, difference)
 
 
-def _middle_and_ends(places: Sequence[np.ndarray]) -> tuple[float, float]:
+def _middle_and_ends(positions: Sequence[np.ndarray]) -> tuple[float, float]:
     """Return the share of samples in the middle third, and the lesser one around the means."""
 
     def share(middle: float) -> float:
-        return float(np.mean([(np.abs(place - middle) < _THIRD).mean() for place in places]))
+        return float(
+            np.mean([(np.abs(position - middle) < _THIRD).mean() for position in positions])
+        )
 
     return share(0.5), min(share(0.0), share(1.0))

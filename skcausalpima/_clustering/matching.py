@@ -65,7 +65,7 @@ def outcome_indicators(nodes: np.ndarray, node_sizes: Sequence[int]) -> list[np.
     return [np.eye(size)[column] for column, size in zip(nodes.T, node_sizes, strict=True)]
 
 
-#: Numbers of outcomes that agree with most that are known, and what they gain, by place and column.
+#: Numbers of outcomes that agree with most that are known, and the gain, by position and column.
 Renumbered = dict[tuple[int, bytes], tuple[np.ndarray, float]]
 
 
@@ -74,7 +74,7 @@ def align_nodes(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Swap nodes of one size and renumber outcomes so that most known outcomes agree.
 
-    What is not known keeps its place and number where it can.
+    What is not known keeps its position and number where it can.
 
     Parameters
     ----------
@@ -90,27 +90,27 @@ def align_nodes(
     outcomes : ndarray of shape (n_clusters, n_nodes)
         The new outcomes.
     order : ndarray of shape (n_nodes,)
-        The node that comes to each place.
+        The node that comes to each position.
     agreement : int
         Number of known outcomes that agree.
     """
     sizes = [table.shape[1] for table in counts]
     n_nodes, step = len(sizes), 0.4 / (sum(sizes) + len(sizes))  # all steps add up to below 1
-    gains = np.full((n_nodes, n_nodes), -1e9)  # (place, node)
+    gains = np.full((n_nodes, n_nodes), -1e9)  # (position, node)
     numbers, renumbered = {}, {} if renumbered is None else renumbered
-    for place, node in np.ndindex(n_nodes, n_nodes):
-        if sizes[place] != sizes[node]:
+    for position, node in np.ndindex(n_nodes, n_nodes):
+        if sizes[position] != sizes[node]:
             continue
         column, size = outcomes[:, node], sizes[node]
-        key = place, column.tobytes()
+        key = position, column.tobytes()
         if key not in renumbered:
-            gain = np.eye(size)[:, column] @ counts[place] + step * np.eye(size)  # (old, new)
+            gain = np.eye(size)[:, column] @ counts[position] + step * np.eye(size)  # (old, new)
             old, new = linear_sum_assignment(gain, maximize=True)
             renumbered[key] = new, gain[old, new].sum()
-        numbers[place, node], gains[place, node] = renumbered[key]
+        numbers[position, node], gains[position, node] = renumbered[key]
     order = linear_sum_assignment(gains + step * np.eye(n_nodes), maximize=True)[1]
-    columns = [numbers[place, node][outcomes[:, node]] for place, node in enumerate(order)]
-    agreement = sum(int(gains[place, node]) for place, node in enumerate(order))
+    columns = [numbers[position, node][outcomes[:, node]] for position, node in enumerate(order)]
+    agreement = sum(int(gains[position, node]) for position, node in enumerate(order))
     return np.stack(columns, axis=1), order, agreement
 
 

@@ -209,8 +209,8 @@ def rivals(points: Points, mixture: Alignment) -> list[int]:
     if shares_none.any():
         return [s for s in labels if shares_none[s] and s != counts.argmax()]
     alike = replace(mixture, is_alike=True)._updated(points, gamma).iterated(points, MAX_ITER)
-    places = [s for s in labels if _has_rival(points, alike, s, AS_WELL_EACH)]
-    return [s for s in places if _has_rival(points, mixture, s, AS_WELL_BY_SHAPE)]
+    doubtful = [s for s in labels if _has_rival(points, alike, s, AS_WELL_EACH)]
+    return [s for s in doubtful if _has_rival(points, mixture, s, AS_WELL_BY_SHAPE)]
 
 
 def _has_rival(points: Points, mixture: Alignment, setting: int, each: float) -> bool:
@@ -351,9 +351,9 @@ def _tried_offsets(
         moved = replace(mixture, means=mixture.means + mixture.offsets)
         known = moved.as_known(mixture.log_weights)
         ends = [[known] if t == s else laid_ends(part, known, rng) for t, part in enumerate(parts)]
-        for rank in range(max(map(len, ends))):
+        for position in range(max(map(len, ends))):
             laid = np.stack(
-                [part_ends[min(rank, len(part_ends) - 1)].offsets[0] for part_ends in ends]
+                [part_ends[min(position, len(part_ends) - 1)].offsets[0] for part_ends in ends]
             )
             one = replace(known, offsets=of_labels(laid))
             if all(map(one.is_far_from, tried)):

@@ -120,9 +120,9 @@ def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
 def value_blocks(flat: Kept) -> Iterator[tuple[slice, np.ndarray]]:
     """Return the rows of a table, some at a time, and which they are; see :func:`row_blocks`."""
     parts = flat.blocks() if isinstance(flat, OnDisk) else [(slice(0, len(flat)), flat)]
-    for place, part in parts:
+    for block, part in parts:
         for rows in row_blocks(*part.shape):
-            yield slice(place.start + rows.start, place.start + rows.stop), part[rows]
+            yield slice(block.start + rows.start, block.start + rows.stop), part[rows]
 
 
 def stored(array: Rows, name: str) -> Rows:

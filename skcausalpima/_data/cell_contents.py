@@ -24,7 +24,7 @@ AS_MAPPING = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Address:
     """Where a table stands in X.
 
     Parameters
@@ -91,7 +91,7 @@ def refuse_contents(
     array: Unchecked,
     what: str,
     columns: Sequence[Unchecked] | None = None,
-    place: Place | None = None,
+    address: Address | None = None,
 ) -> None:
     """Raise where an array holds text, dates or arrays, and say where.
 
@@ -103,7 +103,7 @@ def refuse_contents(
         What to call it in messages.
     columns : sequence, default=None
         Names of its columns; numbers by default.
-    place : Place, default=None
+    address : Address, default=None
         Where it stands in X, for lines of code that make numbers of it. None where it is to be
         made what data of ``fit`` were made.
 
@@ -141,11 +141,11 @@ def refuse_contents(
         )
     contents.pop("", None)
     if contents:
-        raise TypeError(_told(contents, what, labels is not None, len(names), place))
+        raise TypeError(_told(contents, what, labels is not None, len(names), address))
 
 
 def _told(
-    contents: dict[str, Values], what: str, is_labelled: bool, width: int, place: Place | None
+    contents: dict[str, Values], what: str, is_labelled: bool, width: int, address: Address | None
 ) -> str:
     """Say what stands in which columns, and what to do."""
     phrases, made = [], []
@@ -156,11 +156,11 @@ def _told(
             phrases.append(what_is_there.format(examples=examples, columns=columns))
             made.append(what_becomes)
     problem = f"{what} holds {' and '.join(phrases)}, where numbers are expected"
-    if place is None:
+    if address is None:
         return f"{problem}: make of it what was made of the data of fit, as by prep.transform(X)."
-    if width == 1 and place.name is not None and "texts" in contents:
-        problem += f". Labels of instruments, sites or days are named: contexts={place.name!r}"
-    lines = recipe(place, {kind: list(names) for kind, names in contents.items()}, width)
+    if width == 1 and address.name is not None and "texts" in contents:
+        problem += f". Labels of instruments, sites or days are named: contexts={address.name!r}"
+    lines = recipe(address, {kind: list(names) for kind, names in contents.items()}, width)
     become = "; ".join(made)
     return "\n    ".join([f"{problem}. {become[0].upper()}{become[1:]}:", *lines])
 
@@ -227,7 +227,7 @@ def _is_number(value: Unchecked) -> bool:
     return is_missing(value) or isinstance(value, (Number, np.generic))
 
 
-def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[str]:
+def recipe(address: Address, odd: Mapping[str, Sequence[str]], width: int) -> list[str]:
     """Return lines of code after which X can be fitted.
 
     Texts become a modality of their own, with a column for each word. Texts among numbers become
@@ -235,7 +235,7 @@ def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[s
 
     Parameters
     ----------
-    place : Place
+    address : Address
         Where the table stands.
     odd : mapping of str to sequence of str
         Names of columns that hold no numbers, by what they hold, as in ``SPOKEN``.
@@ -249,8 +249,8 @@ def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[s
 
     Examples
     --------
-    >>> from skcausalpima._data.cell_contents import Place, recipe
-    >>> print(*recipe(Place(kind="frame"), {"texts": ["a"]}, 3), sep="\\n")
+    >>> from skcausalpima._data.cell_contents import Address, recipe
+    >>> print(*recipe(Address(kind="frame"), {"texts": ["a"]}, 3), sep="\\n")
     from sklearn.preprocessing import OneHotEncoder
     from skcausalpima import ModalityTransformer
     table = X.rename(columns=str)
@@ -258,13 +258,13 @@ def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[s
     prep = ModalityTransformer({'words': OneHotEncoder()})
     X = prep.fit_transform(X)
     """
-    texts, name = list(odd.get("texts", ())), place.name
-    lines = [f"table = {place.frame}", *_made_numbers(odd)]
-    if place.container in AS_MAPPING:
-        lines.insert(0, AS_MAPPING[place.container].format(names=list(place.names)))
+    texts, name = list(odd.get("texts", ())), address.name
+    lines = [f"table = {address.frame}", *_made_numbers(odd)]
+    if address.container in AS_MAPPING:
+        lines.insert(0, AS_MAPPING[address.container].format(names=list(address.names)))
     numbers = f"table.drop(columns={texts})" if texts else "table"
-    if place.kind not in ("frame", "polars", "series"):
-        of_some = None if place.numbers is None else dict.fromkeys(place.numbers, "float")
+    if address.kind not in ("frame", "polars", "series"):
+        of_some = None if address.numbers is None else dict.fromkeys(address.numbers, "float")
         numbers += f".astype({'float' if of_some is None else of_some})"
     parts = {name or "numbers": numbers} if len(texts) < width else {}
     words = f"{name or ''} words".strip() if parts else name or "words"

@@ -33,7 +33,7 @@ MISSING, STRANGE = -1, -2
 Layout: TypeAlias = tuple[tuple[str, int], ...]
 
 
-def places_of(layout: Layout) -> list[slice]:
+def slices_of(layout: Layout) -> list[slice]:
     """Return which elements each column has."""
     return [slice(*ends) for ends in pairwise(accumulate((n for _, n in layout), initial=0))]
 
@@ -168,7 +168,7 @@ class ColumnTable:
     @property
     def n_elements(self) -> int:
         """How many elements a sample has."""
-        return self._places[-1].stop
+        return self._slices[-1].stop
 
     @property
     def element_shape(self) -> tuple[int, ...]:
@@ -200,9 +200,9 @@ class ColumnTable:
         )
 
     @cached_property
-    def _places(self) -> list[slice]:
+    def _slices(self) -> list[slice]:
         """Which elements each column has; the depth comes last."""
-        return places_of(self.layout)
+        return slices_of(self.layout)
 
     def encode(
         self, cells: np.ndarray, what: str, missing: np.ndarray | None = None, lenient: bool = False
@@ -235,9 +235,9 @@ class ColumnTable:
             table = table.astype(object if table.dtype.kind != "f" else table.dtype)
             table[missing] = None
         elements, problems = np.empty((len(table), self.n_elements)), []
-        for column, cells, places in zip(self.columns, table.T, self._places, strict=False):
+        for column, cells, part in zip(self.columns, table.T, self._slices, strict=False):
             try:
-                elements[:, places] = column.encode(cells, lenient)
+                elements[:, part] = column.encode(cells, lenient)
             except (TypeError, ValueError) as error:
                 problems.append(f"column {column.name!r} {error}")
         if problems:
@@ -247,8 +247,8 @@ class ColumnTable:
             depth = np.where(sums > 0, sums, np.nan) / self.reference
             elements[:, :-1] /= depth[:, None]
             elements[:, -1] = np.log(depth)
-        pairs = zip(self.columns, self._places, strict=False)
-        counts = [place.start for column, place in pairs if column.word in COUNTS]
+        pairs = zip(self.columns, self._slices, strict=False)
+        counts = [part.start for column, part in pairs if column.word in COUNTS]
         elements[:, counts] = np.log1p(elements[:, counts])
         return elements.reshape(len(table), *self.element_shape)
 
@@ -281,8 +281,8 @@ class ColumnTable:
         flat = flat_rows(np.asarray(elements, dtype=np.float64))
         depth = np.exp(flat[:, -1:]) if self.has_depth else 1.0
         return [
-            np.expm1(flat[:, place]) * depth if column.word in COUNTS else flat[:, place]
-            for column, place in zip(self.columns, self._places, strict=False)
+            np.expm1(flat[:, part]) * depth if column.word in COUNTS else flat[:, part]
+            for column, part in zip(self.columns, self._slices, strict=False)
         ]
 
     def as_dict(self) -> Values:

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from .._base.scikit_learn import get_output_config
 from .._base.types import Samples, Unchecked, Values
 from .adapters import Table, accepted, adapter_of, column_levels
-from .cell_contents import Place
+from .cell_contents import Address
 from .contexts import ContextLabels
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
@@ -145,9 +145,9 @@ class Form:
         named: pd.DataFrame = importlib.import_module("pandas").DataFrame(table, index=self.rows)
         return named
 
-    def place(self, k: int) -> Place:
+    def address(self, k: int) -> Address:
         """Return where a modality stands in what came."""
-        return Place(
+        return Address(
             container=self.container,
             name=None if self.container == "single" else self.names[k],
             names=self.names,
@@ -230,9 +230,9 @@ def _write_levels(named: Values, form: Form) -> pd.DataFrame:
     """Return a DataFrame with two levels of columns, in the order in which they came."""
     labels = [table.labels for table in form.tables]
     joined = importlib.import_module("pandas").concat(named, axis=1)
-    places = np.concatenate([table_labels["places"] for table_labels in labels])
-    if len(places) == joined.shape[1]:  # else there are more than the columns that came
-        joined = joined.iloc[:, places.argsort()]
+    positions = np.concatenate([table_labels["places"] for table_labels in labels])
+    if len(positions) == joined.shape[1]:  # else there are more than the columns that came
+        joined = joined.iloc[:, positions.argsort()]
     joined.columns.names = labels[0].get("levels", [None, None])
     return joined
 

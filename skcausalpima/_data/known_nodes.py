@@ -77,18 +77,18 @@ def read_outcomes(
         return None, labels
     outcomes = np.full((n_samples, len(nodes)), -1, dtype=np.int64)
     for node, column in _columns(given, argument, n_samples, list(nodes)).items():
-        place, what = list(nodes).index(node), f"{argument} of the node {node!r}"
+        position, what = list(nodes).index(node), f"{argument} of the node {node!r}"
         if len(column) != n_samples:
             raise ValueError(f"{what} has {len(column)} entries, but X has {n_samples} samples.")
         size = nodes[node]
-        numbers, labels[place] = _numbered(column, size, what, labels[place])
+        numbers, labels[position] = _numbered(column, size, what, labels[position])
         wrong = (numbers < -1) | (numbers >= size)
         if wrong.any():
             raise ValueError(
                 f"{what} must lie between 0 and {size - 1}, because it has {size} outcomes in "
                 f"node_sizes, or be -1 where it is unknown, got {numbers[wrong][0]}."
             )
-        outcomes[:, place] = numbers
+        outcomes[:, position] = numbers
     return (outcomes if (outcomes >= 0).any() else None), labels
 
 
@@ -145,19 +145,19 @@ def _as_outcomes(values: Unchecked, argument: str) -> np.ndarray:
 
 
 def _numbered(
-    column: Any, size: int, what: str, known: tuple[str, ...] | None
+    column: Any, size: int, what: str, named: tuple[str, ...] | None
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Return one node's outcomes as numbers, -1 where unknown, and their labels."""
     categories = getattr(getattr(column, "cat", column), "categories", None)
     ordered = None if categories is None else [str(label) for label in categories]
     values = np.asarray(column, dtype=object)
     if getattr(column, "dtype", None) is not None and column.dtype.kind in "iu":
-        return column, known
+        return column, named
     unknown = (is_missing(value) or (is_integer(value) and value == -1) for value in values)
     present = ~np.fromiter(unknown, dtype=bool, count=len(values))
     numbers = np.full(len(values), -1, dtype=object)  # of any size, until they are checked
     if all(isinstance(value, str) for value in values[present]):
-        labels = _labels(values[present], size, what, known or ordered) if present.any() else known
+        labels = _labels(values[present], size, what, named or ordered) if present.any() else named
         numbers[present] = [labels.index(str(value)) for value in values[present]] if labels else []
         return numbers, labels
     for row, value in zip(np.flatnonzero(present), values[present], strict=True):
@@ -165,15 +165,15 @@ def _numbered(
         if not (is_number and float(value).is_integer()):
             raise ValueError(f"{what} must be {EXPECTED}, got {value!r} in sample {row}.")
         numbers[row] = int(value)
-    return numbers, known
+    return numbers, named
 
 
 def _labels(
-    values: Iterable[str], size: int, what: str, known: Sequence[str] | None
+    values: Iterable[str], size: int, what: str, named: Sequence[str] | None
 ) -> tuple[str, ...]:
     """Return the names of all outcomes of a node."""
     names = sorted({str(value) for value in values})
-    labels = list(names if known is None else known)
+    labels = list(names if named is None else named)
     strange = [label for label in names if label not in labels]
     if strange:
         raise ValueError(

@@ -104,16 +104,16 @@ def refuse_infinity(
         return
     elements = np.flatnonzero(np.isinf(flat[rows[0]]))
     first, more = int(elements[0]), f" (and {len(elements) - 1} more)" if len(elements) > 1 else ""
-    place = f"column {first}" if columns is None else f"column {columns[first]!r}"
+    where = f"column {first}" if columns is None else f"column {columns[first]!r}"
     if array.ndim > 2:
-        place = f"element {list(map(int, np.unravel_index(first, array.shape[1:])))}"
+        where = f"element {list(map(int, np.unravel_index(first, array.shape[1:])))}"
     remedy = (
         "or NaN where a value is not known, as by np.where(np.isinf(array), np.nan, array)"
         if gaps
         else "or NaN in all elements of a sample whose modality is missing"
     )
     raise ValueError(
-        f"{what} contains infinity in sample {begin + int(rows[0])}, {place}{more}: expected "
+        f"{what} contains infinity in sample {begin + int(rows[0])}, {where}{more}: expected "
         f"finite numbers, {remedy}."
     )
 

@@ -48,7 +48,7 @@ class PlainFile:
     has shrunk, touching them kills it.
     """
 
-    place: str
+    path: str
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -56,13 +56,13 @@ class PlainFile:
 
     def stamp(self) -> Stamp:
         """Return what is another one when the file has been written to, or replaced."""
-        return _stamp(self.place)
+        return _stamp(self.path)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return rows as new memory, of the dtype of the file."""
         width = math.prod(self.shape[1:])
         offset = self.offset + start * width * self.dtype.itemsize
-        values = np.fromfile(self.place, self.dtype, (stop - start) * width, offset=offset)
+        values = np.fromfile(self.path, self.dtype, (stop - start) * width, offset=offset)
         if len(values) < (stop - start) * width:
             raise EOFError("the file has become shorter")
         return values.reshape(stop - start, *self.shape[1:])
@@ -77,11 +77,11 @@ class DatasetFile:
         self.chunk = (getattr(dataset, "chunks", None) or (1,))[0]
         file = getattr(dataset, "file", None)
         if file is not None:  # h5py
-            self.directory, self.place = "", f"{dataset.name} of {file.filename}"
+            self.directory, self.path = "", f"{dataset.name} of {file.filename}"
         else:  # zarr: what is missing there is read as zeros
             root = getattr(dataset.store, "root", getattr(dataset.store, "path", ""))
             self.directory = os.path.join(root, dataset.path) if root else ""
-            self.place = self.directory or f"{dataset!r}"
+            self.path = self.directory or f"{dataset!r}"
 
     def stamp(self) -> Stamp | None:
         """Return the same of the folder of zarr; h5py keeps its file open, and others off it."""
@@ -143,7 +143,7 @@ class OnDisk:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "samples")
     ...     np.arange(6, dtype=np.uint8).tofile(path)
-    ...     file = PlainFile(place=path, offset=0, shape=(3, 2), dtype=np.dtype(np.uint8))
+    ...     file = PlainFile(path=path, offset=0, shape=(3, 2), dtype=np.dtype(np.uint8))
     ...     array = OnDisk.of(file, "counts")
     ...     array.shape, np.asarray(array[[2, 0, 2]])
     ((3, 2), array([[4, 5],
@@ -245,7 +245,7 @@ class OnDisk:
             return values
         except Exception as error:
             raise OSError(
-                f"modality {self.name!r} can no longer be read from {self.file.place}: {error}. "
+                f"modality {self.name!r} can no longer be read from {self.file.path}: {error}. "
                 "The estimator is as it was: put the file back and call the method again, or read "
                 "the data into memory first, with np.array(..)."
             ) from error
@@ -313,7 +313,7 @@ def _of_memmap(array: np.memmap, name: str) -> OnDisk | None:
     shape = (step * (len(array) - 1) + 1, *array.shape[1:])
     if not os.path.exists(path) or os.path.getsize(path) < offset + shape[0] * row_bytes:
         return None
-    file = PlainFile(place=str(path), offset=offset, shape=shape, dtype=array.dtype)
+    file = PlainFile(path=str(path), offset=offset, shape=shape, dtype=array.dtype)
     return OnDisk.of(file, name, step)
 
 

@@ -53,7 +53,7 @@ class Ranks:
         """Return the largest of the numbers that ranks have."""
         return max(self.of_all(value))
 
-    def places(self, n_rows: int) -> np.ndarray:
+    def positions(self, n_rows: int) -> np.ndarray:
         """Return the numbers of the rows here among those of all ranks, of which each has some.
 
         Ranks have them in turn: the first row of each comes first, then the second, and so on.
@@ -67,7 +67,7 @@ class Ranks:
         return self.of_all(value)[0]
 
     def gathered(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows of all ranks, in turn: see :meth:`places`."""
+        """Return the rows of all ranks, in turn: see :meth:`positions`."""
         if not self.are_several:
             return rows
         parts = self.of_all(rows)
@@ -137,8 +137,8 @@ def _around_difference(one: str, other: str, most: int = 200) -> list[str]:
     if max(len(one), len(other)) <= most:
         return [one, other]
     pairs = enumerate(zip(one, other, strict=False))
-    place = next((k for k, (a, b) in pairs if a != b), min(len(one), len(other)))
-    start = max(0, place - most // 2)
+    position = next((k for k, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = max(0, position - most // 2)
     return [f"..{text[start : start + most]}.." for text in (one, other)]
 
 

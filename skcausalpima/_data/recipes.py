@@ -41,7 +41,7 @@ def is_of(package: str, name: str = "") -> Callable[[Unchecked], bool]:
     @functools.lru_cache(maxsize=64)
     def is_type(kind: type) -> bool:
         kinds = ((f"{base.__module__}.", base.__name__) for base in kind.__mro__)
-        return any(place.startswith(f"{package}.") and name in word for place, word in kinds)
+        return any(module.startswith(f"{package}.") and name in word for module, word in kinds)
 
     return lambda value: is_type(cast("Any", type(value)))
 

@@ -39,13 +39,13 @@ class TrainingRows:
         Rows of X.
     weights : ndarray of shape (n_training_rows,) or None
         Positive weights; None where each counts for one sample.
-    places : ndarray of int of shape (n_samples,)
+    positions : ndarray of int of shape (n_samples,)
         For each row of X a training row that equals it; -1 for a row of weight zero.
     """
 
     rows: np.ndarray
     weights: np.ndarray | None
-    places: np.ndarray
+    positions: np.ndarray
 
     @property
     def total(self) -> float:
@@ -57,8 +57,8 @@ class TrainingRows:
         new = np.full(len(self.rows), -1)
         new[chosen] = np.arange(len(chosen))
         weights = None if self.weights is None else self.weights[chosen]
-        places = np.where(self.places < 0, -1, new[self.places])
-        return TrainingRows(rows=self.rows[chosen], weights=weights, places=places)
+        positions = np.where(self.positions < 0, -1, new[self.positions])
+        return TrainingRows(rows=self.rows[chosen], weights=weights, positions=positions)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the different rows of X, and for how many samples each of them counts."""
@@ -73,7 +73,7 @@ class TrainingRows:
     def all_of(cls, n_samples: int) -> TrainingRows:
         """Return all rows, each counting for one sample."""
         rows = np.arange(n_samples)
-        return cls(rows=rows, weights=None, places=rows)
+        return cls(rows=rows, weights=None, positions=rows)
 
 
 def training_rows(
@@ -131,10 +131,10 @@ def training_rows(
     unit_weights = np.repeat(totals[order] / copies, copies)
     starts = np.empty(len(keys), dtype=np.int64)
     starts[order] = np.cumsum(copies) - copies
-    places = np.full(n_samples, -1)
-    places[kept] = starts[groups]
+    positions = np.full(n_samples, -1)
+    positions[kept] = starts[groups]
     return TrainingRows(
-        rows=rows, weights=None if (unit_weights == 1).all() else unit_weights, places=places
+        rows=rows, weights=None if (unit_weights == 1).all() else unit_weights, positions=positions
     )
 
 
@@ -304,9 +304,9 @@ def initial_rows(rows: TrainingRows) -> np.ndarray | None:
     --------
     >>> import numpy as np
     >>> from skcausalpima._data.sample_weight import TrainingRows, initial_rows
-    >>> initial_rows(TrainingRows(rows=np.array([5, 5, 7]), weights=None, places=np.empty(0)))
+    >>> initial_rows(TrainingRows(rows=np.array([5, 5, 7]), weights=None, positions=np.empty(0)))
     array([0, 2])
-    >>> initial_rows(TrainingRows(rows=np.array([5, 5, 5, 7]), weights=None, places=np.empty(0)))
+    >>> initial_rows(TrainingRows(rows=np.array([5, 5, 5, 7]), weights=None, positions=np.empty(0)))
     """
     if rows.weights is not None:
         return resampled_rows(rows.weights)

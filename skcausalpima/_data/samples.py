@@ -248,5 +248,5 @@ def read_samples(
             far_off = far_off[(knowledge.known_nodes[far_off] < 0).all(axis=1)]
         if len(far_off):
             trained = among.without(far_off)
-            set_aside = np.flatnonzero((trained.places < 0) & (among.places >= 0))
+            set_aside = np.flatnonzero((trained.positions < 0) & (among.positions >= 0))
     return samples if trained is None else replace(samples.take(trained), set_aside=set_aside)

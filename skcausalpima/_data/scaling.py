@@ -10,7 +10,7 @@ import numpy as np
 
 from .._base.warn import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
-from .column_kinds import ColumnTable, places_of
+from .column_kinds import ColumnTable, slices_of
 from .on_disk import Kept
 from .ranks import Ranks
 from .selection_keys import entries_of
@@ -310,11 +310,11 @@ def _fit_columns(
     shape = modalities.shapes[k]
     centre, spread, farthest = moments_of_observed(modalities, k, weights)
     factor = unit_of(spread, farthest, "feature") * np.ones(len(spread))
-    for (word, size), place in zip(coding.layout, places_of(coding.layout), strict=True):
+    for (word, size), part in zip(coding.layout, slices_of(coding.layout), strict=True):
         if word == "categorical":
-            factor[place] = np.sqrt(np.maximum(centre[place], MAX_DEVIATION**-2.0))
+            factor[part] = np.sqrt(np.maximum(centre[part], MAX_DEVIATION**-2.0))
         elif word == "ordinal":
-            factor[place] *= np.sqrt(size)
+            factor[part] *= np.sqrt(size)
     is_seen = np.ones(len(factor), dtype=bool)
     if coding.has_depth:
         factor[:-1] = unit_of(spread[:-1], farthest[:-1], "modality")

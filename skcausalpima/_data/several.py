@@ -17,7 +17,7 @@ from .._base.types import Samples, Unchecked
 from .._base.warn import warn_caller
 from .adapters import Table, as_array, as_modality
 from .arrays import beyond_floats, flat_rows
-from .cell_contents import Place, refuse_contents
+from .cell_contents import Address, refuse_contents
 from .containers import CONTAINERS, container_of, is_modality
 from .missing_values import allows_gaps, refuse_infinity
 from .multimodal_data import MultimodalData
@@ -136,12 +136,12 @@ def check_columns(
         if one == other:
             continue
         if sorted(one) == sorted(other):
-            place = next(k for k in range(len(one)) if one[k] != other[k])
+            first = next(k for k in range(len(one)) if one[k] != other[k])
             ordered = f"model.modality_feature_names_in_[{name!r}]"
             ordered = ordered if before else f"list(range({len(other)}))"
             raise ValueError(
-                f"modality {name!r} has its columns in another order than in fit: column {place} "
-                f"is {one[place]!r}, but was {other[place]!r}. Put them in order: "
+                f"modality {name!r} has its columns in another order than in fit: column {first} "
+                f"is {one[first]!r}, but was {other[first]!r}. Put them in order: "
                 f"frame[{ordered}]."
             )
         if now and before:
@@ -342,7 +342,7 @@ def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool
         except OverflowError as error:
             raise ValueError(beyond_floats("X", error)) from error
         except (TypeError, ValueError):
-            refuse_contents(X, "X", place=Place(kind=Table.of(X).kind) if reset else None)
+            refuse_contents(X, "X", address=Address(kind=Table.of(X).kind) if reset else None)
             refuse_infinity(X, "X", gaps, list(getattr(X, "columns", ())) or None)
             raise
 

@@ -16,7 +16,7 @@ import numpy as np
 from .._base.types import Unchecked
 from .._base.warn import warn_caller
 from .arrays import flat_rows
-from .cell_contents import AS_MAPPING, Place, refuse_contents
+from .cell_contents import AS_MAPPING, Address, refuse_contents
 from .column_dtypes import ColumnDtype, Declared, Level
 from .column_kinds import (
     COUNTS,
@@ -179,7 +179,7 @@ def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept
 
     With ``lenient`` values that fit has not seen are missing.
     """
-    coding, what = form.tables[k].coding, form.place(k).called
+    coding, what = form.tables[k].coding, form.address(k).called
     array, stated = data.arrays[k], data._stated(k)
     if array is None:
         return None
@@ -216,9 +216,9 @@ def check_kept_likelihoods(likelihoods: Unchecked, fitted: Form) -> None:
         for column, word in before.items():
             now = words if isinstance(words, str) else words.get(str(column), "auto")
             if now != word and (now != "auto" or word in COUNTS):
-                place = f"modality {name!r}" + ("" if column is None else f", column {column!r}")
+                where = f"modality {name!r}" + ("" if column is None else f", column {column!r}")
                 raise ValueError(
-                    f"likelihoods is now {now!r} for {place}, but the fit has {word!r}: set it "
+                    f"likelihoods is now {now!r} for {where}, but the fit has {word!r}: set it "
                     "back, or start afresh."
                 )
 
@@ -230,9 +230,9 @@ def _checked_words(stated: Any, what: str) -> Stated:
     entries = dict(stated) if isinstance(stated, Mapping) else {None: stated}
     for column, word in entries.items():
         if not isinstance(word, str) or word not in (*LIKELIHOODS, "auto"):
-            place = what if column is None else f"{what}[{column!r}]"
+            where = what if column is None else f"{what}[{column!r}]"
             raise ValueError(
-                f"{place} is {word!r}: expected 'auto' or one of {list(LIKELIHOODS)}."
+                f"{where} is {word!r}: expected 'auto' or one of {list(LIKELIHOODS)}."
                 f"{did_you_mean(word, LIKELIHOODS)}"
             )
     return {str(k): word for k, word in entries.items()} if None not in entries else stated
@@ -244,8 +244,8 @@ class _ColumnsOfFit:
     def __init__(self, data: MultimodalData, k: int, form: Form, stated: Stated) -> None:
         labels, self.dtypes = data._columns[k], data._frame_dtypes[k]
         self.kept, self.observed = cast("Kept", data.arrays[k]), data._stated(k)
-        self.place, self.stated = form.place(k), stated
-        self.what, self.is_frame = self.place.called, bool(self.dtypes or labels)
+        self.address, self.stated = form.address(k), stated
+        self.what, self.is_frame = self.address.called, bool(self.dtypes or labels)
         self.names = labels or numbered_columns(math.prod(self.kept.shape[1:]))
         self.problems: list[Exception] = []
         self.asked: list[str] = []
@@ -293,7 +293,7 @@ class _ColumnsOfFit:
         if not wrong and all(len(column.levels or "ab") == 1 for column in columns):
             wrong["constant"] = [column.name for column in columns]
         if wrong:
-            self.problems.append(ValueError(_told(wrong, self.what, self.place)))
+            self.problems.append(ValueError(_told(wrong, self.what, self.address)))
         many = [
             f"{column.name!r} has {n} words"
             for column in columns
@@ -306,8 +306,8 @@ class _ColumnsOfFit:
         ]
         called = list(compress(self.names, are_numbers))
         try:
-            place = replace(self.place, numbers=called)
-            refuse_contents(cells[:, are_numbers], self.what, called, place)
+            address = replace(self.address, numbers=called)
+            refuse_contents(cells[:, are_numbers], self.what, called, address)
         except TypeError as error:
             self.problems.append(error)
         return tuple(columns)
@@ -315,7 +315,7 @@ class _ColumnsOfFit:
     def _mean_sum(self, cells: np.ndarray) -> float | None:
         """Return the mean sum of rows that have counts; none may be without where that is all."""
         sums = np.nansum([as_numbers(column) for column in cells.T], axis=0)
-        if sums.all() or (sums.any() and len(self.place.names) > 1):
+        if sums.all() or (sums.any() and len(self.address.names) > 1):
             return float(sums[sums > 0].mean())
         rows = np.flatnonzero(sums == 0).tolist()
         message = f"{self.what} has no counts at all in the rows {rows!r:.80}: leave them out."
@@ -379,7 +379,7 @@ def _wrong_with_numbers(cells: np.ndarray, word: str, kind: Declared) -> str:
     return "empty" if np.isnan(numbers).all() else ""
 
 
-def _told(wrong: Mapping[str, list[str]], what: str, place: Place) -> str:
+def _told(wrong: Mapping[str, list[str]], what: str, address: Address) -> str:
     """Say what is wrong with columns, and what to do."""
     phrases, made, left_out = [], [], list[str]()
     for kind, (phrase, remedy) in WRONG.items():
@@ -389,11 +389,11 @@ def _told(wrong: Mapping[str, list[str]], what: str, place: Place) -> str:
             left_out += [] if remedy else names
             made += [remedy] if remedy else []
     if left_out:
-        frame = place.given if place.kind in ("frame", "polars") else place.frame
-        drop = f"drop({left_out})" if place.kind == "polars" else f"drop(columns={left_out})"
-        made.append(f"{place.given} = {frame}.{drop}")
-        if place.container in AS_MAPPING:
-            made.insert(-1, AS_MAPPING[place.container].format(names=list(place.names)))
+        frame = address.given if address.kind in ("frame", "polars") else address.frame
+        drop = f"drop({left_out})" if address.kind == "polars" else f"drop(columns={left_out})"
+        made.append(f"{address.given} = {frame}.{drop}")
+        if address.container in AS_MAPPING:
+            made.insert(-1, AS_MAPPING[address.container].format(names=list(address.names)))
         if "pandas." in frame:
             made.insert(0, "import pandas")
     return "\n    ".join([f"{what} has {'; '.join(phrases)}. What to do:", *made])

@@ -105,10 +105,10 @@ class Modalities:
         for name, mask, shape in zip(self.names, self.elements or (), self.shapes, strict=False):
             never = np.flatnonzero([] if mask is None else ~mask.any(axis=0))
             if len(never):
-                place = list(map(int, np.unravel_index(never[0], shape)))
+                index = list(map(int, np.unravel_index(never[0], shape)))
                 more = f" (and {len(never) - 1} more)" if len(never) > 1 else ""
                 raise ValueError(
-                    f"element {place} of modality {name!r}{more} is missing in {where}: leave it "
+                    f"element {index} of modality {name!r}{more} is missing in {where}: leave it "
                     "out of fit, or pass samples that have it."
                 )
 
@@ -270,7 +270,7 @@ def _checked(
             columns = data._columns[k] if coding is None else coding.element_names
             if array.dtype.kind not in "buifc":
                 refuse_contents(
-                    array, f"modality {name!r}", columns, form.place(k) if reset else None
+                    array, f"modality {name!r}", columns, form.address(k) if reset else None
                 )
             clean = stored(array, name)
             looked_at = clean if array.dtype.kind == "f" else array  # whole numbers are finite

@@ -87,21 +87,21 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     modalities = read_modalities(est, X, reset=False, learns=True)
     modalities.contexts.check_complete()
     name, axis = _new_context(contexts, modalities.contexts.labels, modalities.codes)
-    labels, known = modalities.contexts.labels[name], len(contexts.labels[name])
+    labels, n_old = modalities.contexts.labels[name], len(contexts.labels[name])
     codes, drawn = modalities.codes[axis], draws_of(fitted)
     of_labels: dict[Hashable, Learned] = {}
-    for number, label in enumerate(labels.tolist()[known:], known):
+    for number, label in enumerate(labels.tolist()[n_old:], n_old):
         part = _complete(modalities.take(np.flatnonzero(codes == number)), label)
         learned = of_labels[label] = _learned(fitted, drawn, part, axis)
         contexts = contexts.with_label(name, labels[: number + 1], learned.offsets)
         contexts = contexts.with_cells(part.codes, learned.cells, before=contexts.cells)
     after = replace(state, contexts=contexts, training=None)
     if contexts.mixes[name]:
-        after = _with_mixes(after, contexts, name, known)
+        after = _with_mixes(after, contexts, name, n_old)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
     reports = list(contexts.adapted)
-    for number, (label, learned) in enumerate(of_labels.items(), known):
+    for number, (label, learned) in enumerate(of_labels.items(), n_old):
         unknown, interval = _strangers(tails[codes == number])
         n_known = max(1.0, learned.cells.sum())
         report = AdaptedLabel(
@@ -155,10 +155,10 @@ def _new_context(
         reason = f"of these samples' labels {reason}" if labels else "the fit has no contexts"
         raise ValueError(f"adapt learns new labels of one context, but {reason}.")
     axis = list(labels).index(new[0])
-    known = np.flatnonzero(codes[axis] < len(contexts.labels[new[0]]))
-    if len(known):
+    old = np.flatnonzero(codes[axis] < len(contexts.labels[new[0]]))
+    if len(old):
         raise ValueError(
-            f"sample {known[0]} has a label of the context {new[0]!r} that the fit has seen: pass "
+            f"sample {old[0]} has a label of the context {new[0]!r} that the fit has seen: pass "
             "the samples of new labels alone."
         )
     return new[0], axis
@@ -176,7 +176,7 @@ def _learned(fitted: FittedModel, drawn: Draws, part: Modalities, axis: int) -> 
     ends.sort(key=lambda end: end.log_weights[0, -1] > np.log(0.5))
     gamma = ends[0].responsibilities(points)[0][:-1]
     weights = np.maximum(gamma.sum(axis=0), np.finfo(float).tiny)
-    known = max(1.0, weights.sum())
+    n_known = max(1.0, weights.sum())
     moves: dict[str, np.ndarray] = {}
     standard_errors: dict[str, np.ndarray] = {}
     rests = [
@@ -189,12 +189,12 @@ def _learned(fitted: FittedModel, drawn: Draws, part: Modalities, axis: int) -> 
         if rest is None or offsets is None:
             continue
         mean = offsets[0]
-        noise = weights @ np.square(rest - weights @ rest / known) / known
-        left = max(np.square(mean).mean() - noise.mean() / known, 0.0)
-        kept = left / (left + noise.mean() / known)
+        noise = weights @ np.square(rest - weights @ rest / n_known) / n_known
+        left = max(np.square(mean).mean() - noise.mean() / n_known, 0.0)
+        kept = left / (left + noise.mean() / n_known)
         factor = np.ravel(fitted.scaler.factor[m])
         moves[modality] = (factor * kept * mean).reshape(part.shapes[m])
-        errors = factor * np.sqrt(noise / known)
+        errors = factor * np.sqrt(noise / n_known)
         standard_errors[modality] = errors.reshape(part.shapes[m])
     cells = np.empty_like(gamma)
     cells[fitted.cells] = gamma
@@ -288,7 +288,7 @@ def _warn(report: AdaptedLabel, doubts: list[str]) -> None:
         )
 
 
-def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: int) -> FittedState:
+def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, n_old: int) -> FittedState:
     """Return a state with cell weights, and tables, under new labels; those of before stay."""
     graph, mixes = state.graph, Mixes(contexts.sizes, state.spec.node_sizes, contexts.causes)
     names = [context for context in contexts.labels if contexts.mixes[context]]
@@ -300,17 +300,17 @@ def _with_mixes(state: FittedState, contexts: FittedContexts, name: str, known: 
         tables = mixes.cause_tables(counts, adjacency)
         over_causes = [table.numpy() for table in tables]  # the same numbers
         for table, before in zip(over_causes, graph.tables, strict=True):
-            _put_back(table, before, [known if cause == name else None for cause in causes])
+            _put_back(table, before, [n_old if cause == name else None for cause in causes])
         graph = replace(graph, tables=over_causes)
     logs, before = mixes.log_weights(counts, tables), state.numbers["prior.mix_logs"]
     grid = logs.numpy().astype(before.dtype).reshape(*contexts.sizes, -1)
-    _put_back(grid, before, [known if context == name else None for context in names])
+    _put_back(grid, before, [n_old if context == name else None for context in names])
     numbers = state.numbers | {"prior.mix_logs": grid.reshape(logs.shape)}
     spec = replace(state.spec, mix_sizes=contexts.sizes)
     return replace(state, graph=graph, numbers=numbers, spec=spec)
 
 
-def _put_back(table: np.ndarray, before: np.ndarray, known: list[int | None]) -> None:
+def _put_back(table: np.ndarray, before: np.ndarray, n_kept: list[int | None]) -> None:
     """Put what a table was before in its place: so many labels of the first axes, None for all."""
-    old = table[tuple(slice(n) for n in known)]
+    old = table[tuple(slice(n) for n in n_kept)]
     old[:] = before.reshape(old.shape)

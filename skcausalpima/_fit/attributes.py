@@ -244,7 +244,7 @@ def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np
     far_off = numbers[:0] if data.is_distributed else numbers[is_far]
     if samples.rows is None:
         return far_off
-    return np.flatnonzero(np.isin(samples.rows.places, far_off))
+    return np.flatnonzero(np.isin(samples.rows.positions, far_off))
 
 
 def _tail_reference(
@@ -279,7 +279,7 @@ def _digests(
     if digests is None or (before is not None and before.row_digests is None):
         return None
     if samples.rows is not None:
-        digests = digests[samples.rows.places >= 0]
+        digests = digests[samples.rows.positions >= 0]
     earlier = np.zeros(0, np.uint64) if before is None else before.row_digests
     return np.unique(np.concatenate([data.rows_of_all(digests), earlier]))
 
@@ -288,8 +288,8 @@ def _labels_of_all(
     fitted: FittedModel, labels: np.ndarray, given: Modalities, rows: TrainingRows
 ) -> np.ndarray:
     """Return the labels of all rows of X from those of the rows that were trained on."""
-    all_labels = labels[rows.places]
-    left_out = np.flatnonzero(rows.places < 0)
+    all_labels = labels[rows.positions]
+    left_out = np.flatnonzero(rows.positions < 0)
     if len(left_out):
         all_labels[left_out] = fitted.labels(given.take(left_out))
     return all_labels

@@ -128,7 +128,7 @@ def _independent_samples(
     groups = np.full(len(digests), -1)
     groups[core] = numbers
     if samples.rows is not None:  # each row of X, which weights have made several of
-        groups = groups[samples.rows.places[samples.rows.places >= 0]]
+        groups = groups[samples.rows.positions[samples.rows.positions >= 0]]
     return core[first], np.bincount(numbers, weights) / np.bincount(groups[groups >= 0])
 
 

@@ -268,15 +268,15 @@ class MixtureRefits:
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
         prior, gamma = copy.deepcopy(self.prior), mixture.gamma
-        labels, places = gamma.numpy().argmax(axis=0), np.arange(len(gamma))
+        labels, cells = gamma.numpy().argmax(axis=0), np.arange(len(gamma))
         if arranges and self.scores is not None:
             drawn = np.repeat(np.arange(len(self.scores)), counts.numpy()[self.rows].astype(int))
             drawn_labels = labels[self.rows][drawn]
             means, totals = means_of_labels(drawn_labels, self.scores[drawn], len(gamma))
-            places = arrange_again(means, totals, prior.node_sizes)
-        prior.means[places] = mixture.means.to(prior.means)
-        prior.covariances[places] = mixture.covariances.to(prior.covariances)
-        order = np.argsort(places)
+            cells = arrange_again(means, totals, prior.node_sizes)
+        prior.means[cells] = mixture.means.to(prior.means)
+        prior.covariances[cells] = mixture.covariances.to(prior.covariances)
+        order = np.argsort(cells)
         gamma, weights = gamma[order], mixture.weights[order]
         scaled = gamma * counts * (self.weights.sum() / len(self.weights))
         regime_index = self.samples.regime_index
@@ -286,17 +286,17 @@ class MixtureRefits:
         if prior.mix_sizes:  # of which cells are more frequent under some labels
             change = self.prior.regime_log_weights() - self.prior.log_weights()
             likelihoods *= weights_of_regimes(change.exp(), regime_index)
-        return Replicate(places[labels], graph, likelihoods.T.numpy())
+        return Replicate(cells[labels], graph, likelihoods.T.numpy())
 
 
 def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:
     """Return True where clusters were laid on the grid, and nothing ties them to their cells."""
-    sizes, known = setup.spec.node_sizes, initial.knowledge
+    sizes, knowledge = setup.spec.node_sizes, initial.knowledge
     return (
         is_arranged(setup.training.initialization.method, sizes)
         and not has_many_cells(sizes)
-        and known.known_nodes is None
-        and known.interventions is None
+        and knowledge.known_nodes is None
+        and knowledge.interventions is None
     )
 
 
@@ -314,7 +314,7 @@ def _asked(model: StructuredVAE, data: TensorData, encoders: SubsetEncoders | No
         present = potential.linear, potential.precision, exponents
         for of_parts, of_whole in zip(of_encoders, present, strict=True):
             of_whole[~is_whole] = of_parts[~is_whole].to(of_whole)
-    known = data.samples.allowed, data.samples.regime_index
+    nodes = data.samples.allowed, data.samples.regime_index
     return _Samples(
-        *potential, exponents, *(None if tensor is None else tensor.cpu() for tensor in known)
+        *potential, exponents, *(None if tensor is None else tensor.cpu() for tensor in nodes)
     )

@@ -12,7 +12,7 @@ import torch
 from .._base.types import Labels
 from .._clustering.arrangement import means_of_labels
 from .._inference.decoding import drawn_data, drawn_points, reconstruction
-from .._inference.evidence import ranks_of
+from .._inference.evidence import positions_of
 from .._inference.fitted_model import FittedModel
 from .._model.tensors import TensorData
 from ..modules import Batch
@@ -26,8 +26,8 @@ MAX_COMPARED, LEAST_COMPARED = 500, 5
 #: Sets of draws that say how far an offset is off, at least.
 N_SETS = 20
 
-#: Ranks for which it is told how far terms move.
-N_RANKS = 500
+#: Positions in order for which it is told how far terms move.
+N_POSITIONS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def tail_moves(
     label: dict[str, Hashable],
     n_known: float,
 ) -> list[np.ndarray]:
-    """Return how far terms of samples of a new label are from those of training samples, by rank.
+    """Return how far terms of samples of a new label are from those of training samples, in order.
 
     ``label`` is the new label, by its context. So many samples of known cells have told the offset,
     with an error, and cells are frequent in other ways. Draws have terms without and with both.
@@ -170,7 +170,9 @@ def _moved(
 
 
 def _quantiles(sample: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return quantiles of a weighted sample, at so many ranks as are told."""
+    """Return quantiles of a weighted sample, at so many positions as are told."""
     order = np.argsort(sample)
     total = np.cumsum(weights[order])
-    return np.interp(ranks_of(N_RANKS), (total - 0.5 * weights[order]) / total[-1], sample[order])
+    return np.interp(
+        positions_of(N_POSITIONS), (total - 0.5 * weights[order]) / total[-1], sample[order]
+    )

@@ -219,7 +219,7 @@ def what_was_learned(
         objective=end.terms["objective"],
         convergence=progress.convergence(),
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
-        stopped=progress.observer.place if progress.observer.stopped else "",
+        stopped=progress.observer.where if progress.observer.stopped else "",
     )
 
 
@@ -333,8 +333,8 @@ def _select_graph_and_polish(
 
 def _told_selection(data: TensorData, state: RunState) -> AbstractContextManager[None]:
     """Tell of numbers that are not finite that they are of the selection of the graph."""
-    place = f"the selection of the graph after epoch {len(state.progress.history)}"
-    return told_divergence(state.model, place, weights=data.weights)
+    phase = f"the selection of the graph after epoch {len(state.progress.history)}"
+    return told_divergence(state.model, phase, weights=data.weights)
 
 
 def _parts(

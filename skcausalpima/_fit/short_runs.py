@@ -112,7 +112,7 @@ def _labels_of_short_run(
         temperatures=training.temperatures[:N_EPOCHS],
     )
     setup = replace(setup, training=training)
-    initial = replace(initial, rows=None, places=None)
+    initial = replace(initial, rows=None, positions=None)
     observer = Observer(interruption=interruption)
     with torch.enable_grad(), setup.seeded(seed):
         state = initialize_run(setup, initial.data, initial, seed, observer)

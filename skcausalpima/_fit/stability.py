@@ -203,8 +203,8 @@ def rearranged(
     if share_moved(gamma, start) < SAME_AGREEMENT:
         return state
     initial = of_start()
-    known = initial.knowledge
-    is_told = known.known_nodes is not None or known.interventions is not None
+    knowledge = initial.knowledge
+    is_told = knowledge.known_nodes is not None or knowledge.interventions is not None
     if initial.scores is None or is_told:
         return state
     labels = gamma.argmax(dim=0).cpu().numpy()

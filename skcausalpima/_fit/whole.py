@@ -28,7 +28,7 @@ from .._initialization.begin import begin
 from .._initialization.linear_parts import linear_modalities, noiseless
 from .._initialization.low_rank import filled_data
 from .._initialization.noise_of_clusters import with_noise_of_clusters
-from .._model.ranks import process_group
+from .._model.process_group import process_group
 from .._model.scaled_samples import fit_data
 from .._model.settings import LastFit
 from .._model.setup import Setup, as_built, set_up, with_total
@@ -169,7 +169,7 @@ def fit_anew(
 
     It may go on with one that was stopped.
     """
-    known, ranks = set(vars(estimator)), following.ranks
+    before, ranks = set(vars(estimator)), following.ranks
     with ranks.together():
         if call.interventions is not None:
             check_alone(ranks, "interventions")
@@ -179,7 +179,7 @@ def fit_anew(
         order = () if stopped is None else stopped.spec.modality_names
         given = read_modalities(estimator, call.X, reset=True, order=order)
     ranks.agree(lambda: told_of_fit(params, given))
-    read = {name: value for name, value in vars(estimator).items() if name not in known}
+    read = {name: value for name, value in vars(estimator).items() if name not in before}
     setup, samples = set_up(params, replace(given, ranks=ranks), *call.known)
     # a model function is asked for the samples of one rank, and may fail there
     if any(expert is not None and expert.per == "sample" for expert in setup.spec.experts):

@@ -202,7 +202,7 @@ def _alone(
     posterior, values, start = sample_posterior(model, data, encoders), [], 0
     for block in data.blocks():
         rows = slice(start, start := start + len(block.arrays[0]))
-        z, components = posterior.places[rows], posterior.cells[rows].argmax(dim=1)
+        z, components = posterior.centres[rows], posterior.cells[rows].argmax(dim=1)
         likelihoods = model.own_likelihoods(block, z, [m])
         if m in likelihoods:
             value = likelihoods[m].of_components(components)
@@ -317,8 +317,8 @@ def reference_rows(
     counts = np.ones(n_samples) if weights is None else weights.astype(np.float64)
     total = np.cumsum(counts)
     sum_of = total[-1] if n_samples else 0.0
-    places = (np.arange(size) + 0.5) * (sum_of / max(size, 1))
-    return np.searchsorted(total, places, side="right")
+    positions = (np.arange(size) + 0.5) * (sum_of / max(size, 1))
+    return np.searchsorted(total, positions, side="right")
 
 
 def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
@@ -326,7 +326,7 @@ def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
     return [np.sort(column[np.isfinite(column)]) for column in terms.T]
 
 
-def ranks_of(n_values: int) -> np.ndarray:
+def positions_of(n_values: int) -> np.ndarray:
     """Return which share of so many values in rising order each stands at."""
     return (np.arange(n_values) + 0.5) / max(n_values, 1)
 
@@ -334,9 +334,9 @@ def ranks_of(n_values: int) -> np.ndarray:
 def moved_reference(
     reference: Sequence[np.ndarray], moves: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """Return a reference of which numbers move as those of such ranks do in another one."""
+    """Return a reference of which numbers move as those at such positions do in another one."""
     return [
-        np.sort(values + np.interp(ranks_of(len(values)), ranks_of(len(by)), by))
+        np.sort(values + np.interp(positions_of(len(values)), positions_of(len(by)), by))
         for values, by in zip(reference, moves, strict=True)
     ]
 
@@ -363,18 +363,18 @@ def tail_probabilities(
     shares = np.full(terms.shape, np.nan)
     for k, values in enumerate(reference):
         if len(values):
-            rank = _ranks(terms[:, k], values, ROUNDINGS * rounding * np.abs(values).max())
-            shares[:, k] = np.where(np.isnan(terms[:, k]), np.nan, (1 + rank) / (1 + len(values)))
+            below = _n_below(terms[:, k], values, ROUNDINGS * rounding * np.abs(values).max())
+            shares[:, k] = np.where(np.isnan(terms[:, k]), np.nan, (1 + below) / (1 + len(values)))
     n_shares = np.isfinite(shares).sum(axis=1)
     smallest = np.where(np.isnan(shares), 1.0, shares).min(axis=1)
     return np.where(n_shares == 0, 1.0, np.minimum(1.0, n_shares * smallest))
 
 
-def _ranks(terms: np.ndarray, values: np.ndarray, slack: float) -> np.ndarray:
+def _n_below(terms: np.ndarray, values: np.ndarray, slack: float) -> np.ndarray:
     """Return how many of the values are as small as each term.
 
     A term that is so close to a value is this value, and values so close to each other are one:
-    then a sample of the reference has one rank, whatever rounding makes of it.
+    then a sample of the reference has one position, whatever rounding makes of it.
     """
     nearest = np.searchsorted(0.5 * values[:-1] + 0.5 * values[1:], terms)
     ends = np.append(np.flatnonzero(np.diff(values) > slack), len(values) - 1)

@@ -44,7 +44,7 @@ class FoundOfSamples(NamedTuple):
 
     points: np.ndarray  # (sample, latent): posterior means
     probabilities: np.ndarray  # (sample, component), components in their order
-    places: np.ndarray  # (sample, latent): posterior means within the most probable component
+    centres: np.ndarray  # (sample, latent): posterior means within the most probable component
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class FittedModel(ContextModel):
         check_near(probabilities, "probabilities")
         points = posterior.means.cpu().numpy()
         check_near(points, "latent coordinates")
-        return FoundOfSamples(points, probabilities, posterior.places.cpu().numpy())
+        return FoundOfSamples(points, probabilities, posterior.centres.cpu().numpy())
 
     def in_units(self, of_scaled: Tensor, data: TensorData, observed: np.ndarray) -> np.ndarray:
         """Return the bound of every sample in the user's units, from those of scaled samples.

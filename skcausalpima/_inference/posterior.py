@@ -102,13 +102,13 @@ class SamplePosterior(NamedTuple):
         Means of the latent points.
     cells : Tensor of shape (n_samples, n_components)
         Probabilities of the cells.
-    places : Tensor of shape (n_samples, latent_dim)
+    centres : Tensor of shape (n_samples, latent_dim)
         Means of the latent points in the most probable cell.
     """
 
     means: Tensor
     cells: Tensor
-    places: Tensor
+    centres: Tensor
 
 
 @torch.no_grad()
@@ -126,7 +126,7 @@ def sample_posterior(
             posterior, log_gamma = model.answer(block, draws)
             return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
         answered = answer(cast(StructuredVAE, model), block, draws, used)
-        parts = (answered.mean, answered.log_gamma.exp().T, answered.place)
+        parts = (answered.mean, answered.log_gamma.exp().T, answered.centre)
         return SamplePosterior(*(part.to(model.prior.means) for part in parts))
 
     return SamplePosterior(*answers_of(data.blocks(), encoders, ask))
@@ -216,7 +216,7 @@ class Answer:
         return self.posterior.mean(self.log_gamma.exp())
 
     @property
-    def place(self) -> Tensor:
+    def centre(self) -> Tensor:
         """Mean of the latent point in the most probable component, of the same shape."""
         return self.posterior.centres(self.log_gamma.argmax(dim=0))
 

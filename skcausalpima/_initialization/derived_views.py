@@ -21,7 +21,7 @@ CURVE_SCALES = (1 / 8, 1 / 16, 1 / 32)
 IMAGE_SCALE = 1 / 4
 
 #: Rows and columns that are left of a coarse image, and of a centred one.
-COARSE_SIDE, CENTRED_SIDE = 8, 16
+COARSE_PIXELS, CENTRED_PIXELS = 8, 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +139,12 @@ def _copies(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     images: Tensor = torch.as_tensor(values).unflatten(1, shape)
     images = images.movedim((first, second), (-2, -1))
     images = images.reshape(len(images), -1, *images.shape[-2:])
-    coarse = nn.functional.adaptive_avg_pool2d(images, COARSE_SIDE).numpy()
+    coarse = nn.functional.adaptive_avg_pool2d(images, COARSE_PIXELS).numpy()
     for axis in (-2, -1):
-        sigma = IMAGE_SCALE * COARSE_SIDE
+        sigma = IMAGE_SCALE * COARSE_PIXELS
         coarse = gaussian_filter1d(coarse, sigma, axis=axis, mode="nearest")
-    side = min(CENTRED_SIDE, *images.shape[-2:])
-    centred = nn.functional.adaptive_avg_pool2d(_centred(images), side).numpy()
+    n_pixels = min(CENTRED_PIXELS, *images.shape[-2:])
+    centred = nn.functional.adaptive_avg_pool2d(_centred(images), n_pixels).numpy()
     return np.concatenate([_standardised(copy) for copy in (coarse, centred)], axis=1)
 
 
@@ -162,8 +162,8 @@ def _centred(images: Tensor) -> Tensor:
         total = profile.sum(dim=1).clamp_min(torch.finfo(mass.dtype).tiny)
         middle = (profile @ torch.arange(length, dtype=mass.dtype)) / total
         shift = (middle - (length - 1) / 2).round().long()
-        places = (torch.arange(length) + shift[:, None]) % length  # (n_samples, length)
-        index = places[:, None, :, None] if axis == 1 else places[:, None, None, :]
+        positions = (torch.arange(length) + shift[:, None]) % length  # (n_samples, length)
+        index = positions[:, None, :, None] if axis == 1 else positions[:, None, None, :]
         images = images.take_along_dim(index, dim=axis + 1)
     return images
 

@@ -42,7 +42,7 @@ class InitialSample:
         Their derived views, by the number of the modality.
     rows : ndarray of int of shape (n_rows,), default=None
         Which rows here they are of those that the model is learned from; None for all.
-    places : ndarray of int of shape (n_rows,), default=None
+    positions : ndarray of int of shape (n_rows,), default=None
         Which of the samples are those of this rank; None for all.
     trial : Trial, default=None
         Clusterings of the scores that were found already, of which one run may make use.
@@ -53,7 +53,7 @@ class InitialSample:
     scores: PrincipalScores | None
     views: dict[int, ViewStart]
     rows: np.ndarray | None = None
-    places: np.ndarray | None = None
+    positions: np.ndarray | None = None
     trial: Trial | None = None
 
 
@@ -86,7 +86,7 @@ def sample_of(
         scores=scores,
         views={m: view for m, view in sides.views.items() if views[m] is not None},
         rows=sides.rows,
-        places=sides.places,
+        positions=sides.positions,
         trial=trial,
     )
 
@@ -103,14 +103,14 @@ def sides_of(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> 
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
-    data, knowledge, places = data.of_all(knowledge)
+    data, knowledge, positions = data.of_all(knowledge)
     return Sides(
         setup=setup,
         knowledge=knowledge,
         data=data,
         views=fit_views(setup, data, seed),
         rows=rows,
-        places=places,
+        positions=positions,
         seed=seed,
     )
 

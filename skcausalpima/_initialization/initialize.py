@@ -162,7 +162,7 @@ def initialize_clusters(
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
     if not setup.training.schedule.holds_start:
         agreement = 0.0
-    start = starting_cells(first.to(data.device), rows, agreement, initial.places)
+    start = starting_cells(first.to(data.device), rows, agreement, initial.positions)
     return report, gamma, start, fit.rivals
 
 

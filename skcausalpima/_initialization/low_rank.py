@@ -21,11 +21,11 @@ N_ROUNDS = 20
 def filled_data(setup: Setup, samples: FitSamples) -> TensorData:
     """Return samples in the units of a setup; missing elements are those of a low-rank matrix."""
     spec = setup.spec
-    rank = n_effects(spec.node_sizes) if setup.left_open.dimension else spec.latent_dim
-    return filled_by_low_rank(fit_data(samples, setup), rank)
+    n_directions = n_effects(spec.node_sizes) if setup.left_open.dimension else spec.latent_dim
+    return filled_by_low_rank(fit_data(samples, setup), n_directions)
 
 
-def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
+def filled_by_low_rank(data: TensorData, n_directions: int) -> TensorData:
     """Return data whose missing elements are those of a matrix of low rank.
 
     All modalities side by side, each centred and divided by the root of its width, are decomposed;
@@ -35,7 +35,7 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
     ----------
     data : TensorData
         The samples; missing elements hold zeros.
-    rank : int
+    n_directions : int
         Number of components.
 
     Returns
@@ -57,7 +57,7 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
         centre = whole.mean(axis=0)
         whole -= centre
         if directions is None:
-            directions = randomized_svd(whole, min(rank, *whole.shape), random_state=0)[2].T
+            directions = randomized_svd(whole, min(n_directions, *whole.shape), random_state=0)[2].T
         else:
             directions = np.linalg.qr(whole.T @ (whole @ directions))[0]
         fitted = (whole @ directions) @ directions.T + centre

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._base.grid import n_effects
 from .._clustering.latent_classes import TableColumns, settled
-from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, places_of
+from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, slices_of
 from .._data.samples import NodeKnowledge
 from .._model.left_open import Side
 from .._model.setup import Setup
@@ -37,7 +37,7 @@ class Sides:
         The samples, each of which counts alike.
     views : dict of int to ViewStart
         All derived views that they may be seen by, by the number of the modality.
-    rows, places : ndarray of int or None
+    rows, positions : ndarray of int or None
         Of :class:`InitialSample`.
     seed : int
         Of decompositions.
@@ -48,7 +48,7 @@ class Sides:
     data: TensorData
     views: dict[int, ViewStart]
     rows: np.ndarray | None
-    places: np.ndarray | None
+    positions: np.ndarray | None
     seed: int
 
     @cached_property
@@ -104,15 +104,15 @@ def table_columns(
         scaled = data.arrays[m].cpu().numpy().astype(np.float64)
         present = data.seen(m)
         elements = np.round(scaled * np.ravel(factor) + np.ravel(centre))
-        for (word, _), place in zip(layout, places_of(layout), strict=True):
+        for (word, _), part in zip(layout, slices_of(layout), strict=True):
             if word in LEVELLED:
                 indicators = (
-                    elements[:, place] if word == "categorical" else between(elements[:, place])
+                    elements[:, part] if word == "categorical" else between(elements[:, part])
                 )
-                levels.append(indicators * present[:, place.start, None])
+                levels.append(indicators * present[:, part.start, None])
             elif word != DEPTH:
-                filled.append(scaled[:, place])
-                numbers.append(np.where(present[:, place], scaled[:, place], np.nan))
+                filled.append(scaled[:, part])
+                numbers.append(np.where(present[:, part], scaled[:, part], np.nan))
     sizes = [level.shape[1] for level in levels]
     return TableColumns(
         indicators=np.hstack(levels),

@@ -79,8 +79,8 @@ def _check_columns(expert: ExpertDecoder, where: str, node_names: Sequence[str])
 #: Kinds of derived views, and the numbers of axes of the modalities that they are for.
 VIEW_WORDS = {"scale_space": (1,), "power_spectrum": (2, 3)}
 
-#: Shortest side of an image that has a view by default.
-MIN_SIDE = 16
+#: Rows or columns that an image has at least which has a view by default.
+MIN_PIXELS = 16
 
 
 def resolve_views(
@@ -115,7 +115,7 @@ def _suits(modalities: Modalities, m: int) -> str | None:
     shape = modalities.shapes[m]
     if modalities.columns[m] is not None:
         return None
-    if len(shape) in (2, 3) and sorted(shape)[-2] >= MIN_SIDE:
+    if len(shape) in (2, 3) and sorted(shape)[-2] >= MIN_PIXELS:
         return "power_spectrum"
     return "scale_space" if is_curve(modalities, m) else None
 

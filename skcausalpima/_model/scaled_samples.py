@@ -65,8 +65,8 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
         index = torch.from_numpy(knowledge.regime_index)[None].to(device)
     if samples.weights is not None:
         weights = torch.from_numpy(samples.weights)[None].to(device, data.dtype)
-    known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
-    data, ranks = replace(data, samples=known), samples.modalities.ranks
+    with_knowledge = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
+    data, ranks = replace(data, samples=with_knowledge), samples.modalities.ranks
     n_cells = math.prod(setup.spec.node_sizes)
     return _of_ranks(data, ranks, n_cells) if ranks.are_several else data
 

@@ -305,9 +305,9 @@ def _schedule(params: Parameters, samples: FitSamples) -> Schedule:
 
 def _graph_settings(params: Parameters, names: list[str]) -> GraphSettings:
     """Return how the graph is selected, and what is known about it."""
-    known, structure = params.knowledge, _structure(params)
-    edges = {"required_edges": known.required, "forbidden_edges": known.forbidden}
-    constraints = edge_constraints(names, **edges, tiers=known.tiers)
+    knowledge, structure = params.knowledge, _structure(params)
+    edges = {"required_edges": knowledge.required, "forbidden_edges": knowledge.forbidden}
+    constraints = edge_constraints(names, **edges, tiers=knowledge.tiers)
     if isinstance(structure, ScoreSearch):
         stated: str | nx.DiGraph = "refined"
         options: tuple[str, ...] = ("score", "equivalent_sample_size")
@@ -317,5 +317,5 @@ def _graph_settings(params: Parameters, names: list[str]) -> GraphSettings:
     rule = {name: getattr(structure, name) for name in options}
     penalty = float(structure.edge_penalty)
     return graph_settings(
-        names, stated, constraints, tiers=known.tiers, edge_penalty=penalty, **rule
+        names, stated, constraints, tiers=knowledge.tiers, edge_penalty=penalty, **rule
     )

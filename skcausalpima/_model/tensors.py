@@ -16,7 +16,7 @@ from .._data.ranks import ALONE, Ranks
 from .._data.sample_weight import weighted_mean
 from .._data.samples import NodeKnowledge
 from ..modules import Batch
-from .ranks import adopt, average_gradients
+from .process_group import adopt, average_gradients
 from .scaled_rows import ScaledRows
 
 #: Rows of one block in passes that need no gradient.
@@ -112,17 +112,17 @@ class TensorData:
         """Return all samples, what is known of them, and which are these; None for all."""
         if not self.is_distributed:
             return self, knowledge, None
-        places = self.ranks.places(self.n_samples)
+        positions = self.ranks.positions(self.n_samples)
         knowledge = knowledge.gathered(self.ranks, self.n_samples)
         gathered = self.samples.mapped(self.rows_of_all, lambda table: self.rows_of_all(table.T).T)
-        return TensorData(gathered, self.dtype), knowledge, places
+        return TensorData(gathered, self.dtype), knowledge, positions
 
     def evenly_spaced(self, most: int) -> Tensor:
         """Return the numbers of these samples that are asked, where at most so many of all are."""
         n_of_all = self.n_of_all
         wanted = np.linspace(0, n_of_all - 1, min(most, n_of_all)).astype(int)
         if self.is_distributed:
-            wanted = np.flatnonzero(np.isin(self.ranks.places(self.n_samples), wanted))
+            wanted = np.flatnonzero(np.isin(self.ranks.positions(self.n_samples), wanted))
         return torch.as_tensor(wanted, device=self.device)
 
     @property
@@ -296,7 +296,7 @@ class TensorData:
         """Return batches with the numbers of their samples, and standard normal noise for each.
 
         Ranks whose samples are in memory draw the batches that one process with all of them would,
-        in the order of :meth:`Ranks.places`, and each has what is its own of a batch, or nothing.
+        in the order of :meth:`Ranks.positions`; each has what is its own of a batch, or nothing.
         """
         if self.ranks.common is None or self.anywhere(self.is_streamed):
             for numbers, batch in self.numbered(batch_size, generator):
@@ -304,8 +304,8 @@ class TensorData:
             return
         n_of_all, common = self.n_of_all, self.ranks.common
         local_numbers = torch.full((n_of_all,), -1, device=self.device)
-        places = torch.as_tensor(self.ranks.places(self.n_samples), device=self.device)
-        local_numbers[places] = torch.arange(self.n_samples, device=self.device)
+        positions = torch.as_tensor(self.ranks.positions(self.n_samples), device=self.device)
+        local_numbers[positions] = torch.arange(self.n_samples, device=self.device)
         for rows in self._shuffled_rows(n_of_all, batch_size, common):
             noise = self.normal(len(rows), latent_dim, common)
             is_here = local_numbers[rows] >= 0

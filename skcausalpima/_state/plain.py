@@ -263,8 +263,8 @@ def _take_objects(array: np.ndarray) -> dict:
 
 def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):
-        array[place] = value
+    for position, value in enumerate(values):
+        array[position] = value
     return (array.astype(np.str_) if text else array).reshape(shape)
 
 

@@ -83,7 +83,7 @@ def layered_layout(
     Returns
     -------
     LayeredLayout
-        Places in the unit of the boxes.
+        Positions in the unit of the boxes.
 
     Examples
     --------
@@ -101,22 +101,22 @@ def layered_layout(
     links, layers = _with_passing_edges(graph, _layers(graph))
     layers = _few_crossings(links, layers)
     rooms = {item: boxes[item][1] + gaps[1] if item in boxes else LANE for item in links}
-    places = _straightened(links, layers, rooms)
+    positions = _straightened(links, layers, rooms)
     taken = {item: boxes[item][1] if item in boxes else LANE for item in links}
-    top = min(places[item] - taken[item] / 2 for item in links)
-    places = {item: y - top for item, y in places.items()}
+    top = min(positions[item] - taken[item] / 2 for item in links)
+    positions = {item: y - top for item, y in positions.items()}
     widths = [max((boxes[i][0] for i in layer if i in boxes), default=0.0) for layer in layers]
     lefts = np.concatenate([[0.0], np.cumsum(np.array(widths[:-1]) + gaps[0])])
     ends = zip(lefts.tolist(), widths, strict=True)
     columns = [(left - LEAD, left + width + LEAD) for left, width in ends]
     column_of = {i: column for column, layer in zip(columns, layers, strict=True) for i in layer}
-    centres = {node: (float(np.mean(column_of[node])), places[node]) for node in graph}
+    centres = {node: (float(np.mean(column_of[node])), positions[node]) for node in graph}
     lanes: dict[Edge, list[tuple[float, float]]] = {edge: [] for edge in graph.edges}
     for layer in layers:
         for item in layer:
             if isinstance(item, Passing):
-                lanes[item.edge] += [(x, places[item]) for x in column_of[item]]
-    bottom = max(places[item] + taken[item] / 2 for item in links)
+                lanes[item.edge] += [(x, positions[item]) for x in column_of[item]]
+    bottom = max(positions[item] + taken[item] / 2 for item in links)
     return LayeredLayout(
         size=(columns[-1][1] - LEAD, float(bottom)),
         centres=centres,
@@ -157,7 +157,7 @@ def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
         if graph.in_degree(node) == 0 and graph.out_degree(node) > 0:
             number[node] = min(number[child] for child in graph.successors(node)) - 1
     n_layers = max(max(number.values()) + 1, int(np.ceil(np.sqrt(len(alone)))))
-    number.update({node: place % n_layers for place, node in enumerate(alone)})
+    number.update({node: position % n_layers for position, node in enumerate(alone)})
     return number
 
 
@@ -180,20 +180,20 @@ def _with_passing_edges(
 
 
 def _few_crossings(links: nx.DiGraph, layers: list[list[Item]]) -> list[list[Item]]:
-    """Order the items of each layer by the mean place of what they are linked with."""
+    """Order the items of each layer by the mean position of what they are linked with."""
     best, fewest = layers, _n_crossings(links, layers)
     for sweep in range(SWEEPS):
         rightwards = sweep % 2 == 0
         neighbours = links.predecessors if rightwards else links.successors
         layers = [list(layer) for layer in layers]
-        placed: dict[Item, float] = {}
+        positions: dict[Item, float] = {}
         for layer in layers if rightwards else reversed(layers):
             means = {}
-            for place, item in enumerate(layer):
-                linked = [placed[other] for other in neighbours(item)]
-                means[item] = float(np.mean(linked)) if linked else place / max(len(layer), 1)
+            for position, item in enumerate(layer):
+                linked = [positions[other] for other in neighbours(item)]
+                means[item] = float(np.mean(linked)) if linked else position / max(len(layer), 1)
             layer.sort(key=means.__getitem__)
-            placed.update({item: place / len(layer) for place, item in enumerate(layer)})
+            positions.update({item: position / len(layer) for position, item in enumerate(layer)})
         n_crossings = _n_crossings(links, layers)
         if n_crossings < fewest:
             best, fewest = layers, n_crossings
@@ -202,10 +202,10 @@ def _few_crossings(links: nx.DiGraph, layers: list[list[Item]]) -> list[list[Ite
 
 def _n_crossings(links: nx.DiGraph, layers: list[list[Item]]) -> int:
     """Count the pairs of links that cross."""
-    place = {item: number for layer in layers for number, item in enumerate(layer)}
+    positions = {item: number for layer in layers for number, item in enumerate(layer)}
     total = 0
     for layer in layers:
-        ends = [[place[i], place[other]] for i in layer for other in links.successors(i)]
+        ends = [[positions[i], positions[other]] for i in layer for other in links.successors(i)]
         if ends:
             first, second = np.array(ends).T
             crossed = (first[:, None] < first) & (second[:, None] > second)
@@ -217,28 +217,28 @@ def _straightened(
     links: nx.DiGraph, layers: list[list[Item]], rooms: Mapping[Item, float]
 ) -> dict[Item, float]:
     """Return y of each item: near the mean of what it is linked with, in the layer's order."""
-    places: dict[Item, float] = {}
+    positions: dict[Item, float] = {}
     offsets = []
     for layer in layers:
         room = np.array([rooms[item] for item in layer])
         offsets.append(np.concatenate([[0.0], np.cumsum((room[:-1] + room[1:]) / 2)]))
-        places.update(zip(layer, offsets[-1] - offsets[-1][-1] / 2, strict=True))
+        positions.update(zip(layer, offsets[-1] - offsets[-1][-1] / 2, strict=True))
     for sweep in range(2 * SWEEPS):
         order = range(len(layers)) if sweep % 2 == 0 else reversed(range(len(layers)))
         for number in order:
             layer = layers[number]
-            wanted = np.array([_wanted(links, places, item) for item in layer])
+            wanted = np.array([_wanted(links, positions, item) for item in layer])
             free = isotonic_regression(wanted - offsets[number])
-            places.update(zip(layer, (free + offsets[number]).tolist(), strict=True))
-    return places
+            positions.update(zip(layer, (free + offsets[number]).tolist(), strict=True))
+    return positions
 
 
-def _wanted(links: nx.DiGraph, places: Mapping[Item, float], item: Item) -> float:
-    """Return the mean place of what an item is linked with; its own, where that is nothing."""
+def _wanted(links: nx.DiGraph, positions: Mapping[Item, float], item: Item) -> float:
+    """Return the mean position of what an item is linked with; its own, where that is nothing."""
     linked = [
-        places[other] for neighbours in (links.pred, links.succ) for other in neighbours[item]
+        positions[other] for neighbours in (links.pred, links.succ) for other in neighbours[item]
     ]
-    return float(np.mean(linked)) if linked else places[item]
+    return float(np.mean(linked)) if linked else positions[item]
 
 
 def _routes(
@@ -255,12 +255,12 @@ def _routes(
     """
     ports: dict[tuple[Edge, Hashable], tuple[float, float]] = {}
     for node in graph:
-        for edges, step, side in ((graph.out_edges(node), 0, 1), (graph.in_edges(node), -1, -1)):
+        for edges, step, sign in ((graph.out_edges(node), 0, 1), (graph.in_edges(node), -1, -1)):
             ahead = {e: lanes[e][step] if lanes[e] else centres[e[0 if step else 1]] for e in edges}
             for number, edge in enumerate(sorted(ahead, key=lambda e: ahead[e][1])):
                 share = PORTS * ((number + 0.5) / len(ahead) - 0.5)
                 x, y = centres[node]
-                ports[edge, node] = (x + side * boxes[node][0] / 2, y + share * boxes[node][1])
+                ports[edge, node] = (x + sign * boxes[node][0] / 2, y + share * boxes[node][1])
     routes = {}
     for parent, child in graph.edges:
         start, end = ports[(parent, child), parent], ports[(parent, child), child]

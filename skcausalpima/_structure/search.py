@@ -89,7 +89,7 @@ def search_dag(
 
 
 def _exact_search(scores: FamilyScores, constraints: EdgeConstraints) -> BoolArray:
-    """Return a best DAG, by dynamic programming over the sets of nodes placed so far."""
+    """Return a best DAG, by dynamic programming over the sets of nodes ordered so far."""
     family = scores.all_families(constraints)  # (n_nodes, 2 ** n_nodes)
     n_nodes = scores.n_nodes
     best = over_subsets(family, np.maximum)  # the score of the best parents among candidates
@@ -97,22 +97,22 @@ def _exact_search(scores: FamilyScores, constraints: EdgeConstraints) -> BoolArr
     rest = np.full(full + 1, -np.inf)  # best score of all nodes outside of a set, given the set
     rest[full] = 0.0
     bits = 1 << np.arange(n_nodes)
-    for placed in range(full - 1, -1, -1):
-        outside = np.flatnonzero((placed & bits) == 0)
-        rest[placed] = (best[outside, placed] + rest[placed | bits[outside]]).max()
+    for ordered in range(full - 1, -1, -1):
+        outside = np.flatnonzero((ordered & bits) == 0)
+        rest[ordered] = (best[outside, ordered] + rest[ordered | bits[outside]]).max()
 
     tolerance = 1e-12 * max(1e3, abs(rest[0]))  # well above rounding, far below any real gap
     adjacency = np.zeros((n_nodes, n_nodes), dtype=bool)
-    placed = 0
-    while placed != full:
-        outside = np.flatnonzero((placed & bits) == 0)
-        values = best[outside, placed] + rest[placed | bits[outside]]
-        node = outside[np.argmax(values >= rest[placed] - tolerance)]  # the first of those tied
-        masks = np.flatnonzero(family[node] >= best[node, placed] - tolerance)
-        enough = masks[(masks & ~placed) == 0].tolist()
+    ordered = 0
+    while ordered != full:
+        outside = np.flatnonzero((ordered & bits) == 0)
+        values = best[outside, ordered] + rest[ordered | bits[outside]]
+        node = outside[np.argmax(values >= rest[ordered] - tolerance)]  # the first of those tied
+        masks = np.flatnonzero(family[node] >= best[node, ordered] - tolerance)
+        enough = masks[(masks & ~ordered) == 0].tolist()
         parents = min(enough, key=lambda mask: (mask.bit_count(), mask))
         adjacency[:, node] = (parents & bits) != 0
-        placed |= int(bits[node])
+        ordered |= int(bits[node])
     return adjacency
 
 
@@ -124,8 +124,8 @@ def _hill_climb(
     best_score = scores.graph(best)
     for restart in range(N_RESTARTS):
         if restart % 2:
-            rank = rng.permutation(scores.n_nodes)
-            ordered = constraints.forbidden | (rank[:, None] >= rank)
+            positions = rng.permutation(scores.n_nodes)
+            ordered = constraints.forbidden | (positions[:, None] >= positions)
             within = EdgeConstraints(constraints.required, ordered)
             start = _climb(constraints.required.copy(), scores, within)
         else:

@@ -201,8 +201,8 @@ def name_nodes(
         renamed = [grid.transpose(order) for grid in grids]
         score = search_graph(counts.transpose(order), renamed, settings).score
         score += sum(
-            _marginal_fit((counts - grid).sum(axis=tuple(identity[identity != order[place]])))
-            for place, grid in enumerate(grids)
+            _marginal_fit((counts - grid).sum(axis=tuple(identity[identity != order[position]])))
+            for position, grid in enumerate(grids)
         )  # how nodes were set: else the node that is hardest to guess would be called a set one
         if score > best_score + 1e-9 * abs(score):  # the first of equals: places are kept
             best_score, best = score, order

@@ -345,6 +345,6 @@ def random_subsets(batch: Batch, generator: torch.Generator) -> Tensor:
     sizes, draws = 1 + (uniform[0] * (shape[0] - 1)).long(), uniform[1:]
     if batch.observed is not None:
         draws = draws.masked_fill(~batch.observed.cpu(), torch.inf)
-    ranks = draws.argsort(dim=0).argsort(dim=0)
-    chosen = (ranks < sizes) & draws.isfinite()
+    positions = draws.argsort(dim=0).argsort(dim=0)
+    chosen = (positions < sizes) & draws.isfinite()
     return chosen.to(batch.arrays[0].device)

@@ -225,29 +225,29 @@ def told_divergence(
     Matrices that cannot be factorised count as divergence, and so does whatever is raised while
     numbers of the model are not finite. Everything else is raised as it is.
     """
-    place = phase if epoch is None else f"epoch {epoch + 1} of {phase}"
+    where = phase if epoch is None else f"epoch {epoch + 1} of {phase}"
     try:
         yield
     except DivergenceError:
         raise  # and has said where
     except ExpertError as error:
-        raise ExpertError(f"{error} This was in {place}.", error.modality) from error.__cause__
+        raise ExpertError(f"{error} This was in {where}.", error.modality) from error.__cause__
     except NotFiniteError as error:
-        raise divergence(str(error), place, weights) from error
+        raise divergence(str(error), where, weights) from error
     except MATRIX_ERRORS as error:
         reason = f"a matrix cannot be factorised ({str(error).rstrip('.')})"
-        raise divergence(reason, place, weights) from error
+        raise divergence(reason, where, weights) from error
     except Exception as error:
         parts = broken_parts(model)
         if not parts:
             raise
         reason = f"numbers in {', '.join(parts)} are not finite ({type(error).__name__}: {error})"
-        raise divergence(reason, place, weights) from error
+        raise divergence(reason, where, weights) from error
 
 
-def divergence(reason: str, place: str, weights: Tensor | None = None) -> DivergenceError:
+def divergence(reason: str, where: str, weights: Tensor | None = None) -> DivergenceError:
     """Return the error that says what happened, where, and what to do."""
-    message = f"Training diverged: {reason}, in {place}. {ADVICE}"
+    message = f"Training diverged: {reason}, in {where}. {ADVICE}"
     if weights is not None and weights.max() > 1e6 * weights.min():
         message += (
             " Some sample weights are over a million times others, which vanish beside them: give "

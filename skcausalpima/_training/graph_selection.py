@@ -97,7 +97,7 @@ def _over_causes(prior: CausalPrior, counts: Tensor, tables: Sequence[Tensor]) -
 def _with_causes(settings: GraphSettings, n_causes: int) -> GraphSettings:
     """Return settings of a graph that begins with contexts that are causes: none has parents."""
     required, forbidden = (
-        np.pad(known, ((n_causes, 0), (n_causes, 0))) for known in settings.constraints
+        np.pad(edges, ((n_causes, 0), (n_causes, 0))) for edges in settings.constraints
     )
     forbidden[:, :n_causes] = True  # labels were set from outside, of each context
     return replace(settings, constraints=EdgeConstraints(required, forbidden))

@@ -29,14 +29,14 @@ class StartingCells:
         Which of them stay there while the model is trained.
     rows : Tensor of int of shape (n_rows,) or None
         Which rows here they are of those that the model is learned from; None for all.
-    places : ndarray of int of shape (n_rows,), default=None
+    positions : ndarray of int of shape (n_rows,), default=None
         Which of the samples are those of this rank; None for all.
     """
 
     cells: Tensor
     held: Tensor
     rows: Tensor | None
-    places: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
     def of(self, data: TensorData) -> TensorData:
         """Return the samples here among those that the model is learned from."""
@@ -47,7 +47,7 @@ def starting_cells(
     responsibilities: Tensor,
     rows: Tensor | None,
     agreement: float,
-    places: np.ndarray | None = None,
+    positions: np.ndarray | None = None,
 ) -> StartingCells:
     """Return where samples lie when training begins, and which of them are held.
 
@@ -59,7 +59,7 @@ def starting_cells(
         See :class:`StartingCells`.
     agreement : float
         How far other clusterings agree with these, from 0 to 1.
-    places : ndarray or None, default=None
+    positions : ndarray or None, default=None
         See :class:`StartingCells`.
 
     Returns
@@ -80,7 +80,7 @@ def starting_cells(
     """
     largest = responsibilities.max(dim=0)
     held = (largest.values > CLEAR_SAMPLE) & bool(agreement >= AGREED)
-    return StartingCells(cells=largest.indices, held=held, rows=rows, places=places)
+    return StartingCells(cells=largest.indices, held=held, rows=rows, positions=positions)
 
 
 def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorData:
@@ -103,7 +103,7 @@ def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorD
     if start is None or not start.held.any():
         return data
     rows = torch.arange(len(start.cells), device=data.device) if start.rows is None else start.rows
-    here = slice(None) if start.places is None else torch.as_tensor(start.places)
+    here = slice(None) if start.positions is None else torch.as_tensor(start.positions)
     cells, held_here = start.cells[here], start.held[here]
     cells, rows = cells[held_here], rows[held_here]
     allowed = data.allowed

@@ -187,8 +187,8 @@ class Phase:
         parts = broken_parts(self.model)
         self.diverged = bool(parts)
         if parts and self.stopper.best_state is None:
-            place = f"epoch {len(self.history)} of {self.name}"
-            raise divergence(f"numbers in {', '.join(parts)} are not finite", place, weights)
+            where = f"epoch {len(self.history)} of {self.name}"
+            raise divergence(f"numbers in {', '.join(parts)} are not finite", where, weights)
 
     def convergence(self) -> Convergence:
         """Return what was seen of training; means of some epochs at the end are looked at."""

@@ -88,7 +88,7 @@ class Observer:
         return self.is_told_to_stop or self.interruption.requested
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """Where the run is, in words."""
         return f"epoch {self.epoch} of {self.phase}"
 
@@ -212,8 +212,8 @@ class Screen:
 
     def taught(self, n_done: int, n_epochs: int, seconds_left: float) -> None:
         """Print how far teaching is."""
-        place = f"{self.label}teaching, epoch {n_done} of {n_epochs}"
-        self.lines.show(f"{place}: {duration(seconds_left)} left", n_done, n_epochs)
+        where = f"{self.label}teaching, epoch {n_done} of {n_epochs}"
+        self.lines.show(f"{where}: {duration(seconds_left)} left", n_done, n_epochs)
 
     def close(self, is_complete: bool) -> None:
         """Leave the line that is rewritten."""

@@ -200,7 +200,7 @@ class _Located:
 
     Parameters
     ----------
-    places : Tensor of shape (n_samples, latent_dim)
+    locations : Tensor of shape (n_samples, latent_dim)
         Locations of their potentials.
     log_weights : Tensor of shape (n_components, n_samples)
         In nats; -inf where a sample may not belong.
@@ -210,7 +210,7 @@ class _Located:
         What they are of.
     """
 
-    places: Tensor
+    locations: Tensor
     log_weights: Tensor
     weights: Tensor
     data: TensorData
@@ -219,7 +219,7 @@ class _Located:
         """Return responsibilities times the samples' weights."""
         prior, precision = model.prior, model.information.sum(dim=0)
         components = prepare_posterior(prior.means, prior.covariances, precision)
-        posterior = components.given(self.places @ components.precision)
+        posterior = components.given(self.locations @ components.precision)
         return posterior.evidence(self.log_weights).log_gamma.exp() * self.weights
 
     def clusters(
@@ -230,7 +230,7 @@ class _Located:
         Second None where samples are too few, or locations do not scatter in some direction.
         """
         origin = prior.means.double().mean(dim=0)
-        exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
+        exact = DiagonalGaussian(self.locations, torch.full_like(self.locations, -torch.inf))
         sums = self.data.total_of(expected_statistics(exact, origin, full=True) @ gamma.T)
         statistics = unpacked_statistics(sums, origin, full=True)
         kind = covariance_type_named(settings.covariance_type).of_scatter
@@ -251,18 +251,18 @@ class _Located:
 def _located(model: StructuredVAE, data: TensorData) -> _Located:
     """Return some samples and where they lie."""
     rows = data.evenly_spaced(ROWS_OF_POTENTIALS)
-    places, log_weights, weights = [], [], []
+    locations, log_weights, weights = [], [], []
     for block in data.subset(rows).blocks():
         whole = block.take(whole_modalities(block).all(dim=0).nonzero().flatten())
-        places.append(model.location(whole))
+        locations.append(model.location(whole))
         of_cells = weight_columns(model.log_weights(whole.regime_index)).double()
-        of_cells = of_cells.expand(-1, len(places[-1]))
+        of_cells = of_cells.expand(-1, len(locations[-1]))
         if whole.allowed is not None:
             of_cells = of_cells.masked_fill(~whole.allowed, -torch.inf)
         log_weights.append(of_cells)
-        weights.append(whole.weighted(torch.ones_like(places[-1][:, 0])))
+        weights.append(whole.weighted(torch.ones_like(locations[-1][:, 0])))
     return _Located(
-        places=torch.cat(places),
+        locations=torch.cat(locations),
         log_weights=torch.cat(log_weights, dim=1),
         weights=torch.cat(weights),
         data=data,

@@ -16,7 +16,7 @@ from ._cluster_likelihood import (
 )
 from ._covariance_types import COVARIANCE_TYPES, covariance_type_named, less_potentials
 from ._curve_fit import CurveProblem, assemble, curve_jacobian, curve_losses, fit_curves
-from ._dag import constrain_edges, edge_indicator, precede, topological_order, topological_ranks
+from ._dag import constrain_edges, edge_indicator, precede, topological_order, topological_positions
 from ._elbo import (
     MixtureTerms,
     gaussian_log_likelihood,

@@ -95,7 +95,7 @@ def precede(scores: Tensor, precedence: Tensor) -> Tensor:
     tensor([3.0000, 3.6931])
     """
     ordered = list(scores)
-    for node in torch.argsort(topological_ranks(precedence)).tolist():
+    for node in torch.argsort(topological_positions(precedence)).tolist():
         before = torch.nonzero(precedence[:, node]).flatten().tolist()
         if before:
             latest = torch.stack([ordered[k] for k in before]).amax()
@@ -103,8 +103,8 @@ def precede(scores: Tensor, precedence: Tensor) -> Tensor:
     return torch.stack(ordered)
 
 
-def topological_ranks(adjacency: Tensor) -> Tensor:
-    """Return the place of each node in an order in which parents come first.
+def topological_positions(adjacency: Tensor) -> Tensor:
+    """Return the position of each node in an order in which parents come first.
 
     Nodes with fewer ancestors come earlier, and of those with equally many the first.
 
@@ -121,8 +121,8 @@ def topological_ranks(adjacency: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.functional import topological_ranks
-    >>> topological_ranks(torch.tensor([[False, False], [True, False]]))
+    >>> from skcausalpima.functional import topological_positions
+    >>> topological_positions(torch.tensor([[False, False], [True, False]]))
     tensor([1, 0])
     """
     n_nodes = len(adjacency)

@@ -872,11 +872,11 @@ class CategoricalDAG:
             axis = list(self.graph.predecessors(edge[1])).index(edge[0])
             joint = np.moveaxis(joints[edge[1]], (axis, -1), (0, 1))
             attributes = self.graph.edges[edge]
-            known = settled.get((i, j), "known") if attributes.get("compelled") else "reversible"
+            reason = settled.get((i, j), "known") if attributes.get("compelled") else "reversible"
             parts = [f"{edge[0]} {'->' if edge in arrows else '--'} {edge[1]}"]
             if attributes.get("weight") is not None:
                 parts.append(f"weight {attributes['weight']:.2f}")
-            settled_by = known if pdag[j, i] else "compelled"
+            settled_by = reason if pdag[j, i] else "compelled"
             is_weak = settled_by != "reversible" and edge not in arrows
             parts.append(f"{settled_by}, weak" if is_weak else settled_by)
             parts.append(f"strength {_strength(joint):.4f} nats")

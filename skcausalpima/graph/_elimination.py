@@ -125,8 +125,8 @@ def _greedy_order(
             near[node].update(factor.nodes)
     kept = set(keep)
     cells = {node: math.prod(sizes[n] for n in near[node]) for node in sizes}
-    place = {node: i for i, node in enumerate(sizes) if node not in kept}
-    heap = [(cells[node], place[node], node) for node in place]
+    position = {node: i for i, node in enumerate(sizes) if node not in kept}
+    heap = [(cells[node], position[node], node) for node in position]
     heapify(heap)
     while heap:
         n_cells, _, node = heappop(heap)
@@ -139,8 +139,8 @@ def _greedy_order(
             near[other] |= added
             near[other].discard(node)
             cells[other] = cells[other] // sizes[node] * math.prod(sizes[n] for n in added)
-            if other in place:
-                heappush(heap, (cells[other], place[other], other))
+            if other in position:
+                heappush(heap, (cells[other], position[other], other))
 
 
 def _contract(

@@ -50,8 +50,8 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
         weight = graph.edges[edge].get("weight")
         parts += _edge(route, weight, edge in solid, edge in picture.dashed)
     for node, text in picture.texts.items():
-        place = picture.layout.centres[node], picture.boxes[node]
-        parts += _node(*place, text.split("\n"), node in picture.contexts)
+        frame = picture.layout.centres[node], picture.boxes[node]
+        parts += _node(*frame, text.split("\n"), node in picture.contexts)
     return "".join([*parts, "</g></svg>" if picture.is_pale else "</svg>"])
 
 

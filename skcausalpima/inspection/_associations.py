@@ -321,7 +321,7 @@ def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
     for value in present:
         if not isinstance(value, Hashable):
             raise TypeError(f"{what} must hold categories or numbers, got {value!r:.100}.")
-    numbers = {place: code for code, place in enumerate(dict.fromkeys(present))}
+    numbers = {value: code for code, value in enumerate(dict.fromkeys(present))}
     if not _are_numbers(what, numbers):
         codes = np.full(n_samples, -1)
         codes[known] = [numbers[value] for value in present]

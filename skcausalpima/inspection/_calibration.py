@@ -147,9 +147,9 @@ def curve_of(
     if not weights.any():
         raise ValueError("y_true has no known outcome that counts: all are below 0, or weigh 0.")
     kept = weights > 0
-    values, places = np.unique(probabilities.max(axis=1)[kept], return_inverse=True)
+    values, which = np.unique(probabilities.max(axis=1)[kept], return_inverse=True)
     right = probabilities.argmax(axis=1) == outcomes
-    mass, hits = np.bincount(places, weights[kept]), np.bincount(places, (weights * right)[kept])
+    mass, hits = np.bincount(which, weights[kept]), np.bincount(which, (weights * right)[kept])
     n_bins = min(n_bins, len(values))
     counts = np.full(n_bins, mass.sum() / n_bins)
     means = [_sums_of_bins(amounts, mass, n_bins) / counts for amounts in (mass * values, hits)]

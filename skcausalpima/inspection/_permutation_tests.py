@@ -52,16 +52,16 @@ def numbers_test(
         Of their source.
     """
     groups, sizes = np.unique(outcomes, return_inverse=True, return_counts=True)[1:]
-    ranks = rankdata(numbers) - (len(numbers) + 1) / 2
-    total = np.square(ranks).sum()
+    midranks = rankdata(numbers) - (len(numbers) + 1) / 2
+    total = np.square(midranks).sum()
     if len(sizes) < 2 or total == 0:
         return NOTHING
-    observed = (np.square(np.bincount(groups, ranks)) / sizes).sum() / total
+    observed = (np.square(np.bincount(groups, midranks)) / sizes).sum() / total
     # Sorted, so that the order of samples and the names of outcomes do not matter.
-    ranks, sizes = np.sort(ranks), np.sort(sizes)
+    midranks, sizes = np.sort(midranks), np.sort(sizes)
     starts, rng = np.cumsum(sizes) - sizes, np.random.RandomState(seed)
     sums = np.array(
-        [np.add.reduceat(rng.permutation(ranks), starts) for _ in range(n_permutations)]
+        [np.add.reduceat(rng.permutation(midranks), starts) for _ in range(n_permutations)]
     )
     return _compared(observed, (np.square(sums) / sizes).sum(axis=1) / total)
 

@@ -149,15 +149,15 @@ def _data(fit: Figures) -> Lines:
         yield f"noise of {name}", "predicted by its network: it is not the same everywhere"
     if choices.linear:
         yield "trained in short steps", f"{', '.join(choices.linear)} (linear, and noise)"
-    for k, (side, words) in enumerate(
+    for k, (start, words) in enumerate(
         zip(choices.tried, _what_differs(choices.tried), strict=True)
     ):
-        mark = " (taken)" if side.is_taken else ""
-        agreement = f"{side.agreement:.2f}" + (
-            "" if np.isnan(side.error) else f" +- {side.error:.2f}"
+        mark = " (taken)" if start.is_taken else ""
+        agreement = f"{start.agreement:.2f}" + (
+            "" if np.isnan(start.error) else f" +- {start.error:.2f}"
         )
         yield "" if k else "starts tried", f"{agreement} if {words}{mark}"
-    taken = [side.modality_weights for side in choices.tried if side.is_taken]
+    taken = [start.modality_weights for start in choices.tried if start.is_taken]
     if taken not in ([], [choices.modality_weights]):
         yield "weights in training", str(choices.modality_weights)
 
@@ -165,10 +165,10 @@ def _data(fit: Figures) -> Lines:
 def _what_differs(tried: Sequence[TriedStart]) -> list[str]:
     """Write in what starts differ: weights, views, units, components."""
     columns = [
-        [_weights(side.modality_weights) for side in tried],
-        [_views(side.views) for side in tried],
-        [_units(side.scale) for side in tried],
-        [f"{side.components} components" for side in tried],
+        [_weights(start.modality_weights) for start in tried],
+        [_views(start.views) for start in tried],
+        [_units(start.scale) for start in tried],
+        [f"{start.components} components" for start in tried],
     ]
     unlike = [column for column in columns if len(set(column)) > 1]
     return [", ".join(words) for words in zip(*unlike, strict=True)] or [""] * len(tried)

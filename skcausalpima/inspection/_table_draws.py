@@ -113,8 +113,8 @@ def counted(
     rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Return the sums of weights by rows and columns, of such a shape."""
-    places = rows * shape[1] + columns
-    return np.bincount(places, weights, minlength=shape[0] * shape[1]).reshape(shape)
+    numbers = rows * shape[1] + columns
+    return np.bincount(numbers, weights, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 @dataclass(frozen=True)

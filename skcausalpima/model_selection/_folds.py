@@ -91,7 +91,7 @@ def _as_fold(
     counts = np.maximum(probabilities.sum(axis=0), 1e-12)
     parts = probabilities.T @ probabilities / counts[:, None]
     np.fill_diagonal(parts, 0.0)
-    places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
+    largest = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
     unknown = np.full(n_nodes, np.nan)
     is_factor = None if arrangement is None else arrangement.told
     return Fold(
@@ -100,7 +100,7 @@ def _as_fold(
         bounds=bounds,
         overlap=description.overlap,
         shared=float(parts.max()),
-        pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
+        pairs={name: states[[*divmod(number, n_found)]] for name, number in largest.items()},
         separation=description.separation,
         smallest_share=float(description.occupancy.min()),
         agreement=np.nan if arrangement is None else arrangement.agreement,

@@ -83,12 +83,12 @@ def judged_candidates(
     }
     open_ = [sizes for sizes in models if sizes not in judged or not judged[sizes].failed]
     best, not_told = None, list[Sizes]()
-    for rank, group in itertools.groupby(sorted(open_, key=_rank, reverse=True), _rank):
+    for priority, group in itertools.groupby(sorted(open_, key=_priority, reverse=True), _priority):
         alike = list(group)
-        if best is None and not_told and _rank(not_told[0])[0] > rank[0]:
+        if best is None and not_told and _priority(not_told[0])[0] > priority[0]:
             best = not_told[0]  # fewer cells say less, and not one of as many is supported
         for sizes in alike:
-            if best is not None and _rank(best) > rank and sizes in judged:
+            if best is not None and _priority(best) > priority and sizes in judged:
                 word = "found again" if best in not_told else "supported"
                 reason = (f"not fitted: {best}, which says more, is {word}",)
                 judged[sizes] = Judged(judged[sizes].folds, reason, False)
@@ -108,7 +108,7 @@ def judged_candidates(
     return {sizes: judged[sizes] for sizes in models}, False
 
 
-def _rank(sizes: Sizes) -> tuple[int, int]:
+def _priority(sizes: Sizes) -> tuple[int, int]:
     """Return what supported candidates are preferred by: cells, and then nodes."""
     return math.prod(sizes), len(sizes)
 

@@ -120,7 +120,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
     free = {"init": Initialization(), "knowledge": BackgroundKnowledge()}
     start = replace(params, node_sizes=sizes, **free)
-    for scores, is_plain in _sides(start, given, rng):
+    for scores, is_plain in _scores_from_sides(start, given, rng):
         rows = rng.permutation(len(scores.scaled))[:ROWS_OF_PROPOSALS]
         points, placed = scores.scaled[rows], scores.placed[rows]
         mixtures = agreed_mixtures(points, limit, rng)
@@ -135,8 +135,8 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
             for size, agreed in by_size:
                 singles[size] = max(singles.get(size, -math.inf), agreed.agreement)
         grids += _grids(mixtures, placed, limit, n_nodes, rng)
-    ranked = sorted(grids, key=lambda grid: -grid.score)
-    chosen = list(dict.fromkeys(grid.node_sizes for grid in ranked))[:MAX_GRIDS]
+    by_score = sorted(grids, key=lambda grid: -grid.score)
+    chosen = list(dict.fromkeys(grid.node_sizes for grid in by_score))[:MAX_GRIDS]
     if n_nodes in (None, 1):
         kinds = [math.prod(sizes) for sizes in chosen]  # of the same cells, without factors
         chosen = list(dict.fromkeys(chosen + [(k,) for k in [*kinds, *_best_singles(singles)]]))
@@ -174,7 +174,7 @@ def _stated_nodes(params: Parameters) -> int | None:
     return len(params.structure) if isinstance(params.structure, nx.DiGraph) else None
 
 
-def _sides(
+def _scores_from_sides(
     params: Parameters, given: Modalities, rng: np.random.RandomState
 ) -> Iterator[tuple[PrincipalScores, bool]]:
     """Return the scores from all sides; say which are without views that single nodes have not.
@@ -196,8 +196,8 @@ def _sides(
         for views in dict.fromkeys([plain, spec.views]):
             for modality_weights in weights:
                 stated = replace(spec, views=views, modality_weights=modality_weights)
-                side = replace(setup, spec=stated, left_open=LeftOpen(), tried=())
-                scores = initial_sample(side, samples, data, seed).scores
+                of_side = replace(setup, spec=stated, left_open=LeftOpen(), tried=())
+                scores = initial_sample(of_side, samples, data, seed).scores
                 assert scores is not None  # init is not "paper"
                 yield scores, views == plain
 

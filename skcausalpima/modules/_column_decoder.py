@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._data.column_kinds import DEPTH, Layout, places_of
+from .._data.column_kinds import DEPTH, Layout, slices_of
 from ._batch import Likelihood
 from ._column_likelihoods import Bernoulli, Categorical, ColumnLikelihood, Gaussian, Ordinal
 from ._count_likelihoods import NegativeBinomial, Poisson
@@ -61,25 +61,23 @@ class ColumnDecoder(Decoder):
     def __init__(self, network: nn.Module, shape: Sequence[int], layout: Layout) -> None:
         super().__init__()
         self.network, self.shape = network, tuple(shape)
-        places, width = places_of(layout), sum(size for _, size in layout)
+        slices, width = slices_of(layout), sum(size for _, size in layout)
         if width != math.prod(shape):
             raise ValueError(f"layout has {width} elements, but samples are of shape {shape}.")
         self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
         self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
         has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
         for word, kind in COLUMN_LIKELIHOODS.items():
-            of_kind = [
-                place for place, (name, _) in zip(places, layout, strict=True) if name == word
-            ]
+            of_kind = [part for part, (name, _) in zip(slices, layout, strict=True) if name == word]
             if not of_kind:
                 continue
             elements = torch.cat(
-                [torch.arange(width)[place] for place in of_kind + places[-1:] * has_depth]
+                [torch.arange(width)[part] for part in of_kind + slices[-1:] * has_depth]
             )
-            firsts = torch.tensor([place.start for place in of_kind])
+            firsts = torch.tensor([part.start for part in of_kind])
             self.register_buffer(f"index{len(blocks)}", elements, False)
             self.register_buffer(f"first{len(blocks)}", firsts, False)
-            sizes = [place.stop - place.start for place in of_kind]
+            sizes = [part.stop - part.start for part in of_kind]
             blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
         self.likelihoods = nn.ModuleList(blocks)
         self.has_dispersions = any(isinstance(block, NegativeBinomial) for block in blocks)

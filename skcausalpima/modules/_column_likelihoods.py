@@ -146,27 +146,27 @@ class Bernoulli(ColumnLikelihood):
 
 
 class _Ragged(ColumnLikelihood):
-    """Columns of unlike numbers of elements, as tables of as many places each."""
+    """Columns of unlike numbers of elements, as tables of as many entries each."""
 
     index: Tensor
-    is_place: Tensor
+    is_element: Tensor
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__(sizes)
         counts = np.array(self.sizes)[:, None]
-        places = np.arange(counts.max())
+        positions = np.arange(counts.max())
         first = np.cumsum(counts, axis=0) - counts
-        index = torch.tensor(np.where(places < counts, first + places, first))
+        index = torch.tensor(np.where(positions < counts, first + positions, first))
         self.register_buffer("index", index, persistent=False)
-        self.register_buffer("is_place", torch.tensor(places < counts), persistent=False)
+        self.register_buffer("is_element", torch.tensor(positions < counts), persistent=False)
 
     def table(self, elements: Tensor, empty: float) -> Tensor:
-        """Return elements as (.., n_columns, n_places); ``empty`` where a column has no more."""
-        return elements[..., self.index].masked_fill(~self.is_place, empty)
+        """Return elements as (.., n_columns, n_most); ``empty`` where a column has no more."""
+        return elements[..., self.index].masked_fill(~self.is_element, empty)
 
     def flat(self, table: Tensor) -> Tensor:
         """Undo :meth:`table`."""
-        return table[..., self.is_place]
+        return table[..., self.is_element]
 
 
 class Categorical(_Ragged):
@@ -181,7 +181,7 @@ class Categorical(_Ragged):
         return self.table(eta, -torch.inf).log_softmax(dim=-1)
 
     def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
-        logs = self._log_probabilities(eta).masked_fill(~self.is_place, 0.0)
+        logs = self._log_probabilities(eta).masked_fill(~self.is_element, 0.0)
         return (self.table(x, 0.0) * logs).sum(dim=-1)
 
     def means(self, eta: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ class Categorical(_Ragged):
         sums = self._log_probabilities(eta).exp().cumsum(dim=-1)
         points = uniform(normal, sums.shape[:2])[..., None]
         chosen = (points >= sums).sum(dim=-1)
-        chosen = torch.minimum(chosen, self.is_place.sum(dim=-1) - 1)
+        chosen = torch.minimum(chosen, self.is_element.sum(dim=-1) - 1)
         return self.flat(nn.functional.one_hot(chosen, sums.shape[-1]).to(eta))
 
     def start(self, x: Tensor, slope: Tensor) -> Pair:
@@ -249,7 +249,7 @@ class Ordinal(_Ragged):
         above = self.table(x.mean(dim=0), 0.0)
         reached = self._reached(above).clamp_min(MARGIN)
         share = (above / reached).clamp(MARGIN, 1.0 - MARGIN)
-        slopes = self.table(slope.T, 0.0)  # (latent, column, place)
+        slopes = self.table(slope.T, 0.0)  # (latent, column, element)
         before = share * pad(slopes[..., :-1], (1, 0))
         slopes = (slopes - before) / (reached * share * (1.0 - share))
         return self.flat(share.logit()), self.flat(slopes).T

@@ -95,10 +95,10 @@ class Poisson(ColumnLikelihood):
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
         log_depth = eta.new_zeros(len(eta), 1).double()
         if self.has_depth:
-            places = uniform(normal, (len(eta), 1)).double() * (N_QUANTILES - 1)
-            quantiles, below = self.depth_quantiles.double(), places.floor().long()
+            positions = uniform(normal, (len(eta), 1)).double() * (N_QUANTILES - 1)
+            quantiles, below = self.depth_quantiles.double(), positions.floor().long()
             above = (below + 1).clamp_max(N_QUANTILES - 1)
-            log_depth = torch.lerp(quantiles[below], quantiles[above], places - below)
+            log_depth = torch.lerp(quantiles[below], quantiles[above], positions - below)
         means = (self._log_rates(eta).double() + log_depth).exp()
         seed = int(normal(1).double().view(torch.int64).item()) & (2**63 - 1)
         counts = self._drawn(means.cpu(), torch.Generator().manual_seed(seed)).to(means)
@@ -110,8 +110,8 @@ class Poisson(ColumnLikelihood):
     def start(self, x: Tensor, slope: Tensor) -> Pair:
         counts, log_depth = self._counts(x)
         if self.has_depth:
-            places = torch.linspace(0.0, 1.0, N_QUANTILES, dtype=torch.float64)
-            quantiles = torch.quantile(x[:, -1].double(), places.to(x.device))
+            shares = torch.linspace(0.0, 1.0, N_QUANTILES, dtype=torch.float64)
+            quantiles = torch.quantile(x[:, -1].double(), shares.to(x.device))
             self.depth_quantiles.copy_(quantiles)
         rate, depth = self._marginal_rates(counts, log_depth), log_depth.exp()
         self._set_dispersions(counts, rate * depth)

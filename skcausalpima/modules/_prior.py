@@ -22,7 +22,7 @@ from ..functional import (
     set_nodes,
     table_logits_to_probabilities,
     tables_from_counts,
-    topological_ranks,
+    topological_positions,
 )
 from ._regimes import Mixes, node_counts
 
@@ -247,7 +247,7 @@ class CausalPrior(nn.Module):
     def fix_graph(self, adjacency: Tensor, tables: Sequence[Tensor]) -> None:
         """Put a hard DAG with given tables in the place of the relaxed one.
 
-        Scores become ranks of a topological order and B zero or so large that E is 0 or 1;
+        Scores become positions in a topological order and B zero or so large that E is 0 or 1;
         training no longer changes them.
 
         Parameters
@@ -258,7 +258,7 @@ class CausalPrior(nn.Module):
             Per node a table that broadcasts to the grid and sums to 1 along its node's axis.
         """
         self.knowledge = None
-        self.scores.copy_(topological_ranks(adjacency))
+        self.scores.copy_(topological_positions(adjacency))
         edge = adjacency | adjacency.T
         # softplus(1000) = 1000 and tanh(1000) = 1; softplus(-1000) = 0
         self.metric_logits.copy_(torch.where(edge, 1000.0, -1000.0))

@@ -205,14 +205,14 @@ def test_parts_are_those_of_two_regressions(empty):
     cells = np.setdiff1d(np.arange(8), empty)
     means = rng.normal(size=(len(cells), 5))
     means -= means.mean(axis=0)
-    parts, order = _factors_or_kinds._parts_by_rank(means[None], cells[None], sizes)
+    parts, order = _factors_or_kinds._sorted_parts(means[None], cells[None], sizes)
     outcomes = np.stack(np.unravel_index(cells, sizes), axis=1)
     expected = [by_regression(means, outcomes, node) for node in order[0]]
     assert_allclose(parts[0], expected)
     assert sorted(order[0]) == [0, 1, 2]
     apart = np.array([1.0, 9.0, 3.0]) * outcomes  # the largest effect comes first
     assert_array_equal(
-        _factors_or_kinds._parts_by_rank(apart[None], cells[None], sizes)[1][0], [1, 2, 0]
+        _factors_or_kinds._sorted_parts(apart[None], cells[None], sizes)[1][0], [1, 2, 0]
     )
 
 
@@ -243,15 +243,19 @@ def test_many_cells_are_told_by_a_bound():
         assert not additivity(points, cells[labels], sizes).told.all(), name
 
 
-@pytest.mark.parametrize(("n", "rank", "r"), [(10, 8, 2), (12, 10, 3), (20, 17, 2), (7, 5, 1)])
-def test_the_bound_holds(n, rank, r):
+@pytest.mark.parametrize(
+    ("n", "n_projected", "r"), [(10, 8, 2), (12, 10, 3), (20, 17, 2), (7, 5, 1)]
+)
+def test_the_bound_holds(n, n_projected, r):
     """For one arrangement, of 20 000 draws."""
     rng = np.random.default_rng(0)
     shares = np.sort(rng.dirichlet(np.ones(r)))[::-1]
     directions = np.linalg.qr(rng.normal(size=(20_000, n, r)))[0]
-    left = np.einsum("i,nji,nji->n", shares, directions[:, :rank], directions[:, :rank])
+    left = np.einsum(
+        "i,nji,nji->n", shares, directions[:, :n_projected], directions[:, :n_projected]
+    )
     for chance in (0.001, 0.01, 0.1):
-        assert math.exp(log_chance(np.quantile(left, chance), shares, rank, n)) >= chance
+        assert math.exp(log_chance(np.quantile(left, chance), shares, n_projected, n)) >= chance
 
 
 def best_power(left, shares, rank, n, r):

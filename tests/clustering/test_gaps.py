@@ -111,11 +111,11 @@ def test_chance_does_not_bend_what_is_straight():
 
 def test_the_node_without_steps_is_told_from_the_other():
     rng = np.random.default_rng(3)
-    place, kind = rng.uniform(size=800), rng.integers(2, size=800)
+    position, kind = rng.uniform(size=800), rng.integers(2, size=800)
     points = rng.normal(size=(800, 6))
-    points[:, 0] += 15 * place
+    points[:, 0] += 15 * position
     points[:, 1] += 6 * kind
-    labels = 2 * kind + (place > 0.5)
+    labels = 2 * kind + (position > 0.5)
     found = find_gaps(points, labels, NodeGrid((2, 2)).outcomes())
     assert found.nodes[0] < 0.3
     assert found.nodes[1] > 0.8

@@ -306,9 +306,9 @@ def test_the_lines_to_write_lead_to_a_table():
     with pytest.raises(ValueError, match="What to do") as told:
         coded(X)
     lines = [of.removeprefix("    ") for of in str(told.value).splitlines() if of.startswith("  ")]
-    place = {"X": X}
-    exec("\n".join(lines), place)
-    assert table_of(place["X"]).words == {
+    namespace = {"X": X}
+    exec("\n".join(lines), namespace)
+    assert table_of(namespace["X"]).words == {
         "x": "gaussian",
         "w": "categorical",
         "d": "gaussian",

@@ -185,15 +185,17 @@ def test_alignment_is_the_best_renaming(sizes):
         rows = np.arange(6)
         best = max(
             sum(
-                counts[place][rows, np.array(number[place])[outcomes[:, node]]].sum()
-                for place, node in enumerate(order)
+                counts[position][rows, np.array(number[position])[outcomes[:, node]]].sum()
+                for position, node in enumerate(order)
             )
             for order, number in renamings(sizes)
         )
         assert agreement == best
-        assert agreement == sum(t[rows, aligned[:, place]].sum() for place, t in enumerate(counts))
-        for place, node in enumerate(order):  # only renamed
-            both = np.stack([aligned[:, place], outcomes[:, node]])
+        assert agreement == sum(
+            t[rows, aligned[:, position]].sum() for position, t in enumerate(counts)
+        )
+        for position, node in enumerate(order):  # only renamed
+            both = np.stack([aligned[:, position], outcomes[:, node]])
             assert len(np.unique(both, axis=1).T) == len(np.unique(outcomes[:, node]))
 
 

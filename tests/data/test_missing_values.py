@@ -66,10 +66,10 @@ def test_small_ones(observed):
 # Infinity, and numbers beyond those of a float --------------------------------------------------
 
 
-def with_infinity(shape, *places):
+def with_infinity(shape, *indices):
     array = np.ones(shape)
-    for place in places:
-        array[place] = -np.inf
+    for index in indices:
+        array[index] = -np.inf
     return array
 
 
@@ -126,15 +126,15 @@ def test_numbers_that_no_float_holds(X, what):
 # What a fit needs -------------------------------------------------------------------------------
 
 
-def gappy(*places):
+def gappy(*indices):
     image = np.ones((9, 3, 2))
-    for place in places:
-        image[place] = np.nan
+    for index in indices:
+        image[index] = np.nan
     return [image, np.ones((9, 4))]
 
 
 @pytest.mark.parametrize(
-    ("places", "told"),
+    ("indices", "told"),
     [
         ([np.s_[:, 2, 1]], r"element \[2, 1\] of modality 'modality0' is missing in all samples"),
         (
@@ -143,9 +143,9 @@ def gappy(*places):
         ),
     ],
 )
-def test_an_element_that_no_sample_has(places, told):
+def test_an_element_that_no_sample_has(indices, told):
     with pytest.raises(ValueError, match=told):
-        read(gappy(*places))
+        read(gappy(*indices))
 
 
 @pytest.mark.parametrize("refusing", ["error", MissingValues("error")])

@@ -205,7 +205,7 @@ def test_runs_of_rows(tmp_path):
 
     values = numbers()
     values.tofile(tmp_path / "plain")
-    file = Watched(place=str(tmp_path / "plain"), offset=0, shape=SHAPE, dtype=values.dtype)
+    file = Watched(path=str(tmp_path / "plain"), offset=0, shape=SHAPE, dtype=values.dtype)
     rows = np.array([0, 2, 6, 8, 9, 10, 19, 38])
     assert_array_equal(np.asarray(OnDisk.of(file, "x")[rows]), values[rows])
     assert calls == [(0, 3), (6, 10), (10, 11), (19, 20), (38, 39)]

@@ -36,13 +36,13 @@ def test_one_process_is_the_first_of_one():
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
-def test_places_are_those_of_rows_that_take_turns(n_ranks):
+def test_positions_are_those_of_rows_that_take_turns(n_ranks):
     numbers = NUMBERS[:n_ranks]
     names = [[(rank, row) for row in range(number)] for rank, number in enumerate(numbers)]
     order = in_turn(names)
-    found = on_ranks(lambda ranks: ranks.places(numbers[ranks.rank]), n_ranks)
-    for rank, places in enumerate(found):
-        assert [order[place] for place in places] == names[rank]
+    found = on_ranks(lambda ranks: ranks.positions(numbers[ranks.rank]), n_ranks)
+    for rank, positions in enumerate(found):
+        assert [order[position] for position in positions] == names[rank]
 
 
 def test_rows_are_gathered_in_turn():

@@ -86,7 +86,7 @@ def test_numbers_of_samples_are_those_of_all_rows(arrays):
 def test_one_process_answers_itself():
     value = np.ones(2)
     assert ALONE.sum(value) is ALONE.total(value) is ALONE.first(value) is value
-    assert (ALONE.largest(3), ALONE.of_all(3), ALONE.places(3).tolist()) == (3, [3], [0, 1, 2])
+    assert (ALONE.largest(3), ALONE.of_all(3), ALONE.positions(3).tolist()) == (3, [3], [0, 1, 2])
     ALONE.agree(lambda: 1 / 0)
     with pytest.raises(KeyError), ALONE.together():
         raise KeyError

@@ -187,9 +187,9 @@ def test_rows_that_are_trained_on():
     assert found.weights.max() <= 1.0
     assert len(found.rows) == np.ceil(weights).sum()
     assert found.total == pytest.approx(weights.sum())
-    assert_array_equal(found.places < 0, weights == 0)
+    assert_array_equal(found.positions < 0, weights == 0)
     kept = weights > 0
-    assert_array_equal(found.rows[found.places[kept]], np.flatnonzero(kept))
+    assert_array_equal(found.rows[found.positions[kept]], np.flatnonzero(kept))
 
 
 def test_data_without_equal_rows_are_left_alone(quick, pair):
@@ -205,12 +205,12 @@ def test_what_makes_rows_equal():
     x = np.ones((3, 2))
     assert len(training_rows(modalities_of(x), None).rows) == 3
     known = np.array([[0], [1], [0]])
-    places = training_rows(modalities_of(x), None, [known]).places
-    assert places[0] == places[2] != places[1]
+    positions = training_rows(modalities_of(x), None, [known]).positions
+    assert positions[0] == positions[2] != positions[1]
     observed = np.array([[True, True, True], [True, False, False]])
     found = training_rows(modalities_of(x, 0 * x, observed=observed), None)
-    assert len(set(found.places[:2])) == 2
-    assert found.places[1] == found.places[2]
+    assert len(set(found.positions[:2])) == 2
+    assert found.positions[1] == found.positions[2]
     # What is the same in all rows makes no difference to their order.
     x = np.arange(20.0)[:, None] // 2
     plain, same = (training_rows(modalities_of(x), None, t) for t in ([], [np.ones((20, 1))]))
@@ -226,7 +226,7 @@ def test_equal_rows_of_which_other_things_are_known_stay_apart(quick):
         modalities = read_modalities(model, X, reset=True)
         parameters = parameters_of(model)
         samples = set_up(parameters, modalities, known_nodes, interventions)[1]
-        back = samples.rows.places  # where each row of X is trained on
+        back = samples.rows.positions  # where each row of X is trained on
         knowledge = samples.knowledge
         assert_array_equal(samples.modalities.arrays[0][back], X)
         assert_array_equal(knowledge.known_nodes[back], known_nodes)
@@ -474,14 +474,14 @@ def test_weights_go_along_with_bootstrap_samples(quick, pair, fitted):
 
 def test_a_start_sees_each_row_once_unless_most_are_copies():
     def starts(*rows):
-        return initial_rows(TrainingRows(rows=np.array(rows), weights=None, places=np.empty(0)))
+        return initial_rows(TrainingRows(rows=np.array(rows), weights=None, positions=np.empty(0)))
 
     assert_array_equal(starts(3, 3, 4, 9), [0, 2, 3])
     assert starts(1, 2, 3) is None
     assert starts(3, 3, 4, 4) is None
     assert starts(3, 3) is None
     weighted = TrainingRows(
-        rows=np.array([3, 3, 4]), weights=np.array([1.0, 1.0, 0.5]), places=np.empty(0)
+        rows=np.array([3, 3, 4]), weights=np.array([1.0, 1.0, 0.5]), positions=np.empty(0)
     )
     assert_array_equal(initial_rows(weighted), resampled_rows(weighted.weights))
 

@@ -156,7 +156,7 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
     new, _ = model.counterfactual([array[rows] for array in pair], {"N1": 1})
     inner = model._fitted_model().model
     samples = model._read([array[rows] for array in pair])
-    z = torch.as_tensor(model._fitted_model().posterior(samples).places)
+    z = torch.as_tensor(model._fitted_model().posterior(samples).centres)
     cells = torch.as_tensor(np.ravel_multi_index(nodes[rows].T, (2, 2)))
     arrays = [array.detach().numpy() for array in inner.decode(z, cells)]
     for one, two in zip(new, model._fitted.scaler.inverse_transform(arrays), strict=True):

@@ -90,9 +90,9 @@ def check_agreement(model, names=NAMES):
     assert_allclose(joint, model.joint_, rtol=1e-12, atol=0)
     assert model.joint_.sum() == pytest.approx(1.0, abs=1e-12)
     assert_array_equal(model.weights_, model.joint_[tuple(model.cluster_states_.T)])
-    place = {name: k for k, name in enumerate(names)}
+    position = {name: k for k, name in enumerate(names)}
     for parent, child, attributes in dag.edges(data=True):
-        edge = place[parent], place[child]
+        edge = position[parent], position[child]
         assert attributes["weight"] == model.edge_weights_[edge]
         assert isinstance(attributes["compelled"], bool)
         assert model.node_scores_[edge[0]] < model.node_scores_[edge[1]]

@@ -197,14 +197,14 @@ def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick
     encoder = model._fitted_model().model.encoders[0]
     scaled = (X[0][rows] - model._fitted.scaler.centre[0]) / model._fitted.scaler.factor[0]
     with torch.no_grad():
-        places = encoder(torch.as_tensor(scaled)).numpy()[:, : model.latent_dim_]
+        locations = encoder(torch.as_tensor(scaled)).numpy()[:, : model.latent_dim_]
     root = model._fitted.numbers["information_roots"][0]
     precision, log_joint, means = root.T @ root, [], []
     for weight, mean, covariance in zip(
         model.weights_, model.cluster_means_, model.cluster_covariances_, strict=True
     ):
         inverse = np.linalg.inv(covariance)
-        natural = inverse @ mean + places @ precision
+        natural = inverse @ mean + locations @ precision
         means.append(natural @ np.linalg.inv(inverse + precision))
         log_det = np.linalg.slogdet(np.eye(len(mean)) + covariance @ precision)[1]
         quadratic = (natural * means[-1]).sum(axis=1) - mean @ inverse @ mean

@@ -114,15 +114,15 @@ def test_nothing_set_is_sampling(linked):
 # Counterfactuals -------------------------------------------------------------------------------
 
 
-def places(model, X):
+def centres(model, X):
     """Return where samples are in their most probable components."""
-    return model._fitted_model().posterior(model._read(X)).places
+    return model._fitted_model().posterior(model._read(X)).centres
 
 
-def test_places_are_latent_points_where_the_component_is_sure(linked, pair):
+def test_centres_are_latent_points_where_the_component_is_sure(linked, pair):
     sure = linked.predict_proba(pair).max(axis=1) > 1 - 1e-8
     assert sure.sum() >= 10
-    assert_allclose(places(linked, pair)[sure], linked.transform(pair)[sure], atol=1e-6)
+    assert_allclose(centres(linked, pair)[sure], linked.transform(pair)[sure], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_was_set_to_what_it_was(quick, pair, covariance_type):
             X = [array[rows] for array in pair]
             new, nodes = model.counterfactual(X, {name: outcome})
             assert_array_equal(nodes, factual[rows])
-            assert_same_data(new, model.inverse_transform(places(model, X)))
+            assert_same_data(new, model.inverse_transform(centres(model, X)))
 
 
 def test_the_set_node_changes_and_its_parent_stays(linked, pair):
@@ -180,7 +180,7 @@ def test_samples_keep_their_place_in_the_component(linked, pair, monkeypatch):
         return np.einsum("ni,nij,nj->n", residuals, inverse, residuals)
 
     new = np.flatnonzero((linked.cluster_states_ == [1, 0]).all(axis=1)).repeat(72)
-    kept = distances(places(linked, pair), linked.predict(pair))
+    kept = distances(centres(linked, pair), linked.predict(pair))
     assert_allclose(distances(decoded[0], new), kept, rtol=1e-8)
 
 

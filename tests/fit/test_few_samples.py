@@ -18,8 +18,8 @@ from skcausalpima.inspection import table_intervals
 @pytest.fixture(autouse=True)
 def asked(few_repetitions, monkeypatch):
     """Ask as users' fits do, which other tests do not."""
-    place = "_fit.few_samples.FEW_SAMPLES"
-    monkeypatch.setattr(f"skcausalpima.{place}", few_repetitions[place])
+    address = "_fit.few_samples.FEW_SAMPLES"
+    monkeypatch.setattr(f"skcausalpima.{address}", few_repetitions[address])
 
 
 def table(n_samples, distance, seed=0):

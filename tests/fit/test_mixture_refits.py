@@ -52,14 +52,14 @@ def noisy_mixture_em(y, noise, counts, weights, means, covariances, n_iter):
             for w, m, S in zip(weights, means, covariances, strict=True)
         ]
         gamma = np.stack(densities) / np.sum(densities, axis=0) * counts
-        weights, places, shapes = gamma.sum(axis=1) / counts.sum(), [], []
+        weights, centres, shapes = gamma.sum(axis=1) / counts.sum(), [], []
         for g, m, S in zip(gamma, means, covariances, strict=True):
             gain = S @ np.linalg.inv(S + noise)
             b, B = m + (y - m) @ gain.T, S - gain @ S
-            places.append(g @ b / g.sum())
-            d = b - places[-1]
+            centres.append(g @ b / g.sum())
+            d = b - centres[-1]
             shapes.append((g[:, None] * d).T @ d / g.sum() + B)
-        means, covariances = np.array(places), np.array(shapes)
+        means, covariances = np.array(centres), np.array(shapes)
     return means, covariances
 
 

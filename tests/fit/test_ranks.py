@@ -15,7 +15,7 @@ from torch import nn
 
 from skcausalpima import CausalPIMA, Device, ScoreSearch
 from skcausalpima._fit.data_parallel import KEPT_BY_EACH, _in_words
-from skcausalpima._model.ranks import process_group
+from skcausalpima._model.process_group import process_group
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch, ExpertDecoder, line
 

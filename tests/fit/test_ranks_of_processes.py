@@ -21,7 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 import torch
 from skcausalpima import CausalPIMA
-from skcausalpima._model.ranks import ProcessGroup
+from skcausalpima._model.process_group import ProcessGroup
 rank, folder, X = int(sys.argv[1]), Path(sys.argv[2]), pickle.load(sys.stdin.buffer)
 torch.distributed.init_process_group(
     "gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=2,

@@ -122,8 +122,8 @@ def test_edge_indicator_gradient():
 def random_knowledge(n_nodes, seed):
     """Required edges that are acyclic, forbidden ones among the rest, an order of some pairs."""
     rng = np.random.default_rng(seed)
-    rank = rng.permutation(n_nodes)
-    forward = rank[:, None] < rank
+    positions = rng.permutation(n_nodes)
+    forward = positions[:, None] < positions
     required = forward & (rng.random((n_nodes, n_nodes)) < 0.25)
     forbidden = ~required & (rng.random((n_nodes, n_nodes)) < 0.3)
     precedence = required | (forward & (rng.random((n_nodes, n_nodes)) < 0.2))

@@ -317,14 +317,14 @@ def test_the_gradient_takes_probabilities_for_constants_in_the_expected_potentia
     assert_allclose(found.surplus.detach() @ weights, at_fixed(*base), rtol=1e-9)
     step = 1e-5
     for k, gradient in enumerate(gradients):
-        for place in np.ndindex(*gradient.shape):
+        for index in np.ndindex(*gradient.shape):
             values = []
             for sign in (1.0, -1.0):
                 moved = [of.clone() for of in base]
-                moved[k][place] += sign * step
+                moved[k][index] += sign * step
                 values.append(at_fixed(*moved))
             difference = (values[0] - values[1]) / (2 * step)
-            assert_allclose(gradient[place], difference, rtol=1e-6, atol=1e-6)
+            assert_allclose(gradient[index], difference, rtol=1e-6, atol=1e-6)
 
 
 def test_gradients_of_shared_normalizers_are_differences():

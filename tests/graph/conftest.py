@@ -16,8 +16,8 @@ def make_dag(seed, n_nodes=5, max_size=3, edge_probability=0.5, states=False):
     rng = np.random.default_rng(seed)
     names = [f"n{i}" for i in range(n_nodes)]
     sizes = dict(zip(names, rng.integers(2, max_size + 1, n_nodes).tolist(), strict=True))
-    rank = rng.permutation(n_nodes)
-    pairs = [(i, j) for i in range(n_nodes) for j in range(n_nodes) if rank[i] < rank[j]]
+    positions = rng.permutation(n_nodes)
+    pairs = [(i, j) for i in range(n_nodes) for j in range(n_nodes) if positions[i] < positions[j]]
     graph = nx.DiGraph()
     graph.add_nodes_from(names)
     for k in rng.permutation(len(pairs)):

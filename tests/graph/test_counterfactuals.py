@@ -22,10 +22,10 @@ FALSE_ALARMS = 1e-6  # of every single chi-square test
 def make_dag(seed, sizes=(2, 3, 2, 4), zeros=False):
     """A random network, nodes in no topological order, that has most of the possible edges."""
     rng = np.random.default_rng(seed)
-    rank = rng.permutation(len(sizes))
+    positions = rng.permutation(len(sizes))
     graph = nx.DiGraph()
     graph.add_nodes_from(f"n{i}" for i in range(len(sizes)))
-    for i, j in rng.permutation(np.argwhere(rank[:, None] < rank)):
+    for i, j in rng.permutation(np.argwhere(positions[:, None] < positions)):
         if rng.random() < 0.8:
             graph.add_edge(f"n{i}", f"n{j}")
     cpts = {}

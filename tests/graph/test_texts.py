@@ -107,17 +107,17 @@ def test_truncated_texts(kind, valid):
 ODD = [None, True, -1, 0, 10**400, 1e308, float("nan"), "", "a", "\ud800", [], [[]], {}, [None]]
 
 
-def places(value, path=()):
+def paths(value, path=()):
     """Yield the path of everything in a document."""
     yield path
     if isinstance(value, (dict, list)):
         for key in value if isinstance(value, dict) else range(len(value)):
-            yield from places(value[key], (*path, key))
+            yield from paths(value[key], (*path, key))
 
 
 def test_values_of_json_that_are_exchanged(valid):
     n_read = 0
-    for *path, last in list(places(json.loads(valid["json"])))[1:]:
+    for *path, last in list(paths(json.loads(valid["json"])))[1:]:
         for odd in ODD:
             document = json.loads(valid["json"])
             owner = document

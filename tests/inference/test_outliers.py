@@ -13,7 +13,7 @@ from skcausalpima._inference import evidence
 from skcausalpima._inference.evidence import (
     likelihood_terms,
     moved_reference,
-    ranks_of,
+    positions_of,
     reference_rows,
     sorted_terms,
     tail_probabilities,
@@ -74,7 +74,7 @@ def test_decoders_with_likelihoods_of_their_own_are_asked_for_them(taught):
         observed[m] = True
         alone = TensorData(Batch(data.arrays, observed), torch.float64)
         found = sample_posterior(model, alone, encoders)
-        own = model.decoders[m].likelihood(data.arrays[m], found.places).log_likelihoods
+        own = model.decoders[m].likelihood(data.arrays[m], found.centres).log_likelihoods
         cells = found.cells.argmax(dim=1) if m == 0 else torch.zeros(90, dtype=torch.int64)
         assert_allclose(terms[:, m], own[cells, torch.arange(90)], atol=1e-12)
 
@@ -126,7 +126,7 @@ def test_samples_like_the_reference_are_seldom_below_a_level(n_terms, level):
     assert 0.3 * level < np.mean(below) < level + 0.01
 
 
-def test_ranks_of_reference_samples_are_those_of_any_rounding():
+def test_positions_of_reference_samples_are_those_of_any_rounding():
     """Also of values that are as close to each other; all others are counted as they are."""
     rng = np.random.default_rng(0)
     values = -np.sort(rng.exponential(100.0, size=300))[::-1]
@@ -172,10 +172,10 @@ def test_reference_rows_go_by_weight(monkeypatch):
     assert_array_equal(reference_rows(6, weights), copies[reference_rows(12)])
 
 
-def test_a_reference_is_moved_by_rank():
+def test_a_reference_is_moved_by_position():
     """That of one normal distribution becomes that of another, whatever the numbers of values."""
     narrow, wide = norm(0, 1), norm(-1, 2)
-    moves = wide.ppf(ranks_of(300)) - narrow.ppf(ranks_of(300))
-    (found,) = moved_reference([narrow.ppf(ranks_of(101))], [moves])
-    assert_allclose(found, wide.ppf(ranks_of(101)), atol=0.01)
+    moves = wide.ppf(positions_of(300)) - narrow.ppf(positions_of(300))
+    (found,) = moved_reference([narrow.ppf(positions_of(101))], [moves])
+    assert_allclose(found, wide.ppf(positions_of(101)), atol=0.01)
     assert moved_reference([np.zeros(0)], [moves])[0].shape == (0,)

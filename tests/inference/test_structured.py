@@ -286,8 +286,8 @@ def test_of_a_linear_model_answers_are_exact(observed):
         means.append((inverse @ mean + linear) @ np.linalg.inv(inverse + precision))
     expected = np.einsum("cn,cnj->nj", special.softmax(log_joint, axis=0), means)
     assert_allclose(found.means, expected, **tolerance)
-    places = np.stack(means)[log_joint.argmax(axis=0), range(30)]
-    assert_allclose(found.places, places, **tolerance)
+    centres = np.stack(means)[log_joint.argmax(axis=0), range(30)]
+    assert_allclose(found.centres, centres, **tolerance)
     # Components that are left out lower the bound, by less than their probability or so.
     assert_allclose(values, special.logsumexp(log_joint, axis=0), atol=3e-4)
 
@@ -338,15 +338,15 @@ def test_a_sample_with_nothing_has_the_prior():
 @pytest.mark.parametrize("which", ["parts", "whole"])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_means_and_places(kind, which):
+def test_means_and_centres(kind, which):
     model, encoders = random_model(kind)
     data, used = asked(which, encoders)
     _, found, _ = found_of(model, used, data)
     gamma = found.log_gamma.exp().numpy()
     _, means, _ = conditionals(model, found)
     assert_allclose(found.mean, np.einsum("cn,cnj->nj", gamma, means), rtol=1e-9, atol=1e-12)
-    places = means[gamma.argmax(axis=0), range(8)]
-    assert_allclose(found.place, places, rtol=1e-9, atol=1e-12)
+    expected = means[gamma.argmax(axis=0), range(8)]
+    assert_allclose(found.centre, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", some_slow(KINDS, FEW))

@@ -185,8 +185,8 @@ def test_training_keeps_what_the_start_has():
     est = CausalPIMA(random_state=0).fit(train)
     assert est.choices_.linear == ["modality0"]
     assert "trained in short steps" in str(est.report())
-    place = np.array([np.bincount(cells[:600][est.labels_ == k]).argmax() for k in range(4)])
-    right = place[est.predict(new)] == cells[600:]
+    cell_of = np.array([np.bincount(cells[:600][est.labels_ == k]).argmax() for k in range(4)])
+    right = cell_of[est.predict(new)] == cells[600:]
     said = est.predict_proba(new).max(axis=1)
     assert right.mean() > 0.88
     assert abs(said.mean() - right.mean()) < 0.03
@@ -250,23 +250,23 @@ def test_continued_fits_and_files_remember(quick, tmp_path):
     assert adjusted_rand_score(cells, est.labels_) > 0.8
 
 
-def flat_images(n, side, seed=0):
+def flat_images(n, n_pixels, seed=0):
     """Return images of one grey each, with a gap between two kinds, and these."""
     kinds = np.arange(n) % 2
     greys = np.random.default_rng(seed).integers(0, 60, (n, 1, 1)) + 150 * kinds[:, None, None]
-    return greys * np.ones((1, side, side)), kinds
+    return greys * np.ones((1, n_pixels, n_pixels)), kinds
 
 
 @pytest.mark.parametrize(
-    ("n", "side", "dtype"),
+    ("n", "n_pixels", "dtype"),
     some_slow(
         [(600, 100, float), (3000, 28, float), (600, 28, np.float32), (300, 3, float)],
         [(600, 28, np.float32)],
     ),
 )
-def test_what_has_no_noise_is_not_trained_away(n, side, dtype):
+def test_what_has_no_noise_is_not_trained_away(n, n_pixels, dtype):
     """Such fits ended with all samples in one cell, or with matrices that had no factors."""
-    images, kinds = flat_images(n, side)
+    images, kinds = flat_images(n, n_pixels)
     model = CausalPIMA((2,), random_state=0).fit(images.astype(dtype))
     assert adjusted_rand_score(kinds, model.labels_) == 1.0
     assert model._fitted.spec.noiseless == (0,)

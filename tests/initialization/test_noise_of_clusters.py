@@ -190,12 +190,12 @@ def test_a_whole_image_does_not_place_the_noise_of_a_table():
     The log loss was 1.21, and .43 where potentials of whole samples said where likelihoods of
     components are asked; half of the table alone has .06.
     """
-    rng, side = np.random.default_rng(0), np.linspace(-1.0, 1.0, 12)
+    rng, axis = np.random.default_rng(0), np.linspace(-1.0, 1.0, 12)
     nodes = rng.integers(2, size=(900, 2))
     table = STEP * nodes[:, [1]] + np.array([0.5, 1.6])[nodes[:, [1]]] * rng.normal(size=(900, 6))
     left = 0.15 * rng.normal(size=(900, 1, 1)) + np.where(nodes[:, 0], 0.4, -0.4)[:, None, None]
     below = 0.2 * rng.normal(size=(900, 1, 1))
-    image = np.exp(-10.0 * ((side - left) ** 2 + (side[:, None] - below) ** 2))
+    image = np.exp(-10.0 * ((axis - left) ** 2 + (axis[:, None] - below) ** 2))
     image += 0.1 * rng.normal(size=image.shape)
     half = np.where(rng.random((600, 6)) < 0.5, np.nan, table[300:])
     model = CausalPIMA((2, 2), random_state=0).fit([image[:300], table[:300]])

@@ -70,8 +70,8 @@ class Shuffled(BaseEstimator):
         if failed:
             raise RuntimeError("out of luck")
         self.order_, self.numbers_ = shuffled(rng, self.node_sizes)
-        place = np.argsort(self.order_)
-        self.dag_ = as_dag([(place[i], place[j]) for i, j in graph], len(place))
+        position = np.argsort(self.order_)
+        self.dag_ = as_dag([(position[i], position[j]) for i, j in graph], len(position))
         self.cpts_ = {n: np.ones(s) / s for n, s in zip(self.dag_, self.node_sizes, strict=True)}
         return self
 
@@ -120,8 +120,10 @@ def all_agreements(reference, nodes, sizes):
         if [sizes[k] for k in order] == list(sizes):
             numberings = [list(map(np.array, itertools.permutations(range(s)))) for s in sizes]
             best = [
-                max((numbers[nodes[:, node]] == reference[:, place]).sum() for numbers in options)
-                for place, (node, options) in enumerate(zip(order, numberings, strict=True))
+                max(
+                    (numbers[nodes[:, node]] == reference[:, position]).sum() for numbers in options
+                )
+                for position, (node, options) in enumerate(zip(order, numberings, strict=True))
             ]
             yield order, sum(best)
 
@@ -354,13 +356,13 @@ def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
 def test_forms_of_data_agree(brief, pair):
     images, curves = pair
     flat = np.hstack([array.reshape(72, -1) for array in pair])
-    by_place = brief().fit(pair)
+    by_position = brief().fit(pair)
     by_name = brief().fit({"image": images, "curve": curves})
     flat = MultimodalData.from_flat(flat, [(3, 2), (4,)])
     as_one = brief().fit(flat)
     cases = [
-        (by_place, pair),
-        (by_place, MultimodalData(pair)),
+        (by_position, pair),
+        (by_position, MultimodalData(pair)),
         (by_name, {"curve": curves, "image": images}),
         (by_name, MultimodalData([curves, images], ["curve", "image"])),
         (by_name, pair),

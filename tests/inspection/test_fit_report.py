@@ -240,7 +240,7 @@ def test_names_are_no_markup_in_a_notebook():
 def test_choices_are_told():
     assert "scale of image                    one number" in str(WELL)
     assert "weights and views tried" not in str(WELL)
-    sides = [
+    starts = [
         TriedStart(
             modality_weights="balanced", views={"image": None}, agreement=0.5, is_taken=False
         ),
@@ -255,7 +255,7 @@ def test_choices_are_told():
         choices={
             "scale": {"image": "feature"},
             "columns": {"image": (1.5, 9)},
-            "tried": sides,
+            "tried": starts,
             "modality_weights": {"image": 1.0},
             "views": {"image": "power_spectrum"},
         }
@@ -265,7 +265,7 @@ def test_choices_are_told():
     assert "starts tried 0.50 if balanced, no views 0.90 if image 1, power_" in text
     assert text.count("(taken)") == 1
     assert "weights in training" not in text
-    trained = changed(choices={"tried": sides, "modality_weights": "elements"})
+    trained = changed(choices={"tried": starts, "modality_weights": "elements"})
     assert "weights in training elements" in " ".join(str(trained).split())
     close = changed(choices={"scale": {"image": "feature"}, "columns": {"image": (2.9, 9)}})
     assert "a close call" in str(close)

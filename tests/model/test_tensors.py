@@ -44,7 +44,7 @@ def on_file(tmp_path, monkeypatch):
     monkeypatch.setattr(tensors, "BUFFER_BYTES", 12 * 3)
     np.arange(61 * 3, dtype=np.uint8).reshape(61, 3).tofile(tmp_path / "x")
     dtype = np.dtype(np.uint8)
-    file = PlainFile(place=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=dtype)
+    file = PlainFile(path=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=dtype)
     array = OnDisk.of(file, "x").astype(np.float32)
     table = ScaledRows.of(array, np.array([1.0, 2.0, 3.0]), 2.0, torch.device("cpu"))
     return TensorData(Batch((table,), None), torch.float32)

@@ -166,18 +166,18 @@ def test_with_the_unit_gaussian_the_mean_is_drawn_to_zero(batch):
     model = make_model()
     pairs = zip(model.encoders, batch.arrays, SHAPES, strict=True)
     outputs = [encoder(array.unflatten(1, shape)).numpy() for encoder, array, shape in pairs]
-    places, seen = np.zeros((7, 2)), seen_of(batch).numpy()
+    locations, seen = np.zeros((7, 2)), seen_of(batch).numpy()
     for n, j in np.ndindex(7, 2):
         experts = [(of[n, j], np.exp(-of[n, 2 + j])) for m, of in enumerate(outputs) if seen[m, n]]
         if experts:
             at, weights = zip(*experts, strict=True)
-            places[n, j] = np.average(at, weights=weights)
+            locations[n, j] = np.average(at, weights=weights)
     for factor in (1.0, 10.0):
         model.set_information(factor * model.information)
         posterior = model.posterior(batch, has_cells=False)
         information = np.einsum("mn,mij->nij", seen, model.information)
         inside = np.linalg.inv(np.eye(2) + information)
-        expected = np.einsum("nij,njk,nk->ni", inside, information, places)
+        expected = np.einsum("nij,njk,nk->ni", inside, information, locations)
         assert_allclose(posterior.mean(torch.ones(1, 7)), expected, **TOLERANCE)
         covariances = posterior.covariances(torch.zeros(7, dtype=torch.int64))
         assert_allclose(covariances, inside, **TOLERANCE)

@@ -49,9 +49,9 @@ def test_a_truncated_file(content, tmp_path):
 @pytest.mark.parametrize("flip", [0xFF, pytest.param(0x01, marks=pytest.mark.long)])
 def test_a_flipped_byte(content, tmp_path, flip):
     path = tmp_path / "model"
-    for place in [*range(40), *range(40, len(content), 61)]:
+    for position in [*range(40), *range(40, len(content), 61)]:
         broken = bytearray(content)
-        broken[place] ^= flip
+        broken[position] ^= flip
         path.write_bytes(broken)
         refuse(path)
 

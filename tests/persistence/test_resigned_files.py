@@ -78,22 +78,22 @@ def raised(function, *arguments):
         return None, error
 
 
-def work_or_are_refused(load, pair, content, places):
+def work_or_are_refused(load, pair, content, paths):
     """Return what becomes of changes: how many are refused, how many models work."""
     counts = {"refused": 0, "works": 0}
-    for place, change in places:
-        other = changed(*content, place, change)
+    for path, change in paths:
+        other = changed(*content, path, change)
         if other is None:
             continue
         est, error = raised(load, *other)
         if est is None:
-            assert type(error) is ValueError, (place, change)
-            assert "/model cannot be loaded: " in str(error), (place, change)
+            assert type(error) is ValueError, (path, change)
+            assert "/model cannot be loaded: " in str(error), (path, change)
             counts["refused"] += 1
             continue
         counts["works"] += 1
         _, error = raised(use, est, pair)
-        assert error is None or str(error), (place, change)
+        assert error is None or str(error), (path, change)
     return counts
 
 

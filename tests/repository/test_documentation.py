@@ -94,10 +94,10 @@ def test_the_readmes_example(monkeypatch, tmp_path):
     assert np.corrcoef(drawn.ravel(), kept.ravel())[0, 1] > 0.98, "the front page is out of date"
 
 
-def coarse(path, side=48):
+def coarse(path, n_pixels=48):
     """Return a picture in grey, so many pixels wide and high."""
     grey = plt.imread(path)[:, :, :3].mean(axis=2)
-    rows, columns = (np.arange(side + 1) * length // side for length in grey.shape)
+    rows, columns = (np.arange(n_pixels + 1) * length // n_pixels for length in grey.shape)
     sums = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0), columns[:-1], axis=1)
     return sums / np.outer(np.diff(rows), np.diff(columns))
 

@@ -50,9 +50,9 @@ def test_edges_run_to_the_right_from_box_to_box_past_all_others(graph):
     assert set(found.routes) == set(graph.edges)
     for (parent, child), route in found.routes.items():
         assert (np.diff(route[:, 0]) >= 0).all()
-        for end, node, side in ((route[0], parent, 0.5), (route[-1], child, -0.5)):
+        for end, node, share in ((route[0], parent, 0.5), (route[-1], child, -0.5)):
             x, y = found.centres[node]
-            assert end[0] == pytest.approx(x + side * WIDTH)
+            assert end[0] == pytest.approx(x + share * WIDTH)
             assert abs(end[1] - y) < HEIGHT / 2
         for left, right in zip(route[::2], route[1::2], strict=True):  # the straight parts
             assert left[1] == right[1]

@@ -67,8 +67,8 @@ STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
 def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, variance):
     spoil(part, phase, STEPS[phase] - 1)
     model = quick(decoder_variance=variance, structure=ScoreSearch(polishing_epochs=5))
-    place = f"in epoch {STEPS[phase]} of {phase}"
-    match = f"Training diverged: .*({told}).* not finite, {place}{ADVICE}"
+    where = f"in epoch {STEPS[phase]} of {phase}"
+    match = f"Training diverged: .*({told}).* not finite, {where}{ADVICE}"
     with pytest.raises(DivergenceError, match=match):
         model.fit(pair)
     with pytest.raises(NotFittedError):

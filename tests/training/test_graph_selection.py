@@ -16,7 +16,7 @@ from skcausalpima._structure.equivalence import cpdag
 from skcausalpima._structure.scores import FamilyScores
 from skcausalpima._structure.settings import GraphSettings, name_nodes
 from skcausalpima._training.graph_selection import refit_tables, select_graph, told_apart
-from skcausalpima.functional import topological_ranks
+from skcausalpima.functional import topological_positions
 from skcausalpima.modules import CausalPrior, EdgeKnowledge
 
 SIZES = (2, 3, 2)
@@ -118,11 +118,11 @@ def test_told_apart_are_pairs_of_which_one_was_set():
 
 
 @pytest.mark.parametrize("n_nodes", [1, 3, 4])
-def test_ranks_are_a_topological_order(n_nodes):
+def test_positions_are_a_topological_order(n_nodes):
     for dag in all_dags(n_nodes):
-        ranks = topological_ranks(torch.as_tensor(dag)).numpy()
-        assert sorted(ranks) == list(range(n_nodes))
-        assert all(ranks[i] < ranks[j] for i, j in np.argwhere(dag))
+        positions = topological_positions(torch.as_tensor(dag)).numpy()
+        assert sorted(positions) == list(range(n_nodes))
+        assert all(positions[i] < positions[j] for i, j in np.argwhere(dag))
 
 
 # Settling --------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_a_given_graph_is_kept(regimes):
         assert_array_equal(graph.adjacency, dag)
         assert_array_equal(graph.edge_weights, dag.astype(float))
         assert_array_equal(graph.compelled, dag)  # no other graph respects it
-        assert_array_equal(graph.node_scores, topological_ranks(torch.as_tensor(dag)))
+        assert_array_equal(graph.node_scores, topological_positions(torch.as_tensor(dag)))
         assert graph.probabilities is None
         check_fixed(prior, counts, graph, regimes)
 
@@ -273,7 +273,7 @@ def best_naming(counts, own, known, is_named):
     """Try every permutation of the nodes; score every graph that respects what was stated."""
     n_nodes, found = counts.ndim, []
     for order in itertools.permutations(range(n_nodes)):
-        moved = [place for place in range(n_nodes) if order[place] != place]
+        moved = [position for position in range(n_nodes) if order[position] != position]
         if any(is_named[k] or counts.shape[order[k]] != counts.shape[k] for k in moved):
             continue
         scores = FamilyScores(
@@ -282,8 +282,8 @@ def best_naming(counts, own, known, is_named):
         required, forbidden = known.constraints
         fits = [d for d in all_dags(3) if (d >= required).all() and not (d & forbidden).any()]
         best = max(scores.graph(dag) for dag in fits)
-        for place, grid in enumerate(own):  # how the node was set, where it was
-            others = tuple(k for k in range(n_nodes) if k != place)
+        for position, grid in enumerate(own):  # how the node was set, where it was
+            others = tuple(k for k in range(n_nodes) if k != position)
             best += sum(
                 n * np.log(n / total.sum())
                 for total in [(counts - grid).transpose(order).sum(axis=others)]

@@ -40,8 +40,8 @@ def one_cluster(n_samples=400):
 @pytest.mark.parametrize("blind", [0, 1])
 def test_potentials_are_no_wider_than_locations_scatter(blind):
     """As SciPy says; along the other axis they stay, and modalities keep their shares."""
-    model, data, places = one_cluster()
-    values, axes = eigh(np.cov(places.T))
+    model, data, locations = one_cluster()
+    values, axes = eigh(np.cov(locations.T))
     precisions = np.array([10.0, 10.0]) / values  # narrow enough
     precisions[blind] = 0.2 / values[blind]
     model.set_information(SHARES * torch.as_tensor((axes * precisions) @ axes.T))
@@ -54,18 +54,18 @@ def test_potentials_are_no_wider_than_locations_scatter(blind):
 
 def test_components_and_potentials_have_the_scatter_of_locations_together():
     """As the mixture of locations that plain EM would come to."""
-    model, data, places = one_cluster()
+    model, data, locations = one_cluster()
     model.set_information(SHARES * torch.eye(2).double() / 100.0)
     for _ in range(5):
         sharpen_potentials(model, data, SETTINGS)
     inside = model.prior.covariances + torch.linalg.inv(model.information.sum(dim=0))
     for covariance in inside:
-        assert_allclose(covariance, np.cov(places.T), rtol=0.05, atol=0.02)
+        assert_allclose(covariance, np.cov(locations.T), rtol=0.05, atol=0.02)
 
 
 def test_narrow_potentials_stay_bit_by_bit():
-    model, data, places = one_cluster()
-    model.set_information(torch.as_tensor(np.linalg.inv(np.cov(places.T))).repeat(3, 1, 1))
+    model, data, locations = one_cluster()
+    model.set_information(torch.as_tensor(np.linalg.inv(np.cov(locations.T))).repeat(3, 1, 1))
     before = copy.deepcopy(model.state_dict())
     assert not sharpen_potentials(model, data, SETTINGS)
     for name, value in model.state_dict().items():
@@ -91,9 +91,9 @@ def test_a_component_that_is_flat_has_covariances_of_single_precision():
     line = [of[:1] + along * (of[1:2] - of[:1]) for of in data.arrays]
     arrays = [torch.where(is_flat, a, b) for a, b in zip(line, data.arrays, strict=True)]
     data = TensorData(Batch(tuple(arrays), None), torch.float64)
-    places = model.location(data.rows(slice(None)))
-    scatter = torch.cov(places[:150].T)
-    model.prior.means[0] = places[:150].mean(dim=0)
+    locations = model.location(data.rows(slice(None)))
+    scatter = torch.cov(locations[:150].T)
+    model.prior.means[0] = locations[:150].mean(dim=0)
     model.prior.covariances[0] = scatter + 1e-9 * scatter.trace() * torch.eye(2)
     model.set_information(SHARES * torch.eye(2).double() / 100.0)
     assert sharpen_potentials(model, data, SETTINGS)

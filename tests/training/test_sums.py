@@ -160,7 +160,7 @@ def test_samples_on_disk_are_counted_by_their_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr("skcausalpima._data.on_disk.BLOCK_BYTES", 4 * 3)
     values = np.random.default_rng(0).integers(0, 9, size=(61, 3)).astype(np.uint8)
     values.tofile(tmp_path / "x")
-    file = PlainFile(place=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=values.dtype)
+    file = PlainFile(path=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=values.dtype)
     rows = ScaledRows.of(
         OnDisk.of(file, "x").astype(np.float32), np.zeros(3), 1.0, torch.device("cpu")
     )

@@ -55,8 +55,8 @@ class Colouring:
         categories = sorted(set(array[known].tolist()), key=_sort_key)
         if array.dtype.kind in "iu" and len(categories) > MAX_CATEGORIES:
             return cls(None, array.astype(float))
-        places = {category: place for place, category in enumerate(categories)}
-        return cls(tuple(categories), np.array([places.get(v, -1) for v in array.tolist()]))
+        numbers = {category: number for number, category in enumerate(categories)}
+        return cls(tuple(categories), np.array([numbers.get(v, -1) for v in array.tolist()]))
 
     def scatter(self, ax: Axes, points: np.ndarray, kwargs: Look) -> list[PathCollection]:
         """Draw points of shape (n_samples, 2)."""
@@ -64,10 +64,10 @@ class Colouring:
         unknown = self.values < 0 if self.categories is not None else ~np.isfinite(self.values)
         looks: list[Look] = [{"c": UNKNOWN, "marker": ".", "label": "unknown"}]
         groups = [unknown]
-        for place, category in enumerate(self.categories or ()):
-            style = group_style(place)
+        for number, category in enumerate(self.categories or ()):
+            style = group_style(number)
             looks.append({"c": style.colour, "marker": style.marker, "label": str(category)})
-            groups.append(self.values == place)
+            groups.append(self.values == number)
         pairs = zip(groups, looks, strict=True)
         drawn = [
             ax.scatter(*points[group].T, **(look | usual)) for group, look in pairs if group.any()
@@ -116,9 +116,9 @@ def asked_values(
         return outcomes if numbered else names[outcomes], c
     if c in columns:
         return np.asarray(cast("pd.DataFrame", X)[c]), c
-    known = f"nodes {nodes}" + (f" and columns {columns}" if columns else "")
+    expected = f"nodes {nodes}" + (f" and columns {columns}" if columns else "")
     raise ValueError(
-        f"c={c!r} is neither a node nor a column of X (there are the {known:.300}): pass one of "
+        f"c={c!r} is neither a node nor a column of X (there are the {expected:.300}): pass one of "
         "these names, or an array with one value per sample."
     )
 

@@ -65,7 +65,7 @@ class ColumnsDisplay(Display):
         values : ndarray of shape (n_groups, n_values)
             Probabilities of levels, and numbers, of one column behind the other.
         groups : sequence of (str, float)
-            Name and place of each bar, from above.
+            Name and position of each bar, from above.
         caption : str
             What the groups are.
         kwargs : dict
@@ -99,9 +99,9 @@ class ColumnsDisplay(Display):
         )
         self.artists_: list[Any] = []
         for panel, k in zip(self.axes_.flat, shown, strict=False):
-            places = np.array([place for _, place in groups])
-            self.artists_.append(_draw(panel, columns[k], tables[k], places, reach or 1.0, kwargs))
-            _name_groups(panel, groups if panel in self.axes_[:, 0] else [], places)
+            middles = np.array([position for _, position in groups])
+            self.artists_.append(_draw(panel, columns[k], tables[k], middles, reach or 1.0, kwargs))
+            _name_groups(panel, groups if panel in self.axes_[:, 0] else [], middles)
         if above is not None:
             n_letters = letters_across(above, CAPTION_SIZE)
             few = f"{len(shown)} of {len(columns)} columns, those that differ most"
@@ -124,8 +124,8 @@ def _room(ax: SomeAxes, width: float, height: float) -> tuple[int, int]:
         return max(1, int((WIDEST - 1.0) / width)), MOST
     if is_axes(ax):
         across, down = (
-            max(1, int(length / (TIGHT * side)))
-            for length, side in zip(inches(ax), (width, height), strict=True)
+            max(1, int(length / (TIGHT * extent)))
+            for length, extent in zip(inches(ax), (width, height), strict=True)
         )
         return across, across * down
     table = np.asarray(ax, dtype=object)
@@ -143,7 +143,7 @@ def _difference(part: ShownColumn, values: np.ndarray) -> float:
 
 
 def _draw(
-    ax: Axes, part: ShownColumn, values: np.ndarray, places: np.ndarray, reach: float, kwargs: Look
+    ax: Axes, part: ShownColumn, values: np.ndarray, middles: np.ndarray, reach: float, kwargs: Look
 ) -> list[Drawn]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}
@@ -151,7 +151,7 @@ def _draw(
     drawn: list[Drawn] = []
     for level, shares, look in _stacked(part, values):
         bars: Look = {"left": left, "label": plain(level)}
-        drawn.append(ax.barh(places, shares, **(bars | edge | look | kwargs)))
+        drawn.append(ax.barh(middles, shares, **(bars | edge | look | kwargs)))
         left = left + np.nan_to_num(shares)
     if n_levels:
         ax.set_xlim(0, 1)
@@ -202,7 +202,7 @@ def _stacked(part: ShownColumn, values: np.ndarray) -> list[tuple[str, np.ndarra
     if n > MOST_LEVELS:
         common = np.argsort(-np.nan_to_num(values).sum(axis=0), kind="stable")
         kept = np.sort(common[: MOST_LEVELS - 1])
-    stacked = [(names[k], values[:, k], _look(place)) for place, k in enumerate(kept)]
+    stacked = [(names[k], values[:, k], _look(position)) for position, k in enumerate(kept)]
     if len(kept) < n:
         rest = np.delete(values, kept, axis=1).sum(axis=1)
         stacked.append((f"{n - len(kept)} others", rest, {"color": UNKNOWN}))
@@ -215,11 +215,11 @@ def _look(number: int) -> Look:
     return {"color": style.colour, "hatch": style.hatch if number >= len(COLOURS) else ""}
 
 
-def _name_groups(ax: Axes, groups: Sequence[tuple[str, float]], places: np.ndarray) -> None:
+def _name_groups(ax: Axes, groups: Sequence[tuple[str, float]], middles: np.ndarray) -> None:
     """Write as many names of groups as there is room for; the first one is above."""
     height = inches(ax)[1]
-    room = 0.6 + max(0.0, height / THICKEST - places[-1] - 1.2) / 2
-    ax.set_ylim(places[-1] + room, places[0] - room)
-    step = max(1, math.ceil((places[-1] + 1) * FILLED * LINE / height))
+    room = 0.6 + max(0.0, height / THICKEST - middles[-1] - 1.2) / 2
+    ax.set_ylim(middles[-1] + room, middles[0] - room)
+    step = max(1, math.ceil((middles[-1] + 1) * FILLED * LINE / height))
     names = [shortened(name, GROUP_LETTERS) for name, _ in groups[::step]]
-    ax.set_yticks(places[::step] if names else [], names)
+    ax.set_yticks(middles[::step] if names else [], names)

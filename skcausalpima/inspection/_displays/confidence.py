@@ -229,11 +229,11 @@ class EdgeConfidenceDisplay(Display):
     def _plot_stability(self, ax: Axes, node_stability: ArrayLike) -> None:
         """Draw how well nodes are found again."""
         stability = np.asarray(node_stability, dtype=np.float64)
-        places = np.arange(len(stability))
-        ax.barh(places, stability, color=COLOURS[3], edgecolor="0.2", label="mean")
+        positions = np.arange(len(stability))
+        ax.barh(positions, stability, color=COLOURS[3], edgecolor="0.2", label="mean")
         if self.worst_node_stability is not None:
             worst = np.asarray(self.worst_node_stability, dtype=np.float64)
-            ax.plot(worst, places, "o", color=ink(), markersize=5, label="worst refit")
+            ax.plot(worst, positions, "o", color=ink(), markersize=5, label="worst refit")
         low = min(0.0, float(np.nanmin(stability)))
         ax.set(xlim=(low, 1.05), ylim=(len(stability) - 0.5, -0.5), yticks=[])
         ax.tick_params(labelsize=FONT)

@@ -98,8 +98,8 @@ class Display:
             figure, grid = ax.figure, cls._grid_in(ax, shape, ratios)
         else:
             return cls._given_axes(ax, shape)
-        places = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
-        return np.array([[figure.add_subplot(place) for place in row] for row in places])
+        specs = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
+        return np.array([[figure.add_subplot(spec) for spec in row] for row in specs])
 
     def _captioned_axes(self, ax: SomeAxes, shape: tuple[int, int], size: Size) -> Axes | None:
         """Keep a table of axes; return those of a caption above, if there is room for one."""
@@ -132,9 +132,9 @@ class Display:
                 "ax=display.axes_ to draw on the same axes again."
             )
         ax.set_axis_off()
-        place = ax.get_subplotspec()
-        if place is not None:
-            return place.subgridspec(*shape, **ratios)
+        spec = ax.get_subplotspec()
+        if spec is not None:
+            return spec.subgridspec(*shape, **ratios)
         box = ax.get_position()
         ratios |= {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
         return ax.figure.add_gridspec(*shape, **ratios)

@@ -374,16 +374,16 @@ class _Drawing(GraphPicture):
         for edge, route in self.layout.routes.items():
             text = f"{values[edge]:.2f}"
             size = 0.65 * SMALL_FONT * len(text), 1.2 * SMALL_FONT
-            places = [(*place, *size) for place in _places_along(route)]
-            free = (place for place in places if not any(_overlap(place, other) for other in taken))
-            if place := next(free, None):
-                taken.append(place)
+            spots = [(*spot, *size) for spot in _points_along(route)]
+            free = (spot for spot in spots if not any(_overlap(spot, other) for other in taken))
+            if spot := next(free, None):
+                taken.append(spot)
                 font = SMALL_FONT, SMALL_FONT
-                ax.add_artist(ScaledText(*place[:2], text, font, zorder=2.5, bbox=behind))
+                ax.add_artist(ScaledText(*spot[:2], text, font, zorder=2.5, bbox=behind))
 
 
-def _places_along(route: np.ndarray) -> Iterator[tuple[float, float]]:
-    """Yield places on the curved parts of a route, the middles first."""
+def _points_along(route: np.ndarray) -> Iterator[tuple[float, float]]:
+    """Yield points on the curved parts of a route, the middles first."""
     for share in (0.5, 0.4, 0.6, 0.3, 0.7):
         rest = 1 - share
         weights = np.array([rest**3, 3 * share * rest**2, 3 * share**2 * rest, share**3])

@@ -315,14 +315,14 @@ class InterventionDisplay(Display):
 
         width = BARS / len(probabilities)
         for k, (word, values) in enumerate(probabilities.items()):
-            places = np.arange(len(values)) + (k - (len(probabilities) - 1) / 2) * width
+            positions = np.arange(len(values)) + (k - (len(probabilities) - 1) / 2) * width
             style = group_style(STYLES.get(word, k))
             look: Look = {"color": style.colour, "hatch": style.hatch, "edgecolor": "white"}
-            ax.bar(places, values, width, label=plain(word), **look)
-            ax.bar(places, values, width, fill=False, edgecolor="0.2", linewidth=0.6)
-            for place, value in zip(places, values, strict=True):
+            ax.bar(positions, values, width, label=plain(word), **look)
+            ax.bar(positions, values, width, fill=False, edgecolor="0.2", linewidth=0.6)
+            for position, value in zip(positions, values, strict=True):
                 number, size = f"{value:.2f}", (0.34 * width, 0.08)
-                ax.add_artist(ScaledText(place, value + 0.02, number, size, 7.0, va="bottom"))
+                ax.add_artist(ScaledText(position, value + 0.02, number, size, 7.0, va="bottom"))
         ax.set(ylim=(0, 1.15), yticks=[0, 0.5, 1])
 
     def _name(self, ax: Axes, node: Hashable, n_outcomes: int) -> None:

@@ -207,19 +207,19 @@ def label_points(
     area, taken = np.array(ax.get_window_extent().extents), np.empty((0, 4))
     for text in written:
         box = np.array(text.get_window_extent().extents)
-        shift, place = _free_place(box, taken, area)
+        shift, moved = _free_box(box, taken, area)
         text.set_position(tuple(shift * POINTS_PER_INCH / figure.dpi))
-        taken = np.vstack([taken, place])
+        taken = np.vstack([taken, moved])
     return written
 
 
-def _free_place(
+def _free_box(
     box: np.ndarray, taken: np.ndarray, area: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return by how much a box moves to be free and within an area, and the moved box.
 
-    Boxes are (left, bottom, right, top). Nearer places are preferred. Where there is no free one,
-    the box stays.
+    Boxes are (left, bottom, right, top). Nearer ones are preferred. Where there is no free one, the
+    box stays.
     """
     angles = np.linspace(0, 2 * np.pi, N_ANGLES, endpoint=False)
     step = (box[3] - box[1]) / 2 + GAP

@@ -300,8 +300,8 @@ def _name_lines(ax: Axes, names: Sequence[str]) -> None:
     height = max(inches(ax)[1], STRIP_INCHES)
     step = max(1, int(np.ceil(len(names) * STRIP_INCHES / height)))
     ax.set_ylim(len(names) - 0.5, -0.5)
-    places = np.arange(len(names))[::step]
-    ax.set_yticks(places, names[::step], fontsize=SMALL_LABEL_SIZE + 1)
+    positions = np.arange(len(names))[::step]
+    ax.set_yticks(positions, names[::step], fontsize=SMALL_LABEL_SIZE + 1)
     ax.set_ylabel("cell")
 
 

@@ -305,11 +305,11 @@ class NodeEffectDisplay(ColumnsDisplay):
 
 
 def _bars(names: NodeNames) -> list[tuple[str, float]]:
-    """Return name and place of a bar for each outcome; between nodes there is a gap."""
-    bars, place = [], 0.0
+    """Return name and position of a bar for each outcome; between nodes there is a gap."""
+    bars, position = [], 0.0
     for node, outcomes in zip(names.nodes, names.outcomes, strict=True):
-        bars += [(f"{node} = {outcome}", place + k) for k, outcome in enumerate(outcomes)]
-        place += len(outcomes) + GAP
+        bars += [(f"{node} = {outcome}", position + k) for k, outcome in enumerate(outcomes)]
+        position += len(outcomes) + GAP
     return bars
 
 

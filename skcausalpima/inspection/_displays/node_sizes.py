@@ -180,9 +180,9 @@ class NodeSizesDisplay(Display):
 
     def _plot_bound(self, ax: Axes, sizes: list[tuple[int, ...]]) -> None:
         """Draw the bound of held-out samples."""
-        places, bound = np.arange(len(sizes)), np.asarray(self.mean_bound, dtype=np.float64)
+        positions, bound = np.arange(len(sizes)), np.asarray(self.mean_bound, dtype=np.float64)
         ax.errorbar(
-            places, bound, self.std_bound, fmt="o-", color=COLOURS[0], capsize=3, lw=1, ms=4
+            positions, bound, self.std_bound, fmt="o-", color=COLOURS[0], capsize=3, lw=1, ms=4
         )
         if self.best is not None:
             k = sizes.index(tuple(self.best))

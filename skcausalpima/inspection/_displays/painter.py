@@ -115,12 +115,12 @@ class SamplePainter:
         spread = None if std is None else 2 * np.ravel(std)
         look: Look = {"color": COLOURS[0], "label": "expected"}
         if self.kind == "bars":
-            places, spread = (
+            positions, spread = (
                 np.arange(len(self.rows)),
                 None if spread is None else spread[self.rows],
             )
             values = values[self.rows]
-            ax.errorbar(values, places, xerr=spread, fmt="D", ms=4, lw=1.2, mec="white", **look)
+            ax.errorbar(values, positions, xerr=spread, fmt="D", ms=4, lw=1.2, mec="white", **look)
             return
         if spread is not None:
             band: Look = {"color": COLOURS[1], "alpha": 0.4, "lw": 0, "label": "± 2 sd"}
@@ -134,8 +134,8 @@ class SamplePainter:
         if self.kind == "curve":
             ax.plot(self.x, values, marker=".", ms=2.5, **look)
         else:
-            places = np.arange(len(self.rows))
-            ax.plot(values[self.rows], places, marker="|", ms=9, mew=1.5, **look)
+            positions = np.arange(len(self.rows))
+            ax.plot(values[self.rows], positions, marker="|", ms=9, mew=1.5, **look)
 
     def draw_dots(
         self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Unchecked

@@ -244,7 +244,7 @@ class PrototypeDisplay(ColumnsDisplay):
         if self.parts is not None:
             cells = cell_names(NodeGrid(table.sizes).outcomes(), names.outcomes)
             lines = [f"{name}  {title}".strip() for name, title in zip(cells, titles, strict=True)]
-            bars = [(line, float(place)) for place, line in enumerate(lines)]
+            bars = [(line, float(position)) for position, line in enumerate(lines)]
             what = f"outcomes of {', '.join(names.nodes)}"
             which, is_one_of_several, _ = self.value_name.rpartition(": ")
             what = f"{which}, {what}" if is_one_of_several else what
@@ -259,7 +259,7 @@ class PrototypeDisplay(ColumnsDisplay):
         for cell, array in enumerate(arrays):
             panel, is_drawn = self.axes_.flat[cell], np.isfinite(array).any()
             self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
-            is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
+            is_left, is_bottom = table.position(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
         self._name_cells(table, names, titles, caption)
         if described := painter.described(self.value_name):
@@ -283,7 +283,7 @@ class PrototypeDisplay(ColumnsDisplay):
             n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
             unnamed = _write_headers(self.axes_, table, names, n_lines * size * 1.25 + 4)
         for cell, line in enumerate(lines):
-            self.axes_[table.place(cell)].set_title(line, fontsize=size, pad=2)
+            self.axes_[table.position(cell)].set_title(line, fontsize=size, pad=2)
         if caption is not None and unnamed:
             n_letters, texts = letters_across(caption, CAPTION_SIZE), []
             for what, nodes in unnamed.items():
@@ -353,7 +353,7 @@ class CellTable:
             return _lines_of(self.sizes[0])
         return math.prod(self.sizes[: self.n_row_nodes]), math.prod(self.sizes[self.n_row_nodes :])
 
-    def place(self, cell: int) -> tuple[int, int]:
+    def position(self, cell: int) -> tuple[int, int]:
         """Return row and column of a cell, by its number in C order."""
         return divmod(cell, self.shape[1])
 
@@ -388,9 +388,9 @@ def _write_headers(
     of_columns, columns_named = columns.headers(outcomes[: table.shape[1], split:], column_letters)
     for ax, header in zip(axes[:, 0], of_rows, strict=True):
         name_row(ax, header, HEADER_SIZE)
-    place: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    place |= {"ha": "center", "va": "bottom"}
+    look: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    look |= {"ha": "center", "va": "bottom"}
     for ax, header in zip(axes[0], of_columns, strict=True):
-        ax.annotate(header, (0.5, 1.0), (0, height), fontsize=HEADER_SIZE, **place)
+        ax.annotate(header, (0.5, 1.0), (0, height), fontsize=HEADER_SIZE, **look)
     parts = {} if rows_named else {"rows:": rows.nodes}
     return parts if columns_named else parts | {"columns:": columns.nodes}

@@ -280,8 +280,8 @@ class ReconstructionDisplay(Display):
         row[0].set_ylabel(self._label(k, self._seen(k)), fontsize=HEADER_SIZE)
         described = painter.described("" if self.value_names is None else self.value_names[k])
         row[0].set_xlabel(described, fontsize=TITLE_SIZE, loc="left")
-        place: Look = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-        row[-1].legend(fontsize=TITLE_SIZE - 1, **place)
+        look: Look = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+        row[-1].legend(fontsize=TITLE_SIZE - 1, **look)
 
 
 def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> None:

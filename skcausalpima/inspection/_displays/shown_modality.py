@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from ..._base.names import cut
 from ..._base.types import Unchecked, Values
 from ..._data.arrays import flat_rows
-from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, places_of
+from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, slices_of
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities, fitted_form
 from ..._inference.kept_models import model_of
@@ -127,13 +127,13 @@ class CodedModality(ShownModality):
         The columns.
     are_counts : ndarray of bool of shape (n_values,)
         Which values are counts.
-    places : ndarray of int of shape (n_values,)
+    positions : ndarray of int of shape (n_values,)
         The element of each value; -1 for levels.
     """
 
     coding: ColumnTable = field(kw_only=True)
     are_counts: np.ndarray = field(kw_only=True)
-    places: np.ndarray = field(kw_only=True)
+    positions: np.ndarray = field(kw_only=True)
 
     @classmethod
     def of(
@@ -150,18 +150,18 @@ class CodedModality(ShownModality):
         )
         words = likelihoods_of_values(parts)
         names = tuple(name for part in parts for name in part.value_names)
-        starts = [place.start for place in places_of(coding.layout)]
+        starts = [part.start for part in slices_of(coding.layout)]
         of_values = np.repeat(starts[: len(parts)], [max(1, len(part.levels)) for part in parts])
-        places = np.where(np.isin(words, LEVELLED), -1, of_values)
-        are_counts, has_unit = np.isin(words, COUNTS), places >= 0
-        values: Values = {"coding": coding, "are_counts": are_counts, "places": places}
+        positions = np.where(np.isin(words, LEVELLED), -1, of_values)
+        are_counts, has_unit = np.isin(words, COUNTS), positions >= 0
+        values: Values = {"coding": coding, "are_counts": are_counts, "positions": positions}
         if are_counts.all() or (words == "bernoulli").all():
             at = " at the mean depth" if coding.has_depth else ""
             unit = f"log(1 + count{at})" if are_counts.any() else "probability"
             return cls(number, name, x, names if coding.is_named else None, unit=unit, **values)
         unit = f"probability, or {DEVIATIONS}" if has_unit.any() else "probability"
-        centre = np.where(has_unit, np.ravel(units[0])[places], 0.0)
-        factor = np.where(has_unit, _deviations(*units, places[has_unit])[places], 1.0)
+        centre = np.where(has_unit, np.ravel(units[0])[positions], 0.0)
+        factor = np.where(has_unit, _deviations(*units, positions[has_unit])[positions], 1.0)
         firsts = np.cumsum([0, *(max(1, len(part.levels)) for part in parts)])
         parts = tuple(
             part._replace(centre=float(centre[first]), factor=float(factor[first]))
@@ -182,8 +182,8 @@ class CodedModality(ShownModality):
 
     def shown_spread(self, array: np.ndarray) -> np.ndarray:
         """Return standard deviations as they are drawn: NaN of probabilities."""
-        spread = flat_rows(array)[:, self.places] / self.factor
-        return self._shaped(np.where(self.places >= 0, spread, np.nan))
+        spread = flat_rows(array)[:, self.positions] / self.factor
+        return self._shaped(np.where(self.positions >= 0, spread, np.nan))
 
     def of_groups(self, array: np.ndarray) -> np.ndarray:
         """Return the elements that are expected of groups as they are drawn."""

@@ -85,7 +85,7 @@ def group_style(number: int) -> GroupStyle:
     and a shape of their own. After that they repeat. Black is white on a dark ground.
     """
     n = len(COLOURS)
-    place, shift = number % n, number // n % n
-    colour, shape = COLOURS[place], (place + shift) % n
+    colour_number, shift = number % n, number // n % n
+    colour, shape = COLOURS[colour_number], (colour_number + shift) % n
     colour = ink() if colour == BLACK else colour
     return GroupStyle(colour, MARKERS[shape], LINES[shape], HATCHES[shape])

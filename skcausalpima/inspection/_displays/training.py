@@ -236,8 +236,8 @@ class TrainingDisplay(Display):
                 share = (last - first + 1) / (end - start + 1)
                 upright = len(name) >= int(0.9 * share * letters_across(ax, 8))
                 look: Look = {"ha": "center", "va": "bottom", "fontsize": 8, "color": "0.5"}
-                place = (first + last) / 2, 0.03
-                text = ax.annotate(name, place, xycoords=("data", "axes fraction"), **look)
+                point = (first + last) / 2, 0.03
+                text = ax.annotate(name, point, xycoords=("data", "axes fraction"), **look)
                 text.set_rotation(90 if upright else 0)
 
 

@@ -138,16 +138,16 @@ class ExpertDecoder:
     def _read_values(self, p0: StatedStart, bounds: StatedBounds) -> None:
         """Read start values and bounds, the model function's own and those that are stated."""
         defaults = function_start(self.f, self.x, self.function_name)
-        sides = read_bounds(bounds, defaults, self.names, self.function_name)
-        start = read_start(p0, defaults, self.fixed, sides, self.function_name)
+        limits = read_bounds(bounds, defaults, self.names, self.function_name)
+        start = read_start(p0, defaults, self.fixed, limits, self.function_name)
         stated: Collection[str] = self.names
         if p0 is None or isinstance(p0, Mapping):
             stated = p0 or ()
-        groups = ordered_groups(defaults.ordered, self.fixed, sides, start, stated)
+        groups = ordered_groups(defaults.ordered, self.fixed, limits, start, stated)
         self.start_values = start
         self.space = ParameterSpace(
-            lower=tuple(sides[0][name] for name in self.free_names),
-            upper=tuple(sides[1][name] for name in self.free_names),
+            lower=tuple(limits[0][name] for name in self.free_names),
+            upper=tuple(limits[1][name] for name in self.free_names),
             ordered=tuple(tuple(self.free_names.index(n) for n in group) for group in groups),
         )
 

@@ -158,13 +158,11 @@ class PiecewiseLinear:
         """
         low, high = float(x.min()), float(x.max())
         names = [f"knot{k + 1}" for k in range(self.n_pieces - 1)]
-        places = np.linspace(low, high, self.n_pieces + 1)[1:-1].tolist()
+        knots = np.linspace(low, high, self.n_pieces + 1)[1:-1].tolist()
         if low == high:
             raise ValueError(f"{self.__name__} needs an x that varies, got {low} throughout.")
         bounds = dict.fromkeys(names, (low, high))
-        return FunctionStart(
-            dict(zip(names, places, strict=True)), bounds, [names] if names else []
-        )
+        return FunctionStart(dict(zip(names, knots, strict=True)), bounds, [names] if names else [])
 
 
 def piecewise_linear(n_pieces: int = 2, intercept: bool = True) -> PiecewiseLinear:

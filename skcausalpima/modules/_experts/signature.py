@@ -127,8 +127,8 @@ def read_bounds(
     if isinstance(bounds, Mapping):
         pairs.update(named("bounds", bounds, names, function_name))
     elif bounds is not None:
-        sides = _two_sides(bounds, names)
-        pairs.update(zip(names, zip(*sides, strict=True), strict=True))
+        limits = _lower_and_upper(bounds, names)
+        pairs.update(zip(names, zip(*limits, strict=True), strict=True))
     for name, pair in pairs.items():
         try:
             low, high = (float(bound) for bound in pair)
@@ -143,11 +143,11 @@ def read_bounds(
                 "for a known value."
             )
         pairs[name] = (low, high)
-    lower, upper = ({name: pair[side] for name, pair in pairs.items()} for side in (0, 1))
+    lower, upper = ({name: pair[end] for name, pair in pairs.items()} for end in (0, 1))
     return lower, upper
 
 
-def _two_sides(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
+def _lower_and_upper(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
     """Return lower and upper bounds of all parameters from a pair, or from SciPy's Bounds."""
     pair = (bounds.lb, bounds.ub) if isinstance(bounds, Bounds) else bounds
     if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
@@ -233,7 +233,7 @@ def ordered_groups(
                 run.append(name)
                 continue
             if run:
-                _place(run, low, edge, bounds, start, stated)
+                _bound_run(run, low, edge, bounds, start, stated)
                 parts.append(run)
             if edge < low:
                 raise ValueError(f"fixed values of {list(group)} must rise, got {dict(fixed)}.")
@@ -241,7 +241,7 @@ def ordered_groups(
     return parts
 
 
-def _place(
+def _bound_run(
     run: Sequence[str],
     low: float,
     high: float,
@@ -311,8 +311,8 @@ class ParameterSpace:
             gaps = torch.stack([*(free[..., k] for k in group), torch.zeros_like(free[..., 0])], -1)
             shares = torch.softmax(gaps, dim=-1).cumsum(dim=-1)
             low, high = self.lower[group[0]], self.upper[group[0]]
-            for place, k in enumerate(group):
-                columns[k] = low + (high - low) * shares[..., place]
+            for position, k in enumerate(group):
+                columns[k] = low + (high - low) * shares[..., position]
         return torch.stack(columns, dim=-1) if columns else free
 
     def coordinates(self, values: Tensor) -> Tensor:
@@ -337,8 +337,8 @@ class ParameterSpace:
             shares = [(values[..., k] - low) / (high - low) for k in group]
             edges = [torch.zeros_like(shares[0]), *shares, torch.ones_like(shares[0])]
             gaps = torch.stack(edges, dim=-1).diff(dim=-1).clamp_min(INSIDE).log()
-            for place, k in enumerate(group):
-                columns[k] = gaps[..., place] - gaps[..., -1]
+            for position, k in enumerate(group):
+                columns[k] = gaps[..., position] - gaps[..., -1]
         return torch.stack(columns, dim=-1) if columns else values
 
 

@@ -80,9 +80,9 @@ def test_cells_have_the_probabilities_that_decode(model, frame):
     town, paid, size, mass, _ = display.artists_
     assert [len(bars) for bars in (town, paid, size, mass)] == [3, 1, 3, 1]
     ticks = display.axes_.flat[3].get_xticklabels()
-    places = [tick.get_position()[0] for tick in ticks]
+    positions = [tick.get_position()[0] for tick in ticks]
     values = [float(tick.get_text()) for tick in ticks]
-    known = frame["mass"].mean() + frame["mass"].std(ddof=0) * np.array(places)
+    known = frame["mass"].mean() + frame["mass"].std(ddof=0) * np.array(positions)
     np.testing.assert_allclose(values, known, rtol=1e-3)  # in the column's own unit
     ends = town[-1][0].get_x() + town[-1][0].get_width()
     assert ends == pytest.approx(1.0)
@@ -208,6 +208,8 @@ def test_ticks_in_the_unit_of_a_column_tell_neighbours_apart(offset):
     ticks = display.axes_.flat[0].get_xticklabels()
     told = [tick.get_text() for tick in ticks]
     assert len(set(told)) == len(told) > 1
-    places = np.array([tick.get_position()[0] for tick in ticks])
-    np.testing.assert_allclose([float(of) for of in told], offset + part.factor * places, rtol=1e-3)
+    positions = np.array([tick.get_position()[0] for tick in ticks])
+    np.testing.assert_allclose(
+        [float(of) for of in told], offset + part.factor * positions, rtol=1e-3
+    )
     plt.close("all")

@@ -40,9 +40,9 @@ def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
 @pytest.mark.parametrize("sizes", [(64,), (5, 7), (2,) * 6, (3, 4, 5)], ids=str)
 def test_cells_are_where_their_outcomes_say(sizes):
     table = CellTable(sizes)
-    places = [table.place(cell) for cell in range(int(np.prod(sizes)))]
-    assert len(set(places)) == len(places)
-    assert np.all(np.array(places) < table.shape)
+    positions = [table.position(cell) for cell in range(int(np.prod(sizes)))]
+    assert len(set(positions)) == len(positions)
+    assert np.all(np.array(positions) < table.shape)
     n_rows, n_columns = table.shape
     assert n_rows <= 3 * n_columns
     assert n_columns <= 4 * n_rows

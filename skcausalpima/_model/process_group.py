@@ -127,7 +127,7 @@ def process_group(asked: bool | str) -> Ranks:
 
     Examples
     --------
-    >>> from skcausalpima._model.ranks import process_group
+    >>> from skcausalpima._model.process_group import process_group
     >>> process_group("auto").n_ranks
     1
     """
