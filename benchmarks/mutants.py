@@ -40,11 +40,18 @@ ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONAL = "tests/functional"
 PARTS = ("skcausalpima", "tests", "pyproject.toml")  # of the repository
 PRELOADED = ("torch", "networkx", "pandas", "scipy.stats", "sklearn.mixture", "sklearn.cluster")
+FACTORS = "tests/clustering/test_factors_or_kinds.py"
+FEW_SAMPLES = "tests/fit/test_few_samples.py"
+QUESTIONS = "tests/clustering/test_three_questions.py"
+RESTARTS = "tests/fit/test_restarts.py"
+LATENT_DIMENSION = "tests/initialization/test_latent_dimension.py"
+LINEARITY = "tests/initialization/test_linearity.py"
+SIDES = "tests/initialization/test_sides.py"
 STRUCTURED = "tests/inference/test_structured.py"
 ARRANGEMENT = (
     "tests/clustering/test_placements.py",
     "tests/clustering/test_arrangement.py",
-    "tests/clustering/test_three_questions.py",
+    QUESTIONS,
     "tests/clustering/test_random_means.py",
     "tests/data/test_known_nodes.py::test_arrangement_agrees_first_and_fits_second",
 )
@@ -65,12 +72,39 @@ TABLE = {
         "tests/graph/test_elimination.py",
         "tests/graph/test_categorical_dag.py",
     ),
+    "functional/_own_potentials.py": (f"{FUNCTIONAL}/test_potentials.py",),
     "_clustering/arrangement.py": ARRANGEMENT,
     "_clustering/placements.py": ARRANGEMENT,
+    "_clustering/factors_or_kinds.py": (
+        FACTORS,
+        f"{QUESTIONS}::test_what_chance_explains_knows_no_units_names_and_order",
+    ),
+    "_clustering/contest.py": (
+        "tests/clustering/test_contest.py",
+        f"{QUESTIONS}::test_views_agree_alike_in_other_units_and_order",
+    ),
+    "_clustering/gaps.py": ("tests/clustering/test_gaps.py", QUESTIONS),
+    "_clustering/independent_components.py": tuple(
+        f"tests/clustering/test_independent_components.py::{name}"
+        for name in (
+            "test_components_that_fall_into_heaps_are_the_first",
+            "test_few_samples_have_fewer_components",
+            "test_components_are_the_sources_by_rising_kurtosis_in_any_units_and_from_any_origin",
+            "test_scores_that_do_not_vary_or_repeat_are_no_components",
+            "test_levels_are_few_values_of_a_column_that_varies",
+        )
+    ),
+    "_contexts/alignment.py": ("tests/contexts/test_alignment.py",),
+    "_contexts/fitted.py": (
+        "tests/contexts/test_identification.py",
+        "tests/contexts/test_moved_nodes.py",
+    ),
+    "_contexts/moved_nodes.py": ("tests/contexts/test_moved_nodes.py",),
+    "_contexts/points.py": ("tests/contexts/test_alignment.py",),
     "_inference/posterior.py": (
         "tests/inference/test_posterior.py",
         f"{STRUCTURED}::test_of_a_linear_model_answers_are_exact",
-        f"{STRUCTURED}::test_means_and_places",
+        f"{STRUCTURED}::test_means_and_centres",
         f"{STRUCTURED}::test_negligible_components_are_left_out",
         f"{STRUCTURED}::test_what_is_known_of_nodes",
         f"{STRUCTURED}::test_many_components_are_looked_at_together",
@@ -81,13 +115,51 @@ TABLE = {
     ),
     "_training/sums.py": ("tests/training/test_sums.py",),
     "_training/filling.py": ("tests/training/test_filling.py",),
-    "_initialization/principal_components.py": ("tests/initialization/test_incomplete_scores.py",),
-    "_initialization/latent_space.py": ("tests/initialization/test_linearity.py",),
+    "_training/potentials.py": (
+        "tests/training/test_potentials.py",
+        "tests/training/test_sharpening.py",
+    ),
+    "_training/distillation.py": ("tests/training/test_distillation.py",),
+    "_initialization/principal_components.py": (
+        "tests/initialization/test_incomplete_scores.py",
+        "tests/initialization/test_principal_components.py",
+        f"{LATENT_DIMENSION}::test_units_of_clusters_are_those_of_what_varies_within_them",
+        f"{SIDES}::test_noise_is_that_of_probabilistic_pca",
+        f"{SIDES}::test_noise_of_what_does_not_vary_is_positive",
+        f"{SIDES}::test_scores_of_weighted_modalities_are_those_of_scaled_ones",
+    ),
+    "_initialization/latent_space.py": (LATENT_DIMENSION,),
+    "_initialization/linear_parts.py": (
+        f"{LINEARITY}::test_ratio_is_that_of_two_regressions",
+        f"{LINEARITY}::test_squares_that_do_not_vary_are_none",
+        f"{LINEARITY}::test_one_degree_of_freedom_is_enough",
+        f"{LINEARITY}::test_too_little_to_know",
+        f"{LINEARITY}::test_share_is_that_of_the_eigenvalues",
+        f"{LINEARITY}::test_ratio_of_noise_is_about_one",
+        f"{LINEARITY}::test_share_of_noise_is_about_one_however_unlike_columns_are",
+        f"{LINEARITY}::test_wide_noise_beside_scores_is_linear_from_a_width_on",
+        f"{LINEARITY}::test_default_networks_of_numbers_alone_are_asked",
+        f"{LINEARITY}::test_noise_is_what_scores_leave_of_the_median_sample_in_any_units_and_from_any_origin",
+        f"{LINEARITY}::test_one_sample_that_is_far_off_is_not_all_the_variance",
+    ),
     "_fit/short_runs.py": ("tests/fit/test_short_runs.py",),
     "_fit/restarts.py": (
-        "tests/fit/test_restarts.py",
-        "tests/training/test_divergence.py::test_starts_that_diverge_are_left_out",
+        f"{RESTARTS}::test_the_best_start_is_kept_whichever_comes_first",
+        f"{RESTARTS}::test_a_start_that_diverges_is_left_out_by_its_number",
+        f"{RESTARTS}::test_starts_that_came_to_their_end_go_before_those_that_were_cut_short",
+        f"{RESTARTS}::test_an_interrupt_ends_the_starts_that_are_left",
+        f"{RESTARTS}::test_a_fit_writes_its_data_once",
+        f"{RESTARTS}::test_one_start_needs_no_workers",
     ),
+    "_fit/few_samples.py": (
+        f"{FEW_SAMPLES}::test_copies_share_the_mean_of_their_weights_in_any_order",
+        f"{FEW_SAMPLES}::test_clear_cells_are_found_again",
+        f"{FEW_SAMPLES}::test_unlike_weights_count_for_fewer_samples",
+        f"{FEW_SAMPLES}::test_many_samples_and_other_starts_are_not_asked",
+        f"{FEW_SAMPLES}::test_what_cannot_be_drawn_is_not_asked",
+        f"{FEW_SAMPLES}::test_copies_of_one_row_count_once",
+    ),
+    "inspection/_edge_confidence.py": ("tests/inspection/test_edge_confidence.py",),
     "_data/ranks.py": ("tests/data/test_rank_questions.py", "tests/data/test_ranks.py"),
 }
 
@@ -101,12 +173,9 @@ EQUIVALENT = {
         "_cluster_likelihood.py",
         "torch.where(self.counts > 0, self.counts, 2.0)",
     ): "zero over any number",
-    ("_cluster_likelihood.py", "zip(self, other, strict=False)"): "both have four fields",
     ("_dag.py", "n_nodes) > 1)"): "no node counts itself then, and ancestors are reached in 2 ways",
     ("_dag.py", "stable=False"): "torch sorts stably on a CPU",
     ("_elbo.py", "x.shape[1], log_var"): "x has two axes",
-    ("_elbo.py", "(nothing, 1.0)"): "multiplied by gamma, which is zero there",
-    ("_gaussian.py", "means.shape[1]"): "means have two axes",
     ("_curve_fit.py", "equal_nan=False"): "a sweep per point gives the same",
     ("_curve_fit.py", "diagonal > 0, diagonal, 2.0"): "derivatives are zero: so is the step",
     ("_curve_fit.py", "torch.where(used, jacobian, 1.0)"): "times weights that are zero",
@@ -119,18 +188,21 @@ EQUIVALENT = {
     ("_curve_fit.py", "damping * 20.0"): SCHEDULE,
     ("_curve_fit.py", "clamp(1e-06, MAX_DAMPING)"): SCHEDULE,
     ("_curve_fit.py", "promised = 4.0 *"): SCHEDULE,
-    ("scores.py", "if counts.mean() == 0"): "zero where the sum is",
+    ("_curve_fit.py", "step[index]).mean(dim=1)"): SCHEDULE,
+    ("_curve_fit.py", "best + losses, 0.0"): "sweeps that change nothing any more",
+    ("factors_or_kinds.py", "if not log_det <= 0.0"): "where it is zero the bound is one",
+    ("factors_or_kinds.py", "N_POWERS = 61"): "a budget",
     ("scores.py", "1e-294"): "only for a total of zero: 0 log 0",
     ("_elimination.py", "strict=False"): "each factor has one node per axis",
-    ("arrangement.py", "_MAX_EXHAUSTIVE = 20001"): "a budget",
-    ("arrangement.py", "sizes) < _MAX_EXHAUSTIVE"): "a budget",
+    ("arrangement.py", "MAX_EXHAUSTIVE = 20001"): "a budget",
+    ("arrangement.py", "sizes) < MAX_EXHAUSTIVE"): "a budget",
     ("arrangement.py", "np.full((2, len(sizes))"): "only the first row is read",
     ("arrangement.py", "max(2, sum("): "one known outcome: any arrangement can be named to agree",
     ("arrangement.py", "share > tolerated_share"): CHANCE,
     ("arrangement.py", "misfits.min(initial=2.0)"): "no misfit exceeds the total variation",
     ("arrangement.py", "is_tie = misfits[index] < "): CHANCE,
-    ("arrangement.py", "smallest < _TIE_TOLERANCE"): CHANCE,
-    ("arrangement.py", "second < _TIE_TOLERANCE"): CHANCE,
+    ("arrangement.py", "smallest < TIE_TOLERANCE"): CHANCE,
+    ("arrangement.py", "second < TIE_TOLERANCE"): CHANCE,
     ("arrangement.py", "effect.round(10)"): "digits below any meaning and above rounding",
     ("arrangement.py", "values >= 1e-9"): CHANCE,
     ("arrangement.py", "values > 1e-9 / values.max"): "singular values are rounding or above 0.01",
@@ -144,23 +216,96 @@ EQUIVALENT = {
     ): "a bound of rounding errors, some times as large",
     ("filling.py", "zip(*parts, strict=False)"): "each gap has four fields",
     ("filling.py", "values, strict=False)"): "one value for each",
-    ("filling.py", "N_ROUNDS = 6"): "a budget",
+    ("filling.py", "N_ROUNDS_OF_WHOLE = 6, 2"): "a budget",
+    ("filling.py", "N_ROUNDS_OF_WHOLE = 5, 3"): "a budget",
+    ("filling.py", "zip(around, others, strict=False)"): "both have three fields",
     ("filling.py", "gaps=gaps and None"): "rounds do not ask what gaps say of rows",
-    ("incomplete_scores.py", "N_ITER = 51"): "a budget",
-    ("incomplete_scores.py", "strict=False"): "one of each modality",
-    ("incomplete_scores.py", "full_matrices=True"): "left singular vectors are not used",
-    ("incomplete_scores.py", "(-(self.means"): "axes have no sign",
+    ("principal_components.py", "N_ITER = 51"): "a budget",
+    ("principal_components.py", "ROWS_OF_SVD = 10001"): "a budget",
+    ("principal_components.py", "NOISE_TURNS = 1001, 3"): "a budget",
+    ("principal_components.py", "NOISE_TURNS = 1000, 4"): "a budget",
+    ("principal_components.py", "labels.max() + 2"): "a cluster of nobody",
+    ("principal_components.py", "5 * n_components + 20"): "two ways to the same components",
+    ("principal_components.py", "4 * n_components + 21"): "two ways to the same components",
+    ("principal_components.py", "(-((singular[:n_found, None]"): "axes have no sign",
+    ("latent_space.py", "(-(points)) / points.std"): "mirrored points have the same clusters",
+    ("latent_space.py", "MAX_DIM = 41"): "a budget",
+    ("latent_space.py", "N_STARTS = 11"): "a budget",
+    ("latent_space.py", "len(rows)) < planned"): "asked of the scores, too",
+    ("latent_space.py", "shape[1] <= n_columns <= MAX_DIM"): "the same scores again",
+    ("latent_space.py", "if more >= scores.scaled.shape[1]"): "the same scores again",
+    ("latent_space.py", "of_all < max("): CHANCE,
+    ("latent_space.py", "gap <= GAP_IN_SCORES"): CHANCE,
+    ("latent_space.py", "by_all >= by_first"): CHANCE,
+    ("linear_parts.py", "(-(rest)) @ rest.T"): "a sign that is squared",
+    ("linear_parts.py", "(-(rest.T)) @ rest"): "a sign that is squared",
+    ("linear_parts.py", "np.square((-(u.T)) @ x)"): "a sign that is squared",
+    ("linear_parts.py", "np.square(part).mean(axis=1)"): "compared with each other",
+    ("linear_parts.py", "noise_share(x, scores) >= "): CHANCE,
+    ("linear_parts.py", "quadratic_ratio(x, scores) <= "): CHANCE,
+    ("linear_parts.py", "left <= NOISELESS"): CHANCE,
+    ("short_runs.py", "_oddness(agreement) >= ODD_RUN"): CHANCE,
+    ("ranks.py", 'self._told(""), strict=False'): "a number and a text of each",
+    ("principal_components.py", "strict=False"): "one of each modality",
+    ("principal_components.py", "full_matrices=True"): "left singular vectors are not used",
+    ("principal_components.py", "(-(self.means"): "axes have no sign",
     ("short_runs.py", "MAX_CELLS = 20001, 128"): "a budget",
     ("short_runs.py", "MAX_CELLS = 20_000, 129"): "a budget",
     ("sums.py", "strict=False"): "one number for each name",
-    ("linearity.py", "terms = (-(z[:, rows]))"): "what terms explain does not depend on signs",
+    ("linear_parts.py", "terms = (-(z[:, rows]))"): "what terms explain does not depend on signs",
     ("posterior.py", "(None, encoders), strict=False"): "two kinds of rows, two encoders",
     ("posterior.py", "MAX_PAIRS = 129, 4096"): "a budget",
     ("posterior.py", "MAX_PAIRS = 128, 4097"): "a budget",
-    ("posterior.py", "draws = draws[:2]"): "experts say the same everywhere",
+    ("posterior.py", "half = (-(half)) @"): "draws come in pairs of either sign",
     ("posterior.py", "zeros_like(answered.log_gamma[1])"): "one number for each sample",
     ("posterior.py", "< MANY_COMPONENTS"): "both ways have the same points",
     ("posterior.py", "log_gamma > log_gamma.max"): CHANCE,
+    ("independent_components.py", "MAX_ITER, TOL = 201"): "a budget",
+    ("factors_or_kinds.py", "N_SEARCHED = 1001, 999"): "a budget",
+    ("factors_or_kinds.py", "N_SEARCHED = 1000, 1000"): "a budget",
+    ("factors_or_kinds.py", "999, 200, 99"): "a budget",
+    ("factors_or_kinds.py", "999, 199, 100"): "a budget",
+    ("factors_or_kinds.py", "N_ERRORS = 200"): "a budget",
+    ("factors_or_kinds.py", "(-(points)) / (np.abs"): "mirrored points lie alike",
+    ("factors_or_kinds.py", "compute_uv=False)[: len(centred) + 1]"): "one more, which is rounding",
+    ("factors_or_kinds.py", "(parts >= max("): CHANCE,
+    ("factors_or_kinds.py", "marks = (-(mask)) *"): "a sign that is squared",
+    ("factors_or_kinds.py", "y = (-(mask)) * (y"): "a sign that is squared",
+    ("factors_or_kinds.py", "units = (-(axes))"): "axes have no sign",
+    ("factors_or_kinds.py", "reshape(n_sets, -2, size"): "any negative number is what is left",
+    ("gaps.py", "_N_POINTS = 51"): "a budget",
+    ("gaps.py", "within.T @ within * max(len(within)"): "a discriminant has no length",
+    ("gaps.py", "max(len(within) + 2, 1)"): "a discriminant has no length",
+    ("alignment.py", "len(free), -2)"): "any negative number is what is left",
+    ("_edge_confidence.py", "(21 if kept"): "a budget",
+    ("_edge_confidence.py", "else 201)"): "a budget",
+    ("alignment.py", "2**32 - 1"): "another seed",
+    ("alignment.py", "3**31 - 1"): "another seed",
+    ("alignment.py", "2**31 - 2"): "another seed",
+    ("alignment.py", "shares).min() <= LEAST_OVERLAP"): CHANCE,
+    ("few_samples.py", "data.arrays, strict=False)"): "one of each modality",
+    ("distillation.py", "outputs, strict=False)"): "two of each",
+    ("potentials.py", "torch.where(counts > 0, counts, 2.0)"): "zero over any number",
+    ("principal_components.py", "[(-(block)) / unit for"): "a sign that is squared",
+    ("alignment.py", "FEW_ITER = 16, 200, 3"): "a budget",
+    ("alignment.py", "FEW_ITER = 15, 201, 3"): "a budget",
+    ("alignment.py", "FEW_ITER = 15, 200, 4"): "a budget",
+    ("alignment.py", "N_MIXTURES = 4, 2"): "a budget",
+    ("alignment.py", "N_MIXTURES = 3, 3"): "a budget",
+    ("alignment.py", "LAID_KEPT = 201, 400, 5"): "a budget",
+    ("alignment.py", "LAID_KEPT = 200, 401, 5"): "a budget",
+    ("alignment.py", "LAID_KEPT = 200, 400, 6"): "a budget",
+    ("alignment.py", "N_REFERENCES = 4"): "a budget",
+    ("_own_potentials.py", "NUMBERS_AT_ONCE = 3**21"): "a budget",
+    ("_own_potentials.py", "NUMBERS_AT_ONCE = 2**22"): "a budget",
+    ("potentials.py", "N_ROWS = 129"): "a budget",
+    ("potentials.py", "STRIDE = 5"): "a budget",
+    ("potentials.py", "LEAST_ROWS = 20001, 20"): "a budget",
+    ("potentials.py", "N_ROUNDS = 9"): "a budget",
+    ("distillation.py", "MIN_STEPS = 41"): "a budget",
+    ("distillation.py", "IF_INCOMPLETE = 4"): "a budget",
+    ("distillation.py", "MAX_CALIBRATION = 0.2, 301"): "a budget",
+    ("distillation.py", "CALIBRATION_RATE = 31, 0.15"): "a budget",
     ("placements.py", "_N_RESTARTS = 201"): "a budget",
     ("placements.py", "_N_POLISHED = 6"): "a budget",
     ("placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",
@@ -183,12 +328,23 @@ def mutants_of(file: str) -> list[Mutant]:
     return find_mutants(file, (ROOT / "skcausalpima" / file).read_text())
 
 
-def is_equivalent(mutant: Mutant, source: str) -> bool:
-    """Tell whether the list names the line that a mutant makes."""
+def entries(mutant: Mutant, source: str) -> set[tuple[str, str]]:
+    """Return the entries of the list that name the line that a mutant makes."""
     begin = source.rfind("\n", 0, mutant.start) + 1
     old, new = (text[begin:].split("\n", 1)[0] for text in (source, mutant.apply(source)))
     name = Path(mutant.file).name
-    return any(f == name and part in new and part not in old for f, part in EQUIVALENT)
+    return {(f, part) for f, part in EQUIVALENT if f == name and part in new and part not in old}
+
+
+def check_equivalent(mutants: dict[str, list[Mutant]], sources: dict[str, str]) -> None:
+    """Raise an error unless the list names mutants that there are, of these files."""
+    names = {Path(file).name for file in mutants}
+    stated = {entry for entry in EQUIVALENT if entry[0] in names}
+    named = {
+        entry for file in mutants for m in mutants[file] for entry in entries(m, sources[file])
+    }
+    if stated - named:
+        raise RuntimeError(f"EQUIVALENT names mutants that are not there: {stated - named}.")
 
 
 def sample(mutants: dict[str, list[Mutant]], n: int, seed: int) -> list[Mutant]:
@@ -336,10 +492,12 @@ def main() -> None:
     if not files:
         parser.error(f"--only must be one of {', '.join(TABLE)}, got {options.only}.")
     sources = {file: (ROOT / "skcausalpima" / file).read_text() for file in files}
-    drawn = sample({file: mutants_of(file) for file in files}, options.n, options.seed)
+    mutants = {file: mutants_of(file) for file in files}
+    check_equivalent(mutants, sources)
+    drawn = sample(mutants, options.n, options.seed)
     counts, survivors, asked = {file: [0, 0, 0] for file in files}, [], []
     for mutant in drawn:
-        same = is_equivalent(mutant, sources[mutant.file])
+        same = bool(entries(mutant, sources[mutant.file]))
         counts[mutant.file][0] += 1
         counts[mutant.file][2] += same
         asked += [] if same else [mutant]

@@ -101,5 +101,6 @@ def independent_components(
 def has_levels(table: np.ndarray) -> bool:
     """Return whether a column that varies has few values, which are heaps of their own."""
     deviations = table.std(axis=0)
-    near = np.round(table[:, deviations > 0] / (ONE_VALUE * deviations[deviations > 0]))
+    varies = (deviations > 0) & (np.ptp(table, axis=0) > 0)  # what equal numbers do is rounding
+    near = np.round(table[:, varies] / (ONE_VALUE * deviations[varies]))
     return any(len(np.unique(column)) < LEAST_VALUES for column in near.T)

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 from some_slow import some_slow
 
 from skcausalpima._clustering.arrangement import (
+    _shares,
     arrange,
     arrange_again,
     distinct,
@@ -17,6 +18,7 @@ from skcausalpima._clustering.arrangement import (
 from skcausalpima._clustering.candidates import choose_candidate
 from skcausalpima._clustering.clusters import describe
 from skcausalpima._clustering.margins import NEAR_TIE
+from skcausalpima._clustering.placements import make_problem
 
 
 def _partitions(cells, sizes):
@@ -190,6 +192,17 @@ def test_shares_are_what_each_node_adds_to_a_regression(sizes, n_clusters, known
         found = arrange(means, np.ones(n_clusters), sizes, known=tables)
         expected = _shares_by_regression(means, found.cells, sizes)
         np.testing.assert_allclose(found.node_shares, expected, atol=1e-9)
+
+
+def test_shares_of_effects_that_cannot_be_told_apart_are_none():
+    """Of few clusters on large grids, wherever they lie: designs have columns to spare."""
+    for seed, sizes in itertools.product(range(5), [(2, 2, 2), (3, 3, 2), (4, 3)]):
+        rng = np.random.default_rng(seed)
+        cells = rng.permutation(math.prod(sizes))[:5]
+        means = rng.normal(size=(5, 10))
+        found = _shares(cells, make_problem(means, sizes))
+        expected = _shares_by_regression(means, cells, sizes)
+        np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_outcomes_of_equally_many_samples_go_by_falling_size_of_effect():

@@ -40,6 +40,7 @@ def trial(agreement, is_clear=True, known_share=None):
 @pytest.mark.parametrize(
     ("first", "other", "margin", "wins"),
     [
+        (trial(0.90), trial(0.90), 0.0, False),  # what agrees as well is not taken
         (trial(0.90), trial(0.92), 0.03, False),
         (trial(0.90), trial(0.94), 0.03, True),
         (trial(0.90), trial(0.70), 0.03, False),

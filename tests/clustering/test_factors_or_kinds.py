@@ -5,11 +5,14 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize_scalar
+from scipy.special import betaln
 
 from skcausalpima._clustering import factors_or_kinds as _factors_or_kinds
 from skcausalpima._clustering.arrangement import arrange
-from skcausalpima._clustering.factors_or_kinds import additivity, log_chance
-from skcausalpima._clustering.random_means import lay
+from skcausalpima._clustering.factors_or_kinds import Additivity, additivity, log_chance
+from skcausalpima._clustering.margins import MODEST_P, SMALL_P
+from skcausalpima._clustering.random_means import lay, random_means
 
 
 def cells_of(sizes, n_samples=300, seed=0):
@@ -62,6 +65,31 @@ def test_kinds_are_told_as_seldom_as_chance_has_it(sizes):
         means, labels, points = kinds(seed, math.prod(sizes))
         told.append(additivity(points, laid(means, sizes, labels), sizes).told.all())
     assert sum(told) <= 6
+
+
+def test_nodes_are_told_by_their_p_value_which_may_be_modest_where_that_of_the_whole_is_small():
+    """At most the limits; of means in fewer directions than there are nodes none is."""
+    assert SMALL_P < MODEST_P
+    nodes = np.array([np.nan, SMALL_P, MODEST_P, 1.001 * MODEST_P])
+    for p_value, n_directions, told in (
+        (SMALL_P, 4, [False, True, True, False]),
+        (SMALL_P, 3, [False] * 4),
+        (1.001 * SMALL_P, 5, [False, True, False, False]),
+    ):
+        found = Additivity(p_value=p_value, node_p_values=nodes, n_directions=n_directions)
+        assert_array_equal(found.told, told)
+
+
+def test_columns_that_do_not_vary_have_no_say_and_cells_in_wrong_places_are_no_sums():
+    sizes, labels = (2, 2, 2), cells_of((2, 2, 2))
+    points = at_sums(sizes, labels)
+    found = additivity(points, labels, sizes)
+    other = additivity(np.column_stack([points, np.full(len(points), 3.0)]), labels, sizes)
+    assert_allclose(other.node_p_values, found.node_p_values)
+    assert_allclose(other.p_value, found.p_value)
+    misplaced = additivity(points, np.array([0, 3, 6, 5, 7, 1, 2, 4])[labels], sizes)
+    assert misplaced.p_value > 0.5
+    assert not misplaced.told.any()
 
 
 def test_p_values_of_the_whole_are_those_of_chance():
@@ -138,6 +166,17 @@ def test_directions_are_those_above_the_errors_of_means(n_away, n_directions):
     assert np.mean(np.array(counts) == n_directions) >= 0.8
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_noise_along_one_axis_hides_no_direction_along_another(scale):
+    """Units are those of the scatter within cells, however it is turned."""
+    rng, labels = np.random.RandomState(0), cells_of((2, 2), 2000)
+    points = rng.normal(size=(len(labels), 5)) * [30.0, 1.0, 1.0, 1.0, 1.0]
+    points[:, 1] += 3.0 * (labels > 1)
+    points[:, 2] += 3.0 * (labels % 2)
+    turned = scale * points @ np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    assert additivity(turned, labels, (2, 2)).n_directions == 2
+
+
 def test_nodes_of_one_size_keep_their_p_values_whichever_is_named_first():
     labels = cells_of((2, 2))
     points = at_sums((2, 2), labels, seed=1) + 9 * (labels == 3)[:, None] * np.eye(8)[0]
@@ -170,6 +209,10 @@ def test_parts_are_those_of_two_regressions(empty):
     expected = [by_regression(means, outcomes, node) for node in order[0]]
     assert_allclose(parts[0], expected)
     assert sorted(order[0]) == [0, 1, 2]
+    apart = np.array([1.0, 9.0, 3.0]) * outcomes  # the largest effect comes first
+    assert_array_equal(
+        _factors_or_kinds._sorted_parts(apart[None], cells[None], sizes)[1][0], [1, 2, 0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,6 +255,61 @@ def test_the_bound_holds(n, n_projected, r):
     )
     for chance in (0.001, 0.01, 0.1):
         assert math.exp(log_chance(np.quantile(left, chance), shares, n_projected, n)) >= chance
+
+
+def best_power(left, shares, rank, n, r):
+    """Return the least bound of the first r directions, by SciPy: moments of Beta variables."""
+    first, other = (rank - np.arange(r)) / 2, (n - rank) / 2
+
+    def bound(power):
+        log_moments = (betaln(first - power, other) - betaln(first, other)).sum()
+        return power * (r * np.log(left / r) - np.log(shares[:r]).sum()) + log_moments
+
+    return minimize_scalar(bound, bounds=(0.0, first[-1] - 1e-9), method="bounded").fun
+
+
+@pytest.mark.parametrize(("n", "rank"), [(10, 8), (40, 33), (12, 2), (9, 1)])
+def test_the_bound_is_that_of_the_best_directions_and_the_best_power(n, rank):
+    """Some powers in a row are tried, which are hardly worse."""
+    rng = np.random.default_rng(1)
+    for left in (0.0, 1e-6, 0.01, 0.2, 1.0):
+        shares = np.sort(rng.dirichlet(np.ones(4)))[::-1]
+        bounds = [
+            best_power(max(left, np.finfo(float).tiny), shares, rank, n, r)
+            for r in range(1, min(5, rank))
+            if r * np.log(max(left, 1e-300) / r) < np.log(shares[:r]).sum()
+        ]
+        expected = min([0.0, *bounds])
+        found = log_chance(left, shares, rank, n)
+        assert expected - 1e-4 <= found <= 0.9 * expected + 1e-9
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (3, 3)])
+def test_bounds_are_above_what_draws_say_and_know_no_units(sizes):
+    """Of means of unlike lengths, however many columns they have; of equal ones it is one."""
+    bound, rng = _factors_or_kinds._bound, np.random.RandomState(0)
+    n_cells = math.prod(sizes)
+    for width in (2, n_cells, 3 * n_cells):
+        means = rng.normal(size=(n_cells, width)) * np.exp(rng.normal(size=width))
+        means -= means.mean(axis=0)
+        drawn = random_means(means, 400, rng)
+        left = 1.0 - lay(drawn, sizes, rng)[1] / np.square(means).sum()
+        for chance in (0.0, 0.02, 0.2):
+            misfit = np.quantile(left, chance)
+            assert bound(means, misfit, sizes) >= chance
+            assert_allclose(bound(1e4 * means, misfit, sizes), bound(means, misfit, sizes))
+        assert bound(means, 1e-12, sizes) < 1e-3
+        wider = np.hstack([means, np.zeros((n_cells, 20))])
+        assert_allclose(bound(wider, 1e-6, sizes), bound(means, 1e-6, sizes))
+    assert bound(0.0 * means, 0.0, sizes) == 1.0
+
+
+def test_less_is_less_probable_and_of_directions_alone_more_than_of_all():
+    shares = np.array([0.5, 0.3, 0.2])
+    bounds = [log_chance(left, shares, 20, 24) for left in (1e-6, 1e-3, 0.1, 0.3, 1.0)]
+    assert (np.diff(bounds) >= 0).all()
+    assert bounds[-1] == 0.0
+    assert log_chance(0.01, shares[:1], 20, 24) >= log_chance(0.01, shares, 20, 24)
 
 
 @pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (2, 2, 2)])

@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import norm
+from scipy.spatial.distance import cdist
+from scipy.stats import norm, poisson
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from some_slow import some_slow
 
 from skcausalpima._base.grid import NodeGrid
-from skcausalpima._clustering.gaps import _Curve, find_gaps
+from skcausalpima._clustering.gaps import (
+    _Curve,
+    _Densities,
+    _discriminant,
+    _middle_and_ends,
+    _Neighbourhood,
+    find_gaps,
+)
+from skcausalpima._clustering.margins import FALSE_ALARMS, HALF_AS_DENSE, NO_GAP
 
 ONE_NODE = np.array([[0], [1], [2]])
 
@@ -150,3 +160,71 @@ def test_many_cells_of_few_samples_are_no_alarm():
     found = find_gaps(points, labels, grid)
     assert not found.cut.any()
     assert len(found.pairs) == 0
+
+
+# Parts -----------------------------------------------------------------------------------------
+
+
+def test_densities_are_shares_of_thirds_of_which_the_lesser_end_counts():
+    """By hand; and of normal cells those that their distribution function has."""
+    first, second = np.array([-0.1, 0.1, 0.2, 0.35]), np.array([0.45, 0.9, 1.0, 1.1])
+    assert _middle_and_ends([first, second]) == ((1 + 1) / 8, min(2, 3) / 8)
+    places = norm.ppf((np.arange(20_000) + 0.5) / 20_000) / 4.0
+    middle, ends = _middle_and_ends([places, 1.0 + places])
+    assert_allclose(middle / ends, expected_ratio(4.0), atol=0.01)
+
+
+def test_there_is_no_gap_where_the_middle_is_dense_and_not_by_chance():
+    """Poisson: the more pairs are asked, the less by chance. Nothing is known of nothing."""
+    middle = np.array([0.0, 2, 10, 30, 100, 100, 100])
+    ends = np.array([0.0, 2, 10, 30, 100, 400, 100 / NO_GAP - 2])
+    found = _Densities(middle, ends)
+    assert_array_equal(np.isnan(found.ratio), middle + ends == 0)
+    assert_allclose(found.ratio[1:], (middle + 0.5)[1:] / (ends + 0.5)[1:])
+    for n_tests in (0, 1, 20, 10_000):
+        limit = FALSE_ALARMS / max(n_tests, 1)
+        for k, is_none in enumerate(found.no_gap(n_tests)):
+            counts = np.arange(middle[k])  # fewer than there are
+            at_least = 1.0 - poisson.pmf(counts, HALF_AS_DENSE * max(ends[k], 0.5)).sum()
+            assert is_none == (k not in (0, 5) and at_least < limit)
+    total = found.sum()
+    assert (total.middle, total.ends) == (middle.sum(), ends.sum())
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_discriminants_of_many_samples_are_those_of_scikit_learn(scale):
+    """Of few they lean to the difference of the means."""
+    rng = np.random.default_rng(0)
+    mixing, labels = rng.normal(size=(3, 3)), np.arange(6000) % 2
+    x = scale * (rng.normal(size=(6000, 3)) @ mixing + labels[:, None])
+    sides = [x[labels == k] for k in (0, 1)]
+    means = [side.mean(axis=0) for side in sides]
+    found = _discriminant(sides, means)
+    expected = LinearDiscriminantAnalysis().fit(x, labels).coef_[0]
+    assert found @ expected / np.linalg.norm(found) / np.linalg.norm(expected) > 0.999
+    few = [side[:3] for side in sides]
+    difference = np.subtract(*[side.mean(axis=0) for side in few[::-1]])
+    found = _discriminant(few, [side.mean(axis=0) for side in few])
+    assert_allclose(found / np.linalg.norm(found), difference / np.linalg.norm(difference))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_cells_are_near_in_units_of_their_scatter(scale):
+    """Five nearest samples say how far a cell is; the nearer half of one, how near it is."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=200)
+    points = (rng.normal(size=(200, 4)) + 3.0 * np.eye(4)[labels]) @ rng.normal(size=(4, 4))
+    found = _Neighbourhood(scale * points + 1.0, labels)
+    means = np.array([found.points[labels == cell].mean(axis=0) for cell in range(3)])
+    within = found.points - means[labels]
+    assert_allclose(within.T @ within / 197, np.eye(4), atol=1e-4)
+    distances = np.sort(cdist(found.points, found.points[labels == 1]), axis=1)
+    assert_allclose(found.far[labels != 1, 1], distances[labels != 1, :5].mean(axis=1))
+    assert (found.far[labels == 1, 1] == np.inf).all()
+    halves = [np.sort(found.far[labels == cell], axis=0) for cell in range(3)]
+    near = [half[: (len(half) + 1) // 2].mean(axis=0) for half in halves]
+    assert_allclose(found.closeness, np.minimum(near, np.transpose(near)))
+    pairs = found.nearest(found.closeness)
+    assert {tuple(sorted((k, row.argmin()))) for k, row in enumerate(found.closeness)} == {
+        *map(tuple, pairs.tolist())
+    }

@@ -5,10 +5,12 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._clustering.margins import SAMPLES_PER_NUMBER
+from skcausalpima._clustering.independent_components import has_levels, independent_components
+from skcausalpima._clustering.margins import LEAST_VALUES, SAMPLES_PER_NUMBER
 from skcausalpima._initialization.components import with_independent_components
 from skcausalpima._initialization.principal_components import PrincipalScores
 from skcausalpima.cluster import GridClustering
@@ -67,12 +69,71 @@ def test_few_samples_have_fewer_components():
     assert with_independent_components(scores_of(x[:, :2]), 2, seed=0) is None
 
 
+def heaps(n_samples=400):
+    """Return scores that no two of which depend: flat ones, one of two heaps, and a heavy tail."""
+    rng = np.random.default_rng(3)
+    laws = rng.uniform(-1.0, 1.0, n_samples), rng.integers(2, size=n_samples), rng.laplace
+    sources = np.column_stack(
+        [laws[0], laws[1] + 0.1 * rng.normal(size=n_samples), laws[2](size=n_samples)]
+    )
+    return sources @ rng.normal(size=(3, 3)) + 7.0, sources
+
+
+def test_components_are_the_sources_by_rising_kurtosis_in_any_units_and_from_any_origin():
+    scores, sources = heaps()
+    found = independent_components(scores, 1, seed=0)
+    components = found.of(scores)
+    assert_allclose(found.centre, scores.mean(axis=0))
+    assert_allclose(components.mean(axis=0), 0.0, atol=1e-9)
+    assert_allclose(components.T @ components / 400, np.eye(3), atol=1e-8)
+    kurtosis = stats.kurtosis(components)
+    assert (np.diff(kurtosis) > 0.1).all()
+    both = np.abs(np.corrcoef(components.T, sources.T)[:3, 3:])
+    assert (both[[0, 1, 2], [1, 0, 2]] > 0.95).all()  # heaps, flat, and the tail
+    assert_allclose(found.of(np.hstack([scores, scores])), components)  # more scores have no say
+    for scale in (1e-15, 1e15):
+        other = independent_components(scale * (scores - 3.0), 1, seed=0)
+        assert_allclose(other.of(scale * (scores - 3.0)), components, atol=1e-4)
+    assert independent_components(scores, 3, seed=0) is None
+    assert independent_components(scores, 2, seed=0) is not None
+
+
+def test_scores_that_do_not_vary_or_repeat_are_no_components():
+    scores, _ = heaps()
+    for more in (np.full((400, 1), 5.0), scores[:, :1], 1e-12 * scores[::-1, :1]):
+        found = independent_components(np.hstack([scores, more]), 1, seed=0)
+        assert found.directions.shape == (4, 3)
+    assert independent_components(scores[:29], 1, seed=0).directions.shape == (2, 2)
+    assert independent_components(scores[:30], 1, seed=0).directions.shape == (3, 3)
+
+
+def test_levels_are_few_values_of_a_column_that_varies():
+    """In any units, and up to the digits that rounding leaves; constants have none."""
+    rng = np.random.default_rng(0)
+    smooth = rng.normal(size=(500, 2))
+    few = rng.integers(LEAST_VALUES - 1, size=500)
+    many = rng.integers(LEAST_VALUES, size=500)
+    for scale in (1e-9, 1.0, 1e9):
+        assert not has_levels(scale * smooth)
+        assert not has_levels(np.column_stack([smooth, np.full(500, 0.1 * scale)]))
+        assert not has_levels(scale * np.column_stack([smooth, many]))
+        assert has_levels(scale * np.column_stack([smooth, few + 1e-9 * smooth[:, 0]]))
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_clustering_without_a_network_finds_them_too(seed):
     x, nodes = nuisances(seed)
     grid = GridClustering((2, 2), random_state=0).fit(x)
     assert node_recovery(nodes, grid.node_labels_).accuracies.min() > 0.95
     assert_array_equal(grid.predict(x), grid.labels_)
+
+
+def test_a_column_of_equal_numbers_does_not_keep_it_from_finding_them():
+    """Their standard deviation is not zero, but 1e-17."""
+    x, nodes = nuisances(0)
+    X = np.column_stack([x, np.full(len(x), 0.1)])
+    grid = GridClustering((2, 2), random_state=0).fit(X)
+    assert node_recovery(nodes, grid.node_labels_).accuracies.min() > 0.95
 
 
 def fitted(x, sizes=(2, 2)):

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 from skcausalpima._clustering.placements import (
     _objectives,
     _swap_descent,
+    least_rise,
     lie_where_effects_put_them,
     make_problem,
     misfits_of,
@@ -168,6 +169,32 @@ def test_search_ends_where_no_swap_or_move_helps(monkeypatch, sizes, n_clusters,
         around = neighbours_of(best, len(problem.design))
         assert min(objective(c, problem, means, counts) for c in around) >= values.min() - 1e-9
         assert {tuple(cells) for cells in around} <= {tuple(cells) for cells in states}
+
+
+@pytest.mark.parametrize(("sizes", "n_clusters"), [*GRIDS, *LARGE[:2]])
+def test_the_least_rise_is_that_of_the_best_swap_while_effects_stay(sizes, n_clusters):
+    """Squared distances to where a regression puts the clusters, of every pair that is swapped.
+
+    Where a swap would lower them there is no rise.
+    """
+    for noise in (0.1, 3.0):
+        problem, _, _ = make(6, sizes, n_clusters, noise=noise)
+        (cells,) = some_placings(6, sizes, n_clusters, 1)
+        design = problem.design[cells]
+        places = design @ np.linalg.lstsq(design, problem.means, rcond=None)[0]
+        distances = np.square(problem.means[:, None] - places).sum(axis=2)
+        rises = [
+            distances[i, j] + distances[j, i] - distances[i, i] - distances[j, j]
+            for i, j in itertools.combinations(range(n_clusters), 2)
+        ]
+        assert_allclose(least_rise(cells, problem), max(min(rises), 0.0), atol=1e-12)
+
+
+def test_right_places_rise_by_the_shortest_way_between_two():
+    """By hand: clusters at the corners of a rectangle, each side of which is a swap."""
+    problem = make_problem(np.array([[0.0, 0.0], [0.0, 1.0], [3.0, 0.0], [3.0, 1.0]]), (2, 2))
+    assert least_rise(np.arange(4), problem) == pytest.approx(2.0 / 10.0)  # of squares 9 + 1
+    assert least_rise(np.arange(1), problem) == np.inf
 
 
 def places_by_regression(means, outcomes, is_known):

@@ -4,9 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 from some_slow import some_slow
 
-from skcausalpima._contexts.alignment import align, laid_ends, rivals, start
+from skcausalpima._clustering.over_fitted import REG_COVAR
+from skcausalpima._contexts.alignment import (
+    AS_WELL,
+    Alignment,
+    align,
+    components_of,
+    does_as_well,
+    laid_ends,
+    overlaps_of,
+    rivals,
+    start,
+)
 from skcausalpima._contexts.points import Points, alone, spread_of
 
 pytestmark = pytest.mark.usefixtures("all_repetitions")
@@ -29,6 +43,171 @@ def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
         weights=np.ones(n),
     )
     return points, kinds
+
+
+# Parts of EM -----------------------------------------------------------------------------------
+
+
+def two_contexts(seed=0, n=80, n_features=3):
+    """Return weighted points of two contexts of two labels each, and a mixture of three."""
+    rng = np.random.default_rng(seed)
+    labels = np.array([[1.0, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]])
+    points = Points(
+        values=2.0 * rng.normal(size=(n, n_features)),
+        settings=rng.integers(4, size=n),
+        labels=labels,
+        sizes=(2, 2),
+        mixes=np.array([0, 0, 1, 1]),
+        is_free=np.array([True, False, True]),
+        weights=rng.uniform(0.5, 2.0, n),
+        spread=1.5,
+    )
+    roots = rng.normal(size=(3, n_features, n_features))
+    mixture = Alignment(
+        means=rng.normal(size=(3, n_features)),
+        covariances=roots @ roots.swapaxes(1, 2) + np.eye(n_features),
+        log_weights=np.log(rng.dirichlet(np.ones(3), size=2)),
+        offsets=rng.normal(size=(4, n_features)) * points.is_free,
+    )
+    return points, mixture
+
+
+def log_joint(points, mixture):
+    """Return log-densities of points in components with their weights, by SciPy."""
+    moved = points.values - points.labels[points.settings] @ mixture.offsets
+    parts = zip(mixture.means, mixture.covariances, strict=True)
+    logs = np.stack([multivariate_normal(mean, spread).logpdf(moved) for mean, spread in parts])
+    return logs + mixture.log_weights[points.mixes[points.settings]].T
+
+
+def test_responsibilities_are_those_of_bayes_rule():
+    points, mixture = two_contexts()
+    gamma, log_densities = mixture.responsibilities(points)
+    joint = log_joint(points, mixture)
+    np.testing.assert_allclose(log_densities, logsumexp(joint, axis=0))
+    np.testing.assert_allclose(gamma, np.exp(joint - logsumexp(joint, axis=0)), atol=1e-12)
+
+
+def test_offsets_are_the_likeliest_given_components():
+    """By SciPy's minimization, with offsets from N(0, spread^2), along the free axes alone."""
+    points, mixture = two_contexts()
+    gamma = mixture.responsibilities(points)[0] * points.weights
+
+    def cost(offsets):
+        table = np.zeros_like(mixture.offsets)
+        table[:, points.is_free] = offsets.reshape(4, 2)
+        expected = (gamma * log_joint(points, replace(mixture, offsets=table))).sum()
+        return 0.5 * np.square(offsets / points.spread).sum() - expected
+
+    found = mixture._updated(points, gamma).offsets
+    assert not found[:, 1].any()
+    least = minimize(cost, np.zeros(8))
+    np.testing.assert_allclose(found[:, points.is_free].ravel(), least.x, atol=1e-4)
+
+
+def test_weights_are_shares_with_a_sample_more_for_each_component():
+    points, mixture = two_contexts()
+    gamma = mixture.responsibilities(points)[0] * points.weights
+    updated, total = mixture._updated(points, gamma), gamma.sum(axis=1)
+    for mix, settings in enumerate(([0, 1], [2, 3])):
+        counts = gamma[:, np.isin(points.settings, settings)].sum(axis=1) + 3 * total / total.sum()
+        np.testing.assert_allclose(np.exp(updated.log_weights[mix]), counts / counts.sum())
+    known = mixture.as_known(mixture.log_weights[:1])
+    kept = known._updated(points.of_setting(0), gamma[:, points.rows[0]])
+    for name in ("means", "covariances"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(mixture, name))
+    weights = np.exp(mixture.log_weights[0])
+    counts = gamma[:, points.rows[0]].sum(axis=1) + 3 * weights
+    np.testing.assert_allclose(np.exp(kept.log_weights[0]), counts / counts.sum())
+
+
+def test_components_are_moments_and_those_of_few_points_near_to_all():
+    """NumPy's of each, with the pooled covariance for as many points as features and two."""
+    points, mixture = two_contexts()
+    gamma = mixture.responsibilities(points)[0] * points.weights
+    means, covariances = components_of(gamma, points.values)
+    counts = gamma.sum(axis=1)
+    own = [np.cov(points.values.T, aweights=weights, ddof=0) for weights in gamma]
+    pooled = np.average(own, axis=0, weights=counts)
+    for k, weights in enumerate(gamma):
+        np.testing.assert_allclose(means[k], np.average(points.values, axis=0, weights=weights))
+        expected = (counts[k] * own[k] + 5 * pooled) / (counts[k] + 5) + REG_COVAR * np.eye(3)
+        np.testing.assert_allclose(covariances[k], expected, rtol=1e-6)
+    alike = replace(mixture, is_alike=True)._updated(points, gamma).covariances
+    own = mixture._updated(points, gamma).covariances
+    np.testing.assert_allclose(alike, [np.average(own, axis=0, weights=counts)] * 3)
+
+
+def test_the_objective_is_that_of_scipy_and_the_order_of_samples_has_no_say():
+    points, mixture = two_contexts()
+    found = mixture.iterated(points, 1)
+    expected = points.weights @ logsumexp(log_joint(points, mixture), axis=0)
+    expected -= 0.5 * np.square(mixture.offsets / points.spread).sum()
+    shares = np.exp(mixture.log_weights).mean(axis=0)
+    expected += 3 * (mixture.log_weights @ shares).sum()
+    np.testing.assert_allclose(found.objective * points.weights.sum(), expected)
+    np.testing.assert_array_equal(found.means, mixture.means)
+    order = np.random.default_rng(1).permutation(len(points.values))
+    one, other = (mixture.iterated(of, 10) for of in (points, points.take(order)))
+    np.testing.assert_allclose(one.means, other.means)
+    np.testing.assert_allclose(one.objective, other.objective)
+
+
+def test_offsets_are_far_by_two_deviations_of_a_cluster_and_from_each_other():
+    """The median cluster's, of mean variance 4 here; one offset may move, or two apart."""
+    covariances = np.array([np.diag([1.0, 7.0]), 4.0 * np.eye(2), 900.0 * np.eye(2)])
+    still = np.zeros((2, 2))
+    one = Alignment(
+        means=np.zeros((3, 2)), covariances=covariances, log_weights=still, offsets=still
+    )
+    for moved, is_far in (
+        ([[0.0, 3.9], [0.0, 0.0]], False),
+        ([[0.0, 0.0], [0.0, -4.1]], True),
+        ([[0.0, 2.1], [0.0, -2.1]], True),
+        ([[3.0, 2.0], [3.0, 2.0]], False),
+        ([[3.0, 3.0], [3.0, 3.0]], True),
+    ):
+        assert one.is_far_from(np.array(moved)) is is_far
+        assert replace(one, offsets=np.array(moved)).is_far_from(still) is is_far
+
+
+def test_shares_overlap_by_what_they_have_in_common():
+    """One less half of the distances between shares, and does as well by nats, for each sample."""
+    shares = np.random.default_rng(0).dirichlet(np.ones(4), size=5)
+    apart = np.abs(shares[:, None] - shares).sum(axis=2)
+    np.testing.assert_allclose(overlaps_of(shares), 1.0 - apart / 2.0)
+    assert does_as_well(AS_WELL + 9.9, 100, each=0.1)
+    assert not does_as_well(AS_WELL + 10.1, 100, each=0.1)
+    assert not does_as_well(AS_WELL + 10.1, 100)
+
+
+def test_settings_are_parts_of_all_points():
+    points, _ = two_contexts()
+    table = np.random.default_rng(0).normal(size=(80, 2))
+    for s, total in enumerate(points.summed(table)):
+        is_here = points.settings == s
+        np.testing.assert_allclose(total, table[is_here].sum(axis=0))
+        part = points.of_setting(s)
+        np.testing.assert_array_equal(part.values, points.values[is_here])
+        np.testing.assert_array_equal(part.weights, points.weights[is_here])
+        assert not part.settings.any()
+        assert part.can_be_laid
+    assert not points.can_be_laid
+    first, second = points.by_context(np.arange(4))
+    assert (first.tolist(), second.tolist()) == ([0, 1], [2, 3])
+    some = points.some(20, np.random.RandomState(0))
+    assert len(np.unique(some.values, axis=0)) == 20
+    for row, setting, weight in zip(some.values, some.settings, some.weights, strict=True):
+        (place,) = np.flatnonzero((points.values == row).all(axis=1))
+        assert (points.settings[place], points.weights[place]) == (setting, weight)
+    assert spread_of(np.array([-3.0, 2.0])) == 1.0
+    assert spread_of(np.array([-30.0, 2.0])) == 6.0  # a fifth
+    many = replace(points, labels=np.eye(12), sizes=(12,))
+    assert many.can_be_laid
+    assert not replace(points, labels=np.eye(13), sizes=(13,)).can_be_laid
+
+
+# Whole alignments ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("move", some_slow([200.0, 5000.0, 1e5], [1e5]))

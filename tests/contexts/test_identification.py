@@ -14,8 +14,10 @@ def test_overlap_is_what_labels_have_in_common():
     np.testing.assert_allclose(cell_shares(found, "site")[1], [0.5, 0.5, 0.0])
     expected = [[1.0, 0.7, 0.0], [0.7, 1.0, 0.0], [0.0, 0.0, 1.0]]
     np.testing.assert_allclose(overlaps(found)["site"], expected, atol=0.01)
+    np.testing.assert_array_equal(found.counts, [10000, 2000, 500])
     (told,) = doubts(found)
     assert "labels [0, 1] and [2] of the context 'site' have hardly any cells in common" in told
+    assert "(overlap 0.01)" in told  # the largest between them, and not within
 
 
 def test_a_node_is_linked_where_its_table_differs():

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_array_equal
 from rank_threads import on_ranks
 
-from skcausalpima._data.ranks import ALONE
+from skcausalpima._data.ranks import ALONE, _around_difference
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
 
@@ -96,6 +96,18 @@ def test_ranks_that_differ_are_told_which_one_and_in_what():
     assert {str(of) for of in found} == {str(first)}
     assert "b: rank 0 has 2, and rank 2 has 3" in str(first)
     assert on_ranks(lambda ranks: ranks.agree(lambda: told[0]), 3) == [None] * 3
+
+
+def test_of_long_texts_that_differ_there_is_what_is_around_the_place():
+    """Also where one of them is short, or the beginning of the other."""
+    same, long = "a" * 500, "a" * 500 + "b" + "c" * 500
+    first, second = _around_difference(same + "d", long)
+    assert first == f"..{'a' * 100}d.."
+    assert second == f"..{'a' * 100}b{'c' * 99}.."
+    for one, other in ((same[:10], long), (long, same[:10])):
+        texts = _around_difference(one, other)
+        assert sorted(map(len, texts)) == [10 + 4, 200 + 4]
+    assert _around_difference("a" * 200, "b") == ["a" * 200, "b"]
 
 
 def test_an_error_on_one_rank_is_one_on_all():

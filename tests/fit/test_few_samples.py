@@ -1,9 +1,11 @@
 """Fits of few samples ask draws of theirs whether these show the cells again."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
 
 from skcausalpima import CausalPIMA
@@ -73,6 +75,39 @@ def test_cells_that_lie_apart_are_found_again_and_others_are_not(seed):
         )
     assert apart.found_again_.found
     assert not together.found_again_.found
+
+
+def independent_samples(x, weights=None, core=None):
+    """Return which rows are no copies of others, and the weight of each."""
+    _, digests = np.unique(x, axis=0, return_inverse=True)
+    modalities = SimpleNamespace(arrays=[x])
+    samples = SimpleNamespace(modalities=modalities, weights=weights, rows=None)
+    core = np.arange(len(x)) if core is None else core
+    return few_samples._independent_samples(samples, digests.ravel(), core)
+
+
+def test_copies_share_the_mean_of_their_weights_in_any_order():
+    """But where so few rows are possible that equal ones come by chance."""
+    rng = np.random.default_rng(0)
+    whole, numbers = rng.normal(size=(30, 3)), rng.permutation(np.repeat(np.arange(30), 3))
+    weights = rng.uniform(0.5, 2.0, 90)
+    x, core = whole[numbers], np.flatnonzero(rng.random(90) < 0.8)
+    rows, found = independent_samples(x, weights, core)
+    assert set(rows) <= {*core}
+    assert_array_equal(np.unique(numbers[rows], return_counts=True)[1], 1)
+    assert {*numbers[rows]} == {*numbers[core]}
+    means = [weights[core][numbers[core] == number].mean() for number in numbers[rows]]
+    assert_allclose(found, means)
+    assert_allclose(independent_samples(x)[1], 1.0)
+    bits = rng.integers(2, size=(40, 10)).astype(float)  # 1024 rows are possible, for 40 x 40
+    bits[1] = bits[0]
+    assert_array_equal(independent_samples(bits)[0], np.arange(40))
+    weights = np.arange(40) % 2.0
+    rows, found = independent_samples(bits, weights)
+    assert_array_equal(rows, np.arange(1, 40, 2))
+    assert_array_equal(found, 1.0)
+    few = bits[:30]  # for 30 x 30
+    assert len(independent_samples(few)[0]) == len(np.unique(few, axis=0)) < 30
 
 
 def test_rows_that_repeat_count_once(clear):

@@ -1,6 +1,7 @@
 """Restarts in parallel: the same bits, warnings and printed lines as one after another."""
 
 import io
+import itertools
 import pickle
 import threading
 from contextlib import contextmanager
@@ -13,18 +14,24 @@ import numpy as np
 import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
 import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
-from skcausalpima._fit.run import run
+from skcausalpima._fit import restarts as starts_file
+from skcausalpima._fit.restarts import best_run
+from skcausalpima._fit.run import Run, run
+from skcausalpima._inference.reports import StartAgreement
+from skcausalpima._initialization.initial_sample import InitialSample
 from skcausalpima._model.scaled_samples import as_arrays, from_arrays
 from skcausalpima._model.surroundings import module_draws, seeded_modules, with_own_draws
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.observer import Interruption
+from skcausalpima._training.ending import divergence
+from skcausalpima._training.observer import Interruption, Observer
 from skcausalpima.exceptions import DivergenceError, ExpertWarning
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
@@ -82,6 +89,118 @@ def test_workers_find_the_same_bits_and_print(restarts, capfd):
             == 2 + 3 + 1
         )
     assert sum(line.startswith("[CausalPIMA] continued, ") for line in lines) == 1 + 1
+
+
+def ended(objective, labels=(0, 0, 1, 1), stopped=""):
+    """Return a run that ended so, of which nothing was trained."""
+    return Run(
+        state={"labels": labels},
+        graph=None,
+        history=[],
+        converged=True,
+        objective=objective,
+        convergence=None,
+        predict_variances=(),
+        stopped=stopped,
+        seen=StartAgreement(labels=np.array(labels)),
+    )
+
+
+@pytest.fixture
+def best_of(monkeypatch):
+    """Return a function that keeps the best of starts that end as they are said to."""
+
+    def best(*ends, interruption=None):
+        asked, interruption = [], interruption or Interruption()
+
+        def stated(setup, data, initial, seed, observer):
+            asked.append((seed, observer.run))
+            end = ends[observer.run - 1]
+            if isinstance(end, BaseException):
+                raise end
+            return end() if callable(end) else end
+
+        monkeypatch.setattr(starts_file, "run", stated)
+        data = TensorData(Batch((torch.zeros(4, 1),), None), torch.float32)
+        initial = InitialSample(knowledge=None, data=data, scores=None, views={})
+        watch = SimpleNamespace(
+            interruption=interruption,
+            observer=lambda number: Observer(interruption=interruption, run=number),
+        )
+        setup, seeds = SimpleNamespace(device=torch.device("cpu")), range(11, 11 + len(ends))
+        found = best_run(setup, data, initial, seeds, watch)
+        assert asked == [(10 + k, k) for k in range(1, 1 + len(asked))]
+        return found
+
+    return best
+
+
+def test_the_best_start_is_kept_whichever_comes_first(best_of):
+    runs = [ended(value, (0, 1, 2, number)) for number, value in enumerate([-3.0, 2.0, 1.0])]
+    for order in itertools.permutations(runs):
+        assert best_of(*order).state is runs[1].state
+    equal = ended(2.0), ended(2.0)
+    assert best_of(*equal).state is equal[0].state
+
+
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("is_error", [False, True])
+def test_a_start_that_diverges_is_left_out_by_its_number(best_of, which, is_error):
+    runs = [ended(value) for value in (3.0, 2.0, 1.0)]
+    best = runs[0 if which else 1]
+    runs[which] = divergence("a reason", "a place") if is_error else ended(np.nan)
+    told = f"n_init: start {which + 1} of 3 is left out. Training diverged: "
+    with pytest.warns(ConvergenceWarning, match=told) as caught:
+        found = best_of(*runs)
+    assert found.state is best.state
+    assert len(caught) == 1
+    assert found.rand_indices.shape == (2, 2)
+    with (
+        pytest.warns(ConvergenceWarning, match="left out"),
+        pytest.raises(DivergenceError, match=r"All 2 starts .* The last: Training diverged"),
+    ):
+        best_of(runs[which], runs[which])
+
+
+def test_starts_that_came_to_their_end_go_before_those_that_were_cut_short(best_of):
+    short, whole, other = ended(9.0, stopped="epoch 2"), ended(1.0), ended(2.0, (0, 1, 1, 1))
+    found = best_of(short, whole, other)
+    assert found.state is other.state
+    expected = adjusted_rand_score(whole.state["labels"], other.state["labels"])
+    assert_allclose(found.rand_indices, [[1.0, expected], [expected, 1.0]])
+    shorter = ended(8.0, stopped="epoch 1")
+    assert best_of(shorter, short).state is short.state
+
+
+def test_an_interrupt_ends_the_starts_that_are_left(best_of):
+    """It is an error where none has begun to train, where it insists, and if it is not ours."""
+    interruption = Interruption()
+
+    def interrupted():
+        interruption.requested = True
+        raise KeyboardInterrupt
+
+    kept, never = ended(1.0), ended(2.0)
+    assert best_of(kept, interrupted, never, interruption=interruption).state is kept.state
+    interruption.requested = False
+    with pytest.raises(KeyboardInterrupt):
+        best_of(interrupted, never, interruption=interruption)
+    interruption.requested, interruption.insists = False, True
+    with pytest.raises(KeyboardInterrupt):
+        best_of(kept, interrupted, interruption=interruption)
+    with pytest.raises(KeyboardInterrupt):
+        best_of(kept, KeyboardInterrupt())
+
+    later = Interruption()
+
+    def broken_off():
+        later.requested = True
+        raise RuntimeError("a worker is gone")
+
+    with pytest.raises(KeyboardInterrupt):
+        best_of(kept, broken_off, interruption=later)
+    with pytest.raises(RuntimeError, match="a worker is gone"):
+        best_of(kept, RuntimeError("a worker is gone"))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from random_models import make_data, own_model
 from scipy import stats
 
-from skcausalpima._inference.posterior import bounds, sample_posterior, score_draws
+from skcausalpima._inference.posterior import bounds, check_near, sample_posterior, score_draws
 from skcausalpima.functional import entropy
 
 
@@ -43,3 +43,11 @@ def test_score_and_cells_take_own_likelihoods_in_expectation(missing):
     assert_allclose(sample_posterior(model, data).cells, logs.softmax(dim=0).T, atol=1e-12)
     expected = logs.logsumexp(dim=0) + entropy(posterior.log_var)
     assert_allclose(bounds(model, data), expected, rtol=1e-10)
+
+
+def test_the_first_sample_of_which_something_is_not_finite_is_named():
+    numbers = np.zeros((6, 3, 2))
+    check_near(numbers, "means")
+    numbers[4, 0, 1], numbers[5] = np.nan, np.inf
+    with pytest.raises(ValueError, match=r"Row 4 is so far .* its means are not finite in float64"):
+        check_near(numbers, "means", "Row")

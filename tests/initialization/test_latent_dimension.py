@@ -1,5 +1,6 @@
 """Tests of the dimension that tables of some columns need."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,9 @@ from some_slow import some_slow
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.contest import Contest
 from skcausalpima._clustering.latent_classes import TableColumns
+from skcausalpima._initialization import latent_space
 from skcausalpima._initialization.latent_space import (
+    _are_told_better,
     evidence_of_clusters,
     in_all_scores,
     with_room_for_classes,
@@ -108,6 +111,23 @@ def test_units_of_clusters_are_those_of_what_varies_within_them():
     assert (np.diff(total.diagonal()) < 1e-8 * total.max()).all()
     assert_allclose(found.whitened.std(axis=0), 1.0)
     assert_allclose(np.abs(np.corrcoef(found.scaled[:, 0], found.placed[:, 0])), 1.0)
+
+
+def test_units_of_clusters_know_no_units_and_no_origin_and_what_varies_nowhere_is_left_out():
+    """Two directions do not vary within clusters, but for rounding."""
+    x, labels = correlated(0)
+    rows = np.arange(0, N_SAMPLES, 2)
+    flat = np.outer(labels, [1.0, 0.0]) + np.outer(labels == 1, [0.0, 2.0])
+    x = np.column_stack([x, flat - flat.mean(axis=0)])
+    before = replace(scores_of(x), scaled=x, whitened=x)
+    found = before.in_units_of_clusters(rows, labels[rows])
+    assert found.scaled.shape == (N_SAMPLES, N_COLUMNS)
+    assert_allclose(found.scaled.mean(axis=0), 0.0, atol=1e-9)
+    products, turn = found.scaled @ found.scaled.T, np.linalg.qr(x[:12])[0]
+    for moved in (1e-3 * x, 1e3 * x, x + 10.0, x @ turn):
+        again = replace(before, scaled=moved).in_units_of_clusters(rows, labels[rows])
+        assert_allclose(again.scaled @ again.scaled.T, products, atol=1e-5 * products.max())
+        assert_allclose(np.abs(again.scaled[:, :2]), np.abs(found.scaled[:, :2]), atol=1e-4)
 
 
 @pytest.mark.slow
@@ -203,6 +223,77 @@ def test_evidence_is_that_of_densities_less_parameters():
     assert adjusted_rand_score(labels, clusters) == 1.0
 
 
+@pytest.mark.filterwarnings("error")
+def test_evidence_knows_no_units_and_no_clusters_of_noise():
+    """A column that never varies costs its parameters, one for each cluster but the first."""
+    x, _ = correlated(0, n_columns=3)
+    first, labels = evidence_of_clusters(x, 3, seed=0)
+    for scale in (1e-9, 1e9):
+        other, again = evidence_of_clusters(scale * x, 3, seed=0)
+        assert_allclose(other, first, rtol=1e-6)
+        assert adjusted_rand_score(labels, again) == 1.0
+    wider = evidence_of_clusters(np.column_stack([x, np.zeros(len(x))]), 3, seed=0)[0]
+    assert_allclose(first - wider, np.log(N_SAMPLES), atol=0.01)
+    uniform = np.random.RandomState(0).uniform(size=(300, 4))  # of which EM is not done in time
+    assert evidence_of_clusters(uniform, 8, seed=0)[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("of_first", "of_all", "expected"),
+    [
+        (0.0, 5.0, False),
+        (0.0, 5.1, True),
+        (1000.0, 1104.0, False),  # a tenth more, and 5 nats
+        (1000.0, 1106.0, True),
+        (-1000.0, -996.0, False),
+        (-1000.0, -994.0, True),
+    ],
+)
+def test_all_scores_must_speak_clearly_more_for_clusters(monkeypatch, of_first, of_all, expected):
+    x, labels = correlated(0, strength=0.0, distance=20.0)
+    told = {3: (of_first, labels), N_COLUMNS: (of_all, labels)}
+    monkeypatch.setattr(
+        latent_space, "evidence_of_clusters", lambda scores, *of: told[scores.shape[1]]
+    )
+    assert (asked(x) > 3) is expected
+
+
+def looked_at(monkeypatch, x, **spec):
+    """Return the scores whose clusters are compared, the first and all; None if none are."""
+    looked = [None]
+    monkeypatch.setattr(latent_space, "_hidden_clusters", lambda *of: looked.append(of[:2]))
+    asked(x, **spec)
+    return looked[-1]
+
+
+def test_what_is_asked_ends_where_it_is_said_to(monkeypatch):
+    """All rows of few, and at most as many clusters, columns and scores as have room."""
+    x = np.random.RandomState(0).normal(size=(900, 65))
+    first, points = looked_at(monkeypatch, x[:100, :10])  # ten rows for each score
+    assert first.shape == (100, 3)
+    assert_allclose(first, scores_of(x[:100, :10]).scaled[:, :3])
+    assert points.shape == (100, 10)
+    assert looked_at(monkeypatch, x[:, :10], latent_dim=9) is not None
+    assert looked_at(monkeypatch, x[:, :10], node_sizes=(64,)) is not None
+    assert looked_at(monkeypatch, x[:, :10], node_sizes=(65,)) is None
+    assert looked_at(monkeypatch, x[:, :64])[1].shape[1] == 20
+    assert looked_at(monkeypatch, x) is None
+    assert looked_at(monkeypatch, x[:, :40])[1].shape[1] == 40
+    assert looked_at(monkeypatch, x[:, :41])[1].shape[1] == 20
+
+
+@pytest.mark.parametrize(("n_wrong", "expected"), [(0, False), (2, False), (8, True)])
+def test_classes_are_told_better_where_discriminants_of_more_samples_are_right(n_wrong, expected):
+    """By one of a hundred samples, and the other way round never."""
+    labels = np.arange(400) % 2
+    points = labels + 0.1 * np.random.RandomState(0).uniform(-1.0, 1.0, size=400)
+    worse = points.copy()
+    worse[:n_wrong] = 1.0 - points[:n_wrong]
+    assert _are_told_better(points[:, None], worse[:, None], labels) is expected
+    assert not _are_told_better(worse[:, None], points[:, None], labels)
+    assert not _are_told_better(points[:, None], worse[:, None], np.zeros(400))
+
+
 def of_classes(x, together=True):
     """Return the dimension of a table of these numbers and a word, for which three are planned."""
     word = np.eye(2)[np.arange(len(x)) % 2]
@@ -217,6 +308,7 @@ def test_beside_words_there_is_a_dimension_more_for_each_number_where_scores_hid
     hidden, _ = correlated(seed)
     assert of_classes(hidden) == N_COLUMNS + 1  # and no more than there are scores
     assert of_classes(hidden, together=False) == 3
+    assert with_room_for_classes(3, None, scores_of(hidden), 3, seed=0) is None  # of no words
     shown, _ = correlated(seed, strength=0.0, distance=12.0)
     assert of_classes(shown) == 3
 

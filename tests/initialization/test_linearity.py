@@ -1,5 +1,7 @@
 """Wide modalities that are linear in latent points: their networks take short steps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,24 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import PolynomialFeatures
+from small_models import small_spec
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._clustering.margins import LEAST_RATIO
 from skcausalpima._fit import whole
-from skcausalpima._initialization.linear_parts import noise_share, quadratic_ratio
+from skcausalpima._initialization.initial_sample import InitialSample
+from skcausalpima._initialization.linear_parts import (
+    NOISELESS,
+    linear_modalities,
+    noise_share,
+    noiseless,
+    quadratic_ratio,
+)
+from skcausalpima._initialization.principal_components import principal_scores
+from skcausalpima._model.tensors import TensorData
 from skcausalpima.datasets import make_circles_images, make_lattices
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 
 def wide_tables(seed, n_samples=300, widths=(200,), distance=5.0):
@@ -79,6 +92,73 @@ def test_share_is_that_of_the_eigenvalues():
     expected = 1 / (1 / (70 - 3) + np.square(spread).sum() / spread.sum() ** 2)
     directions = values.sum() ** 2 / np.square(values).sum()
     assert_allclose(noise_share(x, z), directions / expected)
+
+
+def beginning(*arrays, n_scores=2):
+    """Return samples and their principal scores, with which a fit begins."""
+    data = TensorData(Batch(tuple(map(torch.as_tensor, arrays)), None), torch.float64)
+    scores = principal_scores(data, n_scores, seed=0)
+    return InitialSample(knowledge=None, data=data, scores=scores, views={})
+
+
+def spec_of(*arrays, **changes):
+    return small_spec(tuple(array.shape[1:] for array in arrays), **changes)
+
+
+def test_wide_noise_beside_scores_is_linear_from_a_width_on():
+    rng = np.random.RandomState(0)
+    z = rng.normal(size=(200, 2))
+    x = 5.0 * z @ rng.normal(size=(2, 64)) + rng.normal(size=(200, 64))
+    assert linear_modalities(spec_of(x), beginning(x)) == (0,)
+    assert linear_modalities(spec_of(x[:, 1:]), beginning(x[:, 1:])) == ()
+    both = x[:, :40], x
+    assert linear_modalities(spec_of(*both), beginning(*both)) == (1,)
+    curved = x + z[:, :1] ** 2
+    assert linear_modalities(spec_of(curved), beginning(curved)) == ()
+    smooth = 5.0 * z @ rng.normal(size=(2, 64)) + rng.normal(size=(200, 64)).cumsum(axis=1)
+    assert linear_modalities(spec_of(smooth), beginning(smooth)) == ()
+    before = replace(beginning(x), scores=None)
+    assert linear_modalities(spec_of(x), before) == noiseless(spec_of(x), before) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"experts": [ExpertDecoder(line, np.arange(70.0))]},
+        {"predict_variances": (True,)},
+        {"layouts": ((("gaussian", 70),),)},
+        {"encoders": [torch.nn.Linear(70, 4)]},
+        {"decoders": ["cluster_mlp"]},
+        {"encoders": ["conv"]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_default_networks_of_numbers_alone_are_asked(changes):
+    rng = np.random.RandomState(0)
+    x = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 70))
+    noisy = 5.0 * x + rng.normal(size=x.shape)
+    assert noiseless(spec_of(x), beginning(x)) == (0,)
+    assert noiseless(spec_of(x, **changes), beginning(x)) == ()
+    assert linear_modalities(spec_of(noisy), beginning(noisy)) == (0,)
+    assert linear_modalities(spec_of(noisy, **changes), beginning(noisy)) == ()
+
+
+def test_noise_is_what_scores_leave_of_the_median_sample_in_any_units_and_from_any_origin():
+    """Less than a millionth of what varies is none, if scores and samples are fewer."""
+    rng = np.random.RandomState(0)
+    z, noise = rng.normal(size=(100, 2)), rng.normal(size=(100, 7))
+    axes = rng.normal(size=(2, 7))
+    x = z @ axes
+    noise -= LinearRegression().fit(z, noise).predict(z) + noise @ np.linalg.pinv(axes) @ axes
+    sizes = [np.median(np.square(of).sum(axis=1)) for of in (x - np.median(x, axis=0), noise)]
+    unit = np.sqrt(NOISELESS * sizes[0] / sizes[1])
+    for size, expected in ((0.0, (0,)), (0.9, (0,)), (1.1, ())):
+        for scale, origin in ((1.0, 0.0), (1e4, 0.0), (1.0, 100.0)):
+            moved = scale * (x + size * unit * noise) + origin
+            assert noiseless(spec_of(moved), beginning(moved)) == expected
+    few = beginning(x[:7]), beginning(x[:6])  # the mean and two scores, of 7 and of 6 samples
+    assert [noiseless(spec_of(x[:7]), of) for of in few] == [(0,), ()]
+    assert noiseless(spec_of(x, latent_dim=7), beginning(noise, n_scores=7)) == ()
 
 
 @pytest.mark.slow

@@ -8,7 +8,13 @@ from sklearn.decomposition import PCA
 from small_models import small_spec
 from torch import nn
 
-from skcausalpima._initialization.principal_components import initialize_networks, principal_scores
+from skcausalpima._initialization.derived_views import ViewStart
+from skcausalpima._initialization.principal_components import (
+    FLOOR,
+    initialize_networks,
+    noise_variances,
+    principal_scores,
+)
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.potentials import mean_information
@@ -70,6 +76,96 @@ def test_wide_data_by_random_projections():
     scores = principal_scores(make_data(x), 2, seed=0).scaled
     expected = PCA(2, svd_solver="full").fit_transform(x) / np.sqrt(150)
     assert_allclose(np.abs(scores), np.abs(expected), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("weights", [None, (1.0, 3.0)])
+def test_blocks_vary_by_one_in_the_mean(x, weights):
+    """Of standardised columns, whatever their number, units of noise and weights."""
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    noise = None if weights is None else np.array([0.2, 5.0])
+    data = make_data(x[:, :2], x[:, 2:])
+    scaled = principal_scores(data, 7, seed=0, weights=weights, noise=noise).scaled
+    assert scaled.var(axis=0).sum() == pytest.approx(2.0)
+
+
+def test_short_directions_are_there_and_those_of_rounding_are_not():
+    """Also in other units; of the direction that is missing the score is zero."""
+    x = np.random.default_rng(0).normal(size=(60, 4)) * [1.0, 1e-3, 1e-5, 1e-10]
+    for scale in (1e-6, 1.0, 1e6):
+        scores = principal_scores(make_data(scale * x), 4, seed=0)
+        assert_allclose(scores.whitened.std(axis=0), [1.0, 1.0, 1.0, 0.0], atol=1e-6)
+        expected = scale * PCA(3).fit_transform(x) / 2.0
+        assert_allclose(np.abs(scores.scaled[:, :3]), np.abs(expected), rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_views_stand_beside_modalities_and_count_as_these_do(x, is_weighted):
+    """PCA of both, the view by the weight of its modality; copies place and are no scores."""
+    rng = np.random.default_rng(1)
+    seen, copy = rng.normal(size=(200, 3)), rng.normal(size=(200, 5))
+    seen, copy = seen - seen.mean(axis=0), copy - copy.mean(axis=0)
+    fields = dict.fromkeys(("slope", "offset", "mean", "components"), np.zeros(1))
+    views = {1: ViewStart(**fields, scores=seen, placing=copy)}
+    widths, noise, weights = np.array([3, 4]), np.array([0.5, 2.0]), np.array([1.0, 5.0])
+    units, asked = np.sqrt(widths), {}
+    if is_weighted:
+        units = np.sqrt(noise / weights)
+        units *= np.sqrt(np.mean(widths / units**2))
+        asked = {"noise": noise, "weights": weights}
+    scores = principal_scores(make_data(x[:, :3], x[:, 3:]), 4, seed=0, views=views, **asked)
+    factor = np.sqrt(widths[1]) / units[1]
+    stacked = np.hstack([x[:, :3] / units[0], x[:, 3:] / units[1], factor * seen])
+    expected = PCA(4, svd_solver="full").fit_transform(stacked)
+    assert_allclose(np.abs(scores.scaled), np.abs(expected), atol=1e-9)
+    assert_allclose(scores.placed, np.hstack([scores.scaled, factor * copy]))
+
+
+def some_missing(x, n_missing=60):
+    """Return two modalities of samples that lack one of them now and then, in some units."""
+    observed = np.ones((2, len(x)), dtype=bool)
+    observed[0, :n_missing] = observed[1, n_missing : 2 * n_missing] = False
+
+    def in_units(scale, filler=0.0):
+        blocks = zip((x[:, :3], x[:, 3:]), observed, strict=True)
+        return make_data(
+            *[np.where(there[:, None], scale * b, filler) for b, there in blocks], observed=observed
+        )
+
+    return in_units
+
+
+def test_scores_and_noise_of_samples_that_lack_modalities_have_the_unit_of_the_data(x):
+    """And the origin has no say, nor what stands where samples lack something."""
+    in_units = some_missing(x)
+    first = principal_scores(in_units(1.0), 3, seed=0).scaled
+    noise = noise_variances(in_units(1.0), 3, seed=0)
+    for scale, filler in ((1e3, 0.0), (1e-3, 0.0), (1.0, -77.0)):
+        data = in_units(scale, filler)
+        other = principal_scores(data, 3, seed=0).scaled
+        other = other * np.sign((other * first).sum(axis=0))
+        assert_allclose(other, scale * first, atol=1e-6 * scale * np.abs(first).max())
+        assert_allclose(noise_variances(data, 3, seed=0), scale**2 * noise)
+    moved = principal_scores(some_missing(x + 50.0)(1.0), 3, seed=0).scaled
+    assert_allclose(np.abs(moved), np.abs(first), atol=1e-6 * np.abs(first).max())
+
+
+def test_scores_of_samples_that_lack_modalities_are_near_to_those_of_whole_ones(x):
+    whole = principal_scores(make_data(x[:, :3], x[:, 3:]), 3, seed=0)
+    parts = principal_scores(some_missing(x, 20)(1.0), 3, seed=0)
+    for name in ("scaled", "whitened"):
+        one, other = getattr(whole, name)[40:], getattr(parts, name)[40:]
+        assert (np.abs(np.corrcoef(one.T, other.T)[:3, 3:].diagonal()) > 0.97).all()
+    assert_allclose(parts.whitened.std(axis=0), 1.0)
+
+
+def test_where_components_say_all_noise_has_a_least_part_of_what_varies(x):
+    """Where there is nothing to say, the unit is that of the data."""
+    data = make_data(x[:, :1], np.hstack([3.0 * x[:, :1], -x[:, :1]]), np.ones((200, 2)))
+    spread = [np.var(x[:, 0]), 5.0 * np.var(x[:, 0]), 1.0]
+    assert_allclose(noise_variances(data, 1, seed=0), FLOOR * np.array(spread))
+    assert_allclose(noise_variances(make_data(x), 0, seed=0), [np.var(x, axis=0).mean()])
+    one_row = noise_variances(make_data(x[:1], x[:1]), 3, seed=0)
+    assert_allclose(one_row, FLOOR)
 
 
 @pytest.mark.parametrize("n_copies", [1, 2])
@@ -165,6 +261,15 @@ def test_decoders_are_the_reconstruction_of_pca(x, latent_dim, sampled):
         assert_allclose(array.detach(), expected[m], atol=1e-9)
         error = np.mean((expected[m] - data.arrays[m].numpy()) ** 2)
         assert_allclose(model.log_variances[m].exp(), error)
+
+
+def test_where_scores_say_all_variances_are_a_least_part_of_what_varies(x):
+    """Of whole modalities, and of each column where these have variances of their own."""
+    data = make_data(x[:, :2], np.ones((200, 2)))
+    model = make_model(data, 3)
+    initialize_networks(model, data, principal_scores(data, 3, seed=0).whitened)
+    spread = np.array([np.var(x[:, :2], axis=0).mean(), 1.0])
+    assert_allclose(model.log_variances.exp(), FLOOR * spread)
 
 
 def test_directions_that_are_not_there_are_zero(x):

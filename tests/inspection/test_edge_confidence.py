@@ -3,6 +3,7 @@
 import copy
 import itertools
 from copy import deepcopy
+from types import SimpleNamespace
 
 import joblib
 import networkx as nx
@@ -15,12 +16,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
 
 from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima._base.grid import NodeGrid
 from skcausalpima._base.repeated_fits import Completed
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import edge_confidence
-from skcausalpima.inspection._edge_confidence import _summarize
+from skcausalpima.inspection._edge_confidence import _of_mixture, _summarize
 from skcausalpima.inspection._matched_refits import MatchedRefit, arrows, match_refit
 
 COLLIDER = [(0, 2), (1, 2), (2, 4)]  # its three arrows are compelled
@@ -414,3 +416,27 @@ def test_failures_keep_their_numbers_after_an_interrupt(monkeypatch):
     with pytest.warns(InterruptionWarning), pytest.warns(FitFailedWarning, match=r"numbers \[2\]"):
         found = edge_confidence(est, NODES, n_bootstraps=4, random_state=0)
     assert found.failures == {2: "out of luck"}
+
+
+def test_refits_of_the_mixture_have_no_seeds_of_their_own():
+    est = Shuffled(random_state=0).fit(NODES)
+    with pytest.raises(ValueError, match=r"refit='mixture' has no seeds .* needs resample=True"):
+        edge_confidence(est, NODES, refit="mixture", resample=False)
+    with pytest.raises((TypeError, ValueError, AttributeError)) as caught:
+        edge_confidence(est, NODES, refit="mixture")  # of an estimator that has no mixture
+    assert "resample" not in str(caught.value)
+
+
+@pytest.mark.parametrize("by_chance", [False, True])
+def test_mixtures_of_bootstrap_samples_are_matched_as_refits_are(by_chance):
+    """Arrows that a search has found by chance are not compelled."""
+    order, numbers = shuffled(np.random.default_rng(0), SIZES)
+    edges = matrix(COLLIDER)[np.ix_(order, order)]
+    graph = SimpleNamespace(adjacency=edges, compelled=edges)
+    grid = NodeGrid(SIZES)
+    drawn = [(grid.cells(renamed(NODES, order, numbers)), graph, None)] * 2
+    kept = SimpleNamespace(cells=grid.cells(NODES), replicates=lambda seeds: drawn[: len(seeds)])
+    first, second = _of_mixture(kept, by_chance, SIZES, [3, 4])
+    assert_array_equal(first.edges, matrix(COLLIDER))
+    assert_array_equal(first.compelled, matrix([] if by_chance else COLLIDER))
+    assert_array_equal(second.rand_indices, 1.0)

@@ -219,6 +219,55 @@ def mean_loss(model, data, student):
         return divergences(student, parts, taught).mean().item()
 
 
+@torch.no_grad()
+def test_of_each_modality_the_better_encoders_are_kept():
+    """One is exact in the first modality, the other one in the others."""
+    mixture = LinearMixture()
+    model, exact = mixture.model()
+    data = data_of(mixture.sample(60)[1])
+    one, other = (scrambled(model, number) for number in (1, 2))
+    for student in (one, other):
+        student.log_exponents.copy_(exact.log_exponents)
+    one.take(exact, 0)
+    for m in (1, 2):
+        other.take(exact, m)
+    for first, second in ((one, other), (other, one), (exact, one)):
+        kept = copy.deepcopy(first)
+        distillation._keep_better(kept, second, data, targets_of(model, data))
+        assert_same_values(kept, exact)
+
+
+@pytest.mark.parametrize(
+    ("is_stopped", "is_further"), [(False, False), (True, False), (False, True)]
+)
+def test_slopes_are_shrunk_once_and_exponents_set_unless_it_is_stopped(
+    monkeypatch, is_stopped, is_further
+):
+    """Encoders that are taught further have had it, and what comes later is little."""
+    asked = []
+    for name in ("shrink_slopes", "_calibrate"):
+        monkeypatch.setattr(distillation, name, lambda *_, name=name: asked.append(name))
+    model, data, observer = make_model(), make_data(), Observer()
+    observer.is_told_to_stop = is_stopped
+    before = SubsetEncoders(model) if is_further else None
+    distillation.distil(model, data, SETTINGS, 1, seed(), observer, before=before)
+    assert asked == ([] if is_stopped else ["shrink_slopes", "_calibrate"][is_further:])
+
+
+@pytest.mark.parametrize(("n", "n_held"), [(9, 9), (10, 2), (11, 3), (1500, 300), (2000, 300)])
+def test_a_fifth_of_the_samples_is_held_back_and_not_too_many(n, n_held):
+    data = data_of([np.zeros((n, 1))])
+    rows, others = distillation._calibration_rows(data, seed(1))
+    assert len(rows) == n_held
+    expected = np.arange(n) if n >= 10 else np.repeat(np.arange(n), 2)  # few do for both
+    assert_array_equal(np.sort(torch.cat([rows, others])), expected)
+    again = distillation._calibration_rows(data, seed(1))[0]
+    assert_array_equal(again, rows)
+    if n >= 10:
+        assert (rows.diff() > 0).all()
+        assert rows[-1] > n_held  # from everywhere
+
+
 @pytest.mark.long
 def test_teaching_leads_to_the_exact_potentials():
     """Of a linear model, from encoders in the middle of nowhere; and to Bayes' rule."""

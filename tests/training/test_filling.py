@@ -286,6 +286,8 @@ def test_cells_of_yes_and_no_in_part_are_as_probable_as_sums_over_a_grid_say():
     found = model.posterior(batch).evidence(model.prior.log_weights()).log_gamma.exp()
     off = (found - exact)[:, batch.gaps[0].partial].abs()
     assert off.mean() <= 0.06  # of potentials alone .10
+    assert batch.gaps[0].beyond.abs().max() > 0.1  # tells components apart, and samples in nothing
+    assert_allclose(batch.gaps[0].beyond.mean(dim=1), 0.0, atol=1e-9)
 
 
 @torch.no_grad()
