@@ -175,8 +175,8 @@ def rows() -> dict[str, Row]:
             {"experts": lattice_expert(scatter=True)},
             paper={
                 "experts": lattice_expert(refit=False),  # trained by gradient
-                "encoders": "conv",
-                "decoders": ["conv", None],
+                "encoders": "conv_paper",
+                "decoders": ["conv_paper", None],
             },
             paper_rate=LATTICES_RATE,
         ),

@@ -142,17 +142,18 @@ class CausalPIMA(
         The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
         perceptron; ``"conv"`` a convolutional network for curves (width,) and images
         (height, width) or (height, width, channels), see
-        :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
-        that makes one from (shape, latent_dim). An encoder maps (n, \*shape) to
+        :class:`~skcausalpima.modules.ConvEncoder`, and ``"conv_paper"`` that of the paper, which
+        takes several times as long. Else your own torch.nn.Module, or a function that makes one
+        from (shape, latent_dim). An encoder maps (n, \*shape) to
         (n, 2 * latent_dim), means and log-variances: the means say where the latent point is, and
         the log-variances how much the modality counts for that beside others. How sure a sample is
         of its latent point, the decoders say. A decoder maps (n, latent_dim) to
         (n, \*shape), or to a pair of these, means and log-variances. Both see the modality as
-        ``scale`` leaves it. In ``"cluster_mlp"`` and ``"cluster_conv"``, which are decoders, all
-        components share a trunk. Behind it each has a last layer and a variance of its own, and
-        its likelihood enters the responsibilities. Modules are copied, never trained in place.
-        They are in evaluation mode when they predict: with batch normalization, too, the rows of a
-        batch do not depend on each other.
+        ``scale`` leaves it. In ``"cluster_mlp"``, ``"cluster_conv"`` and ``"cluster_conv_paper"``,
+        which are decoders, all components share a trunk. Behind it each has a last layer and a
+        variance of its own, and its likelihood enters the responsibilities. Modules are copied,
+        never trained in place. They are in evaluation mode when they predict: with batch
+        normalization, too, the rows of a batch do not depend on each other.
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
@@ -162,7 +163,7 @@ class CausalPIMA(
         tell; where all modalities are tables, their decoders say where samples lie then;
         ``choices_`` names them. ``"learned"`` sets each modality's (of networks
         and experts per cluster: each component's) to its optimum, the mean squared error, after
-        every epoch. ``"predicted"`` lets the networks ``"mlp"`` and ``"conv"`` predict one for
+        every epoch. ``"predicted"`` lets ``"mlp"`` and both kinds of convolutions predict one for
         each element and latent point, at least 1e-4; other decoders are as with ``"learned"``.
     mixture : {"full", "tied", "diag", "spherical"} or Mixture, default="full"
         Shape of the components' covariances; the paper's are ``"diag"``. :class:`Mixture` also has
@@ -492,6 +493,8 @@ class CausalPIMA(
         cls, node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2), **changes: Unchecked
     ) -> Self:
         """Return an estimator with the settings of the published algorithm.
+
+        The convolutions of its experiments are ``encoders="conv_paper"``, and the same of decoders.
 
         Parameters
         ----------

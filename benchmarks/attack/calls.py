@@ -53,7 +53,7 @@ REPEATS = {
 RIGHT = {
     "latent_dim": 2,
     "experts": [None, line],
-    "encoders": ["mlp", "conv"],
+    "encoders": ["mlp", "conv", "conv_paper"],
     "decoders": ["mlp", "cluster_mlp"],
     "scale": ["feature", None],
     "modality_weights": [1.0, 2.0],

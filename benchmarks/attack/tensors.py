@@ -93,6 +93,8 @@ def _parts() -> dict[str, tuple]:
         "ConvEncoder": network,
         "MLPDecoder": ((4,), 2, (4,), generator),
         "MLPEncoder": ((4,), 2, (4,), generator),
+        "PaperConvDecoder": network,
+        "PaperConvEncoder": network,
         "SampleExpert": (expert, (4,), 2, generator),
         "ScaledExpert": (expert, (4,)),
         "exponential_decay": tuple(torch.ones(4).double() for _ in range(4)),

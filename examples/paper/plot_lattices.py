@@ -87,8 +87,8 @@ default = CausalPIMA(
 )
 paper = CausalPIMA.published(
     node_sizes=(2, 2),  # Table 3
-    encoders="conv",  # Appendix B.2, for images and curves
-    decoders=["conv", None],  # Appendix B.2, for images
+    encoders="conv_paper",  # Appendix B.2, for images and curves
+    decoders=["conv_paper", None],  # Appendix B.2, for images
     experts=[
         None,
         ExpertDecoder(f, strain, refit=False),

@@ -26,6 +26,8 @@ from ..modules import (
     MLPDecoder,
     MLPEncoder,
     MultimodalVAE,
+    PaperConvDecoder,
+    PaperConvEncoder,
     SampleExpert,
     StructuredVAE,
     VarianceDecoder,
@@ -58,6 +60,7 @@ class NamedNetwork:
 NETWORKS = {
     "mlp": NamedNetwork(MLPEncoder, MLPDecoder, is_dense=True),
     "conv": NamedNetwork(ConvEncoder, ConvDecoder, is_dense=False),
+    "conv_paper": NamedNetwork(PaperConvEncoder, PaperConvDecoder, is_dense=False),
 }
 NETWORKS |= {f"cluster_{word}": replace(kind, per_cluster=True) for word, kind in NETWORKS.items()}
 #: Numbers of channels that images usually have.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, fields
 from types import SimpleNamespace
 from typing import TypeVar
+
+import numpy as np
 
 from .._base.reports.cells import (
     ArrangementReport,
@@ -17,7 +20,7 @@ from .._base.reports.contexts import AdaptedLabel
 from .._base.reports.report import Report
 from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from .._base.types import Unchecked, Values
-from .._model.spec import of_another_version
+from .._model.spec import ModelSpec, of_another_version
 
 R = TypeVar("R", bound=Report)
 
@@ -33,6 +36,12 @@ REPORTS: dict[str, type[Report]] = {
 }
 #: The same of fields that are lists of records.
 LISTS: dict[str, type[Report]] = {"tried": TriedStart, "adapted": AdaptedLabel}
+
+#: The last version in which words for convolutions meant the paper's, and what these are since.
+PAPER_WORDS_UNTIL = 20
+PAPER_WORDS = {"conv": "conv_paper", "cluster_conv": "cluster_conv_paper"}
+#: Layers that convolutions of the paper alone have.
+PAPER_LAYERS = r"convolutions\.[3-5]\."
 
 #: Fields of no record that files of version 15 lack, which have a default.
 ADDED = frozenset({"by_decoders", "noiseless"})
@@ -101,3 +110,42 @@ def of_before(fit: Values) -> Values:
         gone = ("gains", "optimism")
         kept["subset_numbers"] = {n: array for n, array in numbers.items() if n not in gone}
     return kept
+
+
+def with_paper_words(given: Values) -> Values:
+    """Return parameters, or a state, in whose time words for convolutions meant the paper's.
+
+    Examples
+    --------
+    >>> from skcausalpima._state.older import with_paper_words
+    >>> with_paper_words({"encoders": ["conv", None], "decoders": "cluster_conv"})
+    {'encoders': ['conv_paper', None], 'decoders': 'cluster_conv_paper'}
+    """
+    named = [which for which in ("encoders", "decoders") if which in given]
+    changes: Values = {which: _in_paper_words(given[which]) for which in named}
+    if "spec" in given:
+        changes["spec"] = ModelSpec(**with_paper_words(dict(vars(given["spec"]))))
+    return given | changes
+
+
+def _in_paper_words(stated: Unchecked) -> Unchecked:
+    """Return words for networks, alone or one per modality, as what they meant."""
+    if isinstance(stated, str):
+        return PAPER_WORDS.get(stated, stated)
+    if isinstance(stated, dict):
+        return {name: _in_paper_words(entry) for name, entry in stated.items()}
+    if isinstance(stated, list | tuple | np.ndarray):
+        entries = map(_in_paper_words, stated)
+        return tuple(entries) if isinstance(stated, tuple) else list(entries)
+    return stated
+
+
+def is_in_paper_words(fit: Values) -> bool:
+    """Return whether a fit of a pickle, which has no version, has the paper's by today's words."""
+    return any(
+        isinstance(entry, str)
+        and entry in PAPER_WORDS
+        and any(re.match(rf"{which}\.{m}\..*{PAPER_LAYERS}", name) for name in fit["numbers"])
+        for which in ("encoders", "decoders")
+        for m, entry in enumerate(getattr(fit["spec"], which))
+    )

@@ -29,7 +29,14 @@ from .._model.spec import ModelSpec, of_another_version
 from ..cluster import GridClustering
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
-from .older import LISTS, REPORTS, check_fields_of, with_reports
+from .older import (
+    LISTS,
+    REPORTS,
+    check_fields_of,
+    is_in_paper_words,
+    with_paper_words,
+    with_reports,
+)
 from .training import (
     Arrivals,
     BegunRun,
@@ -156,7 +163,12 @@ def restored(state: Values) -> Values:
     plain = {name: state[name] for name in (*PLAIN_IN_PICKLES, FITTED) if name in state}
     tagged = {n: v for n, v in plain.items() if type(v) is dict and TAG in v}
     unpacked = {**state, **{name: unpack(value) for name, value in tagged.items()}}
-    return unpacked | fitted_attributes(unpacked[FITTED]) if FITTED in unpacked else unpacked
+    if FITTED not in unpacked:
+        return unpacked
+    fit = vars(unpacked[FITTED])
+    if is_in_paper_words(fit):
+        unpacked = with_paper_words(unpacked) | {FITTED: FittedState(**with_paper_words(fit))}
+    return unpacked | fitted_attributes(unpacked[FITTED])
 
 
 #: What an expert is given besides its function, start values and bounds.

@@ -38,7 +38,7 @@ from ..modules import ExpertDecoder
 from .fields import check_fields
 from .file import UNDAMAGED, VERSION, file_to_read, file_to_write, read, write
 from .fitted import FITTED, INPUT, FittedState, fitted_attributes
-from .older import of_before
+from .older import PAPER_WORDS_UNTIL, of_before, with_paper_words
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
@@ -268,6 +268,8 @@ def _read(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "
             f"version {document['library']})"
         )
+    if document["version"] <= PAPER_WORDS_UNTIL:
+        parameters, fit = with_paper_words(parameters), with_paper_words(fit)
     if kind == "fit" and document["version"] < VERSION:
         fit = of_before(fit)
     names = {field.name for field in fields(make)}

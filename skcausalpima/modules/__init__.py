@@ -18,6 +18,7 @@ from ._experts.functions import FunctionStart, exponential_decay, line, piecewis
 from ._experts.scaled import SampleExpert, ScaledExpert
 from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE
+from ._paper_convolutions import PaperConvDecoder, PaperConvEncoder
 from ._prior import CausalPrior, EdgeKnowledge
 from ._regimes import Mixes, node_counts, weights_of_regimes
 from ._structured import StructuredVAE, upper_roots
@@ -32,6 +33,8 @@ __all__ = [
     "FunctionStart",
     "MLPDecoder",
     "MLPEncoder",
+    "PaperConvDecoder",
+    "PaperConvEncoder",
     "exponential_decay",
     "line",
     "piecewise_linear",

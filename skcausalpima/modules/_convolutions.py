@@ -1,10 +1,10 @@
-"""Convolutional encoders and decoders (Appendix B.2), for curves and images of any size."""
+"""Convolutional encoders and decoders, for curves and images of any size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,8 @@ from ._decoder_protocol import Decoder
 from ._decoders import repeated
 from ._encoders import drawn, unset, with_linear, zeroed
 
-#: Channels of the encoders' two layers, by number of spatial axes.
-ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
-
-#: Channels that the decoders start from, and those of their first two layers.
-DECODER_CHANNELS = {1: (8, 16, 8), 2: (32, 64, 32)}
-
+#: Numbers by number of spatial axes: one of curves, two of images.
+ByAxes = Mapping[int, tuple[int, ...]]
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
 _CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 _TRANSPOSED: dict[int, type[Transposed]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
@@ -66,12 +62,10 @@ def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:
 class ConvEncoder(nn.Module):
     r"""Encode curves or images by two convolutions and a linear layer.
 
-    Kernels of size 3, exponential linear units and batch normalization, as in Appendix B.2; each
-    convolution halves the resolution. With ``linear``, a linear map of the input is added to the
-    mean, which the warm start needs.
-
-    Batches matter in training only: in evaluation mode, in which the estimator predicts, running
-    averages take the place of the statistics of the batch.
+    Kernels of size 3 and exponential linear units; each convolution halves the resolution. With
+    ``linear``, a linear map of the input is added to the mean, which the warm start needs. Nothing
+    is normalized: what a sample is encoded as depends on it alone, in training, too, so that its
+    steps see what a pass over the data would.
 
     Parameters
     ----------
@@ -93,6 +87,11 @@ class ConvEncoder(nn.Module):
     torch.Size([3, 4])
     """
 
+    #: Channels of the two layers. Evidence: benchmarks/convolutions.py.
+    channels: ClassVar[ByAxes] = {1: (8, 16), 2: (16, 16)}
+    #: Whether each layer is followed by batch normalization.
+    normalized: ClassVar[bool] = False
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -104,11 +103,12 @@ class ConvEncoder(nn.Module):
         self.spatial, channels = spatial_shape(shape)
         self.n_channels, n_axes = channels, len(self.spatial)
         sizes, layers = self.spatial, list[nn.Module]()
-        for out in ENCODER_CHANNELS[n_axes]:
+        for out in self.channels[n_axes]:
             layer = unset(_CONVOLUTION[n_axes], channels, out, kernel_size=3, stride=2, padding=1)
             fan_in = channels * 3**n_axes
-            normalization = _NORMALIZATION[n_axes](out, dtype=torch.float32)
-            layers += [drawn(layer, fan_in, generator), nn.ELU(), normalization]
+            layers += [drawn(layer, fan_in, generator), nn.ELU()]
+            if self.normalized:
+                layers.append(_NORMALIZATION[n_axes](out, dtype=torch.float32))
             channels, sizes = out, tuple(math.ceil(size / 2) for size in sizes)
         self.convolutions = nn.Sequential(*layers)
         width = channels * math.prod(sizes)
@@ -174,19 +174,19 @@ class ConvEncoder(nn.Module):
         return with_linear(output, self.linear, x.flatten(1))
 
 
-def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> Transposed:
-    """Return a transposed convolution that keeps the resolution, its values not set."""
-    kind = _TRANSPOSED[n_axes]
-    return unset(kind, n_inputs, n_outputs, kernel_size=3, padding=1)
+def _one_like(layer: Transposed, n_outputs: int) -> Transposed:
+    """Return a layer with another number of outputs, its values not set."""
+    options = ("kernel_size", "stride", "padding", "output_padding")
+    given = {name: getattr(layer, name) for name in options}
+    return unset(type(layer), layer.in_channels, n_outputs, **given).to(layer.weight)
 
 
 class ConvDecoder(Decoder):
-    r"""Decode curves or images by a linear layer and three transposed convolutions.
+    r"""Decode curves or images by a linear layer and two transposed convolutions.
 
-    Kernels of size 3 and rectified linear units, as in Appendix B.2, from a quarter of the
-    resolution. The first two layers double it (the paper prints a stride of 3, which does not lead
-    back to the shape of its images), cut to the shape; the last one keeps it. With ``linear``, a
-    linear map of the latent point is added.
+    Kernels of size 4 and rectified linear units, from a quarter of the resolution, which each layer
+    doubles, cut to the shape: none works on many channels of the whole resolution, where nearly all
+    time would go. With ``linear``, a linear map of the latent point is added.
 
     Parameters
     ----------
@@ -208,6 +208,13 @@ class ConvDecoder(Decoder):
     torch.Size([4, 5, 7, 3])
     """
 
+    #: Channels that it starts from, and those of all layers but the last, whose are the sample's.
+    #: Evidence: benchmarks/convolutions.py.
+    channels: ClassVar[ByAxes] = {1: (16, 8), 2: (32, 16)}
+    #: Size of the kernels, and by how much each layer multiplies the resolution.
+    kernel_size: ClassVar[int] = 4
+    strides: ClassVar[tuple[int, ...]] = (2, 2)
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -219,28 +226,29 @@ class ConvDecoder(Decoder):
         self.shape: tuple[int, ...] = tuple(shape)
         spatial, n_channels = spatial_shape(shape)
         n_axes, self.n_channels = len(spatial), n_channels
-        halved = [tuple(math.ceil(size / by) for size in spatial) for by in (4, 2, 1)]
-        channels = [*DECODER_CHANNELS[n_axes], n_channels]
-        self.start_shape = (channels[0], *halved[0])
+        factors = (math.prod(self.strides[k:]) for k in range(len(self.strides) + 1))
+        sizes = [tuple(math.ceil(size / by) for size in spatial) for by in factors]
+        channels = [*self.channels[n_axes], n_channels]
+        self.start_shape = (channels[0], *sizes[0])
         self.first = unset(nn.Linear, latent_dim, math.prod(self.start_shape))
         drawn(self.first, latent_dim, generator)
         layers: list[nn.Module] = []
-        sizes = [halved[0], halved[1], halved[2], halved[2]]
-        for k in range(3):
-            stride = 2 if k < 2 else 1
-            extra = tuple(
-                after - (before - 1) * stride - 1
-                for before, after in zip(sizes[k], sizes[k + 1], strict=True)
-            )
+        for k, stride in enumerate(self.strides):
+            pairs = zip(sizes[k], sizes[k + 1], strict=True)
+            excess = [(old - 1) * stride + self.kernel_size - new for old, new in pairs]
+            padding = tuple(math.ceil(of_axis / 2) for of_axis in excess)  # on both sides
             layer = unset(
                 _TRANSPOSED[n_axes],
                 *channels[k : k + 2],
-                kernel_size=3,
+                kernel_size=self.kernel_size,
                 stride=stride,
-                padding=1,
-                output_padding=extra,
+                padding=padding,
+                output_padding=tuple(of_axis % 2 for of_axis in excess),
             )
-            layers += [drawn(layer, channels[k + 1] * 3**n_axes, generator), nn.ReLU()]
+            layers += [
+                drawn(layer, channels[k + 1] * self.kernel_size**n_axes, generator),
+                nn.ReLU(),
+            ]
         self.convolutions = nn.Sequential(*layers[:-1])
         self.linear = zeroed(unset(nn.Linear, latent_dim, math.prod(shape))) if linear else None
         self.log_variance: Transposed | None = None
@@ -295,9 +303,7 @@ class ConvDecoder(Decoder):
         >>> log_variances.detach()
         tensor([[0., 0., 0., 0.]])
         """
-        last = self._last
-        layer = _last_layer(last.weight.ndim - 2, last.in_channels, self.n_channels)
-        self.log_variance = zeroed(layer).to(last.weight)
+        self.log_variance = zeroed(_one_like(self._last, self.n_channels))
 
     @torch.no_grad()
     def initialize_variances(self, log_variances: Tensor) -> None:
@@ -342,8 +348,7 @@ class ConvDecoder(Decoder):
         """
         self.shape = (n_copies, *self.shape)
         last = self._last
-        layer = _last_layer(last.weight.ndim - 2, last.in_channels, n_copies * self.n_channels)
-        layer.to(last.weight)
+        layer = _one_like(last, n_copies * self.n_channels)
         layer.weight.copy_(torch.cat([last.weight] * n_copies, dim=1))
         cast(Tensor, layer.bias).copy_(cast(Tensor, last.bias).repeat(n_copies))
         self.convolutions[-1] = layer

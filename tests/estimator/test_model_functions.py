@@ -237,7 +237,7 @@ def test_batch_normalization_sees_observed_rows_alone(lines):
 def test_convolutions_with_few_observed_rows(lines, n_observed):
     images = np.full((80, 4, 4), np.nan)
     images[:n_observed] = np.random.default_rng(0).normal(size=(n_observed, 4, 4))
-    est = estimator(None, encoders=["conv", None], training__batch_size=16)
+    est = estimator(None, encoders=["conv_paper", None], training__batch_size=16)
     with warnings.catch_warnings(action="error"):
         est.fit([images, lines[1]])
     assert np.isfinite(est.score_samples([images, lines[1]])).all()

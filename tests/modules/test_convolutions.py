@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization
-from skcausalpima.modules import ConvDecoder, ConvEncoder
+from skcausalpima.modules import ConvDecoder, ConvEncoder, PaperConvDecoder, PaperConvEncoder
 from skcausalpima.modules._convolutions import spatial_shape
 
+PAIRS = {"small": (ConvEncoder, ConvDecoder), "paper": (PaperConvEncoder, PaperConvDecoder)}
 SHAPES = [(1,), (2,), (7,), (100,), (1, 1), (5, 8), (9, 6), (4, 7, 3), (3, 1, 2)]
 
 
@@ -19,11 +20,11 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
+@pytest.mark.parametrize("kind", PAIRS)
 @pytest.mark.parametrize("linear", [True, False])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_networks_fit_any_size(shape, linear):
-    encoder = ConvEncoder(shape, 3, generator(), linear)
-    decoder = ConvDecoder(shape, 3, generator(), linear)
+def test_networks_fit_any_size(shape, linear, kind):
+    encoder, decoder = (make(shape, 3, generator(), linear) for make in PAIRS[kind])
     x = torch.randn(4, *shape, generator=generator())
     output = encoder.eval()(x)
     assert output.shape == (4, 6)
@@ -50,6 +51,38 @@ def test_channels_come_last():
     assert_allclose(seen.detach(), expected.detach(), atol=1e-6)
     with pytest.raises(ValueError, match="'conv' needs curves"):
         spatial_shape((2, 3, 4, 5))
+
+
+def layers_of(network):
+    """Inputs, outputs, kernel and stride of the convolutions along the first axis."""
+    kinds = torch.nn.Conv2d | torch.nn.ConvTranspose2d
+    layers = [layer for layer in network.convolutions if isinstance(layer, kinds)]
+    return [(n.in_channels, n.out_channels, n.kernel_size[0], n.stride[0]) for n in layers]
+
+
+def test_networks_of_the_paper_are_those_of_appendix_b2():
+    """But for the stride of 2, see the docstring."""
+    encoder = PaperConvEncoder((28, 28), 2, generator())
+    assert layers_of(encoder) == [(1, 32, 3, 2), (32, 64, 3, 2)]
+    kinds = [torch.nn.Conv2d, torch.nn.ELU, torch.nn.BatchNorm2d] * 2
+    assert [type(layer) for layer in encoder.convolutions] == kinds
+    decoder = PaperConvDecoder((28, 28), 2, generator())
+    assert decoder.start_shape == (32, 7, 7)
+    assert layers_of(decoder) == [(32, 64, 3, 2), (64, 32, 3, 2), (32, 1, 3, 1)]
+
+
+@pytest.mark.parametrize("size", [27, 28])
+def test_every_pixel_is_decoded_from_the_point_below_it(size):
+    """Layers that double the resolution keep objects where they are, at the edges, too."""
+    decoder = ConvDecoder((size,), 2, generator(), linear=False)
+    coarse = torch.zeros(7, *decoder.start_shape)
+    coarse[torch.arange(7), 0, torch.arange(7)] = 1.0
+    changes = decoder.convolutions(coarse) - decoder.convolutions(torch.zeros_like(coarse))
+    weights = changes[:, 0].detach().abs()
+    assert (weights.sum(dim=0) > 0).all()
+    centres = (weights * torch.arange(size)).sum(dim=1) / weights.sum(dim=1)
+    assert (centres.diff() > 0).all()
+    assert_allclose(centres[1:-1], 4 * torch.arange(1, 6) + 1.5, atol=2.0)
 
 
 def test_global_random_state_is_left_alone():
@@ -85,6 +118,7 @@ def data():
 
 NETWORKS = [
     {"encoders": "conv", "decoders": "conv"},
+    {"encoders": "conv_paper", "decoders": "conv_paper"},
     {"encoders": ["conv", factory], "decoders": [None, "mlp"]},
 ]
 

@@ -14,6 +14,7 @@ from skcausalpima.modules import (
     ExpertDecoder,
     MLPDecoder,
     MLPEncoder,
+    PaperConvDecoder,
     SampleExpert,
     StructuredVAE,
     VarianceDecoder,
@@ -46,6 +47,7 @@ def mlp():
 MAKERS = {
     "mlp": mlp,
     "conv": lambda: ConvDecoder((WIDTH,), LATENT, seed()),
+    "conv_paper": lambda: PaperConvDecoder((WIDTH,), LATENT, seed()),
     "user": lambda: nn.Linear(LATENT, WIDTH),
     "per cluster": lambda: ClusterDecoder(mlp(), N_CELLS),
     "variances": lambda: VarianceDecoder(mlp()),

@@ -208,6 +208,7 @@ def in_tuple(*items):
         (setting("encoders", [None, "os.system"]), "loaded: 'os.system'"),
         (setting("encoders", [None]), "longer than"),
         (setting("encoders", ["conv", None]), "but this model has"),
+        (setting("decoders", ["conv_paper", None]), "but this model has"),
         (setting("experts", [None, None]), "belong nowhere"),
         (
             setting("experts", [None, {"$": "model_function", "name": "line", "parameters": []}]),

@@ -1,7 +1,9 @@
 """The number of the format rises where what files hold changes."""
 
+import dataclasses
 import hashlib
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -10,11 +12,12 @@ from resigned_files import read_file, write_file
 
 from skcausalpima import CausalPIMA
 from skcausalpima._state.file import VERSION
+from skcausalpima._state.fitted import FITTED
 from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
 
 #: The present version, and the first digits of what ``layout`` comes to in it.
-WRITTEN = (20, "44c3bac8549b")
+WRITTEN = (21, "44c3bac8549b")
 
 
 def outline(plain, arrays):
@@ -55,6 +58,62 @@ def test_a_fit_of_the_version_before_was_not_asked_whether_samples_are_enough(fi
     del document["fit"]["found_again"]
     write_file(tmp_path / "model", document | {"version": 18}, arrays)
     assert CausalPIMA.load(tmp_path / "model").found_again_ is None
+
+
+#: What was stated up to version 20, and the words that have meant it since.
+CONVOLUTIONS = [
+    (
+        {"encoders": "conv", "decoders": "conv"},
+        {"encoders": "conv_paper", "decoders": "conv_paper"},
+    ),
+    ({"encoders": ["conv", None]}, {"encoders": ["conv_paper", None]}),
+    ({"decoders": ("mlp", "conv")}, {"decoders": ("mlp", "conv_paper")}),
+    (
+        {"decoders": {"modality0": "cluster_conv"}},
+        {"decoders": {"modality0": "cluster_conv_paper"}},
+    ),
+]
+
+
+def in_words_of_before(plain):
+    """Return anything with the words for the paper's convolutions that it had up to version 20."""
+    return json.loads(json.dumps(plain).replace("conv_paper", "conv"))
+
+
+@pytest.mark.parametrize("meant", [meant for _, meant in CONVOLUTIONS], ids=str)
+def test_convolutions_of_before_are_the_papers(brief, pair, tmp_path, meant):
+    fitted = brief((2, 2), **meant).fit(pair)
+    fitted.save(tmp_path / "model")
+    document, arrays = read_file(tmp_path / "model")
+    write_file(tmp_path / "model", in_words_of_before(document) | {"version": 20}, arrays)
+    loaded = CausalPIMA.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.transform(pair), fitted.transform(pair))
+    assert {name: getattr(loaded, name) for name in meant} == meant
+    write_file(tmp_path / "new", in_words_of_before(document), arrays)
+    with pytest.raises(ValueError, match="but this model has"):
+        CausalPIMA.load(tmp_path / "new")
+
+
+@pytest.mark.parametrize(("stated", "meant"), CONVOLUTIONS, ids=str)
+def test_pickled_convolutions_of_before_are_the_papers(brief, pair, stated, meant):
+    """A pickle has no version: its arrays tell."""
+    fitted = brief((2, 2), **meant).fit(pair)
+    state = vars(fitted)[FITTED]
+    words = {n: in_words_of_before(list(getattr(state.spec, n))) for n in ("encoders", "decoders")}
+    older = vars(fitted) | stated
+    older[FITTED] = dataclasses.replace(state, spec=dataclasses.replace(state.spec, **words))
+    before = CausalPIMA()
+    vars(before).update(older)
+    again = pickle.loads(pickle.dumps(before))
+    np.testing.assert_array_equal(again.transform(pair), fitted.transform(pair))
+    assert {name: getattr(again, name) for name in meant} == meant
+
+
+def test_pickled_small_convolutions_stay_what_they_are(brief, pair):
+    fitted = brief((2, 2), encoders="conv", decoders=["conv", "conv_paper"]).fit(pair)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert (again.encoders, again.decoders) == ("conv", ["conv", "conv_paper"])
+    np.testing.assert_array_equal(again.transform(pair), fitted.transform(pair))
 
 
 def test_a_pickle_of_an_estimator_with_other_parameters_is_refused(fitted):

@@ -36,7 +36,7 @@ KINDS = {
         "random_state": np.random.RandomState(3),
     },
     "convolutions": {
-        "encoders": ["conv", None],
+        "encoders": ["conv_paper", None],
         "decoders": ["cluster_mlp", None],
         "decoder_variance": "predicted",
         "mixture": "tied",

@@ -38,7 +38,7 @@ def save(taught, pair, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def saved(save):
-    return save(encoders=["conv", None], warm_start=True)
+    return save(encoders=["conv_paper", None], warm_start=True)
 
 
 @pytest.fixture(scope="module")

@@ -331,7 +331,8 @@ def test_automatic_mixed_precision_needs_a_pass():
 @pytest.mark.parametrize("modules", [(), (nn.LayerNorm(4), nn.GELU())])
 def test_networks_of_known_modules_need_none(modules):
     assert make_model(encoders=[flat(*modules), None]).steps_suffice
-    assert not make_model(encoders=["conv", None]).steps_suffice  # normalizes batches
+    assert make_model(encoders=["conv", None]).steps_suffice
+    assert not make_model(encoders=["conv_paper", None]).steps_suffice  # normalizes batches
 
 
 def train_one_epoch(model, data):
