@@ -76,19 +76,21 @@ def measured(row: Row, word: str, seed: int) -> list[float]:
 
 def compared(rows: Sequence[str], words: Sequence[str], seeds: Sequence[int]) -> None:
     """Print a line per fit, then means, and differences from the first word."""
-    lines: list[Sequence[object]] = [("row", "word", *FIGURES, "rand less", "bound less")]
+    differing = [f"{figure}, difference" for figure in FIGURES[2:]]
+    lines: list[Sequence[object]] = [("row", "word", *FIGURES, *differing)]
     for name in rows:
         by_word = {}
         for word, seed in itertools.product(words, seeds):
             by_word.setdefault(word, []).append(measured(ROWS[name], word, seed))
-            told = " ".join(f"{value:9.3f}" for value in by_word[word][-1])
-            print(f"{name:9s} {word:11s} {seed:4d} {told}", flush=True)
+            values = " ".join(f"{value:9.3f}" for value in by_word[word][-1])
+            print(f"{name:10s} {word:11s} {seed:4d} {values}", flush=True)
         for word, values in by_word.items():
             differences = np.array(values) - np.array(by_word[words[0]])
             errors = 2.0 * differences.std(axis=0, ddof=1) / np.sqrt(len(seeds))
             means = [f"{mean:.3f}" for mean in np.mean(values, axis=0)]
-            less = [f"{differences[:, k].mean():.3f} ± {errors[k]:.3f}" for k in (2, 4)]
-            lines.append((name, word, *means, *less))
+            pairs = zip(differences.mean(axis=0)[2:], errors[2:], strict=True)
+            told = [f"{mean:.3f} ± {error:.3f}" for mean, error in pairs]
+            lines.append((name, word, *means, *told))
     print()
     print_table(*lines)
 
