@@ -14,7 +14,7 @@ from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
 
 #: The present version, and the first digits of what ``layout`` comes to in it.
-WRITTEN = (20, "44c3bac8549b")
+WRITTEN = (21, "0e5fce329439")
 
 
 def outline(plain, arrays):
@@ -55,6 +55,14 @@ def test_a_fit_of_the_version_before_was_not_asked_whether_samples_are_enough(fi
     del document["fit"]["found_again"]
     write_file(tmp_path / "model", document | {"version": 18}, arrays)
     assert CausalPIMA.load(tmp_path / "model").found_again_ is None
+
+
+def test_a_fit_of_the_version_before_saw_all_samples_in_each_epoch(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    document, arrays = read_file(tmp_path / "model")
+    assert document["fit"]["convergence"].pop("share_of_samples", None) is not None
+    write_file(tmp_path / "model", document | {"version": 20}, arrays)
+    assert CausalPIMA.load(tmp_path / "model").convergence_.share_of_samples == 1.0
 
 
 def test_a_pickle_of_an_estimator_with_other_parameters_is_refused(fitted):
