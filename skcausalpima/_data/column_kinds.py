@@ -26,6 +26,10 @@ COUNTS = ("poisson", "negative_binomial")
 LIKELIHOODS = ("gaussian", *LEVELLED, *COUNTS)
 #: The word of the last element, the logarithm of the depth, where there is one.
 DEPTH = "depth"
+#: A column of more categories is looked at by itself, a row at its own one: tables of columns have
+#: room for the most categories in each, and indicators are nearly all 0. Of fewer neither matters
+#: (arbitrary).
+MANY_LEVELS = 100
 #: Codes of cells without a level.
 MISSING, STRANGE = -1, -2
 
@@ -36,6 +40,11 @@ Layout: TypeAlias = tuple[tuple[str, int], ...]
 def slices_of(layout: Layout) -> list[slice]:
     """Return which elements each column has."""
     return [slice(*ends) for ends in pairwise(accumulate((n for _, n in layout), initial=0))]
+
+
+def has_many_levels(word: str, n_elements: int) -> bool:
+    """Return whether a column has so many categories that it is looked at by itself."""
+    return word == "categorical" and n_elements > MANY_LEVELS
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,11 @@ class Column:
         if not lenient and (codes == STRANGE).any():
             raise ValueError(_unseen(distinct(cells[codes == STRANGE]), self.levels))
         n = len(self.levels)  # a row of elements for each level
+        if has_many_levels(self.word, n):
+            elements = np.zeros((len(codes), n), dtype=np.float32)
+            elements[np.arange(len(codes)), codes] = 1.0
+            elements[codes < 0] = np.nan
+            return elements
         rows = np.eye(n) if self.word == "categorical" else np.tri(n, n - 1, -1)
         return np.where(codes[:, None] < 0, np.nan, rows[np.maximum(codes, 0)])
 
@@ -164,6 +178,11 @@ class ColumnTable:
         """Word and number of elements of each column, in order; the depth comes last."""
         columns = tuple((column.word, len(column.element_names)) for column in self.columns)
         return (*columns, (DEPTH, 1)) if self.has_depth else columns
+
+    @property
+    def has_many_levels(self) -> bool:
+        """Whether some column has so many that its table is computed with in single precision."""
+        return any(has_many_levels(*column) for column in self.layout)
 
     @property
     def n_elements(self) -> int:
