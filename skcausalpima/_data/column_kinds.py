@@ -17,7 +17,7 @@ import numpy as np
 
 from .._base.scalar_checks import is_missing
 from .._base.types import Values
-from .arrays import flat_rows
+from .arrays import check_words_fit, flat_rows
 from .column_dtypes import ColumnDtype, Declared, Dtypes, Level, are_levels, plain_level
 
 #: What likelihoods of columns that have levels are called, and those of counts.
@@ -26,9 +26,7 @@ COUNTS = ("poisson", "negative_binomial")
 LIKELIHOODS = ("gaussian", *LEVELLED, *COUNTS)
 #: The word of the last element, the logarithm of the depth, where there is one.
 DEPTH = "depth"
-#: A column of more categories is looked at by itself, a row at its own one: tables of columns have
-#: room for the most categories in each, and indicators are nearly all 0. Of fewer neither matters
-#: (arbitrary).
+#: A column of more categories is looked at by itself, a row at its own one (arbitrary).
 MANY_LEVELS = 100
 #: Codes of cells without a level.
 MISSING, STRANGE = -1, -2
@@ -247,9 +245,11 @@ class ColumnTable:
         Raises
         ------
         ValueError
-            Names all columns with values that fit has not seen, or that are no counts.
+            Names columns with values that fit has not seen, no counts, or too many words.
         """
         table = flat_rows(cells)
+        numbers_of_words = {column.name: len(column.levels or ()) for column in self.columns}
+        check_words_fit(numbers_of_words, len(table), what)
         if missing is not None and missing.any():
             table = table.astype(object if table.dtype.kind != "f" else table.dtype)
             table[missing] = None

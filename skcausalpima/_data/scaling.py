@@ -308,8 +308,8 @@ def _fit_columns(
     are divided by the roots of their shares (multiple correspondence analysis), logarithms of
     counts are left as they are beside each other. Then all are divided by one number, so that the
     mean variance is 1: that of columns of few words, since of many nearly all words are rare, vary
-    little in these units, and would be blown up beyond ``MAX_DEVIATION``. The depth is divided by so much that nothing
-    but the decoder sees it.
+    little in these units, and would be blown up beyond ``MAX_DEVIATION``. The depth is divided by
+    so much that nothing but the decoder sees it.
     """
     shape = modalities.shapes[k]
     centre, spread, farthest = moments_of_observed(modalities, k, weights)

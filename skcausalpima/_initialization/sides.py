@@ -135,5 +135,5 @@ def table_columns(
 def _sparse_indicators(elements: np.ndarray, present: np.ndarray) -> sparse.csr_array:
     """Return which category each sample has, where it has one, of elements in any units."""
     rows = np.flatnonzero(present)
-    entries = np.ones(len(rows)), (rows, elements[rows].argmax(axis=1))
+    entries = np.ones(len(rows)), (rows, elements.argmax(axis=1)[rows])
     return sparse.csr_array(entries, shape=elements.shape)

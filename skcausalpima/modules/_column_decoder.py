@@ -151,7 +151,8 @@ class ColumnDecoder(Decoder):
 
     def _raw(self, x: Tensor, index: Elements) -> Tensor:
         """Return elements as they were coded; numbers stay scaled."""
-        return x[:, index].double() * self.factor[index].double() + self.centre[index].double()
+        raw = x[:, index].double() * self.factor[index].double()
+        return raw.add_(self.centre[index].double())
 
     def _each(self, method: Callable[..., Tensor], *tables: Tensor) -> Tensor:
         """Return what each likelihood says of its elements, in their order."""
