@@ -78,6 +78,7 @@ class ColumnDecoder(Decoder):
         has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
         columns = list(zip(slices, layout, strict=True))
         self._many = [part for part, column in columns if has_many_levels(*column)]
+        self.has_many_words = bool(self._many)
         for word, kind in COLUMN_LIKELIHOODS.items():
             of_kind = [part for part, (name, _) in columns if name == word]
             of_kind = [part for part in of_kind if part not in self._many]
