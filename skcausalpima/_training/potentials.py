@@ -152,8 +152,10 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
     All modalities are made sharper by one linear map, in the directions where their sum has to be.
     Where decoders depend on the component, nothing is changed, nor where they are formulas, which
     may be flat and right (with it new samples of experts per sample were less right in six of six
-    fits, and less probable). Nor with columns of many words: encoders that know each by few samples
-    leave the locations of most where they begin, and what scatters little there is no news.
+    fits, and less probable). Nor with columns of many words, each of which encoders know by few
+    samples: locations scatter little in directions that no word is known in, which would become
+    news (of 300 words in 20 000 rows fits had found .38 and .25 of the cells with it, as adjusted
+    Rand indices, and .55 and .55 without: ``benchmarks/words.py``, seeds 0 and 1).
 
     Parameters
     ----------
