@@ -122,11 +122,15 @@ class CausalPIMA(
         arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
         epochs). More than 2000 samples make 320, and the last layers of the default decoders are
         linear regressions in the end: components stand still by then, but the bound would rise
-        on. The learning rate is twice that of ``training``, and falls to zero while the model
+        on. Of more than 4096 an epoch sees a share, drawn anew (``convergence_.share_of_samples``),
+        in batches of half the size; it ends when the bound of some samples stands still, at last
+        after so many samples as ten passes see of 4096, times the number of these to the power 3/4.
+        All samples count in what is found in the end: mixture, tables, variances and graph. The
+        learning rate is twice that of ``training``, and falls to zero while the model
         is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
         start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
-        while the model is trained. Otherwise ``"auto"`` is 50. With an int, the learning rate is
-        constant and no sample is held.
+        while the model is trained. Otherwise ``"auto"`` is 50, or such shares. With an int, epochs
+        are passes over all samples, the learning rate is constant and no sample is held.
     n_init : int, default=1
         Number of complete fits; the one with the best bound (weighted as in training) is kept.
     random_state : int, RandomState instance or None, default=None
@@ -360,7 +364,8 @@ class CausalPIMA(
         normalization or a likelihood of their own). The objective, with
         ``modality_weights`` of scaled data, and that of held-out samples are shifted as the bound
         is. NaN in a last epoch that diverged, of which a ConvergenceWarning tells, and in epochs
-        that did not have a term.
+        that did not have a term. Where epochs are shares of many samples, ``"share_of_samples"``
+        says of which part, and the terms are those of 1024 samples, always the same.
     phase_history_ : dict of str to dict of str to ndarray
         The same of the phases before and after training, where there are any: ``"pre-training"``,
         which has an objective of its own and no other term, and ``"polishing"``.

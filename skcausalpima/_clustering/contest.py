@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .._base.grid import NodeGrid, n_effects
+from .arrangement_report import MOST_ROWS, looked_at
 from .candidates import (
     N_CANDIDATES,
     CandidateReport,
@@ -126,8 +127,10 @@ class Trial:
             return False
         if self.cell_agreement <= first.cell_agreement + BETTER_WEIGHTS:
             return False
-        points = self.view.scaled[:, : 2 * n_effects(self.node_sizes)]
-        return not find_gaps(points, self.cells, NodeGrid(self.node_sizes).outcomes()).cut.any()
+        rows = looked_at(len(self.cells), MOST_ROWS)  # distances are between all of them
+        points = self.view.scaled[rows, : 2 * n_effects(self.node_sizes)]
+        gaps = find_gaps(points, self.cells[rows], NodeGrid(self.node_sizes).outcomes())
+        return not gaps.cut.any()
 
 
 @dataclass(frozen=True, kw_only=True)

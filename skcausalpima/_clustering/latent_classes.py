@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from .._base.budgets import FEW_ROWS
@@ -36,8 +37,9 @@ class TableColumns:
 
     Parameters
     ----------
-    indicators : ndarray of shape (n_samples, n_outcomes)
-        1 where a sample has an outcome; 0 in all of a column where it is missing.
+    indicators : ndarray or csr_array of shape (n_samples, n_outcomes)
+        1 where a sample has an outcome; 0 in all of a column where it is missing. Sparse where some
+        column has many outcomes: iterations cost no more than the outcomes that there are.
     first : ndarray of int of shape (n_discrete,)
         The first outcome of each discrete column.
     numbers : ndarray of shape (n_samples, n_numbers)
@@ -48,7 +50,7 @@ class TableColumns:
         Whether numbers, none of which is missing, vary together in a class.
     """
 
-    indicators: np.ndarray
+    indicators: np.ndarray | sparse.csr_array
     first: np.ndarray
     numbers: np.ndarray
     filled: np.ndarray | None = None
@@ -66,9 +68,12 @@ class TableColumns:
         return sums / np.repeat(totals, sizes, axis=0)
 
     @cached_property
-    def statistics(self) -> np.ndarray:
+    def statistics(self) -> np.ndarray | sparse.csr_array:
         """What log-densities are linear in: indicators, numbers, and which of these are there."""
-        return np.hstack([self.indicators, np.nan_to_num(self.numbers), ~np.isnan(self.numbers)])
+        parts = [self.indicators, np.nan_to_num(self.numbers), ~np.isnan(self.numbers)]
+        if isinstance(self.indicators, np.ndarray):
+            return np.hstack(parts)
+        return sparse.hstack([sparse.csr_array(part) for part in parts], format="csr")
 
     def coefficients(self, sums: np.ndarray, scatter: np.ndarray) -> np.ndarray:
         """Return those of the statistics, (n_statistics, n_classes), but for what no class changes.
@@ -221,7 +226,9 @@ def _fitted(
     mean = np.zeros((n_numbers, 1))
     another = np.concatenate([margins, mean, mean + 1.0])  # one sample more, which is like all
     rows = rng.choice(n_samples, min(n_classes, n_samples), replace=False)
-    sums = _START * part.statistics[rows].T + (1.0 - _START) * another
+    begun = part.statistics[rows].T
+    begun = begun if isinstance(begun, np.ndarray) else begun.toarray()
+    sums = _START * begun + (1.0 - _START) * another
     weights: np.ndarray = np.full(len(rows), 1.0 / len(rows))
     scatter: np.ndarray = np.eye(n_numbers) if part.together else np.ones(n_numbers)
     if part.together:

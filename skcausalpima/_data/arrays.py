@@ -255,3 +255,32 @@ def table_cells(frame: pd.DataFrame, what: str) -> np.ndarray:
         )
     except (OverflowError, TypeError, ValueError):
         return np.asarray(frame, dtype=object)
+
+
+def check_words_fit(numbers_of_words: Mapping[str, int], n_rows: int, what: str) -> None:
+    """Raise where a column has too many words for an element for each in each row.
+
+    Parameters
+    ----------
+    numbers_of_words : mapping of str to int
+        How many words each column has, by its name.
+    n_rows : int
+        Number of rows.
+    what : str
+        What to call the modality.
+
+    Raises
+    ------
+    ValueError
+        Names the column that has the most words, and says what to do.
+    """
+    n_bytes = 8 * n_rows * sum(numbers_of_words.values())
+    if n_bytes <= MAX_DENSE_BYTES:
+        return
+    name = max(numbers_of_words, key=numbers_of_words.__getitem__)
+    raise ValueError(
+        f"{what} has {numbers_of_words[name]} words in column {name!r}: with an element for each "
+        f"word, {n_rows} rows would take {n_bytes / 2**30:.1f} GiB, and at most "
+        f"{MAX_DENSE_BYTES / 2**30:.0f} GiB are made. Leave the column out, give all words that "
+        "few rows have one name, such as 'other', or pass fewer rows."
+    )

@@ -17,7 +17,7 @@ import numpy as np
 
 from .._base.scalar_checks import is_missing
 from .._base.types import Values
-from .arrays import flat_rows
+from .arrays import check_words_fit, flat_rows
 from .column_dtypes import ColumnDtype, Declared, Dtypes, Level, are_levels, plain_level
 
 #: What likelihoods of columns that have levels are called, and those of counts.
@@ -26,6 +26,8 @@ COUNTS = ("poisson", "negative_binomial")
 LIKELIHOODS = ("gaussian", *LEVELLED, *COUNTS)
 #: The word of the last element, the logarithm of the depth, where there is one.
 DEPTH = "depth"
+#: A column of more categories is looked at by itself, a row at its own one (arbitrary).
+MANY_LEVELS = 100
 #: Codes of cells without a level.
 MISSING, STRANGE = -1, -2
 
@@ -36,6 +38,11 @@ Layout: TypeAlias = tuple[tuple[str, int], ...]
 def slices_of(layout: Layout) -> list[slice]:
     """Return which elements each column has."""
     return [slice(*ends) for ends in pairwise(accumulate((n for _, n in layout), initial=0))]
+
+
+def has_many_levels(word: str, n_elements: int) -> bool:
+    """Return whether a column has so many categories that it is looked at by itself."""
+    return word == "categorical" and n_elements > MANY_LEVELS
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,11 @@ class Column:
         if not lenient and (codes == STRANGE).any():
             raise ValueError(_unseen(distinct(cells[codes == STRANGE]), self.levels))
         n = len(self.levels)  # a row of elements for each level
+        if has_many_levels(self.word, n):
+            elements = np.zeros((len(codes), n), dtype=np.float32)
+            elements[np.arange(len(codes)), codes] = 1.0
+            elements[codes < 0] = np.nan
+            return elements
         rows = np.eye(n) if self.word == "categorical" else np.tri(n, n - 1, -1)
         return np.where(codes[:, None] < 0, np.nan, rows[np.maximum(codes, 0)])
 
@@ -166,6 +178,11 @@ class ColumnTable:
         return (*columns, (DEPTH, 1)) if self.has_depth else columns
 
     @property
+    def has_many_levels(self) -> bool:
+        """Whether some column has so many that its table is computed with in single precision."""
+        return any(has_many_levels(*column) for column in self.layout)
+
+    @property
     def n_elements(self) -> int:
         """How many elements a sample has."""
         return self._slices[-1].stop
@@ -228,9 +245,11 @@ class ColumnTable:
         Raises
         ------
         ValueError
-            Names all columns with values that fit has not seen, or that are no counts.
+            Names columns with values that fit has not seen, no counts, or too many words.
         """
         table = flat_rows(cells)
+        numbers_of_words = {column.name: len(column.levels or ()) for column in self.columns}
+        check_words_fit(numbers_of_words, len(table), what)
         if missing is not None and missing.any():
             table = table.astype(object if table.dtype.kind != "f" else table.dtype)
             table[missing] = None

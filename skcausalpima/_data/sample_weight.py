@@ -232,7 +232,8 @@ def _row_keys(modalities: Modalities, tables: Sequence[np.ndarray], rows: np.nda
     columns = [table[rows] for table in (modalities.observed.T, *masks, *tables)]
     # What is the same in all rows tells none apart, and may be left over from removed rows.
     columns = [np.ascontiguousarray(table) for table in columns if (table != table[:1]).any()]
-    return _hashes([*(array[rows] for array in arrays), *columns])
+    is_whole = len(rows) == modalities.n_samples  # in order, which needs no copy
+    return _hashes([*(array if is_whole else array[rows] for array in arrays), *columns])
 
 
 def row_digests(modalities: Modalities) -> np.ndarray | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._base.warn import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
-from .column_kinds import ColumnTable, slices_of
+from .column_kinds import ColumnTable, has_many_levels, slices_of
 from .on_disk import Kept
 from .ranks import Ranks
 from .selection_keys import entries_of
@@ -130,7 +130,9 @@ class ModalityScaler:
         if array is None:
             return np.zeros((modalities.n_samples, modalities.widths[k]), dtype=modalities.dtype)
         flat = flat_rows(array)
-        out = np.empty(flat.shape, flat.dtype)
+        coding = modalities.columns[k]
+        is_wide = coding is not None and coding.has_many_levels
+        out = np.empty(flat.shape, modalities.dtype if is_wide else flat.dtype)
         for rows, values in value_blocks(flat):
             with np.errstate(over="ignore"):  # inf, which callers check
                 out[rows] = (values - self.centre[k].ravel()) / np.ravel(self.factor[k])
@@ -304,8 +306,10 @@ def _fit_columns(
 
     Numbers, yes or no, and ordered categories have the variance 1 each, indicators of categories
     are divided by the roots of their shares (multiple correspondence analysis), logarithms of
-    counts are left as they are beside each other. The depth is divided by so much that nothing
-    but the decoder sees it.
+    counts are left as they are beside each other. Then all are divided by one number, so that the
+    mean variance is 1: that of columns of few words, since of many nearly all words are rare, vary
+    little in these units, and would be blown up beyond ``MAX_DEVIATION``. The depth is divided by
+    so much that nothing but the decoder sees it.
     """
     shape = modalities.shapes[k]
     centre, spread, farthest = moments_of_observed(modalities, k, weights)
@@ -321,7 +325,8 @@ def _fit_columns(
         factor[-1] *= UNSEEN
         is_seen[-1] = False
     _check_finite(factor, modalities.names[k])
-    mean = np.mean(np.square(spread / factor)[is_seen])
+    few = [not has_many_levels(*column) for column in coding.layout for _ in range(column[1])]
+    mean = np.mean(np.square(spread / factor)[is_seen & few]) if any(few) else 0.0
     factor[is_seen] *= np.sqrt(mean) if mean > 0 else 1.0
     n_columns = len(coding.columns)
     numbers = [word == "gaussian" for word, size in coding.layout for _ in range(size)]

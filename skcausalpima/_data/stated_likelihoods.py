@@ -22,6 +22,7 @@ from .column_kinds import (
     COUNTS,
     LEVELLED,
     LIKELIHOODS,
+    MANY_LEVELS,
     Column,
     ColumnTable,
     are_counts,
@@ -41,9 +42,6 @@ Stated: TypeAlias = str | Mapping[str, str]
 #: Categories name rows where there are more than this, and a row or two of each in the mean; all
 #: differ where they are stated to be categories.
 MOST_WITHOUT_IDS, ROWS_OF_A_NAME = 20, 2
-
-#: A column of more words takes long, and is rarely what samples are to be told by (arbitrary).
-MANY_LEVELS = 100
 
 #: What can be wrong with columns: in words, and what to do where they are not to be left out.
 WRONG = {

@@ -277,6 +277,9 @@ def _checked(
             missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps, columns)
             array, observed[k] = without_missing(clean, missing, elements[k]), ~missing
         arrays.append(array)
+    is_wide = any(
+        table.coding is not None and table.coding.has_many_levels for table in form.tables
+    )
     given = data.modality_shapes if reset else estimator.modality_shapes_in_
     shapes = [
         tuple(shape or ()) if table.coding is None else table.coding.element_shape
@@ -287,7 +290,7 @@ def _checked(
         observed,
         data.names,
         tuple(shapes),
-        compute_dtype(data.arrays, arrays),
+        np.dtype(np.float32) if is_wide else compute_dtype(data.arrays, arrays),
         len(data),
         form,
         contexts,

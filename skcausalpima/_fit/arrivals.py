@@ -59,6 +59,7 @@ def learn(
     the choice of the graph go by the samples of before, too, as the model remembers them.
     """
     generator, before = torch.Generator().manual_seed(seed), fitted.arrivals
+    settings = replace(setup.training, schedule=replace(setup.training.schedule, n_rows=None))
     with torch.enable_grad(), setup.seeded(seed), observer:
         model = trained_model(fitted.spec, samples.knowledge, fitted.numbers, setup.device)
         model.prior.requires_grad_(False)
@@ -73,11 +74,11 @@ def learn(
         steps_per_epoch = math.ceil(data.n_samples / setup.training.steps.batch_size)
         most = len(setup.training.temperatures)
         plan = np.ones(min(math.ceil(MIN_STEPS / steps_per_epoch), most))
-        progress = Phase(model, setup.training, observer, plan)
+        progress = Phase(model, settings, observer, plan)
         if before.moments:
             resume_moments(before.moments, model, progress.optimizer)
         else:  # the first one of all is preceded by one that only fills the moments
-            still = Phase(model, setup.training, Observer(), plan, rate_factor=0.0)
+            still = Phase(model, settings, Observer(), plan, rate_factor=0.0)
             epochs(still, data, update)
             progress.follow(still.optimizer)
         epochs(progress, data, update)

@@ -262,9 +262,9 @@ def _tail_reference(
         data = data.core()[0].subset(torch.as_tensor(held_out, device=data.device))
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
     rows = reference_rows(data.n_samples, weights, data.n_samples / data.n_of_all)
-    is_all = held_out is None and np.array_equal(rows, np.arange(data.n_samples))
-    some = data.subset(torch.as_tensor(rows, device=data.device))
-    terms = likelihood_terms(model, some, encoders, known_bounds if is_all else None)
+    numbers = torch.as_tensor(rows, device=data.device)
+    known = known_bounds[numbers] if held_out is None else None
+    terms = likelihood_terms(model, data.subset(numbers), encoders, known)
     return [np.sort(data.rows_of_all(values)) for values in sorted_terms(terms)]
 
 

@@ -224,5 +224,5 @@ def planned_epochs(setup: Setup, is_continued: bool) -> dict[str, int]:
     plan = {} if is_continued else {"pre-training": schedule.pretraining_epochs}
     plan["training"] = schedule.n_epochs
     if setup.graph.structure == "refined":
-        plan["polishing"] = schedule.polishing_epochs
+        plan["polishing"] = schedule.n_polished(schedule.n_epochs)
     return plan

@@ -24,6 +24,7 @@ from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.initialize import RunState, initialize_run
 from .._model.build import export_state
 from .._model.setup import Setup
+from .._model.shares import share_of
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import BegunRun, Numbers, TrainingState
@@ -182,7 +183,8 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     progress.stopper.restore(model)
     progress.stopper.best_state = None
     with _told_selection(core, state):
-        settle(model, samples.training, state.update)
+        n_rows = setup.training.schedule.n_settled
+        settle(model, share_of(samples.training, n_rows, state.update.generator), state.update)
         state = rearranged(setup, core, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
     is_incomplete = _is_incomplete(core, others)
@@ -256,10 +258,10 @@ def _distil(
     asked = setup.training.missing_values.subset_epochs
     if asked == 0 or not isinstance(state.model, StructuredVAE):
         return None
-    data = filled(state.model, data)
     trained = len(state.progress.history)  # of all parts of a fit that is continued
-    n_epochs = _distillation_epochs(setup, data, trained, is_incomplete)
+    n_rows, n_epochs = _distillation_plan(setup, data, trained, is_incomplete)
     generator, observer = state.update.generator, state.progress.observer
+    data = filled(state.model, share_of(data, n_rows, generator))
     encoders = distil(state.model, data, setup.training, n_epochs, generator, observer)
     if encoders is None:
         warn_caller(
@@ -270,13 +272,21 @@ def _distil(
     return encoders
 
 
-def _distillation_epochs(
+def _distillation_plan(
     setup: Setup, data: TensorData, n_trained: int, is_incomplete: bool
-) -> int:
-    """Return for how many epochs encoders of incomplete samples are taught."""
-    asked = setup.training.missing_values.subset_epochs
-    steps_per_epoch = math.ceil(data.n_of_all / setup.training.steps.batch_size)
-    return distillation_epochs(asked, steps_per_epoch, n_trained, is_incomplete)
+) -> tuple[int | None, int]:
+    """Return of how many samples, None for all, and for how many epochs of these encoders learn.
+
+    Where epochs of training see a share, distillation sees as many samples as so many shares have.
+    """
+    training, n_of_all = setup.training, data.n_of_all
+    asked, n_rows = training.missing_values.subset_epochs, training.schedule.n_rows or n_of_all
+    steps_per_epoch = math.ceil(min(n_rows, n_of_all) / training.steps.batch_size)
+    n_epochs = distillation_epochs(asked, steps_per_epoch, n_trained, is_incomplete)
+    if n_rows >= n_of_all:
+        return None, n_epochs
+    n_seen = min(n_epochs * n_rows, n_of_all)
+    return n_seen, math.ceil(n_epochs * n_rows / n_seen)
 
 
 def _is_incomplete(core: TensorData, others: TensorData | None) -> bool:
@@ -295,7 +305,7 @@ def _plan_distillation(
     if asked and len(setup.spec.shapes) > 1 and not setup.spec.sampled_responsibilities:
         n_trained = setup.training.schedule.n_epochs
         is_incomplete = _is_incomplete(core, others)
-        observer.plan["teaching"] = _distillation_epochs(setup, core, n_trained, is_incomplete)
+        observer.plan["teaching"] = _distillation_plan(setup, core, n_trained, is_incomplete)[1]
 
 
 def _select_graph_and_polish(
@@ -304,6 +314,8 @@ def _select_graph_and_polish(
     """Select and fix the graph, polish; return the graph and a pass with the final model."""
     model, generator = state.model, state.update.generator
     data = filled(model, data)
+    schedule = setup.training.schedule
+    some = share_of(training, schedule.n_settled, generator)
     with _told_selection(data, state):
         check_model(model)
         end = data_pass(model, data, generator)
@@ -311,14 +323,15 @@ def _select_graph_and_polish(
     refines, progress = setup.graph.structure == "refined", state.progress
     if refines and not progress.observer.stopped:
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
-        phase = Polishing(model, setup.training, progress.observer)
+        phase = Polishing(model, setup.training, progress.observer, len(progress.history))
         phase.follow(None if progress.diverged else progress.optimizer)
         epochs(phase, training, update)
         with told_divergence(model, "polishing", weights=training.weights):
-            settle(model, training, update)
+            settle(model, some, update)
         data = filled(model, data)
-    if setup.training.schedule.fits_last_layers and not progress.observer.stopped:
-        fit_last_layers(model, training, generator)
+    if schedule.fits_last_layers:
+        if not progress.observer.stopped:
+            fit_last_layers(model, some, generator)
         settle(model, training, state.update)
     with told_divergence(model, "the final model", weights=data.weights):
         if refines:

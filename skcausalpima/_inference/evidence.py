@@ -181,8 +181,8 @@ def likelihood_terms(
             continue
         if m < n_alone:
             log_evidence = _alone(model, data.subset(rows), encoders, m)
-        elif known_bounds is not None and len(rows) == data.n_samples:
-            log_evidence = known_bounds
+        elif known_bounds is not None:
+            log_evidence = known_bounds[rows]
         else:
             log_evidence = bounds(model, data.subset(rows), encoders)
         values = log_evidence.cpu().double().numpy()

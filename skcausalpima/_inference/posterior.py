@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._model.tensors import TensorData
+from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import OwnPosterior, SharedPosterior
 from ..modules import Batch, MeanFieldVAE, MultimodalVAE, StructuredVAE, SubsetEncoders
 
@@ -36,8 +36,13 @@ SCORE_SEED = 20_240_711
 #: where data are decoded: what remains is a posterior as well, and its bound a bound.
 NEGLIGIBLE = 1e-4
 
-#: More components than these are looked at together, so many samples in them at a time.
-MANY_COMPONENTS, MAX_PAIRS = 128, 4096
+#: So many pairs of a sample and a component are decoded at a time (arbitrary).
+MAX_PAIRS = 4096
+
+#: Samples are asked in blocks of so many, if what each takes in the widest modality, or in the
+#: latent points of all components, is no more than so many numbers together. Evidence: of 512 and
+#: 2048 rows x 20 columns, answers about 100 000 take 6.1 and 2.2 times a mixture's.
+MOST_ROWS, NUMBERS_AT_ONCE = 4096, 2**16
 
 
 @functools.cache
@@ -129,7 +134,13 @@ def sample_posterior(
         parts = (answered.mean, answered.log_gamma.exp().T, answered.centre)
         return SamplePosterior(*(part.to(model.prior.means) for part in parts))
 
-    return SamplePosterior(*answers_of(data.blocks(), encoders, ask))
+    return SamplePosterior(*answers_of(blocks_of(model, data), encoders, ask))
+
+
+def blocks_of(model: MultimodalVAE, data: TensorData) -> Iterator[Batch]:
+    """Return samples block by block, as many at a time as their numbers allow."""
+    n_numbers = max(*model.widths, model.prior.means.numel())
+    return data.blocks(max(BLOCK_ROWS, min(MOST_ROWS, NUMBERS_AT_ONCE // n_numbers)))
 
 
 def answers_of(
@@ -177,7 +188,7 @@ def bounds(
         answered = answer(structured, block, draws, used)
         return [structured_bounds(structured, block, answered, draws)]
 
-    unknown = (replace(block, allowed=None) for block in data.blocks())
+    unknown = (replace(block, allowed=None) for block in blocks_of(model, data))
     if not model.prior.mix_sizes:
         unknown = (replace(block, regime_index=None) for block in unknown)
     return answers_of(unknown, encoders, ask)[0]
@@ -230,10 +241,7 @@ class Answer:
                 yield InComponent(rows, components, probabilities[rows], part)
 
     def in_all_components(self) -> Iterator[InComponent]:
-        """Return the same, of many components together: few samples are in each of them."""
-        if len(self.log_gamma) <= MANY_COMPONENTS:
-            yield from self.in_components()
-            return
+        """Return the same, of all components together."""
         probabilities = likely(self.log_gamma)
         for pairs in probabilities.nonzero().split(MAX_PAIRS):
             components, rows = pairs.T

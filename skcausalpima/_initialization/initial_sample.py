@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .._clustering.contest import Trial
+from .._data.column_kinds import has_many_levels
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._model.setup import Setup
@@ -22,7 +23,8 @@ from .sides import Sides
 #: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
 MAX_START_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
 
-#: Of data on disk no more than have so many elements, but not fewer than ``MIN_ROWS``.
+#: Of data on disk, and of columns of many words, no more than have so many elements, but not fewer
+#: than ``MIN_ROWS``.
 MAX_ELEMENTS, MIN_ROWS = 2**24, 1000
 
 
@@ -126,7 +128,10 @@ def _some_rows(
     n_rows, n_cells = int(data.total_of(np.array(n_here))), math.prod(setup.spec.node_sizes)
     n_some = min(MAX_START_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
     is_copied = data.is_streamed or data.is_distributed
-    if is_copied:
+    is_wide = any(
+        has_many_levels(*column) for layout in setup.spec.layouts for column in layout or ()
+    )
+    if is_copied or is_wide:
         width = sum(array.shape[1] for array in data.arrays)
         n_some = min(n_some, max(MIN_ROWS, MAX_ELEMENTS // width))
     if n_some >= n_rows and not is_copied:

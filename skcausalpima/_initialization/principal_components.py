@@ -100,7 +100,7 @@ def principal_scores(
     views = {m: view.times(np.sqrt(widths[m]) / units[m]) for m, view in (views or {}).items()}
     blocks += [view.scores for view in views.values()]
     placing = [view.placing for view in views.values() if view.placing is not None]
-    stacked = np.concatenate(blocks, axis=1)
+    stacked = np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
     part = stacked[_some_rows(len(stacked), seed)]
     n_found = min(n_components, *part.shape)
     if min(part.shape) <= 4 * n_components + 20:

@@ -8,10 +8,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from .._base.grid import n_effects
 from .._clustering.latent_classes import TableColumns, settled
-from .._data.column_kinds import DEPTH, LEVELLED, Layout, between, slices_of
+from .._data.column_kinds import (
+    DEPTH,
+    LEVELLED,
+    Layout,
+    between,
+    has_many_levels,
+    slices_of,
+)
 from .._data.samples import NodeKnowledge
 from .._model.left_open import Side
 from .._model.setup import Setup
@@ -97,26 +105,35 @@ def table_columns(
         word not in LEVELLED for layout in tables for word, _ in layout
     ):
         return None
-    levels: list[np.ndarray] = []
+    levels: list[np.ndarray | sparse.csr_array] = []
     numbers: list[np.ndarray] = []
     filled: list[np.ndarray] = []
     for m, (layout, (centre, factor)) in enumerate(zip(tables, units, strict=True)):
-        scaled = data.arrays[m].cpu().numpy().astype(np.float64)
-        present = data.seen(m)
-        elements = np.round(scaled * np.ravel(factor) + np.ravel(centre))
-        for (word, _), part in zip(layout, slices_of(layout), strict=True):
+        array, present = data.arrays[m].cpu().numpy(), data.seen(m)
+        for (word, n_elements), part in zip(layout, slices_of(layout), strict=True):
+            if has_many_levels(word, n_elements):
+                levels.append(_sparse_indicators(array[:, part], present[:, part.start]))
+                continue
+            scaled = array[:, part].astype(np.float64)
             if word in LEVELLED:
-                indicators = (
-                    elements[:, part] if word == "categorical" else between(elements[:, part])
-                )
+                elements = np.round(scaled * np.ravel(factor)[part] + np.ravel(centre)[part])
+                indicators = elements if word == "categorical" else between(elements)
                 levels.append(indicators * present[:, part.start, None])
             elif word != DEPTH:
-                filled.append(scaled[:, part])
-                numbers.append(np.where(present[:, part], scaled[:, part], np.nan))
+                filled.append(scaled)
+                numbers.append(np.where(present[:, part], scaled, np.nan))
     sizes = [level.shape[1] for level in levels]
+    are_dense = all(isinstance(level, np.ndarray) for level in levels)
     return TableColumns(
-        indicators=np.hstack(levels),
+        indicators=np.hstack(levels) if are_dense else sparse.hstack(levels, format="csr"),
         first=np.cumsum([0, *sizes[:-1]]),
         numbers=np.hstack([np.empty((data.n_samples, 0)), *numbers]),
         filled=np.hstack([np.empty((data.n_samples, 0)), *filled]),
     )
+
+
+def _sparse_indicators(elements: np.ndarray, present: np.ndarray) -> sparse.csr_array:
+    """Return which category each sample has, where it has one, of elements in any units."""
+    rows = np.flatnonzero(present)
+    entries = np.ones(len(rows)), (rows, elements.argmax(axis=1)[rows])
+    return sparse.csr_array(entries, shape=elements.shape)

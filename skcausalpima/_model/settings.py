@@ -25,6 +25,23 @@ MANY, STEPS_OF_MANY = 2000, 320
 #: Epochs where clusters are free, whatever the data.
 FREE_EPOCHS = 50
 
+#: An epoch of a plan sees a share of the samples where there are more: so many at least, so many
+#: steps, and so many samples of each cell. Evidence: the first two are the epochs of 4096 samples
+#: that 320 steps are planned for; the third is arbitrary.
+LEAST_SHARE, STEPS_OF_SHARE, SHARE_OF_CELL = 4096, 32, 32
+
+#: Passes between phases see so many shares: what they find is made anew from all at the end.
+#: Arbitrary.
+SHARES_OF_PASS = 8
+
+#: The bound of so many samples is told. Evidence: that of twelve thousand images has an error of
+#: a thousandth of its spread then, where the same are asked at the same draws.
+JUDGED = 1024
+
+#: Such epochs, at most, are ten times the number of shares to this power. Evidence: with 0.6 the
+#: held-out bound of tables that bend was lower than that of ten passes, with 0.75 it is not.
+SHARE_POWER = 0.75
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -46,6 +63,8 @@ class Schedule:
         Whether the last layers of decoders are fitted in closed form in the end.
     is_stated : bool, default=False
         Whether the number of epochs is the user's.
+    n_rows : int, default=None
+        Of how many samples, drawn anew, an epoch is; None for all.
     """
 
     n_epochs: int = FREE_EPOCHS
@@ -56,6 +75,23 @@ class Schedule:
     holds_start: bool = False
     fits_last_layers: bool = False
     is_stated: bool = False
+    n_rows: int | None = None
+
+    @property
+    def n_judged(self) -> int | None:
+        """Of how many samples the bound is told after every epoch; None for all."""
+        return None if self.n_rows is None else JUDGED
+
+    @property
+    def n_settled(self) -> int | None:
+        """Of how many samples passes between phases are; None for all, as the last ones are."""
+        return None if self.n_rows is None else SHARES_OF_PASS * self.n_rows
+
+    def n_polished(self, n_trained: int) -> int:
+        """Return the epochs of polishing after so many of training."""
+        if self.n_rows is None:
+            return self.polishing_epochs
+        return math.ceil(self.polishing_epochs * n_trained / MIN_EPOCHS)
 
 
 #: What the user states; one for nodes whose clusters are free; a plan, and one for many samples.
@@ -65,14 +101,22 @@ SHORT = replace(PLANNED, pretraining_epochs=3, fits_last_layers=True)
 
 
 def schedule(
-    max_iter: int | str, n_samples: int, batch_size: int, is_free: bool = False
+    max_iter: int | str,
+    n_samples: int,
+    batch_size: int,
+    *,
+    n_cells: int = 1,
+    is_free: bool = False,
+    is_paper: bool = False,
 ) -> Schedule:
     r"""Return for how long a model is trained.
 
     ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps. Few samples need more epochs than many
     for as many steps, and many samples bear more steps than few, whose noise is learned by then.
     More than 2000 make 320 steps: components stand still after these, and what decoders still lack
-    is mostly in their last layers, which have a closed form. There are 10 epochs at least.
+    is mostly in their last layers, which have a closed form. There are 10 epochs at least. Of still
+    more samples an epoch is a share, drawn anew for each: what tables have to teach is learned by
+    then, and the bound of some samples says whether there is more, as of images.
 
     Parameters
     ----------
@@ -82,27 +126,42 @@ def schedule(
         Rows that train.
     batch_size : int
         Rows of one step.
+    n_cells : int, default=1
+        Each is to have its samples in an epoch.
     is_free : bool, default=False
         Whether clusters are free as a rule, as with one node: components that are free drift the
         longer they are trained, and need the updates of so many epochs.
 
+    is_paper : bool, default=False
+        Whether it is the published algorithm, whose epochs are of all samples.
+
     Returns
     -------
     Schedule
-        From 10 to 300 epochs if their number is not given; no polishing.
+        From 10 to 300 epochs if their number is not given and they are of all samples; no
+        polishing.
 
     Examples
     --------
     >>> from skcausalpima._model.settings import schedule
     >>> [schedule("auto", n, 128).n_epochs for n in (40, 300, 1000, 3000, 4096, 10**6)]
-    [32, 49, 45, 14, 10, 10]
+    [32, 49, 45, 14, 10, 618]
+    >>> [schedule("auto", n, 128).n_rows for n in (4096, 10**6)]
+    [None, 4096]
     >>> schedule(7, 300, 128).n_epochs, schedule("auto", 300, 128, is_free=True).n_epochs
     (7, 50)
     """
     if max_iter != "auto":
         return replace(STATED, n_epochs=int(max_iter))
-    if is_free:
+    n_rows = max(LEAST_SHARE, STEPS_OF_SHARE * batch_size, SHARE_OF_CELL * n_cells)
+    if is_paper or (is_free and n_samples <= n_rows):
         return FREE
+    if n_samples > n_rows:
+        n_epochs = math.ceil(MIN_EPOCHS * (n_samples / n_rows) ** SHARE_POWER)
+        if is_free:
+            free = replace(FREE, fits_last_layers=True, n_rows=n_rows)
+            return replace(free, n_epochs=max(n_epochs, FREE_EPOCHS))
+        return replace(SHORT, n_epochs=n_epochs, n_rows=n_rows)
     is_short = n_samples > MANY
     n_steps = STEPS_OF_MANY if is_short else FACTOR * n_samples**POWER
     n_epochs = math.ceil(n_steps / math.ceil(n_samples / batch_size))
@@ -163,6 +222,16 @@ class TrainingSettings:
     edge_penalty: float
     decoder_variance: float | str
     verbose: int
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a gradient step of training: half of those stated where epochs are shares.
+
+        Evidence: of 20 000 rows, three seeds, and of 8000 and 12 000 images the held-out bound is
+        higher by .03 to .1 of its spread than with whole ones, for the same samples seen.
+        """
+        stated = self.steps.batch_size
+        return stated if self.schedule.n_rows is None else max(min(stated, 2), stated // 2)
 
     @property
     def learns_variances(self) -> bool:

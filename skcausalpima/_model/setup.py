@@ -296,8 +296,15 @@ def _schedule(params: Parameters, samples: FitSamples) -> Schedule:
     """Return for how long these samples are to be trained on."""
     steps, n_rows = params.training, samples.n_core_rows
     n_training = n_rows - math.ceil(steps.validation_fraction * n_rows)
-    is_free = params.init.method != "arranged" or len(list(params.node_sizes)) == 1
-    plan = schedule(params.max_iter, n_training, steps.batch_size, is_free)
+    sizes, method = check_node_sizes(params.node_sizes), params.init.method
+    plan = schedule(
+        params.max_iter,
+        n_training,
+        steps.batch_size,
+        n_cells=math.prod(sizes),
+        is_free=method != "arranged" or len(sizes) == 1,
+        is_paper=method == "paper",
+    )
     if params.init.pretraining_epochs != "auto":
         plan = replace(plan, pretraining_epochs=int(params.init.pretraining_epochs))
     return replace(plan, polishing_epochs=getattr(params.structure, "polishing_epochs", 0))

@@ -258,11 +258,12 @@ class TensorData:
         """Return the same samples, each counting for one."""
         return replace(self, samples=replace(self.samples, weights=None))
 
-    def blocks(self) -> Iterator[Batch]:
-        """Return the samples in order, block by block."""
+    def blocks(self, n_rows: int | None = None) -> Iterator[Batch]:
+        """Return the samples in order, block by block; None for the usual number of rows."""
+        n_rows = n_rows or BLOCK_ROWS
         for _, part in self.parts():
-            for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # there may be none
-                yield part.rows(slice(start, start + BLOCK_ROWS))
+            for start in range(0, max(1, part.n_samples), n_rows):  # there may be none
+                yield part.rows(slice(start, start + n_rows))
 
     def numbered(self, batch_size: int, generator: torch.Generator) -> Numbered:
         """Return the samples in random order, batch by batch, each with their numbers.

@@ -38,7 +38,7 @@ REPORTS: dict[str, type[Report]] = {
 LISTS: dict[str, type[Report]] = {"tried": TriedStart, "adapted": AdaptedLabel}
 
 #: The last version in which words for convolutions meant the paper's, and what these are since.
-PAPER_WORDS_UNTIL = 20
+PAPER_WORDS_UNTIL = 21
 PAPER_WORDS = {"conv": "conv_paper", "cluster_conv": "cluster_conv_paper"}
 #: Layers that convolutions of the paper alone have.
 PAPER_LAYERS = r"convolutions\.[3-5]\."

@@ -110,6 +110,8 @@ class Convergence:
         How far the objective ended below its best epoch, relative to the spread.
     label_changes : float
         Share of the samples whose component changed per epoch, at last; NaN as above.
+    share_of_samples : float
+        Which part of the samples an epoch saw.
     """
 
     n_steps: int
@@ -117,6 +119,7 @@ class Convergence:
     rise: float
     fall: float
     label_changes: float
+    share_of_samples: float
 
 
 def rise_and_fall(objectives: Sequence[float], n_epochs: int) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from .._model.settings import TrainingSettings
+from .._model.shares import share_of
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
 from .block_update import BlockUpdate, data_pass
@@ -71,6 +72,8 @@ class Phase:
         Number of planned epochs that were made before the fit was stopped.
     held_out : TensorData or None
         By which the stopper judges; None where nothing is held out.
+    judged : TensorData or None
+        Samples whose bound is told, always at the same draws; None where an epoch is of all.
     was_restored : bool
         Whether an expert has diverged, so that the last epoch was taken back.
     diverged : bool
@@ -109,6 +112,7 @@ class Phase:
         self.n_done, self.n_steps, self.spread = 0, 0, 0.0
         self.labels: Tensor | None = None
         self.held_out: TensorData | None = None
+        self.judged: TensorData | None = None
         self.label_changes: list[float] = []
 
     def follow(self, earlier: Adam | None) -> None:
@@ -120,6 +124,14 @@ class Phase:
         for parameter in self.networks:
             if earlier is not None and parameter in earlier.moments:
                 self.optimizer.resume(parameter, earlier.moments[parameter])
+
+    def judge_by(self, data: TensorData, held_out: TensorData | None) -> None:
+        """Take note of the samples whose bound is told after every epoch."""
+        n_rows = self.settings.schedule.n_judged
+        if n_rows is not None:
+            self.judged = data.subset(data.evenly_spaced(n_rows))
+            held_out = held_out and held_out.subset(held_out.evenly_spaced(n_rows))
+        self.held_out = None if held_out is None else viewed(self.model, held_out)
 
     def fill(self, data: TensorData) -> TensorData:
         """Return samples as an epoch sees them."""
@@ -133,9 +145,10 @@ class Phase:
         """Make the gradient steps of an epoch, and sum up what they see of the samples."""
         model, rule, penalty = self.model, self.settings.steps, self.settings.edge_penalty
         parameters = self.networks + self.graph
-        n_steps = len(self.temperatures) * math.ceil(data.n_of_all / rule.batch_size)
+        batch_size = self.settings.batch_size
+        n_steps = len(self.temperatures) * math.ceil(data.n_of_all / batch_size)
         model.train()
-        for numbers, batch, noise in data.drawn(rule.batch_size, model.n_draws, generator):
+        for numbers, batch, noise in data.drawn(batch_size, model.n_draws, generator):
             if self.decays:
                 rate = self.rate * half_cosine(self.n_steps / n_steps)
                 self.optimizer.rates[:2] = rate, SHORT_STEPS * rate
@@ -169,6 +182,9 @@ class Phase:
         if result is None:
             result = data_pass(model, data, update.generator, errors)
         result = update.swap(model, data, result)
+        if self.judged is not None:
+            draws = torch.Generator().manual_seed(0)
+            result = data_pass(model, self.fill(self.judged), draws)
         terms = result.terms | {"temperature": model.prior.temperature}
         if self.held_out is not None:
             judged = data_pass(model, self.fill(self.held_out), update.generator).terms
@@ -201,6 +217,7 @@ class Phase:
             rise=rise / unit,
             fall=fall / unit,
             label_changes=math.nan if math.isnan(rise) else float(np.mean(changes)),
+            share_of_samples=self.history[-1].get("share_of_samples", 1.0) if self.history else 1.0,
         )
 
 
@@ -237,10 +254,14 @@ class Polishing(Phase):
     name = "polishing"
 
     def __init__(
-        self, model: MultimodalVAE, settings: TrainingSettings, observer: Observer
+        self,
+        model: MultimodalVAE,
+        settings: TrainingSettings,
+        observer: Observer,
+        n_trained: int = 0,
     ) -> None:
         schedule = settings.schedule
-        temperatures = np.ones(schedule.polishing_epochs)
+        temperatures = np.ones(schedule.n_polished(n_trained))
         super().__init__(model, settings, observer, temperatures, rate_factor=schedule.rate_factor)
         self.decays = schedule.polishing_decays
 
@@ -256,26 +277,30 @@ def epochs(
     """
     model, observer, device = phase.model, phase.observer, phase.settings.device
     n_before, n_epochs = len(phase.history) - phase.n_done, len(phase.temperatures)
-    observer.begin(phase.name, n_epochs, model.names, data, held_out, n_before, phase.n_done)
-    guard = ExpertGuard(model, phase.name)
-    phase.held_out = None if held_out is None else viewed(model, held_out)
+    phase.judge_by(data, held_out)
+    told = phase.judged or data
+    observer.begin(phase.name, n_epochs, model.names, told, phase.held_out, n_before, phase.n_done)
+    guard, n_rows = ExpertGuard(model, phase.name), phase.settings.schedule.n_rows
     for temperature in phase.temperatures[phase.n_done :]:
         if phase.stopper.converged:  # a fit that is continued may have come to its end
             break
         observer.epoch_begins()
-        epoch, data, sums = len(phase.history), phase.fill(data), None
+        share, epoch, sums = share_of(data, n_rows, update.generator), len(phase.history), None
+        drawn = phase.fill(share)
         if phase.graph:
             model.prior.temperature = temperature
         guard.keep(model)
         precision = in_bfloat16(model.networks, device.autocast)
         with guard.watched(epoch, data.weights), model.frozen(phase.has_cells), precision:
-            sums = EpochSums(model, data, phase.has_cells)
-            phase.steps(data, sums, update.generator)
+            sums = EpochSums(model, drawn, phase.has_cells)
+            phase.steps(drawn, sums, update.generator)
         phase.was_restored = guard.restored(epoch)
         if phase.was_restored:
             observer.standing = None  # training ends here
         with told_divergence(model, phase.name, epoch, data.weights):
-            terms = phase.close(data, update, sums)
+            terms = phase.close(drawn, update, sums)
+        if phase.judged is not None:
+            terms["share_of_samples"] = drawn.n_of_all / data.n_of_all
         phase.history.append(observer.in_units(terms))
         observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:

@@ -296,7 +296,9 @@ def _stability(fit: Figures) -> Lines:
 
 def _training(fit: Figures) -> Lines:
     convergence = fit.convergence
-    yield "epochs", f"{fit.n_iter} ({ENDS[convergence.ended]})"
+    share = convergence.share_of_samples
+    of_share = f", each of {percent(share)} of the samples" if share < 1.0 else ""
+    yield "epochs", f"{fit.n_iter}{of_share} ({ENDS[convergence.ended]})"
     yield "gradient steps", f"{convergence.n_steps}"
     if convergence.rise is not None and convergence.spread is not None:
         moves, rise = "fell" if convergence.rise < 0 else "rose", abs(convergence.rise)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._data.column_kinds import DEPTH, Layout, slices_of
+from .._data.column_kinds import DEPTH, Layout, has_many_levels, slices_of
 from ._batch import Likelihood
-from ._column_likelihoods import Bernoulli, Categorical, ColumnLikelihood, Gaussian, Ordinal
+from ._column_likelihoods import (
+    Bernoulli,
+    Categorical,
+    ColumnLikelihood,
+    Gaussian,
+    ManyLevels,
+    Ordinal,
+)
 from ._count_likelihoods import NegativeBinomial, Poisson
 from ._decoder_protocol import Around, Decoder, as_decoder
 
 Kind = TypeVar("Kind", bound=ColumnLikelihood)
+#: Numbers of elements; a slice, which copies nothing, of one column.
+Elements: TypeAlias = Tensor | slice
 
 #: All words: a new one is one more class.
 COLUMN_LIKELIHOODS: dict[str, type[ColumnLikelihood]] = {
@@ -67,8 +76,12 @@ class ColumnDecoder(Decoder):
         self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
         self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
         has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
+        columns = list(zip(slices, layout, strict=True))
+        self._many = [part for part, column in columns if has_many_levels(*column)]
+        self.has_many_words = bool(self._many)
         for word, kind in COLUMN_LIKELIHOODS.items():
-            of_kind = [part for part, (name, _) in zip(slices, layout, strict=True) if name == word]
+            of_kind = [part for part, (name, _) in columns if name == word]
+            of_kind = [part for part in of_kind if part not in self._many]
             if not of_kind:
                 continue
             elements = torch.cat(
@@ -79,6 +92,7 @@ class ColumnDecoder(Decoder):
             self.register_buffer(f"first{len(blocks)}", firsts, False)
             sizes = [part.stop - part.start for part in of_kind]
             blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
+        blocks += [ManyLevels([part.stop - part.start]) for part in self._many]
         self.likelihoods = nn.ModuleList(blocks)
         self.has_dispersions = any(isinstance(block, NegativeBinomial) for block in blocks)
 
@@ -107,13 +121,15 @@ class ColumnDecoder(Decoder):
         """
         return sum(part.n_free for part, _, _ in self._parts(ColumnLikelihood))
 
-    def _parts(self, kind: type[Kind]) -> list[tuple[Kind, Tensor, Tensor]]:
+    def _parts(self, kind: type[Kind]) -> list[tuple[Kind, Elements, Elements]]:
         """Return likelihoods of a kind, their elements, and the first ones of their columns."""
-        return [
-            (part, getattr(self, f"index{k}"), getattr(self, f"first{k}"))
-            for k, part in enumerate(self.likelihoods)
-            if isinstance(part, kind)
+        n_tables = len(self.likelihoods) - len(self._many)
+        places: list[tuple[Elements, Elements]] = [
+            (getattr(self, f"index{k}"), getattr(self, f"first{k}")) for k in range(n_tables)
         ]
+        places += [(part, slice(part.start, part.start + 1)) for part in self._many]
+        parts = zip(self.likelihoods, places, strict=True)
+        return [(part, *place) for part, place in parts if isinstance(part, kind)]
 
     @torch.no_grad()
     def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:
@@ -134,9 +150,10 @@ class ColumnDecoder(Decoder):
         for _, index, _ in self._parts(Gaussian):
             self.centre[index], self.factor[index] = 0.0, 1.0
 
-    def _raw(self, x: Tensor) -> Tensor:
-        """Return data as they were coded; numbers stay scaled."""
-        return x.double() * self.factor.double() + self.centre.double()
+    def _raw(self, x: Tensor, index: Elements) -> Tensor:
+        """Return elements as they were coded; numbers stay scaled."""
+        raw = x[:, index].double() * self.factor[index].double()
+        return raw.add_(self.centre[index].double())
 
     def _each(self, method: Callable[..., Tensor], *tables: Tensor) -> Tensor:
         """Return what each likelihood says of its elements, in their order."""
@@ -183,10 +200,11 @@ class ColumnDecoder(Decoder):
         Likelihood
             Of shape (1, n_samples); squared errors are those of numbers.
         """
-        eta, raw = self.predictors(z), self._raw(x)
+        eta = self.predictors(z)
         total, errors = eta.new_zeros(2, len(eta))
         for part, index, first in self._parts(ColumnLikelihood):
-            values = part.log_likelihoods(eta[:, index], raw[:, index].to(x))
+            values = x[:, index] if part.is_told_by_scaled else self._raw(x, index).to(x)
+            values = part.log_likelihoods(eta[:, index], values)
             shown = values if seen is None else values * seen[:, first]
             total = total + shown.sum(dim=1)
             if isinstance(part, Gaussian):
@@ -259,10 +277,9 @@ class ColumnDecoder(Decoder):
         """
         eta = self.predictors(around.points)
         slopes = around.slopes(self.predictors(around.neighbours()[0]))
-        raw = None if x is None else self._raw(x).to(eta)
         scaled, misfit = torch.zeros_like(slopes), torch.zeros_like(eta)
         for part, index, _ in self._parts(ColumnLikelihood):
-            values = None if raw is None else raw[:, index]
+            values = None if x is None else self._raw(x, index).to(eta)
             working = part.working(eta[:, index], slopes[..., index], values)
             scaled[..., index], misfit[:, index] = working
         return scaled.double(), misfit.double()
@@ -293,14 +310,15 @@ class ColumnDecoder(Decoder):
             free elements over the null deviance of a sample.
         """
         x, weight, bias = (tensor.to(self.factor.device) for tensor in (x, weight, bias))
-        raw, slope = self._raw(x), weight * self.factor.to(weight)[:, None]
-        offset, deviance = bias.clone(), raw.new_zeros(())
+        slope = weight * self.factor.to(weight)[:, None]
+        offset, deviance = bias.clone(), torch.zeros_like(self.factor[0])
         for part, index, _ in self._parts(ColumnLikelihood):
+            raw = self._raw(x, index)
             if isinstance(part, Gaussian):
                 part.log_variance.copy_(log_variance)
             else:
-                offset[index], slope[index] = part.start(raw[:, index], slope[index])
-            deviance += part.null_deviance(raw[:, index]).double()
+                offset[index], slope[index] = part.start(raw, slope[index])
+            deviance += part.null_deviance(raw).double()
         as_decoder(self.network).initialize_linear(slope, offset)
         return (self.free_width(len(bias)) / deviance.clamp_min(1e-3)).log()
 
@@ -314,9 +332,9 @@ class ColumnDecoder(Decoder):
         known : Tensor of bool of shape (1,)
             False where there is no sample.
         """
-        for part, index, _ in self._parts(Gaussian):
+        for part, _, _ in self._parts(Gaussian):
             if bool(known):
-                part.log_variance.copy_((variances[0] * len(self.factor) / len(index)).log())
+                part.log_variance.copy_((variances[0] * len(self.factor) / part.n_free).log())
 
     @torch.no_grad()
     def update_dispersions(
@@ -333,8 +351,8 @@ class ColumnDecoder(Decoder):
         seen : Tensor of bool of shape (n_samples, width) or None
             Which elements are observed; None for all.
         """
-        eta, raw = self.predictors(z), self._raw(x)
+        eta = self.predictors(z)
         for part, index, first in self._parts(NegativeBinomial):
-            counted = weights[:, None].expand(-1, len(first))
+            counted = weights[:, None].expand(-1, len(part.sizes))
             counted = counted if seen is None else counted * seen[:, first]
-            part.update_dispersions(eta[:, index], raw[:, index], counted)
+            part.update_dispersions(eta[:, index], self._raw(x, index), counted)

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid, pad, softplus
+from torch.nn.functional import cross_entropy, logsigmoid, pad, softplus
 
 #: Probabilities of the start keep this far from 0 and 1.
 MARGIN = 1e-2
@@ -39,7 +39,14 @@ class ColumnLikelihood(nn.Module):
     ----------
     sizes : sequence of int
         Number of elements of each column.
+
+    Attributes
+    ----------
+    is_told_by_scaled : bool
+        Whether :meth:`log_likelihoods` takes scaled elements, too.
     """
+
+    is_told_by_scaled = False
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
@@ -141,7 +148,7 @@ class Bernoulli(ColumnLikelihood):
         return mean.logit(), slope / (mean * (1.0 - mean))[:, None]
 
     def null_deviance(self, x: Tensor) -> Tensor:
-        mean = x.mean(dim=0)
+        mean = x.mean(dim=0).clamp(0.0, 1.0)  # rounding, where all rows are alike
         return -2.0 * (torch.xlogy(mean, mean) + torch.xlogy(1.0 - mean, 1.0 - mean)).sum()
 
 
@@ -207,8 +214,32 @@ class Categorical(_Ragged):
         return share.log(), slope / share[:, None]
 
     def null_deviance(self, x: Tensor) -> Tensor:
-        share = x.mean(dim=0)
+        share = x.mean(dim=0).clamp_min(0.0)  # rounding, of what none of the rows has
         return -2.0 * torch.xlogy(share, share).sum()
+
+
+class ManyLevels(Categorical):
+    """One column of so many categories that each step should look at a row's own alone.
+
+    Its elements lie side by side, and are asked as a table of one column, without copies. The
+    largest one says which category it is, in whatever units.
+    """
+
+    is_told_by_scaled = True
+
+    def table(self, elements: Tensor, empty: float) -> Tensor:
+        return elements[..., None, :]
+
+    def flat(self, table: Tensor) -> Tensor:
+        return table[..., 0, :]
+
+    def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
+        eta = eta.expand(len(x), -1)
+        return -cross_entropy(eta, x.argmax(dim=1), reduction="none")[:, None]
+
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
+        share = x.mean(dim=0)
+        return share.clamp_min(0.5 / len(x)).log(), slope / share.clamp_min(MARGIN)[:, None]
 
 
 class Ordinal(_Ragged):

@@ -75,6 +75,8 @@ class Decoder(nn.Module):
         Whether the variance of its modality only balances modalities, and stays as it begins.
     has_dispersions : bool
         Whether :meth:`update_dispersions` has something to do.
+    has_many_words : bool
+        Whether it decodes a column of many words, of which encoders know each by few samples.
     expert : ExpertDecoder or None
         What the user stated, for decoders that are a function of parameters.
     """
@@ -85,6 +87,7 @@ class Decoder(nn.Module):
     predicts_variances = False
     keeps_variance = False
     has_dispersions = False
+    has_many_words = False
     expert: ExpertDecoder | None = None
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 from sklearn.metrics import adjusted_rand_score
@@ -41,6 +42,21 @@ def test_classes_that_are_there_are_found():
     columns, classes = drawn()
     found = latent_classes(columns, columns.indicators, 3, random_state=0, n_starts=5)
     assert adjusted_rand_score(classes, found[0].labels) > 0.9
+
+
+@pytest.mark.parametrize("n_numbers", [0, 2])
+def test_sparse_indicators_say_what_dense_ones_do(n_numbers):
+    dense = with_gaps(drawn(n_numbers=n_numbers)[0])
+    few = replace(dense, indicators=sparse.csr_array(dense.indicators))
+    rows = np.arange(0, 400, 2)
+    for some in (None, rows):
+        options = {"random_state": 0, "n_starts": 2, "rows": some}
+        for ours, theirs in zip(
+            latent_classes(few, dense.indicators, 3, **options),
+            latent_classes(dense, dense.indicators, 3, **options),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours.responsibilities, theirs.responsibilities, atol=1e-9)
 
 
 @pytest.mark.parametrize("n_numbers", [0, 2])

@@ -9,6 +9,7 @@ import pytest
 from gate import Gate
 
 from skcausalpima import MissingValues, MultimodalData
+from skcausalpima._data import arrays
 from skcausalpima._data.column_dtypes import declared
 from skcausalpima._data.column_kinds import ColumnTable
 from skcausalpima._data.containers import Form, container_of
@@ -443,3 +444,14 @@ def test_numbers_may_have_other_dtypes_later_and_be_no_words(wrap):
     assert np.array_equal(later.arrays[0], gate.modalities_.arrays[0])
     with pytest.raises(TypeError, match=r"text \('u'\) in column 'a'"):
         gate.read(wrap(X.assign(a="u")))
+
+
+@pytest.mark.filterwarnings("ignore:Some columns may be no measurements")
+def test_so_many_words_that_elements_do_not_fit_are_told(monkeypatch):
+    frame = pd.DataFrame({"x": np.arange(600.0) % 7, "batch": [f"b{k % 200}" for k in range(600)]})
+    monkeypatch.setattr(arrays, "MAX_DENSE_BYTES", 8 * 600 * 200)
+    table = table_of(frame)
+    assert table.encode(frame.to_numpy(), "X").shape == (600, 201)
+    monkeypatch.setattr(arrays, "MAX_DENSE_BYTES", 8 * 600 * 200 - 1)
+    with pytest.raises(ValueError, match=r"X has 200 words in column 'batch': .*'other'"):
+        table.encode(frame.to_numpy(), "X")

@@ -8,7 +8,9 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 import skcausalpima._data.arrays as modality_arrays
+from skcausalpima import CausalPIMA
 from skcausalpima._data.scaling import ModalityScaler, resolve_scale
+from skcausalpima._data.units import MAX_DEVIATION
 from skcausalpima._data.validation import read_modalities
 
 
@@ -228,3 +230,18 @@ def test_input_is_not_written_and_result_is_plain(arrays):
 def test_bad_scale(scale, error, match):
     with pytest.raises(error, match=match):
         resolve_scale(scale, ["image", "curve"])
+
+
+def test_rare_words_stay_near_numbers():
+    """3000 words were more than fifty standard deviations of a number away, and numbers three."""
+    pd = pytest.importorskip("pandas")
+    rng, words = np.random.default_rng(0), np.arange(4000) % 800
+    frame = pd.DataFrame({"x": rng.normal(size=4000), "word": [f"w{k}" for k in words]})
+    with pytest.warns(UserWarning, match="'word' has 800 words"):
+        data = read_modalities(CausalPIMA(), frame, reset=True)
+    (scaled,) = ModalityScaler.fit(data, "auto").transform(data)
+    assert scaled.dtype == data.dtype == np.float32
+    assert np.abs(scaled[:, 1:]).max() <= MAX_DEVIATION
+    assert_allclose(scaled[:, 0].std(), 1.0, rtol=1e-5)
+    back = ModalityScaler.fit(data, "auto").inverse_transform([scaled])[0]
+    assert_array_equal(np.round(back[:, 1:]), data.arrays[0][:, 1:])

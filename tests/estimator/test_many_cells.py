@@ -10,6 +10,7 @@ import pytest
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering import many_cells
+from skcausalpima._inference.posterior import Answer
 from skcausalpima._inference.reports import arrangement_report
 from skcausalpima.exceptions import ArrangementWarning, InstabilityWarning
 from skcausalpima.inspection import GraphDisplay
@@ -87,7 +88,7 @@ def test_nodes_that_training_has_changed_are_told_of():
 def test_a_bound_of_many_components_is_the_one_of_one_after_the_other(found, monkeypatch):
     est, X = found[0], table((2,) * 8, 60)[0]
     together = est.score_samples(X)
-    monkeypatch.setattr("skcausalpima._inference.posterior.MANY_COMPONENTS", 10**6)
+    monkeypatch.setattr(Answer, "in_all_components", Answer.in_components)
     np.testing.assert_allclose(est.score_samples(X), together, rtol=1e-12)
 
 

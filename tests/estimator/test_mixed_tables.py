@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -279,3 +280,40 @@ def test_numbers_in_a_table_of_their_own_are_columns_like_others(seed):
     X = {"n": numbers, "w": pd.DataFrame(others)}
     found = CausalPIMA((2, 2), random_state=seed).fit(X)
     assert node_recovery(factors, found.node_labels_).accuracies.min() > 0.98
+
+
+@pytest.fixture(scope="module")
+def of_many_words(quick):
+    """Return a frame of which words tell kinds, kinds, and a fit."""
+    rng, kind = np.random.default_rng(0), np.arange(480) % 2
+    words = np.concatenate([np.arange(120), 2 * rng.integers(60, size=360) + kind[120:]])
+    frame = pd.DataFrame({"word": [f"w{k}" for k in words], "x": rng.normal(size=480) + 3 * kind})
+    with pytest.warns(UserWarning, match="'word' has 120 words"):
+        return frame, kind, quick((2,), max_iter=10).fit(frame)
+
+
+def test_many_words_tell_samples_apart(of_many_words):
+    frame, kind, model = of_many_words
+    assert adjusted_rand_score(kind, model.predict(frame)) > 0.9
+    assert model.transform(frame).dtype == np.float32
+    assert model.predict_proba(frame).sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_many_words_are_filled_in_and_drawn(of_many_words):
+    frame, _, model = of_many_words
+    lacking = frame.assign(word=frame["word"].where(np.arange(len(frame)) > 20))
+    filled = model.impute(lacking)
+    assert set(filled["word"][:21]) <= set(frame["word"])
+    pd.testing.assert_series_equal(filled["word"][21:], frame["word"][21:], check_dtype=False)
+    drawn, _ = model.sample(50)
+    assert set(drawn["word"]) <= set(frame["word"])
+    probabilities = model.impute(lacking, probabilities=True).filter(like="word=")
+    assert probabilities.shape == (480, 120)
+    assert probabilities.sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_word_that_is_new_among_many_is_told(of_many_words):
+    frame, _, model = of_many_words
+    other = frame.assign(word=frame["word"].replace("w7", "new"))
+    with pytest.raises(ValueError, match=r"column 'word' .*'new'"):
+        model.predict(other)

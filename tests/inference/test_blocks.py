@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima._inference import contexts
+from skcausalpima._inference import contexts, posterior
 from skcausalpima._inference.fitted_model import FittedModel
 from skcausalpima._model import tensors
 
@@ -20,8 +20,9 @@ def fitted(taught):
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score_samples"])
 def test_that_blocks_change_nothing(fitted, method, monkeypatch):
     model, X = fitted
-    for module in (contexts, tensors):
+    for module in (contexts, tensors, posterior):
         monkeypatch.setattr(module, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(posterior, "MOST_ROWS", 8)
     expected = getattr(model, method)(X)
     sizes, scaled = [], FittedModel.scaled
 

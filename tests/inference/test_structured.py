@@ -444,7 +444,6 @@ def test_many_components_are_looked_at_together(monkeypatch, kind, which):
     data, used = asked(which, encoders)
     batch, found, draws = found_of(model, used, data)
     expected = structured_bounds(model, batch, found, draws)
-    monkeypatch.setattr(posterior, "MANY_COMPONENTS", 3)
     monkeypatch.setattr(posterior, "MAX_PAIRS", 5)
     assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-10)
     shares, centres = torch.zeros(4, 8).double(), conditionals(model, found)[1]

@@ -8,13 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 from random_models import make_data, seed
 
-from skcausalpima._data import on_disk
-from skcausalpima._data.on_disk import OnDisk, PlainFile
-from skcausalpima._model import tensors
-from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.scaled_samples import as_arrays, from_arrays
-from skcausalpima._model.tensors import TensorData
-from skcausalpima.modules import Batch
 
 
 def test_batches():
@@ -35,19 +29,6 @@ def test_no_sample_is_left_over_alone(n_samples, batch_size, sizes):
     data = make_data().subset(slice(n_samples))
     batches = data.numbered(batch_size, seed())
     assert [len(batch.arrays[0]) for _, batch in batches] == sizes
-
-
-@pytest.fixture
-def on_file(tmp_path, monkeypatch):
-    """Data of 61 samples on disk, read four at a time and mixed in buffers of twelve."""
-    monkeypatch.setattr(on_disk, "BLOCK_BYTES", 4 * 3)
-    monkeypatch.setattr(tensors, "BUFFER_BYTES", 12 * 3)
-    np.arange(61 * 3, dtype=np.uint8).reshape(61, 3).tofile(tmp_path / "x")
-    dtype = np.dtype(np.uint8)
-    file = PlainFile(path=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=dtype)
-    array = OnDisk.of(file, "x").astype(np.float32)
-    table = ScaledRows.of(array, np.array([1.0, 2.0, 3.0]), 2.0, torch.device("cpu"))
-    return TensorData(Batch((table,), None), torch.float32)
 
 
 def test_samples_on_disk_come_in_order_and_scaled(on_file):

@@ -5,9 +5,11 @@ import pytest
 import torch
 from scipy import stats
 
+from skcausalpima._data import column_kinds
 from skcausalpima._data.column_kinds import LIKELIHOODS
 from skcausalpima.modules import Around, ColumnDecoder, MLPDecoder, masked_potential
 from skcausalpima.modules._column_decoder import COLUMN_LIKELIHOODS
+from skcausalpima.modules._column_likelihoods import ManyLevels
 from skcausalpima.modules._count_likelihoods import NegativeBinomial
 
 SIZES = {
@@ -212,7 +214,7 @@ def test_missing_elements_say_nothing():
     same = decoder.likelihood(other, z, seen)
     torch.testing.assert_close(same.log_likelihoods, part.log_likelihoods)
     categories = decoder.likelihoods[2]
-    lost = categories.log_likelihoods(decoder.predictors(z)[:, 1:4], decoder._raw(x)[:, 1:4])
+    lost = categories.log_likelihoods(decoder.predictors(z)[:, 1:4], decoder._raw(x, slice(1, 4)))
     torch.testing.assert_close(part.log_likelihoods[0], whole[0] - lost[:, 0])
 
 
@@ -230,7 +232,7 @@ def test_it_begins_at_the_margins():
     decoder, z, x = decoder_of_all()
     none = torch.zeros(8, 2, dtype=torch.float64)
     decoder.begin(x, none, x.mean(dim=0), *torch.zeros(2, dtype=torch.float64))
-    found, raw = decoder.decode(z, z[:, 0].long()), decoder._raw(x)
+    found, raw = decoder.decode(z, z[:, 0].long()), decoder._raw(x, slice(None))
     expected = x.mean(dim=0)
     rate = torch.expm1(raw[:, 7]).mean()  # counts by their mean, not that of their logarithm
     expected[7] = (torch.log1p(rate) - decoder.centre[7]) / decoder.factor[7]
@@ -264,3 +266,51 @@ def test_rounds_settle_at_the_most_probable_points_from_far_off(word):
 def test_layout_must_have_the_elements_of_a_sample():
     with pytest.raises(ValueError, match="layout has 8 elements"):
         ColumnDecoder(MLPDecoder((7,), 2, (8,), None), (7,), LAYOUT)
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """Look at each column of more than two categories by itself."""
+    monkeypatch.setattr(column_kinds, "MANY_LEVELS", 2)
+
+
+def test_columns_of_many_words_say_what_others_do(request):
+    decoder, z, x = decoder_of_all()
+    zeros, seen = torch.zeros(60, dtype=torch.int64), torch.arange(60)[:, None] % 3 > 0
+    seen = seen | (torch.arange(8) < 1)  # as columns are, as a whole
+    request.getfixturevalue("many")
+    other = ColumnDecoder(decoder.network, (8,), LAYOUT).double()
+    other.set_units(np.linspace(-0.5, 0.5, 8), np.linspace(0.5, 2.0, 8))
+    for ours, theirs in zip(other.likelihoods[:-1], decoder.likelihoods, strict=False):
+        ours.load_state_dict(theirs.state_dict(), strict=False)
+    assert isinstance(other.likelihoods[-1], ManyLevels)
+    around = Around(z, torch.full_like(z, 0.1), zeros)
+    for ask in (
+        lambda asked: asked.likelihood(x, z).log_likelihoods,
+        lambda asked: asked.likelihood(x, z, seen).log_likelihoods,
+        lambda asked: asked.likelihood(x, z[:1]).log_likelihoods,
+        lambda asked: asked(z),
+        lambda asked: asked.deviations(z, zeros, torch.zeros(())),
+        lambda asked: asked.scaled_slopes(around, torch.zeros(()), x)[0],
+        lambda asked: asked.scaled_slopes(around, torch.zeros(()), x)[1],
+    ):
+        torch.testing.assert_close(ask(other), ask(decoder))
+    drawn = other.draw(z, zeros, torch.zeros(()), normal()) * other.factor + other.centre
+    torch.testing.assert_close(drawn[:, 1:4].sum(dim=1), torch.ones(60, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("word", ["bernoulli", "categorical"])
+def test_what_no_row_has_may_be_a_little_less_than_nothing(word):
+    """Scaled and back, shares of words that the start did not see were negative by rounding."""
+    x = torch.tensor([[0.0, 1.0, 0.0, 1.0, -1e-18]], dtype=torch.float64)[:, -sum(SIZES[word]) :]
+    made = COLUMN_LIKELIHOODS[word](SIZES[word])
+    assert float(made.null_deviance(x)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_column_of_many_words_begins_as_frequent_as_it_is():
+    made = ManyLevels([200])
+    x = torch.eye(200, dtype=torch.float64)[torch.arange(1000) % 190]  # each about 5 times of 1000
+    offset, _ = made.start(x, torch.zeros(200, 2, dtype=torch.float64))
+    shares = offset.softmax(dim=0)
+    assert shares[:190].sum() > 0.99
+    torch.testing.assert_close(shares[0] / shares[189], x.mean(dim=0)[0] / x.mean(dim=0)[189])

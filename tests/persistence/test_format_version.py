@@ -13,11 +13,12 @@ from resigned_files import read_file, write_file
 from skcausalpima import CausalPIMA
 from skcausalpima._state.file import VERSION
 from skcausalpima._state.fitted import FITTED
+from skcausalpima._state.older import PAPER_WORDS_UNTIL
 from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
 
 #: The present version, and the first digits of what ``layout`` comes to in it.
-WRITTEN = (21, "44c3bac8549b")
+WRITTEN = (22, "0e5fce329439")
 
 
 def outline(plain, arrays):
@@ -60,7 +61,7 @@ def test_a_fit_of_the_version_before_was_not_asked_whether_samples_are_enough(fi
     assert CausalPIMA.load(tmp_path / "model").found_again_ is None
 
 
-#: What was stated up to version 20, and the words that have meant it since.
+#: What was stated up to version 21, and the words that have meant it since.
 CONVOLUTIONS = [
     (
         {"encoders": "conv", "decoders": "conv"},
@@ -76,7 +77,7 @@ CONVOLUTIONS = [
 
 
 def in_words_of_before(plain):
-    """Return anything with the words for the paper's convolutions that it had up to version 20."""
+    """Return anything with the words for the paper's convolutions that it had up to version 21."""
     return json.loads(json.dumps(plain).replace("conv_paper", "conv"))
 
 
@@ -85,7 +86,9 @@ def test_convolutions_of_before_are_the_papers(brief, pair, tmp_path, meant):
     fitted = brief((2, 2), **meant).fit(pair)
     fitted.save(tmp_path / "model")
     document, arrays = read_file(tmp_path / "model")
-    write_file(tmp_path / "model", in_words_of_before(document) | {"version": 20}, arrays)
+    write_file(
+        tmp_path / "model", in_words_of_before(document) | {"version": PAPER_WORDS_UNTIL}, arrays
+    )
     loaded = CausalPIMA.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.transform(pair), fitted.transform(pair))
     assert {name: getattr(loaded, name) for name in meant} == meant
@@ -114,6 +117,14 @@ def test_pickled_small_convolutions_stay_what_they_are(brief, pair):
     again = pickle.loads(pickle.dumps(fitted))
     assert (again.encoders, again.decoders) == ("conv", ["conv", "conv_paper"])
     np.testing.assert_array_equal(again.transform(pair), fitted.transform(pair))
+
+
+def test_a_fit_of_the_version_before_saw_all_samples_in_each_epoch(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    document, arrays = read_file(tmp_path / "model")
+    assert document["fit"]["convergence"].pop("share_of_samples", None) is not None
+    write_file(tmp_path / "model", document | {"version": PAPER_WORDS_UNTIL}, arrays)
+    assert CausalPIMA.load(tmp_path / "model").convergence_.share_of_samples == 1.0
 
 
 def test_a_pickle_of_an_estimator_with_other_parameters_is_refused(fitted):

@@ -131,3 +131,16 @@ def test_potentials_of_all_samples_are_those_of_blocks(monkeypatch, missing):
     assert_allclose(found.linear, whole.linear, atol=1e-10)
     assert_allclose(found.precision, whole.precision, atol=1e-10)
     assert_allclose(points, model.unit_points(batch, torch.zeros(90, 3).double()), atol=1e-5)
+
+
+@pytest.mark.parametrize("has_many_words", [True, False])
+def test_locations_by_many_words_make_no_potential_sharper(monkeypatch, has_many_words):
+    data = make_data()
+    model = make_model()
+    model.set_information(1e-3 * model.information)  # far wider than locations scatter
+    before = model.information.clone()
+    monkeypatch.setattr(model.decoders[0], "has_many_words", has_many_words, raising=False)
+    settings = block_update(torch.ones(2)).mixture
+    monkeypatch.setattr(potentials, "LEAST_ROWS", 1)
+    assert potentials.sharpen_potentials(model, data, settings) is not has_many_words
+    assert torch.equal(model.information, before) is has_many_words

@@ -34,6 +34,9 @@ class ConvergenceReport(Report):
     bound : float, default=None
         ``lower_bound_`` of the samples that the model is learned from, as ``history_`` is: the
         complete ones, where they are enough. None in files of before.
+    share_of_samples : float, default=1.0
+        Which part of the samples an epoch saw. All are seen by what ends a fit: mixture, tables,
+        variances and graph.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class ConvergenceReport(Report):
     label_changes: float | None
     moved: float | None
     bound: float | None = None
+    share_of_samples: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
