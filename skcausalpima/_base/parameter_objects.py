@@ -292,7 +292,7 @@ class Training(_ParameterObject):
     Parameters
     ----------
     batch_size : int, default=128
-        Samples per gradient step; half of them where epochs are shares (see ``max_iter``).
+        Samples per gradient step; half of them in plans of shares (see ``max_iter``).
     learning_rate : float, default=1e-3
         Learning rate of the networks (Adam); ``max_iter="auto"`` takes twice as much.
     max_grad_norm : float, default=None

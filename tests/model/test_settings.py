@@ -53,9 +53,10 @@ def test_what_each_origin_of_the_number_of_epochs_implies(given, expected):
 
 
 def test_polishing_is_as_long_beside_training_where_epochs_are_shares():
-    of_all = Schedule(n_epochs=20, polishing_epochs=5)
+    of_all = Schedule(n_epochs=20, polishing_epochs=5, polishing_decays=True)
     assert of_all.n_polished(20) == of_all.n_polished(3) == 5
     of_shares = replace(of_all, n_rows=4096)
     assert [of_shares.n_polished(n) for n in (10, 12, 53)] == [5, 6, 27]
     assert replace(of_shares, polishing_epochs=0).n_polished(53) == 0
+    assert replace(of_shares, polishing_decays=False).n_polished(53) == 5  # of free clusters
     assert of_all.n_judged is of_all.n_settled is None
