@@ -229,7 +229,7 @@ class Answer:
     @property
     def centre(self) -> Tensor:
         """Mean of the latent point in the most probable component, of the same shape."""
-        return self.posterior.centres(self.log_gamma.argmax(dim=0))
+        return self.posterior.centres(self.log_gamma.max(dim=0).indices)
 
     def in_components(self) -> Iterator[InComponent]:
         """Return the latent points in each component that is not negligible."""

@@ -62,7 +62,7 @@ def data_pass(
             log_weights = weights_of_regimes(sums.log_weights, block.regime_index)
             assignment = model.assign(block, noise, log_weights)
             gamma = block.weighted(assignment.log_gamma.exp())
-            labels = assignment.log_gamma.argmax(dim=0)
+            labels = assignment.log_gamma.max(dim=0).indices
             sums.add(block, assignment.posterior.statistics(gamma), gamma, labels)
             sums.experts.add(block, assignment.likelihoods, gamma)
             sums.terms += summed(block, assignment.terms)

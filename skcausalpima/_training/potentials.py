@@ -136,7 +136,7 @@ def at_likely_points(
     if has_cells:
         joint = model.joint(batch, zeros)
         joint = joint._replace(log_weights=joint.log_weights + evidence)
-        posterior, components = joint.posterior, joint.evidence().log_gamma.argmax(dim=0)
+        posterior, components = joint.posterior, joint.evidence().log_gamma.max(dim=0).indices
     else:
         posterior = model.posterior(batch, has_cells=False)
         components = torch.zeros(len(zeros), dtype=torch.int64, device=zeros.device)

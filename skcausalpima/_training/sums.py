@@ -149,7 +149,7 @@ class EpochSums:
                 samples, torch.stack([evidence.value, -evidence.log_potential])
             )
             parts.append(posterior.statistics(gamma))
-            labels.append(evidence.log_gamma.argmax(dim=0))
+            labels.append(evidence.log_gamma.max(dim=0).indices)
             gammas.append(gamma)
         gamma = torch.cat(gammas, dim=1)
         self.sums.add(block, reduce(add, parts), gamma, torch.cat(labels))
