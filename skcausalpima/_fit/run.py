@@ -331,7 +331,7 @@ def _select_graph_and_polish(
         data = filled(model, data)
     if schedule.fits_last_layers:
         if not progress.observer.stopped:
-            fit_last_layers(model, some, generator)
+            fit_last_layers(model, training, generator)
         settle(model, training, state.update)
     with told_divergence(model, "the final model", weights=data.weights):
         if refines:

@@ -32,7 +32,7 @@ LEAST_SHARE, STEPS_OF_SHARE, SHARE_OF_CELL = 4096, 32, 32
 
 #: Passes between phases see so many shares: what they find is made anew from all at the end.
 #: Arbitrary.
-SHARES_OF_PASS = 8
+SHARES_OF_PASS = 4
 
 #: The bound of so many samples is told. Evidence: that of twelve thousand images has an error of
 #: a thousandth of its spread then, where the same are asked at the same draws.
