@@ -297,7 +297,8 @@ def _labels_of_all(
 
 def _columns(history: list[dict[str, float]]) -> dict[str, np.ndarray]:
     """Return the terms of each epoch as an array of each term; NaN where an epoch lacks it."""
-    return {key: np.array([terms.get(key, np.nan) for terms in history]) for key in history[0]}
+    keys = dict.fromkeys(key for terms in history for key in terms)  # in the order of the first
+    return {key: np.array([terms.get(key, np.nan) for terms in history]) for key in keys}
 
 
 def _arrivals(

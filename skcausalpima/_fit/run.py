@@ -332,7 +332,7 @@ def _select_graph_and_polish(
     if schedule.fits_last_layers:
         if not progress.observer.stopped:
             fit_last_layers(model, training, generator)
-        settle(model, training, state.update)
+        settle(model, training, state.update, progress.share_of_samples)
     with told_divergence(model, "the final model", weights=data.weights):
         if refines:
             end = data_pass(model, data, generator)

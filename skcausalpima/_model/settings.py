@@ -83,11 +83,6 @@ class Schedule:
         return self.n_rows is not None and self.polishing_decays
 
     @property
-    def n_judged(self) -> int | None:
-        """Of how many samples the bound is told after every epoch; None for all."""
-        return None if self.n_rows is None else JUDGED
-
-    @property
     def n_settled(self) -> int | None:
         """Of how many samples passes between phases are; None for all, as the last ones are."""
         return None if self.n_rows is None else SHARES_OF_PASS * self.n_rows

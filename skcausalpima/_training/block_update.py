@@ -139,6 +139,17 @@ class BlockUpdate:
         """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
         return self.swap(model, data, data_pass(model, data, self.generator))
 
+    def of_share(self, model: MultimodalVAE, share: float) -> BlockUpdate:
+        """Return the update from a share of the samples, whose mixture is shrunk alike.
+
+        The shrinkage is a number of samples, of which there are fewer; but so many as free entries
+        of a covariance are kept, which small clusters need however many samples there are.
+        """
+        n_entries = model.latent_dim * (model.latent_dim + 1)
+        stated = self.mixture.shrinkage
+        shrinkage = max(share * stated, min(stated, n_entries))
+        return replace(self, mixture=replace(self.mixture, shrinkage=shrinkage))
+
     @torch.no_grad()
     def swap(self, model: MultimodalVAE, data: TensorData, result: PassResult) -> PassResult:
         """Swap everything in closed form (Eq. 17); return what that follows from."""

@@ -69,6 +69,10 @@ class Stopper(KeptState):
         """Whether training is to end."""
         return self.tol > 0 and self.waited >= self.n_iter_no_change
 
+    def forget(self) -> None:
+        """Begin anew, as where the objective is of other samples from now on."""
+        self.best, self.waited, self.best_state = -math.inf, 0, None
+
     def stop(self, objective: float, model: MultimodalVAE | None, spread: float = 1.0) -> bool:
         """Take note of one epoch; with a model, keep its state where it is the best so far."""
         least = self.tol * spread if self.is_relative else self.tol

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from .._model.settings import TrainingSettings
+from .._model.settings import JUDGED, TrainingSettings
 from .._model.shares import share_of
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
@@ -74,6 +74,8 @@ class Phase:
         By which the stopper judges; None where nothing is held out.
     judged : TensorData or None
         Samples whose bound is told, always at the same draws; None where an epoch is of all.
+    share_of_samples : float
+        Which part of the samples an epoch sees.
     was_restored : bool
         Whether an expert has diverged, so that the last epoch was taken back.
     diverged : bool
@@ -113,6 +115,7 @@ class Phase:
         self.labels: Tensor | None = None
         self.held_out: TensorData | None = None
         self.judged: TensorData | None = None
+        self.share_of_samples = 1.0
         self.label_changes: list[float] = []
 
     def follow(self, earlier: Adam | None) -> None:
@@ -127,11 +130,15 @@ class Phase:
 
     def judge_by(self, data: TensorData, held_out: TensorData | None) -> None:
         """Take note of the samples whose bound is told after every epoch."""
-        n_rows = self.settings.schedule.n_judged
+        n_rows = self.settings.schedule.n_rows
         if n_rows is not None:
-            self.judged = data.subset(data.evenly_spaced(n_rows))
-            held_out = held_out and held_out.subset(held_out.evenly_spaced(n_rows))
+            self.judged = data.subset(data.evenly_spaced(JUDGED))
+            held_out = held_out and held_out.subset(held_out.evenly_spaced(JUDGED))
+            self.share_of_samples = min(1.0, n_rows / data.n_of_all)
         self.held_out = None if held_out is None else viewed(self.model, held_out)
+        n_judged = (self.judged or data).n_samples
+        if self.labels is not None and len(self.labels) != n_judged:
+            self.stopper.forget()  # a fit that is continued: bounds of other samples
 
     def fill(self, data: TensorData) -> TensorData:
         """Return samples as an epoch sees them."""
@@ -217,7 +224,7 @@ class Phase:
             rise=rise / unit,
             fall=fall / unit,
             label_changes=math.nan if math.isnan(rise) else float(np.mean(changes)),
-            share_of_samples=self.history[-1].get("share_of_samples", 1.0) if self.history else 1.0,
+            share_of_samples=self.share_of_samples,
         )
 
 
@@ -278,7 +285,7 @@ def epochs(
     model, observer, device = phase.model, phase.observer, phase.settings.device
     n_before, n_epochs = len(phase.history) - phase.n_done, len(phase.temperatures)
     phase.judge_by(data, held_out)
-    told = phase.judged or data
+    told = (phase.has_cells and phase.judged) or data
     observer.begin(phase.name, n_epochs, model.names, told, phase.held_out, n_before, phase.n_done)
     guard, n_rows = ExpertGuard(model, phase.name), phase.settings.schedule.n_rows
     for temperature in phase.temperatures[phase.n_done :]:
@@ -298,9 +305,9 @@ def epochs(
         if phase.was_restored:
             observer.standing = None  # training ends here
         with told_divergence(model, phase.name, epoch, data.weights):
-            terms = phase.close(drawn, update, sums)
+            terms = phase.close(drawn, update.of_share(model, phase.share_of_samples), sums)
         if phase.judged is not None:
-            terms["share_of_samples"] = drawn.n_of_all / data.n_of_all
+            terms["share_of_samples"] = phase.share_of_samples
         phase.history.append(observer.in_units(terms))
         observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:
@@ -332,15 +339,19 @@ def pretrain(
     return None if phase.was_restored else phase.optimizer
 
 
-def settle(model: MultimodalVAE, data: TensorData, update: BlockUpdate) -> None:
+def settle(model: MultimodalVAE, data: TensorData, update: BlockUpdate, share: float = 1.0) -> None:
     """Let mixture and variances follow from the networks as training has left them.
 
     Those of the last epoch follow from what its steps saw of the samples, networks on their way,
     and from potentials that had been as sharp as decoders were before. Where potentials are wider
     than locations scatter, they are made sharper, unless samples of before are remembered, whose
-    locations are not known any more. The published algorithm ends with its last epoch.
+    locations are not known any more. Where an epoch sees but a ``share`` of the samples, this is
+    what they all count in. Else the published algorithm ends with its last epoch.
     """
-    if isinstance(model, StructuredVAE):
+    if not isinstance(model, StructuredVAE):
+        if share < 1.0:
+            update(model, filled(model, data, is_trained=False))
+    else:
         data = filled(model, data, is_trained=False)
         update.set_information(model, data)
         if update.past is None and sharpen_potentials(model, data, update.mixture):

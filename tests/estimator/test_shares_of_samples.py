@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from quick_fits import quick, taught
+from random_models import block_update, make_model
 from rank_threads import fits_on_ranks, on_ranks
 from same_fits import assert_same, assert_same_fits
 
@@ -15,6 +16,8 @@ from skcausalpima._data.ranks import ALONE
 from skcausalpima._model import settings
 from skcausalpima._model.shares import share_of
 from skcausalpima._model.tensors import TensorData
+from skcausalpima._training import loop
+from skcausalpima._training.block_update import BlockUpdate
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.modules import Batch
 
@@ -30,10 +33,10 @@ def small_shares(monkeypatch):
         "LEAST_SHARE": N_ROWS,
         "STEPS_OF_SHARE": 1,
         "SHARE_OF_CELL": 1,
-        "JUDGED": 16,
         "SHARES_OF_PASS": 2,
     }.items():
         monkeypatch.setattr(settings, name, value)
+    monkeypatch.setattr(loop, "JUDGED", 16)
 
 
 def planned(make=quick, **parameters):
@@ -125,6 +128,53 @@ def test_a_fit_that_was_stopped_goes_on_with_the_same_shares(pair, tmp_path):
     with pytest.raises(StopError):
         model.fit(pair)
     assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
+
+
+def test_fits_that_go_on_from_passes_to_shares_and_back(pair):
+    model = quick(max_iter=3, warm_start=True, training__batch_size=8).fit(pair)
+    shares = model.set_params(max_iter="auto").fit(pair).history_["share_of_samples"]
+    assert np.isnan(shares[:3]).all()
+    assert_array_equal(shares[3:], N_ROWS / 72)
+    assert "33.3 %" in str(model.report())
+    model.set_params(max_iter=200).fit(pair)
+    n_epochs = model.n_iter_
+    model.fit(pair)  # which may have nothing left to do
+    assert model.convergence_.share_of_samples == 1.0
+    assert np.isnan(model.history_["share_of_samples"][n_epochs - 1])
+    assert "epochs" in str(model.report())
+
+
+def test_bounds_of_other_samples_are_not_compared(pair, monkeypatch):
+    """Those of all samples, far better than any of a share could be, do not end what comes next."""
+    model = quick(max_iter=3, warm_start=True, training__batch_size=8).fit(pair)
+    model._fitted.training.stopper.__dict__["best"] = 1e9
+    model.set_params(max_iter="auto").fit(pair)
+    assert model.n_iter_ > 3 + 10  # epochs without a rise after which training ends
+
+
+@pytest.mark.parametrize("posterior", ["structured", "mean_field"])
+def test_the_mixture_follows_from_all_samples_in_the_end(pair, monkeypatch, posterior):
+    sizes, swap = [], BlockUpdate.swap
+
+    def counted(self, model, data, result):
+        sizes.append(data.n_of_all)
+        return swap(self, model, data, result)
+
+    monkeypatch.setattr(BlockUpdate, "swap", counted)
+    planned(init="linear", posterior=posterior).fit(pair)
+    assert sizes[0] == N_ROWS
+    assert sizes[-1] == 72
+
+
+def test_a_share_shrinks_covariances_as_all_samples_do():
+    model = make_model()
+    n_entries = model.latent_dim * (model.latent_dim + 1)
+    update = block_update(None, shrinkage=1000.0)
+    assert update.of_share(model, 0.1).mixture.shrinkage == 100.0
+    assert update.of_share(model, 1e-6).mixture.shrinkage == n_entries
+    assert update.of_share(model, 1.0).mixture == update.mixture
+    few = block_update(None, shrinkage=1.0)
+    assert few.of_share(model, 0.1).mixture.shrinkage == 1.0
 
 
 def test_ranks_have_their_parts_of_the_share_of_one_process():

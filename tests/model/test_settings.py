@@ -59,4 +59,4 @@ def test_polishing_is_as_long_beside_training_where_epochs_are_shares():
     assert [of_shares.n_polished(n) for n in (10, 12, 53)] == [5, 6, 27]
     assert replace(of_shares, polishing_epochs=0).n_polished(53) == 0
     assert replace(of_shares, polishing_decays=False).n_polished(53) == 5  # of free clusters
-    assert of_all.n_judged is of_all.n_settled is None
+    assert of_all.n_settled is None
