@@ -123,14 +123,14 @@ class CausalPIMA(
         epochs). More than 2000 samples make 320, and the last layers of the default decoders are
         linear regressions in the end: components stand still by then, but the bound would rise
         on. Of more than 4096 an epoch sees a share, drawn anew (``convergence_.share_of_samples``),
-        in batches of half the size; it ends when the bound of some samples stands still, at last
-        after so many samples as ten passes see of 4096, times the number of these to the power 3/4.
-        All samples count in what is found in the end: mixture, tables, variances and graph. The
-        learning rate is twice that of ``training``, and falls to zero while the model
-        is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
-        start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
-        while the model is trained. Otherwise ``"auto"`` is 50, or such shares. With an int, epochs
-        are passes over all samples, the learning rate is constant and no sample is held.
+        in batches of half the size; training ends when the bound of some samples stands still,
+        after at most ``10 * (n_samples / 4096)**0.75`` shares. All samples count in what is found
+        in the end: mixture, tables, variances and graph. The learning rate is twice that of
+        ``training``, and falls to zero while the model is polished (see :class:`ScoreSearch`).
+        Samples that have more than .9 of one cell in the start, whose candidates agree by .95 or
+        more (``arrangement_.agreement``), keep this cell while the model is trained. Otherwise
+        ``"auto"`` is 50, or such shares. With an int, epochs are passes over all samples, the
+        learning rate is constant and no sample is held.
     n_init : int, default=1
         Number of complete fits; the one with the best bound (weighted as in training) is kept.
     random_state : int, RandomState instance or None, default=None
