@@ -894,7 +894,7 @@ mapping, default=None
                [0. , 1. ],
                [0.5, 0.5]])
         """
-        return self._fitted_model().posterior(self._read(X)).probabilities
+        return self._fitted_model().probabilities(self._read(X))
 
     def predict(self, X: Samples) -> np.ndarray:
         """Return the most probable component.

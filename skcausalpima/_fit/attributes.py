@@ -28,7 +28,7 @@ from .._inference.evidence import (
     trusted,
 )
 from .._inference.fitted_model import FittedModel, subset_encoders
-from .._inference.posterior import bounds, sample_posterior
+from .._inference.posterior import bounds, cells_of_samples
 from .._inference.reports import (
     arrangement_report,
     choices_report,
@@ -79,7 +79,7 @@ def fitted_state(
         earlier = None if arrivals is None else before  # of which the components go on
         doubted = None if _trusts_all(samples, earlier) else reference
         asked = trusted(model, data, encoders, doubted, of_scaled)
-        probabilities = sample_posterior(model, asked, encoders).cells.cpu().numpy()
+        probabilities = cells_of_samples(model, asked, encoders).cpu().numpy()
         cells = earlier.cells if earlier else _cells(probabilities, data, spec.node_sizes)
         contexts = _contexts(setup, samples, probabilities, arrivals)
         fitted = FittedModel(

@@ -10,7 +10,7 @@ import torch
 from .._base.grid import NodeGrid
 from .._data.samples import FitSamples
 from .._inference.fitted_model import FittedModel
-from .._inference.posterior import sample_posterior
+from .._inference.posterior import cells_of_samples
 from .._model.tensors import TensorData
 
 #: Samples with known outcomes that are looked at: shares are exact to .03.
@@ -31,8 +31,8 @@ def known_factors(fitted: FittedModel, samples: FitSamples, data: TensorData) ->
     if known is not None and len(rows):
         free = replace(data, samples=replace(data.samples, allowed=None))
         free = free.subset(torch.as_tensor(rows, device=data.device))
-        posterior = sample_posterior(fitted.model, free, fitted.encoders)
-        predicted = NodeGrid(tuple(sizes)).outcomes(posterior.cells.argmax(dim=1).cpu().numpy())
+        cells = cells_of_samples(fitted.model, free, fitted.encoders)
+        predicted = NodeGrid(tuple(sizes)).outcomes(cells.argmax(dim=1).cpu().numpy())
         counts[:, 0] = (predicted == known[rows]).sum(axis=0)
         for outcome in range(max(sizes)):
             counts[:, 1 + outcome] = (known[rows] == outcome).sum(axis=0)

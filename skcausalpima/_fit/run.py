@@ -18,7 +18,7 @@ from .._base.warn import warn_caller
 from .._clustering.candidates import CandidateReport
 from .._clustering.many_cells import has_many_cells
 from .._data.samples import FitSamples
-from .._inference.posterior import sample_posterior
+from .._inference.posterior import cells_of_samples
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.initialize import RunState, initialize_run
@@ -191,7 +191,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     encoders = _distil(setup, state, samples.training, is_incomplete)
     if others is not None:  # they count for the graph and its tables
         prior, others = model.prior, filled(model, others, encoders)
-        gamma = others.samples.weighted(sample_posterior(model, others, encoders).cells.T)
+        gamma = others.samples.weighted(cells_of_samples(model, others, encoders).T)
         of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
         total = end.counts + others.total_of(of_others)
         if setup.graph.structure == "refined":

@@ -20,7 +20,7 @@ from .._clustering.factors_or_kinds import Additivity
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.margins import NEAR_TIE, SAME_AGREEMENT
 from .._clustering.matching import TIE_TOLERANCE
-from .._inference.posterior import SamplePosterior, sample_posterior
+from .._inference.posterior import cells_of_samples, sample_posterior
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import RunState, initialize_graph
@@ -55,7 +55,8 @@ def start_agreement(
     generators of the run.
     """
     n_samples, rows = initial.data.n_samples, looked_at(initial.data.n_samples)
-    posterior = _posterior(model, initial, rows)
+    data = initial.data.subset(torch.as_tensor(rows, device=initial.data.device))
+    posterior = sample_posterior(model, filled(model, data))
     cells = posterior.cells.argmax(dim=1).cpu().numpy()
     labels = np.unique(cells, return_inverse=True)[1]
     points = posterior.means.cpu().double().numpy()
@@ -104,7 +105,8 @@ def present_labels(model: MultimodalVAE, initial: InitialSample) -> np.ndarray:
 
 def _cells(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> np.ndarray:
     """Return the cells of some samples, as a model sees them."""
-    return _posterior(model, initial, rows).cells.argmax(dim=1).cpu().numpy()
+    data = initial.data.subset(torch.as_tensor(rows, device=initial.data.device))
+    return cells_of_samples(model, filled(model, data)).argmax(dim=1).cpu().numpy()
 
 
 def _gaps_and_sums(
@@ -122,12 +124,6 @@ def _gaps_and_sums(
         return cells if len(rows) == len(cells) else _cells(model, initial, rows)
 
     return gaps_and_sums(scores.scaled, scores.placed, model.prior.node_sizes, cells_of)
-
-
-def _posterior(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> SamplePosterior:
-    """Return the posterior of some samples."""
-    data = initial.data.subset(torch.as_tensor(rows, device=initial.data.device))
-    return sample_posterior(model, filled(model, data))
 
 
 def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAgreement:
@@ -228,8 +224,7 @@ def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) 
 
     ``core`` are those that the model is learned from; (n_components, n_samples).
     """
-    posterior = sample_posterior(model, filled(model, start.of(core)))
-    return core.rows_of_all(posterior.cells).T
+    return core.rows_of_all(cells_of_samples(model, filled(model, start.of(core)))).T
 
 
 def share_moved(probabilities: Tensor, start: StartingCells) -> float:

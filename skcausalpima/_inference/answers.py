@@ -47,7 +47,7 @@ def answers(fitted: FittedModel, state: FittedState, samples: Modalities) -> Ans
             f"The node {taken[0]!r} has the name of another column of the table: name it otherwise "
             "in node_sizes, or take the arrays that predict_nodes and predict_proba return."
         )
-    probabilities = fitted.posterior(samples).probabilities
+    probabilities = fitted.probabilities(samples)
     likeliest = fitted.outcomes[probabilities.argmax(axis=1)]
     columns: dict[str | tuple, object] = {}
     shares: dict[str | tuple, object] = {}

@@ -36,7 +36,7 @@ from .evidence import (
     trusted,
 )
 from .expert_tables import Nodes, expert_table, standard_errors, statistics_of
-from .posterior import bounds, check_near, sample_posterior
+from .posterior import bounds, cells_of_samples, check_near, sample_posterior
 
 
 class FoundOfSamples(NamedTuple):
@@ -115,8 +115,12 @@ class FittedModel(ContextModel):
 
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
-        posterior = sample_posterior(self.model, self.asked(modalities), self.encoders)
-        return self.components_of(posterior.cells.cpu().numpy().argmax(axis=1))
+        cells = cells_of_samples(self.model, self.asked(modalities), self.encoders)
+        return self.components_of(cells.cpu().numpy().argmax(axis=1))
+
+    def probabilities(self, modalities: Modalities) -> np.ndarray:
+        """Return the probabilities of :meth:`posterior` alone, in less time."""
+        return np.concatenate([self._probabilities(block) for block in self.blocks(modalities)])
 
     def posterior(self, modalities: Modalities) -> FoundOfSamples:
         """Return what is found of samples, components in their order.
@@ -145,11 +149,22 @@ class FittedModel(ContextModel):
             completed = self.completed(block)
             return FoundOfSamples(*completed.averaged(self._posterior(completed.samples)))
         posterior = sample_posterior(self.model, self.asked(block), self.encoders)
-        probabilities = posterior.cells.cpu().numpy()[:, self.cells]
-        check_near(probabilities, "probabilities")
+        probabilities = self._in_order(posterior.cells)
         points = posterior.means.cpu().numpy()
         check_near(points, "latent coordinates")
         return FoundOfSamples(points, probabilities, posterior.centres.cpu().numpy())
+
+    def _probabilities(self, block: Modalities) -> np.ndarray:
+        """Return the probabilities of samples that are scaled all at once."""
+        if (block.codes < 0).any():
+            return self._posterior(block).probabilities
+        return self._in_order(cells_of_samples(self.model, self.asked(block), self.encoders))
+
+    def _in_order(self, cells: Tensor) -> np.ndarray:
+        """Return probabilities of cells as those of components."""
+        probabilities = cells.cpu().numpy()[:, self.cells]
+        check_near(probabilities, "probabilities")
+        return probabilities
 
     def in_units(self, of_scaled: Tensor, data: TensorData, observed: np.ndarray) -> np.ndarray:
         """Return the bound of every sample in the user's units, from those of scaled samples.

@@ -19,7 +19,7 @@ FACTOR, POWER = 2.0, 0.75
 #: Fewest and most epochs: the closed-form updates come once in each.
 MIN_EPOCHS, MAX_EPOCHS = 10, 300
 
-#: Samples beyond which so few steps do, and the last layers of decoders are fitted at the end.
+#: Samples beyond which so few steps do.
 MANY, STEPS_OF_MANY = 2000, 320
 
 #: Epochs where clusters are free, whatever the data.
@@ -97,8 +97,8 @@ class Schedule:
 
 #: What the user states; one for nodes whose clusters are free; a plan, and one for many samples.
 STATED, FREE = Schedule(is_stated=True), Schedule(holds_start=True)
-PLANNED = Schedule(rate_factor=2.0, polishing_decays=True, holds_start=True)
-SHORT = replace(PLANNED, pretraining_epochs=3, fits_last_layers=True)
+PLANNED = Schedule(rate_factor=2.0, polishing_decays=True, holds_start=True, fits_last_layers=True)
+SHORT = replace(PLANNED, pretraining_epochs=3)
 
 
 def schedule(

@@ -8,7 +8,7 @@ regression, which gradient steps come to last of all. Posteriors and components 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -29,10 +29,10 @@ from ..modules import Batch, ClusterExpert, Likelihood, MultimodalVAE
 #: Cells with a smaller sum of responsibilities say nothing about their curves.
 MIN_COUNT = 1e-3
 
-#: The trained layer counts for this part of the samples: what they do not show stays as it is. An
-#: input that few samples reach says next to nothing: it counts as one whose squares are so large,
-#: relative to the mean of all inputs.
-PRIOR_SHARE, LEAST_SQUARES = 1e-3, 0.01
+#: The trained layer counts for one of these parts of the samples, the one that predicts so many
+#: folds best: what they do not show stays as it is. An input that few samples reach says next to
+#: nothing: it counts as one whose squares are so large, relative to the mean of all inputs.
+PRIOR_SHARES, LEAST_SQUARES, N_FOLDS = (1e-3, 1e-2, 0.1, 1.0), 0.01, 4
 
 #: Samples that dispersions are learned from.
 DISPERSION_ROWS = 2048
@@ -229,27 +229,81 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
         if m not in (*data.elements, *model.linear_modalities, *model.noiseless)
         and (layer := decoder.last_layer) is not None
     }
-    products = {m: torch.zeros_like(layer.T, dtype=torch.float64) for m, layer in layers.items()}
-    squares = {m: sums.new_zeros(len(sums), len(sums)) for m, sums in products.items()}
+    regressions = {m: Regressions.empty(layer) for m, layer in layers.items()}
     for block in data.blocks() if layers else ():
         noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
         z = model.assign(block, noise, model.log_weights(block.regime_index)).z
-        for m in layers:
+        for m, regression in regressions.items():
             inputs = model.decoders[m].last_inputs(z).double()
             counted = inputs.T if block.observed is None else inputs.T * block.observed[m]
-            counted = block.weighted(counted)
-            squares[m] += counted @ inputs
-            products[m] += counted @ block.arrays[m].double()
-    for m, layer in layers.items():
-        squares[m], products[m] = data.total_of(squares[m]), data.total_of(products[m])
-        model.decoders[m].set_last_layer(_regression(squares[m], products[m], layer))
+            regression.add(block.weighted(counted), inputs, block.arrays[m].double())
+    for m, regression in regressions.items():
+        model.decoders[m].set_last_layer(regression.of_all(data).best(layers[m]))
 
 
-def _regression(squares: Tensor, products: Tensor, trained: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Regressions:
+    """Sums of one regression over each of some folds of the samples, whose rows they take in turn.
+
+    Parameters
+    ----------
+    squares : Tensor of shape (n_folds, n_inputs, n_inputs)
+        Of the inputs.
+    products : Tensor of shape (n_folds, n_inputs, width)
+        Of inputs and what they explain.
+    """
+
+    squares: Tensor
+    products: Tensor
+
+    @classmethod
+    def empty(cls, layer: Tensor) -> Regressions:
+        """Return sums over no samples, for coefficients of shape (width, n_inputs)."""
+        width, n_inputs = layer.shape
+        products = layer.new_zeros(N_FOLDS, n_inputs, width, dtype=torch.float64)
+        return cls(products.new_zeros(N_FOLDS, n_inputs, n_inputs), products)
+
+    def add(self, counted: Tensor, inputs: Tensor, explained: Tensor) -> None:
+        """Add samples, of which ``counted`` has the inputs times their weights, transposed."""
+        for fold in range(N_FOLDS):
+            rows = slice(fold, None, N_FOLDS)
+            self.squares[fold] += counted[:, rows] @ inputs[rows]
+            self.products[fold] += counted[:, rows] @ explained[rows]
+
+    def of_all(self, data: TensorData) -> Regressions:
+        """Return the sums over the samples of all ranks."""
+        return Regressions(data.total_of(self.squares), data.total_of(self.products))
+
+    def best(self, trained: Tensor) -> Tensor:
+        """Return the coefficients, drawn to the trained ones as much as suits folds left out of it.
+
+        The trained layer has seen these folds, which speaks for leaving it as it is.
+        """
+        trained = trained.double()
+        squares, products = self.squares.sum(dim=0), self.products.sum(dim=0)
+        errors = [_error(trained, squares, products)]
+        for share in PRIOR_SHARES:
+            error = torch.zeros_like(errors[0])
+            for left_out in zip(self.squares, self.products, strict=True):
+                others = squares - left_out[0], products - left_out[1]
+                error += _error(_regression(*others, trained, share), *left_out)
+            errors.append(error)
+        least = int(torch.stack(errors).argmin())
+        if least == 0:
+            return trained
+        return _regression(squares, products, trained, PRIOR_SHARES[least - 1])
+
+
+def _regression(squares: Tensor, products: Tensor, trained: Tensor, share: float) -> Tensor:
     """Return the coefficients of a regression, drawn to the trained ones, (width, n_inputs)."""
     diagonal = squares.diagonal()
-    prior = torch.diag(PRIOR_SHARE * torch.maximum(diagonal, LEAST_SQUARES * diagonal.mean()))
-    return torch.linalg.solve(squares + prior, products + prior @ trained.double().T).T
+    prior = torch.diag(share * torch.maximum(diagonal, LEAST_SQUARES * diagonal.mean()))
+    return torch.linalg.solve(squares + prior, products + prior @ trained.T).T
+
+
+def _error(coefficients: Tensor, squares: Tensor, products: Tensor) -> Tensor:
+    """Return the sum of squared errors of what coefficients say, but for a constant."""
+    return ((coefficients @ squares - 2.0 * products.T) * coefficients).sum()
 
 
 @torch.no_grad()

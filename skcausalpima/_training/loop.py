@@ -285,8 +285,8 @@ def epochs(
     model, observer, device = phase.model, phase.observer, phase.settings.device
     n_before, n_epochs = len(phase.history) - phase.n_done, len(phase.temperatures)
     phase.judge_by(data, held_out)
-    told = (phase.has_cells and phase.judged) or data
-    observer.begin(phase.name, n_epochs, model.names, told, phase.held_out, n_before, phase.n_done)
+    shown = (phase.has_cells and phase.judged) or data
+    observer.begin(phase.name, n_epochs, model.names, shown, phase.held_out, n_before, phase.n_done)
     guard, n_rows = ExpertGuard(model, phase.name), phase.settings.schedule.n_rows
     for temperature in phase.temperatures[phase.n_done :]:
         if phase.stopper.converged:  # a fit that is continued may have come to its end

@@ -124,12 +124,12 @@ class ColumnDecoder(Decoder):
     def _parts(self, kind: type[Kind]) -> list[tuple[Kind, Elements, Elements]]:
         """Return likelihoods of a kind, their elements, and the first ones of their columns."""
         n_tables = len(self.likelihoods) - len(self._many)
-        places: list[tuple[Elements, Elements]] = [
+        slices: list[tuple[Elements, Elements]] = [
             (getattr(self, f"index{k}"), getattr(self, f"first{k}")) for k in range(n_tables)
         ]
-        places += [(part, slice(part.start, part.start + 1)) for part in self._many]
-        parts = zip(self.likelihoods, places, strict=True)
-        return [(part, *place) for part, place in parts if isinstance(part, kind)]
+        slices += [(part, slice(part.start, part.start + 1)) for part in self._many]
+        parts = zip(self.likelihoods, slices, strict=True)
+        return [(part, *where) for part, where in parts if isinstance(part, kind)]
 
     @torch.no_grad()
     def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:

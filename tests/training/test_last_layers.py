@@ -9,7 +9,13 @@ from numpy.testing import assert_allclose
 from random_models import make_data, make_model, own_model, seed
 
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.decoder_updates import fit_last_layers
+from skcausalpima._training.decoder_updates import (
+    LEAST_SQUARES,
+    N_FOLDS,
+    PRIOR_SHARES,
+    Regressions,
+    fit_last_layers,
+)
 
 
 def errors(model, data, number):
@@ -25,6 +31,7 @@ def errors(model, data, number):
 @pytest.mark.parametrize("linear", [True, False])
 def test_that_it_is_a_regression(linear):
     model, data = make_model(linear=linear), make_data()
+    data = data.subset(torch.arange(data.n_samples).repeat(20))  # folds that are left out are alike
     with torch.no_grad():
         for decoder in model.decoders:
             decoder.network[-1].weight.zero_()
@@ -37,6 +44,49 @@ def test_that_it_is_a_regression(linear):
         assert_allclose(squares, expected, rtol=0.02)  # it is drawn to where it was a bit
         with torch.no_grad():
             assert_allclose(decoder.last_inputs(z) @ decoder.last_layer.T, decoder(z).flatten(1))
+
+
+def regression_of(inputs, explained, trained):
+    """Return the coefficients that sums over folds lead to."""
+    regression = Regressions.empty(torch.as_tensor(trained))
+    inputs, explained = map(torch.as_tensor, (inputs, explained))
+    for rows in torch.arange(len(inputs)).split(2 * N_FOLDS):  # blocks of samples
+        regression.add(inputs[rows].T, inputs[rows], explained[rows])
+    return regression.best(torch.as_tensor(trained)).numpy()
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.0, 3.0, 10.0])
+def test_that_folds_that_are_left_out_say_how_much_it_is_drawn_to_the_trained_layer(noise):
+    rng = np.random.default_rng(0)
+    inputs, right = rng.normal(size=(40, 12)), rng.normal(size=(5, 12))
+    explained = inputs @ right.T + noise * rng.normal(size=(40, 5))
+    trained = right + 0.5 * rng.normal(size=right.shape)
+
+    def solved(rows, share):  # a ridge regression of what the trained layer leaves, as it is stated
+        scale = np.square(inputs[rows]).sum(axis=0)
+        root = np.sqrt(share * np.maximum(scale, LEAST_SQUARES * scale.mean()))
+        rest = explained[rows] - inputs[rows] @ trained.T
+        stacked = np.vstack([inputs[rows], np.diag(root)])
+        return trained + np.linalg.lstsq(stacked, np.vstack([rest, np.zeros((12, 5))]))[0].T
+
+    def error(coefficients, rows):
+        return np.square(explained[rows] - inputs[rows] @ coefficients.T).sum()
+
+    everyone, fold_of = np.arange(40), np.arange(40) % N_FOLDS
+    errors = [error(trained, everyone)]
+    for share in PRIOR_SHARES:
+        folds = [(everyone[fold_of != k], everyone[fold_of == k]) for k in range(N_FOLDS)]
+        errors.append(sum(error(solved(others, share), fold) for others, fold in folds))
+    best = np.argmin(errors)
+    expected = trained if best == 0 else solved(everyone, PRIOR_SHARES[best - 1])
+    assert_allclose(regression_of(inputs, explained, trained), expected)
+
+
+def test_that_few_samples_leave_a_trained_layer_as_it_is():
+    rng = np.random.default_rng(0)
+    right, inputs = rng.normal(size=(5, 30)), rng.normal(size=(20, 30))
+    explained = inputs @ right.T + rng.normal(size=(20, 5))
+    assert_allclose(regression_of(inputs, explained, right), right)
 
 
 def test_that_further_draws_are_decoded_better():
