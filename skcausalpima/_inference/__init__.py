@@ -8,8 +8,9 @@ fits that set samples aside ``trusted`` (``evidence``) says which modalities of 
 less.
 
 From the posterior follow the bound (``structured_bounds``), reconstructions and draws
-(``decoding``), what single modalities say and how unlike others a sample is (``evidence``), tables
-of experts with standard errors (``expert_tables``) and answers under labels of contexts that are
-unknown (``contexts``). ``reports`` tells of separation, arrangement, stability and choices of a
-fit, ``answers`` of samples, as a table in the user's words.
+(``decoding``), what single modalities say (``modality_evidence``) and how unlike others a sample is
+(``evidence``), what to measure next (``information``), tables of experts with standard errors
+(``expert_tables``) and answers under labels of contexts that are unknown (``contexts``).
+``reports`` tells of separation, arrangement, stability and choices of a fit, ``answers`` of
+samples, as a table in the user's words.
 """

@@ -27,8 +27,6 @@ from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoder
 from .contexts import ContextModel
 from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
 from .evidence import (
-    ModalityEvidence,
-    influence_and_conflict,
     likelihood_terms,
     moved_reference,
     sorted_terms,
@@ -36,6 +34,7 @@ from .evidence import (
     trusted,
 )
 from .expert_tables import Nodes, expert_table, standard_errors, statistics_of
+from .modality_evidence import ModalityEvidence, compared_modalities, means_over_samples
 from .posterior import bounds, cells_of_samples, check_near, sample_posterior
 
 
@@ -235,8 +234,8 @@ class FittedModel(ContextModel):
                 mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
         return self.contexts.added(means, names, codes), scaler.inverse_spread(deviations)
 
-    def evidence(self, modalities: Modalities) -> ModalityEvidence:
-        """Return which modality says what."""
+    def evidence(self, modalities: Modalities, node_names: tuple[str, ...]) -> ModalityEvidence:
+        """Return which modality says what; nodes have these names."""
         if len(modalities.names) == 1:
             raise ValueError(
                 f"there is only one modality, {modalities.names[0]!r}: expected a model of two or "
@@ -247,12 +246,16 @@ class FittedModel(ContextModel):
                 "the model has no encoders for single modalities: fit it with "
                 "missing_values=MissingValues(subset_epochs=10), or any other number above 0."
             )
-        scaled = self.scaled(self.labelled(modalities))
-        divergences = influence_and_conflict(self.model, scaled, self.encoders)
-        influence, conflict = (part.cpu().numpy() for part in divergences)
+        scaled, prior = self.scaled(self.labelled(modalities)), self.model.prior
+        compared = compared_modalities(self.model, scaled, self.encoders)
+        influence, conflict = (part.cpu().numpy() for part in compared[:2])
         check_near(influence, "probabilities")
         return ModalityEvidence(
-            influence=influence, conflict=conflict, modality_names=modalities.names
+            influence=influence,
+            conflict=conflict,
+            modality_names=modalities.names,
+            node_names=node_names,
+            **means_over_samples(compared, prior.log_weights(), prior.node_sizes),
         )
 
     def tail_reference(
@@ -303,8 +306,14 @@ class FittedModel(ContextModel):
     ) -> list[np.ndarray]:
         """Draw one sample from each component given, in the user's units, under these labels."""
         points = drawn_points(self.means, self.full_covariances(), components, rng)
-        arrays = self._in_units(drawn_data(self.model, points, self.cells[components], rng))
+        arrays = self.drawn_at(points, self.cells[components], rng)
         return arrays if contexts is None else self.with_offsets(arrays, contexts)
+
+    def drawn_at(
+        self, points: np.ndarray, cells: np.ndarray, rng: np.random.RandomState
+    ) -> list[np.ndarray]:
+        """Draw what is measured at latent points in cells of the grid, without offsets."""
+        return self._in_units(drawn_data(self.model, points, cells, rng))
 
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""

@@ -9,7 +9,7 @@ from .._base.reports.cells import (
 )
 from .._base.reports.contexts import AdaptedLabel, ContextReport
 from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
-from .._inference.evidence import ModalityEvidence
+from .._inference.modality_evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
@@ -27,6 +27,8 @@ from ._displays.summary import SummaryDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
+from ._group_tables import GroupTables
+from ._information_gain import InformationGain, information_gain
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
@@ -44,6 +46,8 @@ __all__ = [
     "FoundAgainReport",
     "GapsReport",
     "GraphDisplay",
+    "GroupTables",
+    "InformationGain",
     "InterventionDisplay",
     "LatentDisplay",
     "ModalityEvidence",
@@ -63,5 +67,6 @@ __all__ = [
     "associate_nodes",
     "calibration_curves",
     "edge_confidence",
+    "information_gain",
     "table_intervals",
 ]

@@ -43,6 +43,10 @@ N_WARM_UP_OF_REFIT = 10
 #: Refits at most, among which the draws are divided.
 N_REFITS = 200
 
+#: EM steps at most, by how much probabilities move in the last, and what empty rows have (all
+#: arbitrary).
+MOST_STEPS, MOVED, LEAST_COUNT = 500, 1e-5, 1e-9
+
 #: A sample whose likeliest cell has less than this to fear keeps that cell.
 CERTAIN = 1e-6
 
@@ -162,6 +166,22 @@ class Evidence:
         kept = likelihoods[:, is_open], weights[is_open], numbers[is_open]
         return cls(*kept, certain, grid)
 
+    def likeliest(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the tables under which samples are likeliest, by EM that begins at others."""
+        for _ in range(MOST_STEPS):
+            joint = self.likelihoods * self.grid.priors_of(self.numbers, tables)
+            weights = joint * (self.weights / joint.sum(axis=0))
+            which = self.numbers == np.arange(len(self.certain))[:, None]
+            counts = self.certain + which.astype(float) @ weights.T
+            nodes, before = range(len(self.grid.sizes)), tables
+            families = [self.grid.family_counts(counts, node) + LEAST_COUNT for node in nodes]
+            tables = [family / family.sum(axis=-1, keepdims=True) for family in families]
+            if all(
+                np.abs(new - old).max() < MOVED for new, old in zip(tables, before, strict=True)
+            ):
+                break
+        return list(tables)
+
     def draws(
         self,
         tables: Sequence[np.ndarray],
@@ -193,10 +213,60 @@ class Evidence:
         return drawn
 
 
-def draws_of_fit(
-    est: BaseEstimator, X: Samples, params: Values, n_draws: int, rng: np.random.RandomState
-) -> Draws:
-    """Draw tables given samples, out of whose probabilities of cells the fit's tables are taken."""
+@dataclass(frozen=True, kw_only=True)
+class Likelihoods:
+    """What samples say of their cells, and the graph and tables by which the fit answers.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_cells)
+        Of the cells of the grid, up to a factor of each sample; contexts that are causes are
+        further axes of the grid, of which a sample's labels are known.
+    weights : ndarray of shape (n_samples,)
+        For how many samples each counts.
+    numbers : ndarray of int of shape (n_samples,)
+        Their regimes.
+    grid : Grid
+        The graph.
+    tables : list of ndarray
+        The fit's, of all nodes and causes.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    numbers: np.ndarray
+    grid: Grid
+    tables: list[np.ndarray]
+
+    def evidence(self) -> Evidence:
+        """Set samples apart whose cell is certain."""
+        return Evidence.of(self.values, self.weights, self.numbers, self.grid, self.tables)
+
+    def take(self, rows: np.ndarray) -> Likelihoods:
+        """Return some of the samples."""
+        parts = self.values[rows], self.weights[rows], self.numbers[rows]
+        return replace(self, values=parts[0], weights=parts[1], numbers=parts[2])
+
+    def by_group(self, codes: np.ndarray, n_groups: int) -> Likelihoods:
+        """Return the same with the group, one more axis, as the first parent of every node.
+
+        ``codes`` of shape (n_samples,) are the numbers of the groups.
+        """
+        counts = np.bincount(codes, self.weights, n_groups)
+        group, sizes = len(self.grid.sizes), (*self.grid.sizes, n_groups)
+        parents = [[group, *axes] for axes in self.grid.parents] + [[]]
+        values = self.values[:, :, None] * np.eye(n_groups)[codes][:, None]
+        repeated = [np.broadcast_to(table, (n_groups, *table.shape)) for table in self.tables]
+        return replace(
+            self,
+            values=values.reshape(len(values), -1),
+            grid=replace(self.grid, sizes=sizes, parents=parents),
+            tables=[*repeated, counts / counts.sum()],
+        )
+
+
+def likelihoods_of_fit(est: BaseEstimator, X: Samples, params: Values) -> Likelihoods:
+    """Take the fit's tables out of the probabilities of samples' cells."""
     dag = node_graph(est.dag_)
     sizes = est.joint_.shape
     graph = CategoricalDAG(node_graph(est.dag_, with_causes=True), est.cpts_)
@@ -208,13 +278,15 @@ def draws_of_fit(
     knowledge = read_knowledge(*stated, n_samples, nodes, outcome_names(dag))
     likelihoods = np.zeros_like(probabilities)
     cells = NodeGrid(sizes).cells(est.cluster_states_)
-    labels = np.ones((n_samples, 1))
-    if causes := graph.sizes[len(sizes) :]:
+    labels, priors = np.ones((n_samples, 1)), graph.joint().reshape(1, -1)[:, cells]
+    if hasattr(est, "contexts_"):
         model, modalities = model_of(est), samples_of(est, X)
-        codes = model.labelled(modalities).codes[model.contexts.is_cause]
-        labels = np.eye(math.prod(causes))[np.ravel_multi_index(tuple(codes), causes)]
-    joint = graph.joint().reshape(-1, labels.shape[1])[cells] @ labels.T
-    likelihoods[:, cells] = probabilities / np.maximum(joint.T, np.finfo(float).tiny)
+        codes = model.labelled(modalities).codes
+        priors = model.weights_of(codes)  # those by which it answers
+        if causes := graph.sizes[len(sizes) :]:
+            rows = np.ravel_multi_index(tuple(codes[model.contexts.is_cause]), causes)
+            labels = np.eye(math.prod(causes))[rows]
+    likelihoods[:, cells] = probabilities / np.maximum(priors, np.finfo(float).tiny)
     if knowledge.known_nodes is not None:
         allowed = allowed_cells(knowledge.known_nodes, sizes).T
         fits = (likelihoods * allowed).any(axis=1, keepdims=True)
@@ -227,8 +299,9 @@ def draws_of_fit(
         numbers = np.zeros(n_samples, dtype=np.int64)
     grid = Grid(sizes=graph.sizes, parents=parents_of(graph.graph), regimes=knowledge.regimes)
     tables = [est.cpts_[name] for name in graph.nodes]
-    evidence = Evidence.of(likelihoods, weights, numbers, grid, tables)
-    return evidence.draws(tables, n_draws, rng)
+    return Likelihoods(
+        values=likelihoods, weights=weights, numbers=numbers, grid=grid, tables=tables
+    )
 
 
 def draws_of_refits(

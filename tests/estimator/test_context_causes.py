@@ -189,6 +189,18 @@ def test_intervals_of_tables_are_those_of_counts_given_the_cause(case):
     np.testing.assert_allclose(outcomes.low["dose"], found.low["dose"])
 
 
+def test_groups_beside_a_cause(case):
+    """Groups by chance: their shares are those of all, and tables keep the labels as an axis."""
+    est, X, _ = case
+    group = np.random.default_rng(0).integers(2, size=len(X["dose"]))
+    found = table_intervals(est, X, by=group, n_draws=50, random_state=0).groups
+    assert list(found.p_value) == ["a", "b"]
+    assert found.low["a"].shape == (2, 3, 2)
+    assert found.cell_share.shape == (2, 2, 2)
+    np.testing.assert_allclose(found.cell_share.mean(axis=0), est.joint_, atol=0.03)
+    assert min(found.p_value.values()) > 0.001
+
+
 def test_intervals_by_refits_refuse_causes(case):
     est, X = case[:2]
     with pytest.raises(ValueError, match="role='cause': leave refit at None"):

@@ -15,6 +15,7 @@ from skcausalpima import CausalPIMA, Context, ModalityTransformer, MultimodalDat
 from skcausalpima._base.grid import NodeGrid
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.inspection import calibration_curves, edge_confidence, table_intervals
+from skcausalpima.inspection._table_draws import likelihoods_of_fit
 from skcausalpima.metrics import node_recovery
 from skcausalpima.model_selection import select_node_sizes
 from skcausalpima.modules import ExpertDecoder, line
@@ -243,6 +244,17 @@ def test_how_sure_edges_are(moved, refit):
     found = edge_confidence(est, X, n_bootstraps=2, refit=refit, random_state=0)
     assert list(found.dag) == ["N1", "N2"]
     assert found.edge.shape == (2, 2)
+
+
+def test_what_samples_say_of_cells_is_without_the_weights_of_their_label(moved):
+    """By the weights under each label that the fit itself states."""
+    est, X = moved
+    values = likelihoods_of_fit(est, X, {}).values[:, NodeGrid((2, 2)).cells(est.cluster_states_)]
+    for label in est.contexts_["site"]:
+        rows = np.asarray(X["site"]) == label
+        expected = est.predict_proba(X)[rows] / est.weights_of(site=label)
+        ratios = values[rows] / expected
+        np.testing.assert_allclose(ratios, ratios[:, :1].repeat(4, axis=1), rtol=1e-4)
 
 
 @pytest.mark.long

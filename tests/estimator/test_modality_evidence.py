@@ -58,6 +58,38 @@ def test_one_row_and_nothing_observed(mispaired):
     assert np.isnan(nothing.conflict).all()
 
 
+def test_each_modality_shows_its_own_node(fitted_and_taught, pair):
+    """Images differ in one node, curves in the other: what one shows is lost without it."""
+    evidence = fitted_and_taught.modality_evidence(pair)
+    shown_by = evidence.shows.argmax(axis=0)
+    assert_array_equal(evidence.shows.sum(axis=0), 1)
+    assert sorted(shown_by) == [0, 1]
+    for node, modality in enumerate(shown_by):
+        assert evidence.alone[modality, node] > 0.8
+        assert evidence.without[modality, node] < 0.2
+        assert evidence.alone[1 - modality, node] < 0.2
+        assert evidence.said[modality, node] > 0.9
+    assert (evidence.alone_se < 0.1).all()
+
+
+def test_the_table_has_a_row_for_each_modality_and_node(fitted_and_taught, pair):
+    evidence = fitted_and_taught.modality_evidence(pair)
+    frame = evidence.to_frame()
+    assert frame.index.names == ["modality", "node"]
+    assert frame.loc[("modality1", "N2"), "without_se"] == evidence.without_se[1, 1]
+    text = str(evidence)
+    assert text.startswith("What modalities say of nodes (72 samples)")
+    assert f"{evidence.alone[0, 0]:.2f} ± {evidence.alone_se[0, 0]:.2f}" in text
+    assert evidence._repr_html_().count("<tr>") == 5
+
+
+def test_modalities_that_nobody_has_say_nothing_of_nodes(fitted_and_taught, pair):
+    evidence = fitted_and_taught.modality_evidence([pair[0], None])
+    assert np.isnan(evidence.alone[1]).all()
+    assert_allclose(evidence.without[0], 0.0, atol=0.02)  # nothing is left: the weights
+    assert not evidence.shows[1].any()
+
+
 def test_the_result_is_not_changed_by_accident(mispaired):
     model, images, curves = mispaired
     with pytest.raises(FrozenInstanceError):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._base.types import Samples, Seed, Unchecked
+from ..._inference.modality_evidence import ModalityEvidence
 from .._associations import Metadata, NodeAssociations, associate_nodes
 from .display import Axes, Display
 from .heat_map import HeatMap
@@ -27,6 +28,8 @@ class AssociationDisplay(Display):
     """How nodes and columns of metadata depend on each other: a row per node.
 
     In each cell stand the statistic, from 0 for independence to 1, and its p-value.
+
+    :meth:`from_evidence` has modalities for columns: which modality shows which node.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_associations`.
 
@@ -198,6 +201,49 @@ class AssociationDisplay(Display):
             or ", ".join(MEASURES[name] for name in dict.fromkeys(associations.measures)),
         )
         return display.plot(ax)
+
+    @classmethod
+    def from_evidence(cls, evidence: ModalityEvidence, *, ax: Axes | None = None) -> Self:
+        """Draw which modality shows which node: ``alone`` of ``modality_evidence``.
+
+        Parameters
+        ----------
+        evidence : ModalityEvidence
+            From :meth:`~skcausalpima.CausalPIMA.modality_evidence`.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        AssociationDisplay
+            Drawn, a column per modality.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        See Also
+        --------
+        skcausalpima.CausalPIMA.modality_evidence : Find the numbers.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import AssociationDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit({"a": X, "b": -X})
+        >>> evidence = model.modality_evidence([X, -X])
+        >>> display = AssociationDisplay.from_evidence(evidence)
+        >>> [text.get_text() for text in display.ax_.get_xticklabels()]
+        ['a', 'b']
+        >>> plt.close()
+        """
+        names = evidence.node_names, evidence.modality_names
+        return cls(evidence.alone.T, *names, measure="share of the node's entropy").plot(ax)
 
     def plot(self, ax: Axes | None = None, **kwargs: Unchecked) -> Self:
         """Draw.

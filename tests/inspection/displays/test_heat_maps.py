@@ -113,6 +113,15 @@ def test_associations_of_an_estimator(fitted, pair):
     np.testing.assert_array_equal(display.statistic, found.statistic)
 
 
+def test_what_modalities_say_of_nodes(fitted_and_taught, pair):
+    evidence = fitted_and_taught.modality_evidence([pair[0], None])
+    display = AssociationDisplay.from_evidence(evidence)
+    assert_readable(display.figure_)
+    np.testing.assert_array_equal(display.image_.get_array()[:, 0], evidence.alone[0])
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["N1", "N2"]
+    assert "–" in [text for text, _ in drawn_texts(display.figure_)]  # nobody has the curve
+
+
 def confidence(n_nodes):
     rng = np.random.default_rng(0)
     names, shares = long_names(n_nodes), 0.5 * rng.random((n_nodes, n_nodes))
