@@ -25,7 +25,7 @@ DRAWN_ROWS = 4096
 
 def node_entropies(fitted: FittedModel, modalities: Modalities) -> np.ndarray:
     """Return the entropies of the nodes of samples in nats, of shape (n_samples, n_nodes)."""
-    cells = fitted.posterior(modalities).probabilities.astype(np.float64)
+    cells = fitted.probabilities(modalities).astype(np.float64)
     sizes = NodeGrid(fitted.model.prior.node_sizes).sizes
     pairs = zip(sizes, fitted.outcomes.T, strict=True)
     parts = [entr(cells @ np.eye(size)[outcomes]).sum(axis=1) for size, outcomes in pairs]
