@@ -206,10 +206,19 @@ MODEST_P = 0.2
 #: .4 to 1 in .77 to 1.00; right grids of benchmarks/factors.py have .37 at least.
 LEAST_PART = 0.3
 
+#: [part of the scatter between the outcomes of a node] With as much along one line they lie in a
+#: row. Evidence: benchmarks/axes.py.
+ON_ONE_LINE = 0.9
+
 #: [part of the differences between outcomes] Of more cells than are laid a node must explain as
 #: much. Evidence: of trees of 81 to 128 cells that the bound lets pass, some node explains .4 at
 #: most.
 LEAST_EXPLAINED = 0.5
+
+#: [part of the scatter between the effects of outcomes] Outcomes of which so much is along one
+#: direction lie on a line. Evidence: benchmarks/axes.py (of rows it has .90 to 1.00, of triangles
+#: TRI).
+IN_A_ROW = 0.9
 
 #: [score of a grid for each unit of agreement] What agreement counts beside misfit. Arbitrary.
 AGREEMENT_COUNTS = 3.0

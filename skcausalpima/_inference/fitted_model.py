@@ -25,7 +25,14 @@ from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
-from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
+from .decoding import (
+    decoded,
+    drawn_data,
+    drawn_points,
+    noise_at,
+    reconstruction,
+    swap_states,
+)
 from .evidence import (
     ModalityEvidence,
     influence_and_conflict,
@@ -279,6 +286,24 @@ class FittedModel(ContextModel):
         """
         cells = None if components is None else self.cells[components]
         return self._in_units(decoded(self.model, points, cells), which)
+
+    def in_noise_units(
+        self, points: np.ndarray, components: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what points decode to, and what the means of all components do.
+
+        Elements of all modalities stand side by side, (n_points, n_elements) and (n_components,
+        n_elements), each in units of its noise around the points; differences have no offsets.
+        """
+        cells = self.cells[components]
+        noise = np.concatenate(noise_at(self.model, points, cells)).astype(np.float64)
+        both = (points, cells), (self.means, self.cells)
+        there, of_means = (
+            np.concatenate(decoded(self.model, *at), axis=1) / np.where(noise > 0, noise, 1.0)
+            for at in both
+        )
+        check_near(there, "decoded values")
+        return there, of_means
 
     def draw(
         self,

@@ -250,7 +250,7 @@ def associate_nodes(
     """
     check_estimator(est, "associate_nodes")
     nodes = est.predict_nodes(X)
-    names, columns = _named_columns(metadata)
+    names, columns = named_columns(metadata)
     check_rows_with(X, metadata=metadata)
     read = [_read(*item, len(nodes)) for item in zip(names, columns, strict=True)]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
@@ -270,7 +270,7 @@ def associate_nodes(
     )
 
 
-def _named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
+def named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
     if not is_mapping(metadata):
         adapter_of(metadata, "metadata")
