@@ -14,7 +14,7 @@ from .arrangement import Arrangement
 from .candidates import CandidateReport
 from .factors_or_kinds import Additivity, additivity
 from .gaps import find_gaps
-from .margins import AGREEING, CERTAIN, SMALL_P, SURE_OF_OUTCOMES
+from .margins import AGREEING, CERTAIN, SMALL_P
 
 #: [samples] For gaps between many cells more are: so many of each cell, or no fewer, and no more in
 #: all (arbitrary).
@@ -106,34 +106,13 @@ def with_factors(
     if sums is not None:
         are_factors = are_factors | (sums.told & (not is_doubtful))
         of_nodes = sums.node_p_values
-        arrangement = replace(
-            arrangement,
-            p_value=sums.p_value,
-            node_p_values=of_nodes,
-            in_a_row=sums.rows,
-            row_shares=sums.row_shares,
-        )
+        arrangement = replace(arrangement, p_value=sums.p_value, node_p_values=of_nodes)
     if sums is not None and sums.rows is not None:
         in_a_row, order = sums.rows
         arrangement = replace(arrangement, in_a_row=in_a_row, order=order)
     if sums is not None or are_factors.any():
         arrangement = replace(arrangement, told=are_factors)
     return arrangement
-
-
-def with_words(
-    arrangement: ArrangementReport | None, gaps: GapsReport | None, certainty: np.ndarray
-) -> ArrangementReport | None:
-    """Return the report of an arrangement with what outcomes of nodes are: kinds, or cut.
-
-    ``certainty``, (n_nodes,), is how probable the likeliest outcome is in the mean. Neither word
-    is said where it might be wrong.
-    """
-    if arrangement is None or not arrangement.found or gaps is None or gaps.sure is None:
-        return arrangement
-    are_kinds = ~gaps.cut & (certainty >= SURE_OF_OUTCOMES)
-    words = np.select([gaps.sure, are_kinds], ["cut", "kinds"], "not told")
-    return replace(arrangement, row_words=words.tolist())
 
 
 def looked_at(n_samples: int, n_rows: int = FEW_ROWS) -> np.ndarray:

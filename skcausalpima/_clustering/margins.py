@@ -206,10 +206,6 @@ MODEST_P = 0.2
 #: .4 to 1 in .77 to 1.00; right grids of benchmarks/factors.py have .37 at least.
 LEAST_PART = 0.3
 
-#: [part of the scatter between the outcomes of a node] With as much along one line they lie in a
-#: row. Evidence: benchmarks/axes.py.
-ON_ONE_LINE = 0.9
-
 #: [part of the differences between outcomes] Of more cells than are laid a node must explain as
 #: much. Evidence: of trees of 81 to 128 cells that the bound lets pass, some node explains .4 at
 #: most.

@@ -13,7 +13,7 @@ from .._base.grid import NodeGrid
 from .._base.reports.cells import FoundAgainReport, SeparationReport
 from .._base.types import Values
 from .._base.warn import warn_caller
-from .._clustering.arrangement_report import with_factors, with_words
+from .._clustering.arrangement_report import with_factors
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
 from .._data.known_nodes import labels_by_node
@@ -122,9 +122,7 @@ def fitted_state(
         row_digests=digests,
         contexts=contexts,
         **_of_training(best, setup, of_core, before, arrivals is not None),
-        **_with_words(
-            _of_start(best, setup, samples, known, contexts, again, before), separation.certainty
-        ),
+        **_of_start(best, setup, samples, known, contexts, again, before),
     )
 
 
@@ -184,11 +182,6 @@ def _of_start(
         "choices": choices_report(setup, samples.modalities),
         "by_chance": nodes_by_chance(setup, best.candidates),
     }
-
-
-def _with_words(start: Values, certainty: np.ndarray) -> Values:
-    """Return what is known of the start, with what outcomes of nodes are, by their certainty."""
-    return start | {"arrangement": with_words(start["arrangement"], start["gaps"], certainty)}
 
 
 def _of_training(

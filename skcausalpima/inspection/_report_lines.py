@@ -104,16 +104,11 @@ class Figures:
             n for n, is_told in zip(self.node_names, are_factors, strict=True) if not is_told
         )
 
-    @property
-    def _outcome_names(self) -> Sequence[tuple[str, ...]]:
-        """Names of the outcomes of each node, else numbers."""
-        return self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
-
     def _outcomes(self, cells: np.ndarray) -> list[list[str]]:
         """Return the names of the outcomes of cells."""
+        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
         return [
-            [outcomes[k] for outcomes, k in zip(self._outcome_names, row, strict=True)]
-            for row in cells.tolist()
+            [outcomes[k] for outcomes, k in zip(named, row, strict=True)] for row in cells.tolist()
         ]
 
     def _by_node(self, figures: Iterable[str]) -> str:
@@ -252,15 +247,6 @@ def _nodes(fit: Figures) -> Lines:
         yield "nodes under near ties (Rand)", fit._by_node(_decimals(arrangement.node_agreement))
         if not np.isnan(arrangement.agreement):  # of clusters that an estimator found, in init
             yield "labels that the starts share", percent(arrangement.agreement)
-        if arrangement.in_a_row is not None:
-            rows = [
-                " ".join(np.array(names)[order]) or "not on a line"
-                for names, order in zip(fit._outcome_names, arrangement.in_a_row, strict=True)
-            ]
-            if arrangement.row_words is not None:
-                pairs = zip(rows, arrangement.row_words, strict=True)
-                rows = [f"{row} ({word})" for row, word in pairs]
-            yield "outcomes along a line", fit._by_node(rows)
         if fit._is_asked:
             factors = [name for name in fit.node_names if name not in fit._untold]
             yield "told to be factors", ", ".join(factors) or "none"
