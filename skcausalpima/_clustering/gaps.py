@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import binom, poisson
+from scipy.stats import poisson
 
 from .._base.reports.cells import GapsReport
-from .margins import FALSE_ALARMS, HALF_AS_DENSE, LEAST_OF_GAP, NO_GAP, SMALL_P
+from .margins import FALSE_ALARMS, HALF_AS_DENSE, LEAST_OF_GAP, NO_GAP
 
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
 _N_FOLDS = 5  # of the samples, each projected on the discriminant of the others
@@ -66,7 +66,7 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
     """
     cells, labels = np.unique(labels, return_inverse=True)
     neighbourhood, states = _Neighbourhood(points, labels), outcomes[cells]
-    nodes, (cut, sure) = np.full(states.shape[1], math.nan), np.zeros((2, states.shape[1]), bool)
+    nodes, cut = np.full(states.shape[1], math.nan), np.zeros(states.shape[1], dtype=bool)
     for node in range(states.shape[1]):
         others = np.delete(states, node, axis=1)
         differ = (others[:, None] == others[None]).all(axis=2)
@@ -76,11 +76,9 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
         ]
         nodes[node] = max(float(density.ratio) for density in of_parts)
         cut[node] = any(density.no_gap(len(of_parts)) for density in of_parts)
-        if cut[node]:
-            sure[node] = neighbourhood.densities(pairs, 1.0, 1.0).sum().surely_no_gap
     pairs = neighbourhood.nearest(neighbourhood.closeness)
     no_gap = neighbourhood.densities(pairs, 1.0, 1.0).no_gap(len(pairs))
-    return GapsReport(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]], sure=sure)
+    return GapsReport(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]])
 
 
 class _Densities(NamedTuple):
@@ -106,15 +104,6 @@ class _Densities(NamedTuple):
         """Tell where there is no gap, and not by chance."""
         by_chance = poisson.sf(self.middle - 0.5, HALF_AS_DENSE * np.maximum(self.ends, 0.5))
         return (self.ratio >= NO_GAP) & (by_chance < FALSE_ALARMS / max(n_tests, 1))
-
-    @property
-    def surely_no_gap(self) -> bool:
-        """Whether so many would hardly be in the middle if it were less dense than ``NO_GAP``.
-
-        Kinds three standard deviations apart, whose labels are partly wrong, come near to that.
-        """
-        middle, both = np.round([self.middle, self.middle + self.ends])
-        return bool(binom.sf(middle - 1, both, NO_GAP / (1.0 + NO_GAP)) < SMALL_P)
 
 
 class _Neighbourhood:

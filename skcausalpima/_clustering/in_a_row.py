@@ -49,15 +49,12 @@ def outcomes_in_a_row(means: np.ndarray, cells: np.ndarray, sizes: Sequence[int]
     >>> outcomes_in_a_row(means, np.arange(3), (3,))
     Rows(are_lines=array([ True]), orders=[array([1, 0, 2])])
     """
-    outcomes = NodeGrid(tuple(sizes)).outcomes(cells)
-    marks = [outcomes[:, [node]] == np.arange(size) for node, size in enumerate(sizes)]
-    effects = np.linalg.lstsq(np.hstack(marks).astype(float), means - means.mean(axis=0))[0]
     are_lines, orders = np.zeros(len(sizes), dtype=bool), [np.arange(size) for size in sizes]
-    for node, of_node in enumerate(np.split(effects, np.cumsum(sizes)[:-1])):
-        there = np.unique(outcomes[:, node])
+    for node, effects in enumerate(effects_of_outcomes(means, cells, sizes)):
+        there = np.flatnonzero(np.isfinite(effects[:, 0]))
         if len(there) < 3:
             continue
-        centred = of_node[there] - of_node[there].mean(axis=0)
+        centred = effects[there] - effects[there].mean(axis=0)
         places, lengths, _ = np.linalg.svd(centred, full_matrices=False)
         total = np.square(lengths).sum()
         are_lines[node] = total > 0 and lengths[0] ** 2 >= IN_A_ROW * total
@@ -66,3 +63,25 @@ def outcomes_in_a_row(means: np.ndarray, cells: np.ndarray, sizes: Sequence[int]
             along = rising if rising[0] < rising[-1] else rising[::-1]
             orders[node] = np.append(there[along], np.setdiff1d(orders[node], there))
     return Rows(are_lines, orders)
+
+
+def effects_of_outcomes(
+    means: np.ndarray, cells: np.ndarray, sizes: Sequence[int]
+) -> list[np.ndarray]:
+    """Return the main effects of each node by least squares, (n_outcomes, n_features).
+
+    Parameters are those of :func:`outcomes_in_a_row`. Outcomes that no cell has are NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.in_a_row import effects_of_outcomes
+    >>> effects_of_outcomes(np.array([[0.0], [1.0], [4.0], [5.0]]), np.arange(4), (2, 2))[0].ravel()
+    array([-2.,  2.])
+    """
+    outcomes = NodeGrid(tuple(sizes)).outcomes(cells)
+    marks = [outcomes[:, [node]] == np.arange(size) for node, size in enumerate(sizes)]
+    design = np.hstack(marks).astype(np.float64)
+    effects = np.linalg.lstsq(design, means - means.mean(axis=0))[0]
+    effects[~design.any(axis=0)] = np.nan
+    return np.split(effects, np.cumsum(sizes)[:-1])

@@ -288,22 +288,24 @@ class FittedModel(ContextModel):
         return self._in_units(decoded(self.model, points, cells), which)
 
     def in_noise_units(
-        self, points: np.ndarray, components: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what points decode to, and what the means of all components do.
+        self, modalities: Modalities, points: np.ndarray, components: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return samples, what their points decode to, and what the means of all components do.
 
-        Elements of all modalities stand side by side, (n_points, n_elements) and (n_components,
-        n_elements), each in units of its noise around the points; differences have no offsets.
+        Elements of all modalities stand side by side, each in units of its noise around the points,
+        without the offsets of contexts; what samples lack is filled in.
         """
-        cells = self.cells[components]
+        cells, samples = self.cells[components], self.scaled(self.labelled(modalities)).arrays
         noise = np.concatenate(noise_at(self.model, points, cells)).astype(np.float64)
-        both = (points, cells), (self.means, self.cells)
-        there, of_means = (
-            np.concatenate(decoded(self.model, *at), axis=1) / np.where(noise > 0, noise, 1.0)
-            for at in both
+        tables = (
+            [array.cpu().numpy() for array in samples],
+            decoded(self.model, points, cells),
+            decoded(self.model, self.means, self.cells),
         )
+        unit = np.where(noise > 0, noise, 1.0)
+        raw, there, of_means = (np.concatenate(parts, axis=1) / unit for parts in tables)
         check_near(there, "decoded values")
-        return there, of_means
+        return raw, there, of_means
 
     def draw(
         self,

@@ -64,7 +64,6 @@ def with_reports(given: Values) -> Values:
         nodes=None,
         cut=None,
         pairs=None,
-        sure=None,
     )}
     """
     records = {name: _as_record(REPORTS[name], given[name]) for name in REPORTS if name in given}

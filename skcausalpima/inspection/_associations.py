@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -250,7 +250,7 @@ def associate_nodes(
     """
     check_estimator(est, "associate_nodes")
     nodes = est.predict_nodes(X)
-    names, columns = named_columns(metadata)
+    names, columns = _named_columns(metadata)
     check_rows_with(X, metadata=metadata)
     read = [_read(*item, len(nodes)) for item in zip(names, columns, strict=True)]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
@@ -270,7 +270,7 @@ def associate_nodes(
     )
 
 
-def named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
+def _named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
     if not is_mapping(metadata):
         adapter_of(metadata, "metadata")
@@ -307,6 +307,36 @@ def _objects(values: ArrayLike, what: str) -> np.ndarray:
 
 def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
     """Return numbers, NaN where missing, or integers for categories, -1 where missing."""
+    what, values, known = _checked(name, column, n_samples)
+    present = values[known].tolist()
+    numbers = {value: code for code, value in enumerate(dict.fromkeys(present))}
+    if not _are_numbers(what, numbers):
+        codes = np.full(n_samples, -1)
+        codes[known] = [numbers[value] for value in present]
+        return codes
+    return _as_floats(values, known)
+
+
+def columns_of_numbers(metadata: Metadata, n_samples: int) -> dict[Hashable, np.ndarray]:
+    """Return columns of metadata, all of which must hold numbers; NaN where they are missing."""
+    columns = {}
+    for name, column in zip(*_named_columns(metadata), strict=True):
+        what, values, known = _checked(name, column, n_samples)
+        words = [value for value in values[known].tolist() if not isinstance(value, Real)]
+        if words:
+            raise TypeError(
+                f"{what} must hold numbers, got {words[0]!r:.50}. associate_nodes compares nodes "
+                "with categories; pandas.to_numeric(column) reads numbers that are texts."
+            )
+        columns[name] = _as_floats(values, known)
+        _refuse_infinite(what, columns[name])
+    return columns
+
+
+def _checked(
+    name: Hashable, column: ArrayLike, n_samples: int
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """Return what a column is called, its entries as objects, and which are not missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), np.array(None), column.data)
     what = f"Column {name!r} of metadata"
@@ -321,13 +351,13 @@ def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
     for value in present:
         if not isinstance(value, Hashable):
             raise TypeError(f"{what} must hold categories or numbers, got {value!r:.100}.")
-    numbers = {value: code for code, value in enumerate(dict.fromkeys(present))}
-    if not _are_numbers(what, numbers):
-        codes = np.full(n_samples, -1)
-        codes[known] = [numbers[value] for value in present]
-        return codes
-    floats = np.full(n_samples, np.nan)
-    floats[known] = np.array(present, dtype=np.float64)
+    return what, values, known
+
+
+def _as_floats(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return numbers, NaN where they are not known."""
+    floats = np.full(len(values), np.nan)
+    floats[known] = values[known].astype(np.float64)
     return floats
 
 
@@ -357,11 +387,16 @@ def _are_numbers(what: str, values: Collection) -> bool:
                 "column.astype(str)."
             )
         return False
+    _refuse_infinite(what, values)
+    return len(values) > MAX_CATEGORIES or any(value % 1 != 0 for value in values)
+
+
+def _refuse_infinite(what: str, values: Iterable) -> None:
+    """Raise where a number of a column is infinite."""
     if infinite := [value for value in values if np.isinf(float(value))]:
         raise ValueError(
             f"{what} holds {infinite[0]}: expected finite numbers, and NaN where one is missing."
         )
-    return len(values) > MAX_CATEGORIES or any(value % 1 != 0 for value in values)
 
 
 def _tested(

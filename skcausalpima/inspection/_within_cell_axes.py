@@ -18,13 +18,12 @@ from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
 from .._clustering.arrangement import means_of_labels
-from .._clustering.in_a_row import Rows, outcomes_in_a_row
-from .._clustering.margins import SURE_OF_OUTCOMES
 from .._data.several import check_rows_with
 from .._inference.kept_models import model_of, samples_of
 from .._structure.digraphs import node_graph
-from ._associations import Metadata, named_columns
-from ._fitted_estimator import check_estimator, is_empty, outcome_names
+from ._associations import Metadata, columns_of_numbers
+from ._fitted_estimator import check_estimator, outcome_names
+from ._line_or_heaps import steps_of_nodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,13 +250,12 @@ def within_cell_axes(
     check_estimator(est, "within_cell_axes")
     model, modalities = model_of(est), samples_of(est, X)
     check_rows_with(X, metadata=metadata)
-    modalities = model.labelled(modalities)
-    columns = {} if metadata is None else _numbers(metadata, modalities.n_samples)
+    columns = {} if metadata is None else columns_of_numbers(metadata, modalities.n_samples)
     if modalities.n_samples < 2:
         raise ValueError("X has one sample: axes need two or more, which differ by something.")
     found = model.posterior(modalities)
     components, means = found.probabilities.argmax(axis=1), est.cluster_means_
-    decoded, of_means = model.in_noise_units(found.centres, components)
+    samples, decoded, of_means = model.in_noise_units(modalities, found.centres, components)
     moved = decoded - of_means[components]
     moved -= means_of_labels(components, moved, len(means))[0][components]
     if np.square(moved).mean() < ROUNDING:
@@ -269,10 +267,9 @@ def within_cell_axes(
     n_axes = min(n_axes, *moved.shape, len(means[0]))
     axes = PCA(n_axes, random_state=0).fit(moved)
     coordinates = axes.transform(moved)
-    raw = np.concatenate([part.cpu().numpy() for part in model.scaled(modalities).arrays], axis=1)
-    r2 = np.array([_r2(number, components, coordinates, raw) for number in columns.values()])
+    r2 = np.array([_r2(number, components, coordinates, samples) for number in columns.values()])
     r2 = r2.reshape(len(columns), n_axes + 3).T
-    rows = _rows_of(est, of_means)
+    rows, steps = steps_of_nodes(est, samples, of_means, components)
     return WithinCellAxes(
         shares=axes.explained_variance_ratio_,
         coordinates=coordinates,
@@ -284,7 +281,7 @@ def within_cell_axes(
         node_names=tuple(node_graph(est.dag_)),
         in_a_row=rows.are_lines,
         order=tuple(rows.orders),
-        steps=_words_of_nodes(est),
+        steps=steps,
         outcome_names=tuple(map(tuple, outcome_names(est))),
     )
 
@@ -292,31 +289,6 @@ def within_cell_axes(
 def axis_names(n_axes: int) -> list[str]:
     """Return the names of axes."""
     return [f"axis {k + 1}" for k in range(n_axes)]
-
-
-def _numbers(metadata: Metadata, n_samples: int) -> dict[Hashable, np.ndarray]:
-    """Return columns of numbers, NaN where missing."""
-    numbers = {}
-    for name, column in zip(*named_columns(metadata), strict=True):
-        try:
-            values = np.asarray(column, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"Column {name!r} of metadata must hold numbers, got {np.ravel(column)[0]!r:.50}. "
-                "associate_nodes takes categories; of dates pass the days since the first."
-            ) from error
-        if values.shape != (n_samples,):
-            raise ValueError(
-                f"Column {name!r} of metadata must have shape ({n_samples},), one entry per sample "
-                f"of X, got {values.shape}."
-            )
-        if np.isinf(values).any():
-            raise ValueError(
-                f"Column {name!r} of metadata holds {values[np.isinf(values)][0]}: expected finite "
-                "numbers, and NaN where one is missing."
-            )
-        numbers[name] = values
-    return numbers
 
 
 def _r2(
@@ -379,23 +351,3 @@ def _paths(
             along = np.polynomial.polynomial.polyval(steps, bends).T
             paths[component, axis] = means[component] + along
     return paths
-
-
-def _rows_of(est: BaseEstimator, of_means: np.ndarray) -> Rows:
-    """Return which nodes have outcomes in a row: by the start, else by what cells decode to."""
-    arrangement = getattr(est, "arrangement_", None)
-    if arrangement is not None and arrangement.in_a_row is not None:
-        return Rows(arrangement.in_a_row, arrangement.order)
-    there = ~is_empty(est)
-    sizes = est.joint_.shape
-    cells = np.ravel_multi_index(tuple(est.cluster_states_[there].T), sizes)
-    return outcomes_in_a_row(of_means[there], cells, sizes)
-
-
-def _words_of_nodes(est: BaseEstimator) -> tuple[str, ...]:
-    """Return of each node whether its outcomes are kinds, or were cut."""
-    gaps, certain = est.gaps_, est.separation_.certainty >= SURE_OF_OUTCOMES
-    if gaps is None:
-        return ("not told",) * len(certain)
-    kinds = np.where(certain & np.isfinite(gaps.nodes), "kinds", "not told")
-    return tuple(np.where(gaps.cut, "cut", kinds).tolist())

@@ -114,9 +114,6 @@ class GapsReport(Report):
         Whether that is no gap, and no chance either.
     pairs : ndarray of int of shape (n_pairs, 2)
         Cells without a gap between them, as numbers in C order of the grid.
-    sure : ndarray of bool of shape (n_nodes,), default=None
-        Where ``cut``, whether chance would hardly (.05) have so many samples between kinds that lie
-        three standard deviations apart. None in files of before.
 
     Examples
     --------
@@ -131,7 +128,6 @@ class GapsReport(Report):
     nodes: np.ndarray
     cut: np.ndarray
     pairs: np.ndarray
-    sure: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
