@@ -17,7 +17,7 @@ from .._clustering.margins import SURE_OF_OUTCOMES
 from ._fitted_estimator import is_empty
 
 #: A line is told that explains places of samples better than heaps by more nats than this for each
-#: outcome beyond two. Evidence: of 20 fits to three kinds that lie 3 standard deviations apart 3 have 1 or
+#: outcome beyond two. Evidence: of 20 fits to three kinds 3 standard deviations apart 3 have 1 or
 #: more (benchmarks/axes.py, seeds 0-9), and by gaps alone 6 of 8 are called a cut.
 LEAST_RATIO = 2.0
 #: Half the length of a line and its noise where the search for it begins, in standard deviations of

@@ -21,9 +21,9 @@ from .._clustering.arrangement import means_of_labels
 from .._data.several import check_rows_with
 from .._inference.kept_models import model_of, samples_of
 from .._structure.digraphs import node_graph
-from ._associations import Metadata, columns_of_numbers
 from ._fitted_estimator import check_estimator, outcome_names
 from ._line_or_heaps import steps_of_nodes
+from ._metadata_columns import Metadata, columns_of_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
