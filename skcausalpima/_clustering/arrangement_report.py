@@ -107,6 +107,9 @@ def with_factors(
         are_factors = are_factors | (sums.told & (not is_doubtful))
         of_nodes = sums.node_p_values
         arrangement = replace(arrangement, p_value=sums.p_value, node_p_values=of_nodes)
+    if sums is not None and sums.rows is not None:
+        in_a_row, order = sums.rows
+        arrangement = replace(arrangement, in_a_row=in_a_row, order=order)
     if sums is not None or are_factors.any():
         arrangement = replace(arrangement, told=are_factors)
     return arrangement

@@ -23,6 +23,7 @@ from scipy.special import gammaln
 
 from .._base.grid import NodeGrid
 from .arrangement import MAX_EXHAUSTIVE, means_of_labels, n_distinct
+from .in_a_row import Rows, outcomes_in_a_row
 from .margins import LEAST_EXPLAINED, LEAST_PART, MODEST_P, SMALL_P
 from .matching import TIE_TOLERANCE
 from .placements import make_problem, misfits_of
@@ -61,11 +62,14 @@ class Additivity:
     n_directions : int
         In how many directions cells differ by more than the errors of their means, and than a
         small part of the largest difference.
+    rows : Rows or None, default=None
+        Nodes whose outcomes lie on a line, and their order.
     """
 
     p_value: float
     node_p_values: np.ndarray
     n_directions: int
+    rows: Rows | None = None
 
     @property
     def told(self) -> np.ndarray:
@@ -135,6 +139,7 @@ def additivity(points: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -
         p_value=p_value,
         node_p_values=p_values[np.argsort(order[0])],
         n_directions=_n_directions(points, np.searchsorted(cells, labels), means, counts),
+        rows=outcomes_in_a_row(means, cells, sizes),
     )
 
 

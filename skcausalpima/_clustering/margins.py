@@ -211,6 +211,11 @@ LEAST_PART = 0.3
 #: most.
 LEAST_EXPLAINED = 0.5
 
+#: [part of the scatter between the effects of outcomes] Outcomes of which so much is along one
+#: direction lie on a line. Evidence: benchmarks/axes.py (90 of 90 rows, 0 of 90 triangles, from 2
+#: standard deviations on).
+IN_A_ROW = 0.9
+
 #: [score of a grid for each unit of agreement] What agreement counts beside misfit. Arbitrary.
 AGREEMENT_COUNTS = 3.0
 

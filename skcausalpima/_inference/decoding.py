@@ -152,6 +152,23 @@ def decoded(
     return [array.cpu().numpy() for array in model.decode(z, components)]
 
 
+@torch.no_grad()
+def noise_at(model: MultimodalVAE, points: np.ndarray, cells: np.ndarray) -> list[np.ndarray]:
+    """Return the noise of each element, flattened: root mean square deviation over the points."""
+    z, components = torch.tensor(points).to(model.prior.means), torch.as_tensor(cells)
+    parts = zip(model.decoders, model.log_variances, model.widths, strict=True)
+    return [
+        decoder.deviations(z, components.to(z.device), log_variance)
+        .expand(len(z), width)
+        .square()
+        .mean(dim=0)
+        .sqrt()
+        .cpu()
+        .numpy()
+        for decoder, log_variance, width in parts
+    ]
+
+
 def drawn_points(
     means: np.ndarray, covariances: np.ndarray, labels: np.ndarray, rng: np.random.RandomState
 ) -> np.ndarray:

@@ -25,7 +25,14 @@ from .._state.fitted import ExpertTable, full_covariances, sklearn_covariances
 from .._training.filling import filled
 from ..modules import ClusterExpert, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .contexts import ContextModel
-from .decoding import decoded, drawn_data, drawn_points, reconstruction, swap_states
+from .decoding import (
+    decoded,
+    drawn_data,
+    drawn_points,
+    noise_at,
+    reconstruction,
+    swap_states,
+)
 from .evidence import (
     likelihood_terms,
     moved_reference,
@@ -297,6 +304,26 @@ class FittedModel(ContextModel):
         """
         cells = None if components is None else self.cells[components]
         return self._in_units(decoded(self.model, points, cells), which)
+
+    def in_noise_units(
+        self, modalities: Modalities, points: np.ndarray, components: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return samples, what their points decode to, and what the means of all components do.
+
+        Elements of all modalities stand side by side, each in units of its noise around the points,
+        without the offsets of contexts; what samples lack is filled in.
+        """
+        cells, samples = self.cells[components], self.scaled(self.labelled(modalities)).arrays
+        noise = np.concatenate(noise_at(self.model, points, cells)).astype(np.float64)
+        tables = (
+            [array.cpu().numpy() for array in samples],
+            decoded(self.model, points, cells),
+            decoded(self.model, self.means, self.cells),
+        )
+        unit = np.where(noise > 0, noise, 1.0)
+        raw, there, of_means = (np.concatenate(parts, axis=1) / unit for parts in tables)
+        check_near(there, "decoded values")
+        return raw, there, of_means
 
     def draw(
         self,

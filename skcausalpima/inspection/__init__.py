@@ -13,6 +13,7 @@ from .._inference.modality_evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
+from ._displays.axes import AxisDisplay
 from ._displays.calibration import CalibrationDisplay
 from ._displays.confidence import EdgeConfidenceDisplay
 from ._displays.graph import GraphDisplay
@@ -30,11 +31,13 @@ from ._fit_report import FitReport
 from ._group_tables import GroupTables
 from ._information_gain import InformationGain, information_gain
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
+from ._within_cell_axes import WithinCellAxes, within_cell_axes
 
 __all__ = [
     "AdaptedLabel",
     "ArrangementReport",
     "AssociationDisplay",
+    "AxisDisplay",
     "CalibrationCurve",
     "CalibrationDisplay",
     "ChoicesReport",
@@ -64,9 +67,11 @@ __all__ = [
     "TableIntervals",
     "TrainingDisplay",
     "TriedStart",
+    "WithinCellAxes",
     "associate_nodes",
     "calibration_curves",
     "edge_confidence",
     "information_gain",
     "table_intervals",
+    "within_cell_axes",
 ]

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText
 from .._structure.digraphs import node_graph
-from ._associations import read_column
 from ._fitted_estimator import outcome_names
 from ._group_tests import table_p_value
+from ._metadata_columns import read_column
 from ._table_draws import Likelihoods, joints
 
 #: Groups with fewer samples are not tested (arbitrary), and at most so many groups are compared, as

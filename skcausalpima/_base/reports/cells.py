@@ -64,6 +64,12 @@ class ArrangementReport(Report):
         a grid. A node is told by a p-value of at most .05, or of .2 where the whole has .05, unless
         means lie in a row or cells are doubtful, and by at most .05 in ``context_p_values``. One
         whose known outcomes the data confirm is told in any case. Not told is no alarm.
+    in_a_row : ndarray of bool of shape (n_nodes,), default=None
+        Whether the outcomes of a node, three or more, lie on a line: .9 of the scatter between
+        their effects is along one direction. None where ``p_value`` is, and in files of before.
+    order : list of ndarray of shape (n_outcomes,), default=None
+        The outcomes of each node along its line, from either end; their numbers where there is
+        none. ``labels_`` and tables keep the numbers that outcomes have.
 
     Examples
     --------
@@ -87,6 +93,8 @@ class ArrangementReport(Report):
     node_p_values: np.ndarray | None = None
     context_p_values: np.ndarray | None = None
     told: np.ndarray | None = None
+    in_a_row: np.ndarray | None = None
+    order: list[np.ndarray] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

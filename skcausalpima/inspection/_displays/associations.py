@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 
 from ..._base.types import Samples, Seed, Unchecked
 from ..._inference.modality_evidence import ModalityEvidence
-from .._associations import Metadata, NodeAssociations, associate_nodes
+from .._associations import NodeAssociations, associate_nodes
+from .._metadata_columns import Metadata
 from .display import Axes, Display
 from .heat_map import HeatMap
 

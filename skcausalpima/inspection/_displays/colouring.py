@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator
 from ..._base.scalar_checks import is_missing
 from ..._base.types import Samples
 from ..._structure.digraphs import node_graph
-from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import outcome_names
+from .._metadata_columns import MAX_CATEGORIES
 from .display import Axes
 from .labels import shortened
 from .styles import COLOUR_MAP, UNKNOWN, Look, group_style

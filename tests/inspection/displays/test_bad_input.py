@@ -6,6 +6,7 @@ import pytest
 
 from skcausalpima.inspection import (
     AssociationDisplay,
+    AxisDisplay,
     CalibrationDisplay,
     EdgeConfidenceDisplay,
     GraphDisplay,
@@ -22,6 +23,9 @@ from skcausalpima.inspection import (
 
 EDGE = nx.DiGraph([("a", "b")])
 OF_AN_ESTIMATOR = [
+    (AxisDisplay, {"component": 9}, r"holds samples of X, got 9: these are \[0, 1, 2, 3\]"),
+    (AxisDisplay, {"modality": "sound"}, "there is no modality 'sound'"),
+    (AxisDisplay, {"X": np.ones((80, 6, 5))}, "was fitted on"),
     (LatentDisplay, {"projection": "tsne"}, r'projection is "lda", "pca" or a pair .* got \'tsne'),
     (LatentDisplay, {"projection": (0, 50)}, "do not exist: there are"),
     (LatentDisplay, {"projection": (1, 1)}, "one dimension twice"),
