@@ -27,6 +27,8 @@ from ._displays.summary import SummaryDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
+from ._goodness_of_fit import goodness_of_fit
+from ._goodness_report import FitLine, GoodnessOfFit
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
@@ -40,9 +42,11 @@ __all__ = [
     "ConvergenceReport",
     "EdgeConfidence",
     "EdgeConfidenceDisplay",
+    "FitLine",
     "FitReport",
     "FoundAgainReport",
     "GapsReport",
+    "GoodnessOfFit",
     "GraphDisplay",
     "InterventionDisplay",
     "LatentDisplay",
@@ -63,5 +67,6 @@ __all__ = [
     "associate_nodes",
     "calibration_curves",
     "edge_confidence",
+    "goodness_of_fit",
     "table_intervals",
 ]

@@ -250,9 +250,9 @@ def associate_nodes(
     """
     check_estimator(est, "associate_nodes")
     nodes = est.predict_nodes(X)
-    names, columns = _named_columns(metadata)
+    names, columns = named_columns(metadata)
     check_rows_with(X, metadata=metadata)
-    read = [_read(*item, len(nodes)) for item in zip(names, columns, strict=True)]
+    read = [read_column(*item, len(nodes)) for item in zip(names, columns, strict=True)]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
     options = measure, n_permutations, seed
@@ -270,7 +270,7 @@ def associate_nodes(
     )
 
 
-def _named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
+def named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
     if not is_mapping(metadata):
         adapter_of(metadata, "metadata")
@@ -305,7 +305,7 @@ def _objects(values: ArrayLike, what: str) -> np.ndarray:
         raise TypeError(f"{what} cannot be read as an array: {error}") from error
 
 
-def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
+def read_column(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
     """Return numbers, NaN where missing, or integers for categories, -1 where missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), np.array(None), column.data)
