@@ -15,6 +15,7 @@ from .._base.scikit_learn import validate_params
 from .._base.types import Samples
 from .._data.several import check_rows_with
 from .._data.units import column_labels
+from .._inference.kept_models import model_of
 from ._associations import Metadata, named_columns, read_column
 from ._fit_lines import (
     BETWEEN,
@@ -206,7 +207,9 @@ def goodness_of_fit(
         known, limits = _indicators(metadata, rows)
     data = joined([residuals(part, part.samples, rng) for part in parts])
     asked = _asked(est, unseen, data.labels, known)
-    drawn = zip(*(replicates(part, n_replicates, rng) for part in parts), strict=True)
+    drawn = zip(
+        *(replicates(part, model_of(est), n_replicates, rng) for part in parts), strict=True
+    )
     compared = [statistics(data, asked), *(statistics(joined(left), asked) for left in drawn)]
     lines, p_value = _compared(compared)
     if len(asked.enough) < len(asked.cells):
@@ -271,7 +274,8 @@ def _indicators(metadata: Metadata, rows: np.ndarray) -> tuple[dict[str, np.ndar
             varies = len(np.unique(values[seen])) > 1
         else:
             codes, counts = np.unique(values[values >= 0], return_counts=True)
-            many = codes[(counts >= LEAST_OF_CATEGORY) & (counts < (values >= 0).sum())]
+            others = counts.sum() - counts
+            many = codes[np.minimum(counts, others) >= LEAST_OF_CATEGORY]
             table = np.where(values[:, None] < 0, np.nan, values[:, None] == many)
             varies = len(many) > 0
         if varies:

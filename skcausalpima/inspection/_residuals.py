@@ -21,6 +21,7 @@ from scipy.stats import nbinom, poisson
 from .._data.arrays import flat_rows
 from .._data.column_kinds import COUNTS, LEVELLED, Column, ColumnTable, between, slices_of
 from .._data.validation import Modalities
+from .._inference.fitted_model import FittedModel
 from ._unseen import UnseenPart
 
 #: Elements of replicates that are held at a time.
@@ -89,11 +90,13 @@ def residuals(part: UnseenPart, samples: Modalities, rng: np.random.RandomState)
 
 
 def replicates(
-    part: UnseenPart, n_replicates: int, rng: np.random.RandomState
+    part: UnseenPart, source: FittedModel, n_replicates: int, rng: np.random.RandomState
 ) -> Iterator[Residuals]:
-    """Yield what is left of replicates: draws of the fit with the cells, gaps and contexts of X.
+    """Yield what is left of replicates: draws of a fit with the cells, gaps and contexts of X.
 
-    The cell of each row is drawn from its probabilities, and the data from that cell.
+    The cell of each row is drawn from its probabilities by the part, and the data from the source's
+    cell. Where the source is a fit to all samples, and the part one to a half of them, they differ
+    by chance as the part and the truth do, if less so.
     """
     samples, model = part.model.labelled(part.samples), part.model
     steps = model.posterior(samples).probabilities.cumsum(axis=1)
@@ -105,7 +108,9 @@ def replicates(
         cut = rng.random_sample((len(rows), 1)) * steps[rows, -1:]
         components = (steps[rows] < cut).sum(axis=1)
         asked = samples.take(rows)
-        drawn = model.draw(components, rng, asked.contexts if asked.contexts.labels else None)
+        drawn = source.draw(
+            part.components[components], rng, asked.contexts if asked.contexts.labels else None
+        )
         left = residuals(part, _in_place_of(asked, drawn), rng)
         for k in range(times):
             here = slice(k * n, (k + 1) * n)
