@@ -1878,12 +1878,7 @@ n_outcomes)
         >>> str(report).splitlines()[0]
         'Fit of 200 samples: N1 (2) x N2 (2)'
         """
-        check_is_fitted(self)
-        if check and X is None:
-            raise ValueError(
-                "check=True compares two halves of the samples: pass them, report(X, check=True)."
-            )
-        return FitReport.of(self, X if check else None)
+        return FitReport.of(self, X, check=check)
 
     def plot_summary(self, X: Samples) -> SummaryDisplay:
         """Draw the fit on one page: latent space, cells, graph and training.

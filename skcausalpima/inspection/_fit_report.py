@@ -118,7 +118,7 @@ class FitReport(Figures):
     advice: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, est: BaseEstimator, X: Samples | None = None) -> FitReport:
+    def of(cls, est: BaseEstimator, X: Samples | None = None, *, check: bool = False) -> FitReport:
         """Collect the figures of a fitted estimator.
 
         Parameters
@@ -126,8 +126,10 @@ class FitReport(Figures):
         est : CausalPIMA
             A fitted estimator.
         X : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
-            What it was fitted to: then two clones are fitted to halves of it, and the report has
-            what :func:`goodness_of_fit` says, and whether halves agree on nodes.
+            What it was fitted to, for ``check``.
+        check : bool, default=False
+            Whether to fit clones to two halves of X, and to say where the model does not hold
+            (:func:`goodness_of_fit`), and whether halves agree on nodes.
 
         Returns
         -------
@@ -138,6 +140,8 @@ class FitReport(Figures):
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            If ``check`` is True without X, or X has too few samples for halves.
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
 
@@ -158,6 +162,10 @@ class FitReport(Figures):
         (40, array([0.5, 0.5]), 'max_iter')
         """
         check_estimator(est, "FitReport.of")
+        if check and X is None:
+            raise ValueError(
+                "check=True compares two halves of the samples: pass them, report(X, check=True)."
+            )
         shares = est.separation_.occupancy
         order = np.argsort(-shares, kind="stable")
         grid = NodeGrid(est.joint_.shape)
@@ -196,7 +204,7 @@ class FitReport(Figures):
             contexts=_contexts(est),
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
-        if X is not None:
+        if check and X is not None:
             halves = unseen_parts(est, X, caller="report").why_not
             report = replace(
                 report, goodness=goodness_of_fit(est, X), halves=tuple(filter(None, halves))

@@ -120,7 +120,7 @@ def goodness_of_fit(
         Samples, in any form that it accepts.
     metadata : DataFrame, mapping or array-like of shape (n_samples, n_columns), default=None
         What is known of samples beside X, as in :func:`associate_nodes`: instrument, day, age. Each
-        column has a line: do samples of one cell differ by it?
+        column has a line, which asks whether samples of one cell differ by it.
     seen : bool, default=True
         Whether X is what the estimator was fitted to. Then two clones are fitted to halves of it,
         and each is asked about the other half: on samples of its own a fit alarms where nothing is
