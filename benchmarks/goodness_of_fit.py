@@ -99,6 +99,8 @@ def summarize(lines: list[dict]) -> None:
                 pooled[word.split(":")[0]] += low
             sizes = [entry["size"] for entry in entries if "size" in entry]
             size = f" (size {np.median(sizes):.2f})" if sizes and target != "" else ""
+            speaks = [entry["speaks"] for entry in entries if "speaks" in entry]
+            size += f" speaks {np.mean(speaks):.2f}" if speaks else ""
             mark = "*" if target and word == target else ""
             parts.append(f"{mark}{word} {np.mean(low):.2f}{size}")
         print(f"{name} ({len(of_case)}): {'; '.join(parts)}")

@@ -157,7 +157,8 @@ def _directions(values: np.ndarray, keep_spread: bool = False) -> np.ndarray:
 
 def _tails(columns: np.ndarray, seen: np.ndarray, names: Sequence[str], every: str) -> Statistics:
     """Return kurtoses of columns, and their mean; of wide modalities the mean alone."""
-    kurtosis = (columns**4).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    squares = columns**2  # fourth powers take five times as long
+    kurtosis = (squares * squares).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     return _and_all(kurtosis, seen, [*names, every])
 
 

@@ -155,8 +155,9 @@ def goodness_of_fit(
     :math:`x - D(z, c)`, of columns that are no numbers a randomized quantile residual [1]_; within
     cells, :math:`x - D(m_c, c)`, with the mean :math:`m_c` of the component. Both are centred in
     each cell of the samples that are asked about, and scaled there. Modalities of more than 64
-    columns are seen along their eight leading directions. Each replicate goes through the same
-    steps, with directions of its own; none is fitted to.
+    columns have kurtosis and spread as a whole, and else are seen along their eight leading
+    directions. Each replicate goes through the same steps, with directions of its own; none is
+    fitted to. Of halves, replicates are drawn by the fit to all samples.
 
     - *tails*: kurtosis of each column;
     - *together*: correlations of columns of one modality;

@@ -157,12 +157,12 @@ def test_a_fit_that_is_asked_of_its_own_samples_says_so(est):
 
 
 def test_halves_ask_each_other_and_the_report_has_what_they_say(quick):
-    _, one, other, _ = drawn(8, 200)
-    one[:, 2:] += 5 * np.random.default_rng(0).integers(2, size=(200, 1))
+    _, one, other, _ = drawn(8, 120)
+    one[:, 2:] += 5 * np.random.default_rng(0).integers(2, size=(120, 1))
     est = quick().fit([one, other])
     report = est.report([one, other], check=True)
     assert list(report.goodness.agreement) == ["N1", "N2"]
-    assert report.goodness.n_samples == 200
+    assert report.goodness.n_samples == 120
     assert "Goodness of fit" in str(report)
     assert report.goodness.worst.name in str(report)
     assert "Goodness of fit" not in str(est.report([one, other]))
