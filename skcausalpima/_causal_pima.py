@@ -1843,8 +1843,17 @@ n_outcomes)
         """
         return self._fitted_model().weights_under(labels)
 
-    def report(self) -> FitReport:
+    def report(self, X: Samples | None = None, *, check: bool = False) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
+            What the estimator was fitted to, for ``check``.
+        check : bool, default=False
+            Whether to fit clones to two halves of X, and to say where the model does not hold in
+            the half that each has not seen, and whether halves agree on nodes: two further fits,
+            and some seconds.
 
         Returns
         -------
@@ -1855,9 +1864,12 @@ n_outcomes)
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            If ``check`` is True without X, or X has too few samples for halves.
 
         See Also
         --------
+        skcausalpima.inspection.goodness_of_fit : All lines of the check, and new samples.
         skcausalpima.inspection.edge_confidence : How sure edges and nodes are, by refits.
         skcausalpima.inspection.table_intervals : How sure the tables are.
 
@@ -1875,7 +1887,7 @@ n_outcomes)
         >>> str(report).splitlines()[0]
         'Fit of 200 samples: N1 (2) x N2 (2)'
         """
-        return FitReport.of(self)
+        return FitReport.of(self, X, check=check)
 
     def plot_summary(self, X: Samples) -> SummaryDisplay:
         """Draw the fit on one page: latent space, cells, graph and training.

@@ -259,6 +259,16 @@ def row_digests(modalities: Modalities) -> np.ndarray | None:
     return _hashes([*(flat_rows(np.asarray(array)) for array in arrays), present])
 
 
+def may_coincide(modalities: Modalities, n_samples: int) -> bool:
+    """Return whether equal rows come by chance: fewer are possible than there are pairs of them."""
+    log_possible = sum(
+        float(np.log([len(np.unique(column)) for column in flat_rows(np.asarray(array)).T]).sum())
+        for array in modalities.arrays
+        if array is not None
+    )
+    return log_possible < 2.0 * np.log(n_samples)
+
+
 def _hashes(tables: Sequence[np.ndarray]) -> np.ndarray:
     """Return a 64-bit hash of each row of tables with as many rows."""
     digests = bytearray()

@@ -15,9 +15,8 @@ from .._clustering.enough_samples import ask_draws
 from .._clustering.many_cells import has_many_cells
 from .._clustering.margins import FEW_SAMPLES
 from .._clustering.matching import agreement_by_node
-from .._data.arrays import flat_rows
 from .._data.column_kinds import LEVELLED
-from .._data.sample_weight import row_digests
+from .._data.sample_weight import may_coincide, row_digests
 from .._data.samples import FitSamples
 from .._inference.decoding import drawn_data, drawn_points
 from .._inference.fitted_model import FittedModel
@@ -118,11 +117,7 @@ def _independent_samples(
     there are pairs of samples. Copies count once, but for those that weights have made.
     """
     weights = np.ones(len(core)) if samples.weights is None else samples.weights[core]
-    log_possible = sum(
-        float(np.log([len(np.unique(column)) for column in flat_rows(np.asarray(array)).T]).sum())
-        for array in samples.modalities.arrays
-    )
-    if log_possible < 2.0 * np.log(len(core)):
+    if may_coincide(samples.modalities, len(core)):
         return core[weights > 0], weights[weights > 0]
     _, first, numbers = np.unique(digests[core], return_index=True, return_inverse=True)
     groups = np.full(len(digests), -1)

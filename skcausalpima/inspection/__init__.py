@@ -28,6 +28,8 @@ from ._displays.summary import SummaryDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
+from ._goodness_of_fit import goodness_of_fit
+from ._goodness_report import FitLine, GoodnessOfFit
 from ._group_tables import GroupTables
 from ._information_gain import InformationGain, information_gain
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
@@ -45,9 +47,11 @@ __all__ = [
     "ConvergenceReport",
     "EdgeConfidence",
     "EdgeConfidenceDisplay",
+    "FitLine",
     "FitReport",
     "FoundAgainReport",
     "GapsReport",
+    "GoodnessOfFit",
     "GraphDisplay",
     "GroupTables",
     "InformationGain",
@@ -71,6 +75,7 @@ __all__ = [
     "associate_nodes",
     "calibration_curves",
     "edge_confidence",
+    "goodness_of_fit",
     "information_gain",
     "table_intervals",
     "within_cell_axes",

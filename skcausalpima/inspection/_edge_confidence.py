@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,7 +27,7 @@ from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import canonical_member
 from ..exceptions import InterruptionWarning
-from ._fitted_estimator import check_estimator
+from ._fitted_estimator import check_estimator, check_same_sizes
 from ._matched_refits import MatchedRefit, announced_refits, arrows, match_refit
 
 
@@ -256,14 +256,7 @@ def edge_confidence(
     check_estimator(est, "edge_confidence")
     reference = est.predict_nodes(X)  # checks X, too
     dag = node_graph(est.dag_)
-    sizes = [est.cpts_[node].shape[-1] for node in dag]
-    is_named = isinstance(est.node_sizes, Mapping)
-    stated = list(est.node_sizes.values() if is_named else np.atleast_1d(est.node_sizes).tolist())
-    if stated != sizes:
-        raise ValueError(
-            f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
-            f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
-        )
+    sizes = check_same_sizes(est)
     known = _numbered(params or {}, X, len(reference), dag)
     if refit == "mixture" and not resample:
         raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")

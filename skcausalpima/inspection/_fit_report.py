@@ -13,14 +13,17 @@ from sklearn.base import BaseEstimator
 
 from .._base.grid import NodeGrid
 from .._base.reports.contexts import ContextReport
+from .._base.types import Samples
 from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import cell_shares, doubts, overlaps
 from .._data.validation import fitted_form
 from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
+from ._goodness_of_fit import goodness_of_fit
 from ._report_advice import advice, alarms, hardly_filled
 from ._report_lines import Figures, percent, sections
+from ._unseen import unseen_parts
 
 N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
 MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
@@ -93,6 +96,10 @@ class FitReport(Figures):
         What is found of each context. Empty without contexts.
     doubts : tuple of str
         Where offsets of contexts cannot be told from other mixes.
+    goodness : GoodnessOfFit or None
+        Where the model does not hold, if that was asked.
+    halves : tuple of str
+        What halves of the samples say against nodes, if that was asked.
     advice : tuple of str
         What to do next, the most urgent first.
 
@@ -111,13 +118,18 @@ class FitReport(Figures):
     advice: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, est: BaseEstimator) -> FitReport:
+    def of(cls, est: BaseEstimator, X: Samples | None = None, *, check: bool = False) -> FitReport:
         """Collect the figures of a fitted estimator.
 
         Parameters
         ----------
         est : CausalPIMA
             A fitted estimator.
+        X : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
+            What it was fitted to, for ``check``.
+        check : bool, default=False
+            Whether to fit clones to two halves of X, and to say where the model does not hold
+            (:func:`goodness_of_fit`), and whether halves agree on nodes.
 
         Returns
         -------
@@ -128,6 +140,8 @@ class FitReport(Figures):
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            If ``check`` is True without X, or X has too few samples for halves.
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
 
@@ -148,6 +162,10 @@ class FitReport(Figures):
         (40, array([0.5, 0.5]), 'max_iter')
         """
         check_estimator(est, "FitReport.of")
+        if check and X is None:
+            raise ValueError(
+                "check=True compares two halves of the samples: pass them, report(X, check=True)."
+            )
         shares = est.separation_.occupancy
         order = np.argsort(-shares, kind="stable")
         grid = NodeGrid(est.joint_.shape)
@@ -186,6 +204,11 @@ class FitReport(Figures):
             contexts=_contexts(est),
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
+        if check and X is not None:
+            halves = unseen_parts(est, X, caller="report").why_not
+            report = replace(
+                report, goodness=goodness_of_fit(est, X), halves=tuple(filter(None, halves))
+            )
         return replace(report, advice=advice(report))
 
     @property

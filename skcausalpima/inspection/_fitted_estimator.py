@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -57,6 +59,29 @@ def _remedy(est: Unchecked) -> str:
     if hasattr(est, "param_grid") or hasattr(est, "param_distributions"):
         return ": fit it, and pass est.best_estimator_"
     return ""
+
+
+def check_same_sizes(est: BaseEstimator) -> list[int]:
+    """Return the sizes of nodes, which clones would have, too; a ValueError where they would not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima.inspection._fitted_estimator import check_same_sizes
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> check_same_sizes(CausalPIMA((2, 2), max_iter=1, random_state=0).fit(X))
+    [2, 2]
+    """
+    sizes = [est.cpts_[node].shape[-1] for node in node_graph(est.dag_)]
+    is_named = isinstance(est.node_sizes, Mapping)
+    stated = list(est.node_sizes.values() if is_named else np.atleast_1d(est.node_sizes).tolist())
+    if stated != sizes:
+        raise ValueError(
+            f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
+            f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
+        )
+    return sizes
 
 
 def outcome_names(est: BaseEstimator) -> list[list[str]]:

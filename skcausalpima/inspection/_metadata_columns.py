@@ -93,7 +93,8 @@ def columns_of_numbers(metadata: Metadata, n_samples: int) -> dict[Hashable, np.
         if words:
             raise TypeError(
                 f"{_called(name)} must hold numbers, got {words[0]!r:.50}. associate_nodes "
-                "compares nodes with categories; pandas.to_numeric(column) reads numbers that are texts."
+                "compares nodes with categories; pandas.to_numeric(column) reads numbers that "
+                "are texts."
             )
         columns[name] = _as_floats(values, known)
         _refuse_infinite(_called(name), columns[name])

@@ -21,6 +21,7 @@ from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
 from .._structure.digraphs import SURE_WEIGHT
 from ._calibration import CalibrationCurve
 from ._fitted_estimator import speak_against_cells
+from ._goodness_report import GoodnessOfFit
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
@@ -63,6 +64,8 @@ class Figures:
     depths: tuple[str, ...] = ()
     contexts: Mapping[str, ContextReport] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    goodness: GoodnessOfFit | None = None
+    halves: tuple[str, ...] = ()
 
     @property
     def _are_placed(self) -> bool:
@@ -358,6 +361,23 @@ def _interval(share: float, n_samples: float) -> str:
     return f"{share:.2f}+-{1.96 * np.sqrt(added * (1.0 - added) / (n_samples + 4.0)):.2f}"
 
 
+def _goodness(fit: Figures) -> Lines:
+    """Yield the worst line of the goodness of fit, and what halves of the samples say."""
+    found = fit.goodness
+    if found is None:
+        return
+    yield "all lines together", f"p = {found.p_value:.3f}"
+    worst = found.worst
+    if worst is None:
+        yield "what stands out", "nothing that matters"
+    else:
+        yield worst.name, f"{worst.where}: {worst.unit} {worst.size:.2f}"
+        yield "  what to change", worst.cure
+    for name, agreement in found.agreement.items():
+        yield f"halves agree on {name}", f"{agreement:.2f} (adjusted Rand index)"
+    yield from (("  beside halves of one heap", sentence) for sentence in fit.halves)
+
+
 SECTIONS: dict[str, Callable[[Figures], Lines]] = {
     "Data": _data,
     "Separation": _separation,
@@ -366,6 +386,7 @@ SECTIONS: dict[str, Callable[[Figures], Lines]] = {
     "Training": _training,
     "Graph": _graph,
     "Contexts": _contexts,
+    "Goodness of fit": _goodness,
 }
 
 

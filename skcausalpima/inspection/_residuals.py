@@ -1,0 +1,182 @@
+r"""What a fit leaves of samples, and of replicates that it draws with the same cells and gaps.
+
+Of a sample x with its most probable component c, and the mean z of its latent point there, a column
+of numbers leaves :math:`x - D(z, c)` (*own*) and :math:`x - D(m_c, c)` (*of cells*, with the mean
+:math:`m_c` of the component). Columns of other likelihoods leave randomized quantile residuals
+[1]_, the normal score of a number drawn between :math:`P(X < x)` and :math:`P(X \le x)`.
+
+.. [1] P. K. Dunn and G. K. Smyth, "Randomized quantile residuals", Journal of Computational and
+   Graphical Statistics 5, 1996.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import nbinom, poisson
+
+from .._data.arrays import flat_rows
+from .._data.column_kinds import COUNTS, LEVELLED, Column, ColumnTable, between, slices_of
+from .._data.validation import Modalities
+from .._inference.fitted_model import FittedModel
+from ._unseen import UnseenPart
+
+#: Elements of replicates that are held at a time.
+ELEMENTS_AT_ONCE = 2**22
+#: Fields of :class:`Residuals` with a table for each modality.
+TABLES = ("own", "of_cells", "seen")
+#: Uniform numbers keep this far from 0 and 1, where normal scores are infinite.
+MARGIN = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residuals:
+    """What is left of samples.
+
+    Parameters
+    ----------
+    own, of_cells : list of ndarray of shape (n_samples, n_columns)
+        Of each modality, beside what is decoded from each sample's place, and from its cell's
+        centre; 0 where missing.
+    seen : list of ndarray of bool of shape (n_samples, n_columns)
+        Which columns are observed.
+    labels : ndarray of int of shape (n_samples,)
+        The most probable component, in the order of the estimator.
+    """
+
+    own: list[np.ndarray]
+    of_cells: list[np.ndarray]
+    seen: list[np.ndarray]
+    labels: np.ndarray
+
+
+def joined(parts: Sequence[Residuals]) -> Residuals:
+    """Return what is left of the samples of several parts, one after another."""
+    tables = (zip(*(getattr(part, name) for part in parts), strict=True) for name in TABLES)
+    own, of_cells, seen = ([np.concatenate(table) for table in of_kind] for of_kind in tables)
+    labels = np.concatenate([part.labels for part in parts])
+    return Residuals(own=own, of_cells=of_cells, seen=seen, labels=labels)
+
+
+def residuals(part: UnseenPart, samples: Modalities, rng: np.random.RandomState) -> Residuals:
+    """Return what the fit of a part leaves of samples."""
+    model = part.model
+    samples = model.labelled(samples)
+    found = model.posterior(samples)
+    labels = found.probabilities.argmax(axis=1)
+    decoded = model.decode(found.centres, labels)
+    centres = model.decode(model.means, np.arange(len(model.means)))
+    bare, parts = model.contexts.removed(samples), []
+    for m, array in enumerate(bare.arrays):
+        seen = ~flat_rows(samples.missing_elements(m))
+        x = np.zeros(seen.shape) if array is None else np.asarray(flat_rows(array), np.float64)
+        coding, first = samples.columns[m], [flat_rows(part[m]) for part in (decoded, centres)]
+        means = first[0].astype(np.float64), first[1].astype(np.float64)[labels]
+        if coding is None:
+            left = [x - mean for mean in means]
+        else:
+            dispersions = _inverse_dispersions(part, m)
+            draws = rng.random_sample((len(x), len(coding.columns)))
+            left = [_of_columns(coding, x, mean, dispersions, draws) for mean in means]
+            seen = seen[:, [where.start for where in slices_of(coding.layout)][: draws.shape[1]]]
+        parts.append(
+            (*(values if seen.all() else np.where(seen, values, 0.0) for values in left), seen)
+        )
+    own, of_cells, shown = (list(which) for which in zip(*parts, strict=True))
+    return Residuals(own=own, of_cells=of_cells, seen=shown, labels=part.components[labels])
+
+
+def replicates(
+    part: UnseenPart, source: FittedModel, n_replicates: int, rng: np.random.RandomState
+) -> Iterator[Residuals]:
+    """Yield what is left of replicates: draws of a fit with the cells, gaps and contexts of X.
+
+    The cell of each row is drawn from its probabilities by the part, and the data from the source's
+    cell. Where the source is a fit to all samples, and the part one to a half of them, they differ
+    by chance as the part and the truth do, if less so.
+    """
+    samples, model = part.model.labelled(part.samples), part.model
+    steps = model.posterior(samples).probabilities.cumsum(axis=1)
+    n, at_once = samples.n_samples, ELEMENTS_AT_ONCE // max(1, sum(samples.widths))
+    at_once = min(n_replicates, max(1, at_once // samples.n_samples))
+    for start in range(0, n_replicates, at_once):
+        times = min(at_once, n_replicates - start)
+        rows = np.tile(np.arange(n), times)
+        cut = rng.random_sample((len(rows), 1)) * steps[rows, -1:]
+        components = (steps[rows] < cut).sum(axis=1)
+        asked = samples.take(rows)
+        drawn = source.draw(
+            part.components[components], rng, asked.contexts if asked.contexts.labels else None
+        )
+        left = residuals(part, _in_place_of(asked, drawn), rng)
+        for k in range(times):
+            here = slice(k * n, (k + 1) * n)
+            tables = {name: [table[here] for table in getattr(left, name)] for name in TABLES}
+            yield Residuals(**tables, labels=left.labels[here])
+
+
+def _in_place_of(samples: Modalities, drawn: Sequence[np.ndarray]) -> Modalities:
+    """Return drawn elements with the gaps, contexts and dtypes of samples."""
+    arrays: list[np.ndarray | None] = []
+    for m, (array, new) in enumerate(zip(samples.arrays, drawn, strict=True)):
+        missing = samples.missing_elements(m)
+        new = np.where(missing, 0.0, new) if missing.any() else new
+        arrays.append(None if array is None else new.astype(array.dtype, copy=False))
+    return replace(samples, arrays=tuple(arrays))
+
+
+def _inverse_dispersions(part: UnseenPart, m: int) -> np.ndarray:
+    """Return 1 / r of the negative binomial columns of a modality, in their order."""
+    numbers = part.est._fitted.numbers
+    names = [n for n in numbers if n.startswith(f"decoders.{m}.") and n.endswith("log_dispersions")]
+    return np.exp(-numbers[names[0]]) if names else np.zeros(0)
+
+
+def _of_columns(
+    coding: ColumnTable,
+    x: np.ndarray,
+    means: np.ndarray,
+    dispersions: np.ndarray,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """Return what is left of each column of a table, given expected elements."""
+    left, n_dispersed = np.empty(draws.shape), 0
+    depth = np.exp(x[:, -1]) if coding.has_depth else np.ones(len(x))
+    for k, (column, where) in enumerate(
+        zip(coding.columns, slices_of(coding.layout), strict=False)
+    ):
+        if column.word in LEVELLED:
+            low, high = _level_bounds(column, x[:, where], means[:, where])
+        elif column.word in COUNTS:
+            counts = np.round(np.expm1(x[:, where.start]) * depth)
+            rates = np.maximum(np.expm1(means[:, where.start]) * depth, MARGIN)
+            law = poisson(rates)
+            if column.word == "negative_binomial":
+                r = 1.0 / dispersions[n_dispersed]
+                n_dispersed, law = n_dispersed + 1, nbinom(r, r / (r + rates))
+            high = law.cdf(counts)
+            low = high - law.pmf(counts)
+        else:
+            left[:, k] = x[:, where.start] - means[:, where.start]
+            continue
+        uniform = np.clip(low + draws[:, k] * (high - low), MARGIN, 1.0 - MARGIN)
+        left[:, k] = ndtri(uniform)
+    return left
+
+
+def _level_bounds(
+    column: Column, x: np.ndarray, means: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities of levels below that of each row, and up to it."""
+    if column.word == "bernoulli":
+        codes, shares = np.round(x[:, 0]).astype(int), np.hstack([1.0 - means, means])
+    elif column.word == "ordinal":
+        codes, shares = (x >= 0.5).sum(axis=1), between(means)
+    else:
+        codes, shares = x.argmax(axis=1), means
+    high, rows = np.clip(shares, 0.0, None).cumsum(axis=1), np.arange(len(x))
+    high /= high[:, -1:]
+    return np.where(codes > 0, high[rows, np.maximum(codes - 1, 0)], 0.0), high[rows, codes]

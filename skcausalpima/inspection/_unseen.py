@@ -1,0 +1,292 @@
+"""Samples that a fit has not seen: new ones, or two halves, each asked by a fit to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .._base.grid import NodeGrid
+from .._base.progress_lines import ProgressLines
+from .._base.repeated_fits import completed, for_a_part
+from .._base.scikit_learn import safe_indexing
+from .._base.types import Samples
+from .._clustering.matching import (
+    adjusted_rand_index,
+    align_nodes,
+    known_counts,
+    outcome_indicators,
+)
+from .._data.sample_weight import may_coincide, row_digests
+from .._data.validation import Modalities, as_container
+from .._inference.fitted_model import FittedModel
+from .._inference.kept_models import model_of, samples_of
+from .._state.fitted import FittedState
+from .._structure.digraphs import node_graph
+from ._fitted_estimator import check_estimator, check_same_sizes
+from ._halves_of_one_heap import HalvesOfOneHeap
+
+#: Fewest samples of a half, and for each cell of the grid (arbitrary).
+LEAST_OF_HALF, LEAST_OF_CELL = 20, 5
+#: Of the halves, and of the fits to them.
+SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnseenPart:
+    """A fit, and samples that it has not seen.
+
+    Parameters
+    ----------
+    est : CausalPIMA
+        The fit: the estimator itself, or a clone that was fitted to the other half.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        The samples, as the fit takes them.
+    rows : ndarray of int of shape (n_rows,)
+        Which rows of all samples these are.
+    components : ndarray of int of shape (n_components,)
+        The estimator's component that each component of the fit stands for.
+    """
+
+    est: BaseEstimator
+    X: Samples
+    rows: np.ndarray
+    components: np.ndarray
+
+    @cached_property
+    def samples(self) -> Modalities:
+        """The samples, checked."""
+        return samples_of(self.est, self.X)
+
+    @property
+    def model(self) -> FittedModel:
+        """The trained model of the fit."""
+        return model_of(self.est)
+
+    def in_terms_of_fit(self, of_components: np.ndarray) -> np.ndarray:
+        """Return what has a column for each component of the fit in the estimator's order."""
+        table = np.empty_like(of_components)
+        table[:, self.components] = of_components
+        return table
+
+    def probabilities(self, samples: Modalities | None = None) -> np.ndarray:
+        """Return those of the estimator's components, (n_rows, n_components).
+
+        Of the part's own samples, or of these, of which some elements may be set missing.
+        """
+        found = self.model.posterior(self.samples if samples is None else samples)
+        return self.in_terms_of_fit(found.probabilities)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnseenSamples:
+    """Fits, and samples that they have not seen; and of which nodes these may be asked.
+
+    Parameters
+    ----------
+    parts : tuple of UnseenPart
+        One, the estimator and all samples; or two, clones that were fitted to half of them.
+    node_names : tuple of str
+        The nodes.
+    agreement : ndarray of shape (n_nodes,) or None
+        Adjusted Rand index of what the fits to the halves say of all samples; None of one part.
+    cut : ndarray of bool of shape (n_nodes,)
+        Which nodes cut one heap in two, by ``gaps_``.
+    told : ndarray of bool of shape (n_nodes,)
+        Of which nodes the fit tells that they are factors.
+    """
+
+    parts: tuple[UnseenPart, ...]
+    node_names: tuple[str, ...]
+    agreement: np.ndarray | None
+    cut: np.ndarray
+    told: np.ndarray
+    _compare: Callable[[], HalvesOfOneHeap]
+
+    @cached_property
+    def gate(self) -> HalvesOfOneHeap:
+        """How far halves agree beside those of one heap; it takes seconds, once."""
+        return self._compare()
+
+    @cached_property
+    def why_not(self) -> tuple[str, ...]:
+        """Why nothing is tested of each node; "" where it is tested."""
+        return tuple(map(self._why_not, range(len(self.node_names))))
+
+    def _why_not(self, node: int) -> str:
+        name = self.node_names[node]
+        if self.cut[node]:
+            return f"{name} is two halves of one heap (gaps_.cut), not two kinds: not tested."
+        agreement, limit = self.gate.agreement[node], self.gate.limits[node]
+        if self.agreement is not None:
+            agreement = min(agreement, self.agreement[node])
+        if agreement > limit:
+            return ""
+        return (
+            f"Halves of the samples agree on {name} by {agreement:.2f}, those of one heap of this "
+            f"covariance by up to {limit:.2f} (adjusted Rand): not tested."
+        )
+
+
+#: What was made last of each fit, by a digest of the samples.
+_KEPT: WeakKeyDictionary[FittedState, tuple[bytes, UnseenSamples]] = WeakKeyDictionary()
+
+
+def unseen_parts(
+    est: BaseEstimator, X: Samples, *, seen: bool = True, caller: str
+) -> UnseenSamples:
+    """Return fits and samples that they have not seen.
+
+    Parameters
+    ----------
+    est : CausalPIMA
+        A fitted estimator; it stays as it is.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        Samples.
+    seen : bool, default=True
+        Whether these are what it was fitted to. Then two clones are fitted to random halves
+        (once for a fit and samples, as long as the fit lives), and each is asked about the other;
+        their nodes and outcomes are matched to the estimator's by what both say of all samples.
+    caller : str
+        Who asks, for messages.
+
+    Returns
+    -------
+    UnseenSamples
+        Two parts, or one where ``seen`` is false.
+
+    Raises
+    ------
+    ValueError
+        If there are too few samples, if a fit to a half fails, or if ``seen`` is false and samples
+        are recognized as some of the fit.
+    """
+    check_estimator(est, caller)
+    samples = samples_of(est, X)
+    n_cells = len(est.weights_)
+    n_needed = 2 * max(LEAST_OF_HALF, LEAST_OF_CELL * n_cells)
+    if samples.n_samples < n_needed:
+        raise ValueError(
+            f"{caller} needs at least {n_needed} samples for {n_cells} cells, two halves that are "
+            f"compared, got {samples.n_samples}: pass more of them."
+        )
+    if not seen:
+        _check_unseen(est, samples, caller)
+        rows = np.arange(samples.n_samples)
+        part = UnseenPart(est=est, X=X, rows=rows, components=np.arange(n_cells))
+        return _of_parts(est, samples, (part,), est.predict_nodes(X), None)
+    check_same_sizes(est)
+    key, kept = _key(samples), _KEPT.get(est._fitted)
+    if kept is None or key is None or kept[0] != key:
+        kept = key or b"", _halves(est, X, samples, caller)
+        _KEPT[est._fitted] = kept
+    return kept[1]
+
+
+def _check_unseen(est: BaseEstimator, samples: Modalities, caller: str) -> None:
+    """Refuse samples that the fit has learned from."""
+    digests, known = row_digests(samples), est._fitted.row_digests
+    if digests is None or known is None or may_coincide(samples, len(digests)):
+        return
+    rows = np.flatnonzero(np.isin(digests, known))
+    if len(rows):
+        raise ValueError(
+            f"{len(rows)} of {len(digests)} samples are among those that est was fitted to, the "
+            f"first one in row {rows[0]}. There a fit finds differences in noise: {caller} with "
+            "seen=False expects others. Leave these out, or pass seen=True."
+        )
+
+
+def _key(samples: Modalities) -> bytes | None:
+    """Return by what samples are known again; None where they are on disk."""
+    digests = row_digests(samples)
+    return None if digests is None else digests.tobytes() + samples.codes.tobytes()
+
+
+def _halves(est: BaseEstimator, X: Samples, samples: Modalities, caller: str) -> UnseenSamples:
+    """Fit clones to two halves, and match them."""
+    rng, data = np.random.RandomState(SEED), as_container(X, est)
+    order = rng.permutation(samples.n_samples)
+    # labels of contexts are in both halves, as far as two samples have them
+    order = order[np.lexsort(samples.codes[:, order])] if len(samples.codes) else order
+    halves = np.sort(order[::2]), np.sort(order[1::2])
+    seeds = rng.randint(2**31 - 1, size=2).tolist()
+    fits = [
+        partial(_fitted, est, safe_indexing(data, rows), seed, caller)
+        for rows, seed in zip(halves[::-1], seeds, strict=True)
+    ]
+    lines = ProgressLines(getattr(est, "verbose", 0), f"[{caller}]")
+    clones = list(completed(fits, None, lines, things="fits to halves").results.values())
+    if len(clones) < 2:
+        raise KeyboardInterrupt
+    nodes, parts, outcomes = est.predict_nodes(X), [], []
+    for half, rows in zip(clones, halves, strict=True):
+        components, matched = _matched(est, half, nodes, half.predict(data))
+        part = UnseenPart(est=half, X=safe_indexing(data, rows), rows=rows, components=components)
+        parts.append(part)
+        outcomes.append(matched)
+    sizes = est.joint_.shape
+    marks = [outcome_indicators(matched, sizes) for matched in outcomes]
+    tables = [first.T @ second for first, second in zip(*marks, strict=True)]
+    agreement = np.array(
+        [
+            # where a half has one outcome alone, 0 / 0 would praise it with 1
+            adjusted_rand_index(table)
+            if min(map(np.count_nonzero, (table.sum(axis=0), table.sum(axis=1)))) > 1
+            else 0.0
+            for table in tables
+        ]
+    )
+    return _of_parts(est, samples, tuple(parts), nodes, agreement)
+
+
+def _fitted(est: BaseEstimator, X: Samples, seed: int, caller: str) -> BaseEstimator:
+    """Fit a clone to a half of the samples."""
+    try:
+        return for_a_part(clone(est).set_params(random_state=seed)).fit(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{caller} fits clones of est to two halves of X, and one failed: {error} Pass samples "
+            "that est was not fitted to, with seen=False, or more of them."
+        ) from error
+
+
+def _matched(
+    est: BaseEstimator, half: BaseEstimator, nodes: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the component of est that each of a half's stands for, and outcomes of the samples.
+
+    ``nodes`` are outcomes by est, ``labels`` components by the half, of the same samples.
+    """
+    sizes = est.joint_.shape
+    counts = known_counts(nodes, labels, len(half.cluster_states_), sizes)
+    outcomes, *_ = align_nodes(half.cluster_states_, counts)
+    grid = NodeGrid(sizes)
+    components = np.argsort(grid.cells(est.cluster_states_))[grid.cells(outcomes)]
+    return components, outcomes[labels]
+
+
+def _of_parts(
+    est: BaseEstimator,
+    samples: Modalities,
+    parts: tuple[UnseenPart, ...],
+    nodes: np.ndarray,
+    agreement: np.ndarray | None,
+) -> UnseenSamples:
+    """Collect what is known of each node; nothing of it holds the estimator."""
+    sizes = est.joint_.shape
+    gaps, arrangement = getattr(est, "gaps_", None), getattr(est, "arrangement_", None)
+    no, told = np.zeros(len(sizes), bool), getattr(arrangement, "told", None)
+    model = model_of(est)
+    return UnseenSamples(
+        parts=parts,
+        node_names=tuple(node_graph(est.dag_)),
+        agreement=agreement,
+        cut=no if gaps is None else gaps.cut,
+        told=no if told is None else told,
+        _compare=partial(HalvesOfOneHeap.of, model, samples, nodes, sizes),
+    )
