@@ -27,6 +27,7 @@ from ._displays.summary import SummaryDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
+from ._node_effects import NodeEffects, node_effects
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ModalityEvidence",
     "NodeAssociations",
     "NodeEffectDisplay",
+    "NodeEffects",
     "NodeSizesDisplay",
     "OutcomeIntervals",
     "PrototypeDisplay",
@@ -63,5 +65,6 @@ __all__ = [
     "associate_nodes",
     "calibration_curves",
     "edge_confidence",
+    "node_effects",
     "table_intervals",
 ]
