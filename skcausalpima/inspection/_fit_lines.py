@@ -21,6 +21,9 @@ MOST_COLUMNS, N_DIRECTIONS = 64, 8
 #: Axes along which heaps are looked for, and fewest samples of a cell that is asked alone
 #: (arbitrary).
 N_AXES, LEAST_OF_CELL = 3, 30
+#: Variance of a column in a cell, of that in all: what is constant there has a hundredth of the
+#: spread (arbitrary), as pixels at the edge have.
+LEAST_VARIANCE = 1e-4
 #: A part that is cut off has at least this share of the samples: less are outliers (arbitrary).
 LEAST_SHARE = 0.05
 
@@ -208,7 +211,7 @@ def _cells(
         means = squares[rows].sum(axis=0) / np.maximum(seen[rows].sum(axis=0), 1)
         part = _and_all(means, seen, [*names, every])
         where = [f"{name} in {asked.cells[cell]}" for name in part.where]
-        parts.append(Statistics(0.5 * np.log(np.maximum(part.values, 1e-300)), where))
+        parts.append(Statistics(0.5 * np.log(np.maximum(part.values, LEAST_VARIANCE)), where))
     return _joined(iter(parts))
 
 

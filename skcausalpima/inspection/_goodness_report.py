@@ -117,7 +117,10 @@ class GoodnessOfFit:
     def worst(self) -> FitLine | None:
         """The line to read first: the largest misfit of those that speak; None where none does.
 
-        None, too, where all lines together hold at 5 %: one of many is below 5 % by chance.
+        Where that is ``together``, ``between`` or ``heaps``, it is a column of metadata that
+        speaks, else ``heaps`` if it does: what moves several columns at once lets these vary
+        together. None, too, where all lines together hold at 5 %: one of many is below 5 % by
+        chance.
 
         Examples
         --------
@@ -130,7 +133,11 @@ class GoodnessOfFit:
         'weight'
         """
         speaking = [line for line in self.lines if line.speaks] if self.p_value <= LEVEL else []
-        return speaking[0] if speaking else None
+        if not speaking or speaking[0].name not in ("together", "between", "heaps"):
+            return speaking[0] if speaking else None
+        metadata = [line for line in speaking if line.name.startswith("metadata")]
+        heaps = [line for line in speaking if line.name == "heaps"]
+        return (metadata + heaps + speaking)[0]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per line.
