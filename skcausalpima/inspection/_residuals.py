@@ -99,7 +99,7 @@ def replicates(
     by chance as the part and the truth do, if less so.
     """
     samples, model = part.model.labelled(part.samples), part.model
-    steps = model.posterior(samples).probabilities.cumsum(axis=1)
+    steps = model.probabilities(samples).cumsum(axis=1)
     n, at_once = samples.n_samples, ELEMENTS_AT_ONCE // max(1, sum(samples.widths))
     at_once = min(n_replicates, max(1, at_once // samples.n_samples))
     for start in range(0, n_replicates, at_once):

@@ -78,8 +78,8 @@ class UnseenPart:
 
         Of the part's own samples, or of these, of which some elements may be set missing.
         """
-        found = self.model.posterior(self.samples if samples is None else samples)
-        return self.in_terms_of_fit(found.probabilities)
+        asked = self.samples if samples is None else samples
+        return self.in_terms_of_fit(self.model.probabilities(asked))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
