@@ -29,6 +29,7 @@ from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
 from ._goodness_of_fit import goodness_of_fit
 from ._goodness_report import FitLine, GoodnessOfFit
+from ._node_effects import NodeEffects, node_effects
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "ModalityEvidence",
     "NodeAssociations",
     "NodeEffectDisplay",
+    "NodeEffects",
     "NodeSizesDisplay",
     "OutcomeIntervals",
     "PrototypeDisplay",
@@ -68,5 +70,6 @@ __all__ = [
     "calibration_curves",
     "edge_confidence",
     "goodness_of_fit",
+    "node_effects",
     "table_intervals",
 ]

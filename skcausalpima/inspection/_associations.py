@@ -252,7 +252,10 @@ def associate_nodes(
     nodes = est.predict_nodes(X)
     names, columns = named_columns(metadata)
     check_rows_with(X, metadata=metadata)
-    read = [read_column(*item, len(nodes)) for item in zip(names, columns, strict=True)]
+    read = [
+        read_column(f"Column {name!r} of metadata", column, len(nodes))
+        for name, column in zip(names, columns, strict=True)
+    ]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
     options = measure, n_permutations, seed
@@ -305,11 +308,10 @@ def _objects(values: ArrayLike, what: str) -> np.ndarray:
         raise TypeError(f"{what} cannot be read as an array: {error}") from error
 
 
-def read_column(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
+def read_column(what: str, column: ArrayLike, n_samples: int) -> np.ndarray:
     """Return numbers, NaN where missing, or integers for categories, -1 where missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), np.array(None), column.data)
-    what = f"Column {name!r} of metadata"
     values = _objects(column, what)
     if values.shape != (n_samples,):
         raise ValueError(

@@ -267,7 +267,7 @@ def _indicators(metadata: Metadata, rows: np.ndarray) -> tuple[dict[str, np.ndar
     known: dict[str, np.ndarray] = {}
     limits: list[str] = []
     for name, column in zip(*named_columns(metadata), strict=True):
-        values = read_column(name, column, len(rows))[rows]
+        values = read_column(f"Column {name!r} of metadata", column, len(rows))[rows]
         if values.dtype.kind == "f":
             seen = ~np.isnan(values)
             table = np.full((len(values), 1), np.nan)

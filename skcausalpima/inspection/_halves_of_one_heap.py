@@ -50,8 +50,24 @@ class HalvesOfOneHeap:
         cls, model: FittedModel, samples: Modalities, nodes: np.ndarray, sizes: Sequence[int]
     ) -> Self:
         """Compare samples whose nodes are known with draws of the same covariance."""
+        return cls.of_scores(principal_scores(model, samples, 2 * n_effects(sizes)), nodes, sizes)
+
+    @classmethod
+    def of_scores(cls, scores: np.ndarray, nodes: np.ndarray, sizes: Sequence[int]) -> Self:
+        """Compare uncorrelated scores of samples, (n_samples, n_scores), with such draws.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.inspection._halves_of_one_heap import HalvesOfOneHeap
+        >>> rng = np.random.default_rng(0)
+        >>> nodes = rng.integers(2, size=(200, 1))
+        >>> scores = rng.normal(size=(200, 2)) + [8.0, 0.0] * nodes
+        >>> gate = HalvesOfOneHeap.of_scores(scores, nodes, (2,))
+        >>> gate.agreement > gate.limits
+        array([ True])
+        """
         rng, sizes = np.random.RandomState(0), tuple(sizes)
-        scores = principal_scores(model, samples, 2 * n_effects(sizes))
         rows = rng.permutation(len(scores))[:MOST_ROWS]
         agreement = _agreement(scores[rows], sizes, rng, nodes[rows])
         spread, ranks = scores[rows].std(axis=0), _ranks(agreement, sizes)

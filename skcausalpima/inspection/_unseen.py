@@ -97,7 +97,7 @@ class UnseenSamples:
     cut : ndarray of bool of shape (n_nodes,)
         Which nodes cut one heap in two, by ``gaps_``.
     told : ndarray of bool of shape (n_nodes,)
-        Of which nodes the fit tells that they are factors.
+        False of nodes that may be kinds which were laid on a grid, for all that the fit tells.
     """
 
     parts: tuple[UnseenPart, ...]
@@ -280,13 +280,13 @@ def _of_parts(
     """Collect what is known of each node; nothing of it holds the estimator."""
     sizes = est.joint_.shape
     gaps, arrangement = getattr(est, "gaps_", None), getattr(est, "arrangement_", None)
-    no, told = np.zeros(len(sizes), bool), getattr(arrangement, "told", None)
+    told = getattr(arrangement, "told", None)  # None where nobody asked, as of a single node
     model = model_of(est)
     return UnseenSamples(
         parts=parts,
         node_names=tuple(node_graph(est.dag_)),
         agreement=agreement,
-        cut=no if gaps is None else gaps.cut,
-        told=no if told is None else told,
+        cut=np.zeros(len(sizes), bool) if gaps is None else gaps.cut,
+        told=np.ones(len(sizes), bool) if told is None else told,
         _compare=partial(HalvesOfOneHeap.of, model, samples, nodes, sizes),
     )

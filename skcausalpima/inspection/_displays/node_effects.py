@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,10 +16,14 @@ from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay, Part
 from .display import Axes, SomeAxes, check_word, is_axes, letters_across
+from .effect_lines import EffectLines, draw_interval, draw_stars, shown_effects
 from .labels import NodeNames, named_nodes, shortened, wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
 from .styles import Look, group_style
+
+if TYPE_CHECKING:
+    from .._node_effects import NodeEffects
 
 PANELS_IN_A_ROW = 3
 COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without
@@ -66,6 +70,9 @@ class NodeEffectDisplay(ColumnsDisplay):
         Of a table of several kinds of columns: name, likelihood and names of levels (none of
         numbers) of each column. It has a panel, with a bar for each outcome. The values of an
         outcome are one column's behind the other's: probabilities of its levels, or a number.
+    lines : sequence of (ndarray, ndarray, ndarray), default=None
+        Of each node ends of intervals, and where effects were discovered, which have stars. Not
+        with ``parts``; images have no intervals.
 
     Attributes
     ----------
@@ -102,6 +109,7 @@ class NodeEffectDisplay(ColumnsDisplay):
     columns: Sequence[str] | None = None
     value_name: str = ""
     parts: Sequence[Part] | None = None
+    lines: Sequence[EffectLines] | None = None
 
     @classmethod
     def from_estimator(
@@ -192,6 +200,55 @@ class NodeEffectDisplay(ColumnsDisplay):
         )
         return display.plot(ax=ax, **kwargs)
 
+    @classmethod
+    def from_effects(
+        cls,
+        effects: NodeEffects,
+        *,
+        modality: str | None = None,
+        x: ArrayLike | None = None,
+        ax: Axes | None = None,
+        **kwargs: Unchecked,
+    ) -> Self:
+        """Draw what was tested: effects with intervals, and stars only where they were discovered.
+
+        Parameters
+        ----------
+        effects : NodeEffects
+            From :func:`node_effects`. Nodes that were not tested are left out.
+        modality : str, default=None
+            Name of the modality; None takes the first.
+        x : array-like of shape (width,), default=None
+            Abscissa of curves; None numbers their points.
+        ax : matplotlib axes, default=None
+            See :meth:`plot`.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        NodeEffectDisplay
+            Drawn, each outcome beside the node's others.
+
+        Raises
+        ------
+        ValueError
+            If ``modality`` is none of these, or no node was tested.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import NodeEffectDisplay, node_effects
+        >>> nodes = np.random.default_rng(0).integers(2, size=(200, 1))
+        >>> X = np.random.default_rng(1).normal(size=(200, 6)) + 5 * nodes
+        >>> est = CausalPIMA(2, max_iter=2, random_state=0).fit(X[:100])
+        >>> effects = node_effects(est, X[100:], seen=False)
+        >>> NodeEffectDisplay.from_effects(effects).axes_.shape
+        (1, 1)
+        """
+        return cls(**shown_effects(effects, modality, x)).plot(ax=ax, **kwargs)
+
     def plot(self, ax: Axes | np.ndarray | None = None, **kwargs: Unchecked) -> Self:
         """Draw.
 
@@ -264,6 +321,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             for panel in row[len(images) :]:
                 panel.set_axis_off()
             self.artists_.append(list(map(partial(painter.draw, **kwargs), row, images)))
+            draw_stars(row, self.lines, len(self.artists_) - 1)
             for panel, outcome in zip(row, outcomes, strict=False):
                 panel.set_title(shortened(outcome, n_letters), fontsize=HEADER_SIZE, pad=2)
                 painter.finish(panel)
@@ -292,6 +350,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             for k, (sample, outcome) in enumerate(zip(samples, outcomes, strict=True)):
                 look = {"label": shortened(outcome, LEGEND_LETTERS)} | kwargs
                 looks.append(draw(panel, sample, group_style(k), **look))
+                draw_interval(panel, painter, self.lines, (number, k))
             self.artists_.append(looks)
             is_bottom = number + n_columns >= len(nodes)
             painter.finish(panel, is_left=number % n_columns == 0, is_bottom=is_bottom)

@@ -1,0 +1,137 @@
+"""Outcomes of nodes, or given groups within kinds, compared column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+from sklearn.base import BaseEstimator
+
+from .._base.types import Samples
+from .._data.several import check_rows_with
+from .._structure.digraphs import node_graph
+from ._asked_columns import LEAST_EFFECTIVE, LEAST_KNOWN, AskedColumns
+from ._associations import read_column
+from ._column_effects import Estimates, against_others
+from ._fitted_estimator import outcome_names
+
+#: Share of false ones among discoveries, and outside of intervals.
+LEVEL = 0.05
+
+#: Columns that texts name at most.
+N_SHOWN = 8
+
+#: Effect, ends of the interval and p-value, (4, n_outcomes, n_columns).
+Table: TypeAlias = np.ndarray
+
+
+def groups_of(by: ArrayLike, X: Samples, n_samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the number of each sample's group, -1 where it is unknown, and the groups' names."""
+    check_rows_with(X, by=by)
+    codes = read_column("by", by, n_samples)
+    if codes.dtype.kind == "f":
+        raise ValueError(
+            "by expects groups, at most 64 different ones, got numbers: pass labels, or cut them "
+            "into ranges, as by pandas.cut. associate_nodes compares nodes with numbers."
+        )
+    values = np.array(by, dtype=object)
+    first = [int(np.flatnonzero(codes == k)[0]) for k in range(codes.max() + 1)]
+    if len(first) < 2:
+        raise ValueError(f"by expects two groups or more to compare, got {len(first)}.")
+    return codes, tuple(str(values[row]) for row in first)
+
+
+def compare_outcomes(
+    asked: AskedColumns, est: BaseEstimator, untested: dict[str, str]
+) -> tuple[dict[str, Table], dict[str, str]]:
+    """Compare the outcomes of each node."""
+    n_samples, sizes = len(asked.values), est.joint_.shape
+    enough = asked.shares.sum(axis=0) >= LEAST_EFFECTIVE
+    lines, untested = {}, dict(untested)
+    for node, name in enumerate(node_graph(est.dag_)):
+        table = lines[name] = _empty(sizes[node], asked)
+        first = np.moveaxis(est.joint_, node, 0), np.moveaxis(enough, node, 0)
+        contrasts = against_others(*(part.reshape(sizes[node], -1) for part in first))
+        if name not in untested and np.isnan(contrasts).all():
+            untested[name] = _too_few(f"outcomes of {name}")
+        if name in untested:
+            continue
+        known, alone = asked.known(node), []
+        for fold, share in zip(asked.folds, known, strict=True):
+            if share < LEAST_KNOWN:
+                alone += [asked.names[j][1] for j in fold.columns]
+                continue
+            moved = np.moveaxis(fold.shares, node + 1, 1).reshape(n_samples, -1)
+            _fill(table, asked.estimates(fold, moved, contrasts.reshape(sizes[node], -1)))
+        if len(alone) == len(asked.names) or (alone and np.isnan(table).all()):
+            untested[name] = f"Without {_listed(alone)} nothing shows {name}: not tested."
+    return lines, untested
+
+
+def kinds_of(
+    est: BaseEstimator, names: Sequence[str], untested: dict[str, str]
+) -> tuple[tuple[str, ...], list[int]]:
+    """Return the names of combinations of outcomes of tested nodes, and the axes of the others."""
+    sizes, words = est.joint_.shape, outcome_names(est)
+    tested = [node for node, name in enumerate(names) if name not in untested]
+    combinations = np.ndindex(*(sizes[node] for node in tested))
+    kinds = [
+        ", ".join(
+            f"{names[node]}={words[node][k]}" for node, k in zip(tested, outcomes, strict=True)
+        )
+        for outcomes in combinations
+    ]
+    others = [node + 1 for node in range(len(names)) if node not in tested]
+    return tuple(kind or "all samples" for kind in kinds), others
+
+
+def compare_groups(
+    asked: AskedColumns, kinds: Sequence[str], others: list[int], codes: np.ndarray, n_groups: int
+) -> tuple[dict[str, Table], dict[str, str]]:
+    """Compare given groups within each kind."""
+    in_group = np.eye(n_groups)[np.maximum(codes, 0)] * (codes >= 0)[:, None]
+    rows = codes >= 0
+
+    def by_groups(shares: np.ndarray) -> np.ndarray:
+        of_kinds = shares.sum(axis=tuple(others)).reshape(len(shares), -1)
+        return of_kinds[:, :, None] * in_group[:, None, :]
+
+    masses = by_groups(asked.shares).sum(axis=0)
+    lines = {kind: _empty(n_groups, asked) for kind in kinds}
+    contrasts, lacking = np.zeros((len(kinds), n_groups, len(kinds), n_groups)), {}
+    for k, kind in enumerate(kinds):
+        own = against_others(masses[k][:, None], masses[k][:, None] >= LEAST_EFFECTIVE)[..., 0]
+        contrasts[k, :, k] = own
+        if np.isnan(own).all():
+            lacking[kind] = _too_few(f"groups of {kind}")
+    there = replace(asked, values=asked.values[rows], folds=[])
+    for fold in asked.folds:
+        weights = by_groups(fold.shares)[rows].reshape(rows.sum(), -1)
+        for k, kind in enumerate(kinds):
+            own = contrasts[k].reshape(n_groups, -1)
+            _fill(lines[kind], there.estimates(fold, weights, own))
+    return lines, lacking
+
+
+def _too_few(what: str) -> str:
+    return f"Fewer than two {what} have {LEAST_EFFECTIVE} samples: not tested."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:N_SHOWN]) + (", ..." if len(names) > N_SHOWN else "")
+
+
+def _empty(n_outcomes: int, asked: AskedColumns) -> Table:
+    return np.full((4, n_outcomes, len(asked.names)), np.nan)
+
+
+def _fill(table: Table, estimates: Iterable[tuple[np.ndarray, Estimates]]) -> None:
+    """Write estimates into the columns of a table: effect, interval, p-value."""
+    for columns, found in estimates:
+        half = found.error * stats.t.ppf(1.0 - LEVEL / 2.0, found.n_free)
+        parts = found.effect, found.effect - half, found.effect + half, found.p_value
+        table[:, :, columns] = np.stack(parts)

@@ -1,0 +1,99 @@
+"""Intervals of effects, and stars where they were discovered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._base.types import Values
+from .display import Axes, check_word
+from .painter import SamplePainter
+from .styles import Look, group_style, ink
+
+if TYPE_CHECKING:
+    from .._node_effects import NodeEffects
+
+STAR = 5  # size in points
+BESIDE = 0.12  # of a bar between the intervals of outcomes
+
+
+class EffectLines(NamedTuple):
+    """What is known of the effects of a node's outcomes.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n_outcomes, \\*shape)
+        Ends of intervals; NaN where nothing is known.
+    discovered : ndarray of bool of shape (n_outcomes, \\*shape)
+        Where there are stars.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    discovered: np.ndarray
+
+
+def draw_interval(
+    ax: Axes,
+    painter: SamplePainter,
+    lines: Sequence[EffectLines] | None,
+    outcome: tuple[int, int],
+) -> None:
+    """Draw intervals and stars beside the effect of an outcome on a curve or a table, if known.
+
+    ``outcome`` has the numbers of the node and of the outcome.
+    """
+    if lines is None:
+        return
+    node, k = outcome
+    low, high, is_found = (np.ravel(part[k]) for part in lines[node])
+    colour = group_style(k).colour
+    star: Look = {"color": colour, "marker": "*", "ms": STAR, "mew": 0, "linestyle": "none"}
+    if painter.kind == "curve":
+        ax.fill_between(painter.x, low, high, color=colour, alpha=0.2, lw=0)
+        ax.plot(painter.x[is_found], high[is_found], **star)
+        return
+    rows, positions = painter.rows, np.arange(len(painter.rows)) + BESIDE * k
+    ax.hlines(positions, low[rows], high[rows], color=colour, lw=1.5)
+    shown = is_found[rows]
+    ax.plot(high[rows][shown], positions[shown], **star)
+
+
+def draw_stars(panels: Sequence[Axes], lines: Sequence[EffectLines] | None, node: int) -> None:
+    """Draw stars on images of the effects of a node, where some channel has one, if known."""
+    if lines is None:
+        return
+    for panel, is_found in zip(panels, lines[node].discovered, strict=False):
+        places = np.argwhere(is_found.any(axis=tuple(range(2, is_found.ndim))))
+        star: Look = {"color": ink(), "marker": "*", "ms": STAR / 2, "mew": 0}
+        panel.plot(places[:, 1], places[:, 0], linestyle="none", **star)
+
+
+def shown_effects(effects: NodeEffects, modality: str | None, x: ArrayLike | None) -> Values:
+    """Return what a Display is made of: the effects on a modality, of nodes that were tested."""
+    name = next(iter(effects.shapes)) if modality is None else modality
+    check_word(name, "modality", tuple(effects.shapes))
+    nodes = [node for node in effects.outcomes if node not in effects.untested]
+    if not nodes:
+        raise ValueError(f"Nothing was tested: {' '.join(effects.untested.values())}")
+    here = np.array([of == name for of, _ in effects.columns])
+    shape = effects.shapes[name]
+
+    def of_nodes(tables: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [tables[node][:, here].reshape(-1, *shape) for node in nodes]
+
+    lines = map(of_nodes, (effects.low, effects.high, effects.discovered))
+    names = [column for of, column in effects.columns if of == name]
+    has_names = len(shape) == 1 and x is None and not names[0].isdecimal()
+    return {
+        "effects": of_nodes(effects.effect),
+        "node_names": nodes,
+        "outcome_names": [effects.outcomes[node] for node in nodes],
+        "x": None if x is None else np.asarray(x),
+        "columns": names if has_names else None,
+        "value_name": "from the other outcomes",
+        "lines": [EffectLines(*line) for line in zip(*lines, strict=True)],
+    }

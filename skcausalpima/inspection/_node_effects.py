@@ -1,0 +1,306 @@
+"""What tells cells apart: effects of nodes on columns, in samples that the fit has not seen."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+from sklearn.base import BaseEstimator
+
+from .._base.scikit_learn import validate_params
+from .._base.types import Samples
+from .._inference.kept_models import samples_of
+from ._asked_columns import AskedColumns
+from ._compared_outcomes import (
+    LEVEL,
+    N_SHOWN,
+    Table,
+    compare_groups,
+    compare_outcomes,
+    groups_of,
+    kinds_of,
+)
+from ._fitted_estimator import check_estimator, outcome_names
+from ._unseen import unseen_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Tables of lines, by node or kind.
+Lines: TypeAlias = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NodeEffects:
+    """Effects of the outcomes of nodes on single columns, pixels or points of curves.
+
+    With ``by`` those of groups within kinds stand in the places of nodes and outcomes. All tables
+    have a row for each outcome and a column for each of ``columns``; NaN where nothing is said.
+
+    Parameters
+    ----------
+    effect : dict of str to ndarray of shape (n_outcomes, n_columns)
+        By how much a column is larger with the outcome than with the node's others, the other nodes
+        averaged, in the data's units: differences of probabilities where a column has levels, of
+        counts where it has counts. A node of two outcomes has the same effect twice, with both
+        signs.
+    low, high : dict of str to ndarray of shape (n_outcomes, n_columns)
+        Ends of 95 % intervals, each by itself.
+    p_value : dict of str to ndarray of shape (n_outcomes, n_columns)
+        Of no effect, each by itself.
+    false_discovery_rate : dict of str to ndarray of shape (n_outcomes, n_columns)
+        Adjusted p-values by Benjamini and Hochberg, of all lines together: of those up to 0.05
+        about one in twenty has no effect.
+    outcomes : dict of str to tuple of str
+        Names of the outcomes of each node, or of the groups of each kind.
+    columns : tuple of (str, str)
+        Modality and name of each column: the name of its element, a column and its level
+        ("species=Adelie"), or the numbers of a pixel ("3,4").
+    shapes : dict of str to tuple of int
+        Shape of the columns of each modality, in their order.
+    untested : dict of str to str
+        Why nothing is said of nodes, of those that were not tested.
+    notes : tuple of str
+        What else bounds the answer.
+
+    See Also
+    --------
+    NodeEffectDisplay.from_effects : The picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima.inspection import node_effects
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 6)) + 4.0 * rng.integers(2, size=(200, 1)) * (np.arange(6) < 4)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X[:100])
+    >>> found = node_effects(model, X[100:], seen=False)
+    >>> np.abs(found.effect["N1"][1]).round(), found.discovered["N1"][1]
+    (array([4., 4., 4., 4., 0., 0.]), array([ True,  True,  True,  True, False, False]))
+    """
+
+    effect: Lines
+    low: Lines
+    high: Lines
+    p_value: Lines
+    false_discovery_rate: Lines
+    outcomes: dict[str, tuple[str, ...]]
+    columns: tuple[tuple[str, str], ...]
+    shapes: dict[str, tuple[int, ...]]
+    untested: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def discovered(self) -> Lines:
+        """Whether the false discovery rate is at most 0.05.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import NodeEffects
+        >>> one = {"N1": np.array([[0.04, 0.2]])}
+        >>> found = NodeEffects(
+        ...     effect=one, low=one, high=one, p_value=one, false_discovery_rate=one,
+        ...     outcomes={"N1": ("1",)}, columns=(("X", "a"), ("X", "b")), shapes={"X": (2,)})
+        >>> found.discovered
+        {'N1': array([[ True, False]])}
+        """
+        return {name: rates <= LEVEL for name, rates in self.false_discovery_rate.items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each effect that was tested.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns are ``node``, ``outcome``, ``modality``, ``column``, ``effect``, ``low``,
+            ``high``, ``p_value``, ``false_discovery_rate`` and ``discovered``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import node_effects
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(200, 4)) + 5 * rng.integers(2, size=(200, 1))
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X[:100])
+        >>> node_effects(model, X[100:], seen=False).to_frame()["discovered"].sum()
+        np.int64(8)
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_frame needs pandas; install it with `pip install pandas`."
+            ) from error
+        tables = {
+            "effect": self.effect,
+            "low": self.low,
+            "high": self.high,
+            "p_value": self.p_value,
+            "false_discovery_rate": self.false_discovery_rate,
+            "discovered": self.discovered,
+        }
+        rows = [
+            (name, outcome, *self.columns[j], *(table[name][k, j] for table in tables.values()))
+            for name, outcomes in self.outcomes.items()
+            for k, outcome in enumerate(outcomes)
+            for j in np.flatnonzero(np.isfinite(self.effect[name][k]))
+        ]
+        return pd.DataFrame(rows, columns=["node", "outcome", "modality", "column", *tables])
+
+    def __str__(self) -> str:
+        lines = [line for name in self.outcomes for line in self._described(name)]
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        """Return the text for a notebook; names are escaped."""
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _described(self, name: str) -> list[str]:
+        """Return what is said of a node or a kind."""
+        if name in self.untested:
+            return [self.untested[name]]
+        outcomes, lines = self.outcomes[name], []
+        skip_first = len(outcomes) == 2
+        for k in range(int(skip_first), len(outcomes)):
+            rates = self.false_discovery_rate[name][k]
+            n_tested = int(np.isfinite(rates).sum())
+            which = np.flatnonzero(self.discovered[name][k])
+            beside = f" beside {outcomes[0]}" if skip_first else ""
+            said = f"{name}={outcomes[k]}{beside}: {len(which)} of {n_tested} columns differ"
+            order = which[np.argsort(self.p_value[name][k][which], kind="stable")][:N_SHOWN]
+            parts = [
+                f"{self.columns[j][1]} {self.effect[name][k, j]:+.3g} "
+                f"({self.low[name][k, j]:.3g} to {self.high[name][k, j]:.3g})"
+                for j in order
+            ]
+            more = ", ..." if len(which) > N_SHOWN else ""
+            lines.append(said + (f": {', '.join(parts)}{more}" if parts else "") + ".")
+        return lines
+
+
+@validate_params({"seen": ["boolean"]}, prefer_skip_nested_validation=True)
+def node_effects(
+    est: BaseEstimator, X: Samples, *, by: ArrayLike | None = None, seen: bool = True
+) -> NodeEffects:
+    r"""Test which columns differ between the outcomes of nodes, in samples that are not the fit's.
+
+    Clusters differ in the columns that found them, also where there are none: a t-test between
+    labels finds differences in noise in every run. Here samples are asked that the fit has not
+    seen, and each column is compared by cells that know nothing of it.
+
+    Parameters
+    ----------
+    est : CausalPIMA
+        A fitted estimator.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        Samples, in any form that it accepts.
+    by : array-like of shape (n_samples,), default=None
+        Groups that are given, such as the instrument or the treatment; None or NaN where unknown.
+        Then these are compared within each kind: each combination of outcomes of those nodes that
+        can be tested.
+    seen : bool, default=True
+        Whether the fit has seen X. Then clones of the estimator are fitted to two random halves,
+        without further parameters of ``fit``, and each is asked about the other half. False asks
+        the fit itself, about samples that are new to it.
+
+    Returns
+    -------
+    NodeEffects
+        Effects, intervals, p-values and false discovery rates.
+
+    Raises
+    ------
+    TypeError
+        If ``est`` is none, such as a pipeline or a search that holds one.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If rows are samples of the fit though ``seen`` is False, there are too few samples for
+        halves, ``by`` has another number of entries or holds numbers with fractions, or a modality
+        is on disk.
+
+    See Also
+    --------
+    associate_nodes : How nodes depend on known properties of the samples.
+    NodeEffectDisplay : Draws them.
+
+    Notes
+    -----
+    Columns are left out in folds: with :math:`r_{ic} = q(c \mid x_i \text{ without the fold})`
+    least squares of :math:`x_{ij}` on :math:`r_i` has the means of cells without bias, if columns
+    of different folds are independent given the cell. Neighbours in curves and images are left out
+    together, in stretches and patches. Errors are HC3, and the p-value is the larger of theirs and
+    that of plain least squares on normal scores. Words and booleans are tested by indicators of
+    their levels. Modalities that cannot lack single elements (experts, decoders per cluster) are
+    left out as a whole.
+
+    Nothing is said of a node that cuts one heap in two (``gaps_.cut``), or of which halves of the
+    samples agree no more than halves of one cluster with the same covariance do; nor of cells of
+    fewer than 20 samples, nor of columns without which nothing else shows the node.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima.inspection import node_effects
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 6)) + 4.0 * rng.integers(2, size=(200, 1)) * (np.arange(6) < 4)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> print(node_effects(model, X).discovered["N1"][1])
+    [ True  True  True  True False False]
+    """
+    check_estimator(est, "node_effects")
+    codes, groups = (None, ()) if by is None else groups_of(by, X, samples_of(est, X).n_samples)
+    parts = unseen_parts(est, X, seen=seen, caller="node_effects")
+    reasons = zip(parts.node_names, parts.why_not, strict=True)
+    untested = {name: why for name, why in reasons if why}
+    asked = AskedColumns.of(est, X, parts)
+    if codes is None:
+        lines, untested = compare_outcomes(asked, est, untested)
+        named = zip(parts.node_names, outcome_names(est), strict=True)
+        return _corrected(asked, lines, {name: tuple(words) for name, words in named}, untested)
+    kinds, shares = kinds_of(est, parts.node_names, untested)
+    lines, lacking = compare_groups(asked, kinds, shares, codes, len(groups))
+    notes = tuple(f"{name} makes no kinds: {why}" for name, why in untested.items())
+    return _corrected(asked, lines, dict.fromkeys(kinds, groups), lacking, notes)
+
+
+def _corrected(
+    asked: AskedColumns,
+    lines: dict[str, Table],
+    outcomes: dict[str, tuple[str, ...]],
+    untested: dict[str, str],
+    notes: tuple[str, ...] = (),
+) -> NodeEffects:
+    """Adjust p-values of all lines together."""
+    effect, low, high, p_value = ({name: part[k] for name, part in lines.items()} for k in range(4))
+    every = np.concatenate([part.ravel() for part in p_value.values()])
+    rates, is_known = np.full(len(every), np.nan), ~np.isnan(every)
+    if is_known.any():
+        rates[is_known] = stats.false_discovery_control(every[is_known])
+    ends = np.cumsum([part.size for part in p_value.values()])[:-1]
+    pairs = zip(p_value.items(), np.split(rates, ends), strict=True)
+    return NodeEffects(
+        effect=effect,
+        low=low,
+        high=high,
+        p_value=p_value,
+        false_discovery_rate={name: part.reshape(own.shape) for (name, own), part in pairs},
+        outcomes=outcomes,
+        columns=asked.names,
+        shapes=asked.shapes,
+        untested=untested,
+        notes=notes,
+    )
