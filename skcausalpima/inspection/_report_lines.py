@@ -111,6 +111,16 @@ class Figures:
             [outcomes[k] for outcomes, k in zip(named, row, strict=True)] for row in cells.tolist()
         ]
 
+    def _rows(self) -> Iterator[str]:
+        """Write the outcomes of nodes along the lines that they lie on."""
+        found = self.arrangement
+        if found is None or found.in_a_row is None or found.order is None:
+            return
+        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
+        for node in np.flatnonzero(found.in_a_row).tolist():
+            row = " - ".join(named[node][k] for k in found.order[node])
+            yield f"{self.node_names[node]} {row}"
+
     def _by_node(self, figures: Iterable[str]) -> str:
         """Write a figure of each node."""
         return ", ".join(
@@ -247,6 +257,8 @@ def _nodes(fit: Figures) -> Lines:
         yield "nodes under near ties (Rand)", fit._by_node(_decimals(arrangement.node_agreement))
         if not np.isnan(arrangement.agreement):  # of clusters that an estimator found, in init
             yield "labels that the starts share", percent(arrangement.agreement)
+        if rows := "; ".join(fit._rows()):
+            yield "outcomes in a row", rows
         if fit._is_asked:
             factors = [name for name in fit.node_names if name not in fit._untold]
             yield "told to be factors", ", ".join(factors) or "none"

@@ -228,6 +228,17 @@ def test_nodes_that_were_not_arranged_are_said_to_be_placed_by_chance():
     assert "placed by chance" not in str(WELL)
 
 
+def test_outcomes_in_a_row_are_told_along_it():
+    """By their names, of nodes whose outcomes lie on a line alone."""
+    rows = {"in_a_row": np.array([False, True]), "order": [np.arange(2), np.array([1, 0, 2])]}
+    told = str(changed(arrangement=rows, node_sizes=(2, 3)))
+    assert "outcomes in a row                 size 1 - 0 - 2\n" in told
+    named = {"outcome_names": (("a", "b"), ("mid", "low", "high"))}
+    told = str(changed(arrangement=rows, node_sizes=(2, 3), **named))
+    assert "outcomes in a row                 size low - mid - high\n" in told
+    assert "in a row" not in str(WELL)
+
+
 def test_names_are_no_markup_in_a_notebook():
     names = ("<script>alert(1)</script>", "a & b")
     report = changed(node_names=names, edges=((*names, 1.0, True),))
