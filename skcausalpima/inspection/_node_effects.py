@@ -270,11 +270,12 @@ def node_effects(
     if codes is None:
         lines, untested = compare_outcomes(asked, est, untested)
         named = zip(parts.node_names, outcome_names(est), strict=True)
-        return _corrected(asked, lines, {name: tuple(words) for name, words in named}, untested)
+        outcomes = {name: tuple(words) for name, words in named}
+        return _corrected(asked, lines, outcomes, untested, parts.untold)
     kinds, shares = kinds_of(est, parts.node_names, untested)
     lines, lacking = compare_groups(asked, kinds, shares, codes, len(groups))
     notes = tuple(f"{name} makes no kinds: {why}" for name, why in untested.items())
-    return _corrected(asked, lines, dict.fromkeys(kinds, groups), lacking, notes)
+    return _corrected(asked, lines, dict.fromkeys(kinds, groups), lacking, notes + parts.untold)
 
 
 def _corrected(

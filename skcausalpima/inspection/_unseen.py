@@ -117,6 +117,14 @@ class UnseenSamples:
         """Why nothing is tested of each node; "" where it is tested."""
         return tuple(map(self._why_not, range(len(self.node_names))))
 
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """A sentence on nodes that are tested though they may be kinds, if there are any."""
+        asked = zip(self.node_names, self.told, self.why_not, strict=True)
+        names = ", ".join(name for name, is_told, why in asked if not (is_told or why))
+        sentence = f"{names}: not told whether factors or kinds that were laid on a grid; tested."
+        return (sentence,) if names else ()
+
     def _why_not(self, node: int) -> str:
         name = self.node_names[node]
         if self.cut[node]:

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from skcausalpima._data.sample_weight import row_digests
 from skcausalpima._inference.kept_models import model_of, samples_of
 from skcausalpima.inspection._halves_of_one_heap import HalvesOfOneHeap
-from skcausalpima.inspection._unseen import _matched, unseen_parts
+from skcausalpima.inspection._unseen import UnseenSamples, _matched, unseen_parts
 
 pytestmark = pytest.mark.short_fits
 
@@ -100,6 +101,22 @@ def test_rows_that_are_equal_by_chance_are_not(brief):
     X = rng.integers(2, size=(60, 4)).astype(float)
     est = brief(2).fit(X)
     assert len(asked(est, X[rng.permutation(60)[:50]], seen=False).parts) == 1
+
+
+def test_nodes_that_are_tested_though_they_may_be_kinds_are_named():
+    unseen = UnseenSamples(
+        parts=(),
+        node_names=("heat", "size", "age"),
+        agreement=None,
+        cut=np.array([False, False, True]),
+        told=np.array([True, False, False]),
+        _compare=lambda: HalvesOfOneHeap(
+            agreement=np.full(3, 0.9), drawn=np.zeros((1, 3)), limits=np.full(3, 0.5)
+        ),
+    )
+    (sentence,) = unseen.untold
+    assert sentence.startswith("size: not told whether factors or kinds")
+    assert replace(unseen, told=np.ones(3, bool)).untold == ()
 
 
 def test_too_few_samples_are_refused(fitted, pair):
