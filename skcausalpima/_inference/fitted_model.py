@@ -41,7 +41,7 @@ from .evidence import (
     trusted,
 )
 from .expert_tables import Nodes, expert_table, standard_errors, statistics_of
-from .modality_evidence import ModalityEvidence, compared_modalities, means_over_samples
+from .modality_evidence import ModalityEvidence, evidence_of
 from .posterior import bounds, cells_of_samples, check_near, sample_posterior
 
 
@@ -244,26 +244,15 @@ class FittedModel(ContextModel):
     def evidence(self, modalities: Modalities, node_names: tuple[str, ...]) -> ModalityEvidence:
         """Return which modality says what; nodes have these names."""
         if len(modalities.names) == 1:
-            raise ValueError(
-                f"there is only one modality, {modalities.names[0]!r}: expected a model of two or "
-                "more, whose evidence can be compared."
-            )
+            only = f"there is only one modality, {modalities.names[0]!r}"
+            raise ValueError(f"{only}: expected a model of two or more to compare evidence of.")
         if self.encoders is None:
             raise ValueError(
                 "the model has no encoders for single modalities: fit it with "
                 "missing_values=MissingValues(subset_epochs=10), or any other number above 0."
             )
-        scaled, prior = self.scaled(self.labelled(modalities)), self.model.prior
-        compared = compared_modalities(self.model, scaled, self.encoders)
-        influence, conflict = (part.cpu().numpy() for part in compared[:2])
-        check_near(influence, "probabilities")
-        return ModalityEvidence(
-            influence=influence,
-            conflict=conflict,
-            modality_names=modalities.names,
-            node_names=node_names,
-            **means_over_samples(compared, prior.log_weights(), prior.node_sizes),
-        )
+        scaled = self.scaled(self.labelled(modalities))
+        return evidence_of(self.model, scaled, self.encoders, (modalities.names, node_names))
 
     def tail_reference(
         self, data: TensorData | Modalities, known_bounds: Tensor | None = None

@@ -13,7 +13,7 @@ from torch import Tensor
 from .._base.reports.shown_table import Frame, ShownTable, TableText
 from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE, StructuredVAE, SubsetEncoders
-from .posterior import answer, posterior_draws
+from .posterior import answer, check_near, posterior_draws
 
 #: Share of a node's entropy from which on a modality is said to show it. Evidence: in seven tables
 #: whose nodes were right, modalities that show a node have .63 to 1, others at most .14.
@@ -202,6 +202,25 @@ def compared_modalities(
     draws = posterior_draws(model)
     parts = [_of_block(model, block, encoders, draws) for block in data.blocks()]
     return Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def evidence_of(
+    model: MultimodalVAE,
+    data: TensorData,
+    encoders: SubsetEncoders,
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+) -> ModalityEvidence:
+    """Return which modality says what; ``names`` are those of modalities and of nodes."""
+    compared, prior = compared_modalities(model, data, encoders), model.prior
+    influence, conflict = (part.cpu().numpy() for part in compared[:2])
+    check_near(influence, "probabilities")
+    return ModalityEvidence(
+        influence=influence,
+        conflict=conflict,
+        modality_names=names[0],
+        node_names=names[1],
+        **means_over_samples(compared, prior.log_weights(), prior.node_sizes),
+    )
 
 
 def _of_block(
