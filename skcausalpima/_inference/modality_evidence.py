@@ -238,25 +238,25 @@ def _of_block(
             log_gammas[key] = answer(cast(StructuredVAE, model), parts, draws, encoders).log_gamma
         return log_gammas[key].double()
 
-    found = []
+    compared = []
     for m in range(len(observed)):
         is_m = torch.zeros_like(observed)
         is_m[m] = True
         alone, others = log_gamma_of(observed & is_m), log_gamma_of(observed & ~is_m)
         both = observed[m] & (observed & ~is_m).any(dim=0)
-        entropies, said = entropies_of_nodes(alone, model.prior.node_sizes)
+        entropies, sureness = entropies_of_nodes(alone, model.prior.node_sizes)
         left, _ = entropies_of_nodes(others, model.prior.node_sizes)
-        found.append(
+        compared.append(
             Compared(
                 influence=divergence(log_gamma_of(observed), others),
                 conflict=jensen_shannon(alone, others).masked_fill(~both, torch.nan),
                 **{
                     name: part.masked_fill(~observed[m][:, None], torch.nan)
-                    for name, part in (("alone", entropies), ("without", left), ("said", said))
+                    for name, part in (("alone", entropies), ("without", left), ("said", sureness))
                 },
             )
         )
-    return Compared(*(torch.stack(part, dim=1) for part in zip(*found, strict=True)))
+    return Compared(*(torch.stack(part, dim=1) for part in zip(*compared, strict=True)))
 
 
 def entropies_of_nodes(log_gamma: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -285,15 +285,15 @@ def means_over_samples(compared: Compared, log_weights: Tensor, sizes: Sequence[
     values = {name: getattr(compared, name).cpu().numpy() for name in OF_NODES}
     for name in ("alone", "without"):
         values[name] = 1.0 - values[name] / whole
-    found = {}
+    means = {}
     for name, array in values.items():
         known = ~np.isnan(array)
         number = known.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[name] = mean = np.where(known, array, 0.0).sum(axis=0) / number
+            means[name] = mean = np.where(known, array, 0.0).sum(axis=0) / number
             squares = np.where(known, np.square(array - mean), 0.0).sum(axis=0)
-            found[f"{name}_se"] = np.sqrt(squares / (number - 1) / number)
-    return found
+            means[f"{name}_se"] = np.sqrt(squares / (number - 1) / number)
+    return means
 
 
 def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:

@@ -104,16 +104,16 @@ def compare_groups(
     lines = {kind: _empty(n_groups, asked) for kind in kinds}
     contrasts, lacking = np.zeros((len(kinds), n_groups, len(kinds), n_groups)), {}
     for k, kind in enumerate(kinds):
-        own = against_others(masses[k][:, None], masses[k][:, None] >= LEAST_EFFECTIVE)[..., 0]
-        contrasts[k, :, k] = own
-        if np.isnan(own).all():
+        of_kind = against_others(masses[k][:, None], masses[k][:, None] >= LEAST_EFFECTIVE)[..., 0]
+        contrasts[k, :, k] = of_kind
+        if np.isnan(of_kind).all():
             lacking[kind] = _too_few(f"groups of {kind}")
     there = replace(asked, values=asked.values[rows], folds=[])
     for fold in asked.folds:
         weights = by_groups(fold.shares)[rows].reshape(rows.sum(), -1)
         for k, kind in enumerate(kinds):
-            own = contrasts[k].reshape(n_groups, -1)
-            _fill(lines[kind], there.estimates(fold, weights, own))
+            of_kind = contrasts[k].reshape(n_groups, -1)
+            _fill(lines[kind], there.estimates(fold, weights, of_kind))
     return lines, lacking
 
 
@@ -131,7 +131,12 @@ def _empty(n_outcomes: int, asked: AskedColumns) -> Table:
 
 def _fill(table: Table, estimates: Iterable[tuple[np.ndarray, Estimates]]) -> None:
     """Write estimates into the columns of a table: effect, interval, p-value."""
-    for columns, found in estimates:
-        half = found.error * stats.t.ppf(1.0 - LEVEL / 2.0, found.n_free)
-        parts = found.effect, found.effect - half, found.effect + half, found.p_value
+    for columns, estimated in estimates:
+        half = estimated.error * stats.t.ppf(1.0 - LEVEL / 2.0, estimated.n_free)
+        parts = (
+            estimated.effect,
+            estimated.effect - half,
+            estimated.effect + half,
+            estimated.p_value,
+        )
         table[:, :, columns] = np.stack(parts)

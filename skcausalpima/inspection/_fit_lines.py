@@ -82,31 +82,31 @@ def statistics(left: Residuals, asked: Asked) -> dict[str, Statistics]:
     keys = asked.parts * len(asked.cells) + left.labels
     groups = np.unique(keys, return_inverse=True)[1]
     columns: list[np.ndarray] = []  # of each modality
-    own: list[np.ndarray] = []
+    by_column: list[np.ndarray] = []
     of_cells: list[np.ndarray] = []
     names: list[list[str]] = []
     every: list[str] = []
     for m, of_modality in enumerate(asked.columns):
-        seen = left.seen[m]
-        centred = _centred(left.own[m], seen, groups)
-        columns.append(_scaled(centred, np.maximum(seen.sum(axis=0), 1)))
-        own.append(_directions(centred) if _is_wide(seen) else columns[-1])
-        within = _centred(left.of_cells[m], seen, groups)
+        present = left.seen[m]
+        centred = _centred(left.own[m], present, groups)
+        columns.append(_scaled(centred, np.maximum(present.sum(axis=0), 1)))
+        by_column.append(_directions(centred) if _is_wide(present) else columns[-1])
+        within = _centred(left.of_cells[m], present, groups)
         of_cells.append(
             _directions(within, keep_spread=True)
-            if _is_wide(seen)
-            else _scaled(within, np.maximum(seen.sum(axis=0), 1))
+            if _is_wide(present)
+            else _scaled(within, np.maximum(present.sum(axis=0), 1))
         )
-        directions = [f"direction {k + 1}" for k in range(own[-1].shape[1])]
+        directions = [f"direction {k + 1}" for k in range(by_column[-1].shape[1])]
         prefix = f"{asked.modalities[m]}: " if len(asked.modalities) > 1 else ""
-        names.append([prefix + name for name in (directions if _is_wide(seen) else of_modality)])
+        names.append([prefix + name for name in (directions if _is_wide(present) else of_modality)])
         every.append(f"{prefix}all columns")
     lines = {
         TAILS: _joined(map(_tails, columns, left.seen, names, every)),
-        TOGETHER: _joined(map(_together, own, left.seen, names)),
+        TOGETHER: _joined(map(_together, by_column, left.seen, names)),
         BETWEEN: _joined(
-            _between(own[a], own[b], names[a], names[b])
-            for a, b in combinations(range(len(own)), 2)
+            _between(by_column[a], by_column[b], names[a], names[b])
+            for a, b in combinations(range(len(by_column)), 2)
         ),
         CELLS: _joined(
             _cells(*of_modality, left.labels, asked)
@@ -114,7 +114,7 @@ def statistics(left: Residuals, asked: Asked) -> dict[str, Statistics]:
         ),
         HEAPS: _heaps(np.hstack(of_cells), left.labels, asked),
     }
-    both = np.hstack([*own, *of_cells]), [name for part in names for name in part] * 2
+    both = np.hstack([*by_column, *of_cells]), [name for part in names for name in part] * 2
     for name, values in asked.metadata.items():
         lines[METADATA + name] = _with_metadata(*both, values, groups)
     return {name: line for name, line in lines.items() if len(line.values)}
@@ -129,14 +129,14 @@ def _joined(parts: Iterator[Statistics]) -> Statistics:
     return Statistics(np.concatenate(values), where)
 
 
-def _centred(values: np.ndarray, seen: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def _centred(values: np.ndarray, present: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Return values less their mean in each group, 0 where they are not seen."""
     member = np.equal.outer(np.arange(groups.max() + 1), groups).astype(np.float64)
-    if seen.all():
+    if present.all():
         means = (member @ values) / member.sum(axis=1)[:, None]
         return values - means[groups]
-    means = (member @ values) / np.maximum(member @ seen, 1.0)
-    return np.where(seen, values - means[groups], 0.0)
+    means = (member @ values) / np.maximum(member @ present, 1.0)
+    return np.where(present, values - means[groups], 0.0)
 
 
 def _scaled(values: np.ndarray, counts: np.ndarray | float) -> np.ndarray:
@@ -145,9 +145,9 @@ def _scaled(values: np.ndarray, counts: np.ndarray | float) -> np.ndarray:
     return values / np.where(spread > 0, spread, 1.0)
 
 
-def _is_wide(seen: np.ndarray) -> bool:
+def _is_wide(present: np.ndarray) -> bool:
     """Return whether a modality is seen along its leading directions alone."""
-    return seen.shape[1] > MOST_COLUMNS
+    return present.shape[1] > MOST_COLUMNS
 
 
 def _directions(values: np.ndarray, keep_spread: bool = False) -> np.ndarray:
@@ -158,29 +158,31 @@ def _directions(values: np.ndarray, keep_spread: bool = False) -> np.ndarray:
     return scores * (np.sqrt(len(values)) * relative)
 
 
-def _tails(columns: np.ndarray, seen: np.ndarray, names: Sequence[str], every: str) -> Statistics:
+def _tails(
+    columns: np.ndarray, present: np.ndarray, names: Sequence[str], every: str
+) -> Statistics:
     """Return kurtoses of columns, and their mean; of wide modalities the mean alone."""
     squares = columns**2  # fourth powers take five times as long
-    kurtosis = (squares * squares).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    return _and_all(kurtosis, seen, [*names, every])
+    kurtosis = (squares * squares).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    return _and_all(kurtosis, present, [*names, every])
 
 
-def _and_all(values: np.ndarray, seen: np.ndarray, names: Sequence[str]) -> Statistics:
+def _and_all(values: np.ndarray, present: np.ndarray, names: Sequence[str]) -> Statistics:
     """Return what each column has, and the mean; of wide modalities the mean alone.
 
     Their networks are not exact along single directions, which says little of a whole modality:
     so four of seven right fits of curves were alarmed.
     """
-    values, first = np.append(values, values.mean()), -1 if _is_wide(seen) else 0
+    values, first = np.append(values, values.mean()), -1 if _is_wide(present) else 0
     return Statistics(values[first:], list(names[first:]))
 
 
-def _together(scores: np.ndarray, seen: np.ndarray, names: Sequence[str]) -> Statistics:
+def _together(scores: np.ndarray, present: np.ndarray, names: Sequence[str]) -> Statistics:
     """Return correlations within a modality; directions of wide ones have none."""
-    if _is_wide(seen):
+    if _is_wide(present):
         return Statistics(np.zeros(0), [])
     first, second = np.triu_indices(scores.shape[1], 1)
-    both = len(scores) if seen.all() else np.maximum(seen.T.astype(float) @ seen, 1.0)
+    both = len(scores) if present.all() else np.maximum(present.T.astype(float) @ present, 1.0)
     matrix = scores.T @ scores / both
     where = [
         f"{names[a]} with {names[b]}" for a, b in zip(first.tolist(), second.tolist(), strict=True)
@@ -198,7 +200,7 @@ def _between(
 
 def _cells(
     columns: np.ndarray,
-    seen: np.ndarray,
+    present: np.ndarray,
     names: Sequence[str],
     every: str,
     labels: np.ndarray,
@@ -208,8 +210,8 @@ def _cells(
     parts, squares = [], columns**2
     for cell in asked.enough.tolist():
         rows = labels == cell
-        means = squares[rows].sum(axis=0) / np.maximum(seen[rows].sum(axis=0), 1)
-        part = _and_all(means, seen, [*names, every])
+        means = squares[rows].sum(axis=0) / np.maximum(present[rows].sum(axis=0), 1)
+        part = _and_all(means, present, [*names, every])
         where = [f"{name} in {asked.cells[cell]}" for name in part.where]
         parts.append(Statistics(0.5 * np.log(np.maximum(part.values, LEAST_VARIANCE)), where))
     return _joined(iter(parts))
@@ -246,6 +248,6 @@ def _with_metadata(
     scores: np.ndarray, names: Sequence[str], values: np.ndarray, groups: np.ndarray
 ) -> Statistics:
     """Return correlations of columns with metadata within cells."""
-    seen = ~np.isnan(values)
-    known = _scaled(_centred(np.where(seen, values, 0.0), seen, groups), len(values))
+    present = ~np.isnan(values)
+    known = _scaled(_centred(np.where(present, values, 0.0), present, groups), len(values))
     return Statistics((known.T @ scores / len(scores)).ravel(), list(names) * values.shape[1])

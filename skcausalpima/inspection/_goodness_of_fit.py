@@ -269,10 +269,10 @@ def _indicators(metadata: Metadata, rows: np.ndarray) -> tuple[dict[str, np.ndar
     for name, column in read_metadata(metadata, len(rows)).items():
         values = column[rows]
         if values.dtype.kind == "f":
-            seen = ~np.isnan(values)
+            present = ~np.isnan(values)
             table = np.full((len(values), 1), np.nan)
-            table[seen, 0] = ndtri((rankdata(values[seen]) - 0.5) / max(seen.sum(), 1))
-            varies = len(np.unique(values[seen])) > 1
+            table[present, 0] = ndtri((rankdata(values[present]) - 0.5) / max(present.sum(), 1))
+            varies = len(np.unique(values[present])) > 1
         else:
             codes, counts = np.unique(values[values >= 0], return_counts=True)
             others = counts.sum() - counts

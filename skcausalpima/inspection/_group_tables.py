@@ -192,7 +192,7 @@ def read_groups(
 
 def group_tables(
     est: BaseEstimator,
-    found: Likelihoods,
+    likelihoods: Likelihoods,
     groups: tuple[np.ndarray, tuple[Hashable, ...]],
     level: float,
     n_draws: int,
@@ -204,9 +204,9 @@ def group_tables(
     """
     codes, labels = groups
     names, known = list(node_graph(est.dag_)), codes >= 0
-    found, codes = found.take(known), codes[known]
+    likelihoods, codes = likelihoods.take(known), codes[known]
     nodes, n_groups = len(names), len(labels)
-    together = found.by_group(codes, n_groups)
+    together = likelihoods.by_group(codes, n_groups)
     draws = together.evidence().draws(together.tables, n_draws, rng)
     tables = [np.stack(part) for part in zip(*draws, strict=True)]
     joint = joints(tables, together.grid.parents, together.grid.sizes)
@@ -222,7 +222,7 @@ def group_tables(
     table_ends = {n: np.quantile(t, ends, axis=0) for n, t in zip(names, tables, strict=False)}
     cell_ends = np.quantile(cells, ends, axis=0)
     n_samples = np.bincount(codes, minlength=n_groups)
-    p_values, notes = _tested(found, codes, labels, nodes, rng)
+    p_values, notes = _tested(likelihoods, codes, labels, nodes, rng)
     return GroupTables(
         groups=labels,
         n_samples=n_samples,
@@ -238,12 +238,12 @@ def group_tables(
         any_p_value=p_values[-1],
         level=level,
         outcome_names=dict(zip(names, map(tuple, outcome_names(est)), strict=True)),
-        notes=(*notes, *_same_as_nodes(found, codes, names)),
+        notes=(*notes, *_same_as_nodes(likelihoods, codes, names)),
     )
 
 
 def _tested(
-    found: Likelihoods,
+    likelihoods: Likelihoods,
     codes: np.ndarray,
     labels: Sequence[Hashable],
     n_nodes: int,
@@ -258,13 +258,17 @@ def _tested(
     kept = ~np.isin(codes, small)
     numbers = np.unique(codes[kept], return_inverse=True)[1]
     questions = [[node] for node in range(n_nodes)] + [list(range(n_nodes))]
-    return [table_p_value(found.take(kept), numbers, asked, rng) for asked in questions], notes
+    return [
+        table_p_value(likelihoods.take(kept), numbers, asked, rng) for asked in questions
+    ], notes
 
 
-def _same_as_nodes(found: Likelihoods, codes: np.ndarray, names: Sequence[str]) -> list[str]:
+def _same_as_nodes(likelihoods: Likelihoods, codes: np.ndarray, names: Sequence[str]) -> list[str]:
     """Say which node's outcomes the groups are."""
-    cells = (found.values * found.grid.priors_of(found.numbers, found.tables).T).argmax(axis=1)
-    outcomes = np.unravel_index(cells, found.grid.sizes)
+    cells = (
+        likelihoods.values * likelihoods.grid.priors_of(likelihoods.numbers, likelihoods.tables).T
+    ).argmax(axis=1)
+    outcomes = np.unravel_index(cells, likelihoods.grid.sizes)
     return [
         f"The groups are the outcomes of {name}: if they were taken from this fit, its p-value "
         "says nothing."

@@ -28,13 +28,13 @@ ROUNDING = 1e-9
 
 
 def table_p_value(
-    found: Likelihoods, codes: np.ndarray, asked: Sequence[int], rng: np.random.RandomState
+    likelihoods: Likelihoods, codes: np.ndarray, asked: Sequence[int], rng: np.random.RandomState
 ) -> float:
     """Return how likely it is that some tables seem to differ as much as they do.
 
     Parameters
     ----------
-    found : Likelihoods
+    likelihoods : Likelihoods
         What samples say of their cells.
     codes : ndarray of int of shape (n_samples,)
         Numbers of the groups, each of which has samples.
@@ -49,16 +49,18 @@ def table_p_value(
         In (0, 1].
     """
     n_groups = codes.max() + 1
-    together = found.by_group(codes, n_groups)
+    together = likelihoods.by_group(codes, n_groups)
     parents = [axes[1:] if n in asked else axes for n, axes in enumerate(together.grid.parents)]
     grid = replace(together.grid, parents=parents)
     tables = [table[0] if n in asked else table for n, table in enumerate(together.tables)]
-    parts = together.values, found.weights, found.numbers
+    parts = together.values, likelihoods.weights, likelihoods.numbers
     tables = Evidence.of(*parts, grid, tables).likeliest(tables)
-    priors = grid.priors_of(found.numbers, tables)
-    joint = found.values.T[:, None] * priors.reshape(found.values.shape[1], n_groups, -1)
+    priors = grid.priors_of(likelihoods.numbers, tables)
+    joint = likelihoods.values.T[:, None] * priors.reshape(
+        likelihoods.values.shape[1], n_groups, -1
+    )
     sums = np.maximum(joint.sum(axis=0), np.finfo(float).tiny)
-    families = [_families(joint / sums, found, node) for node in asked]
+    families = [_families(joint / sums, likelihoods, node) for node in asked]
     steps = np.cumsum(sums / sums.sum(axis=0), axis=0)[:-1, None]
     observed = _ratios(families, codes[None])[0]
     n_larger, n_at_once = 0, max(1, LABELS_AT_ONCE // len(codes))
@@ -68,18 +70,18 @@ def table_p_value(
     return float((1 + n_larger) / (1 + N_DRAWS))
 
 
-def _families(cells: np.ndarray, found: Likelihoods, node: int) -> np.ndarray:
+def _families(cells: np.ndarray, likelihoods: Likelihoods, node: int) -> np.ndarray:
     """Return what samples add to counts of a node's table in a group, (group, n, row, outcome).
 
     ``cells`` of shape (n_cells, n_groups, n_samples) are their probabilities in each group.
     """
-    grid: Grid = found.grid
+    grid: Grid = likelihoods.grid
     axes = [*grid.parents[node], node]
     others = tuple(n for n in range(len(grid.sizes)) if n not in axes)
     summed = cells.reshape(*grid.sizes, *cells.shape[1:]).sum(axis=others)
     in_order = np.transpose(summed, [*np.argsort(np.argsort(axes)), -2, -1])
-    free = np.array([node not in was_set for was_set in grid.regimes])[found.numbers]
-    rows = in_order.reshape(-1, grid.sizes[node], *cells.shape[1:]) * (found.weights * free)
+    free = np.array([node not in was_set for was_set in grid.regimes])[likelihoods.numbers]
+    rows = in_order.reshape(-1, grid.sizes[node], *cells.shape[1:]) * (likelihoods.weights * free)
     return np.ascontiguousarray(np.moveaxis(rows, (2, 3), (0, 1)))
 
 

@@ -178,7 +178,7 @@ class NodeEffects:
             n_tested = int(np.isfinite(rates).sum())
             which = np.flatnonzero(self.discovered[name][k])
             beside = f" beside {outcomes[0]}" if skip_first else ""
-            said = f"{name}={outcomes[k]}{beside}: {len(which)} of {n_tested} columns differ"
+            sentence = f"{name}={outcomes[k]}{beside}: {len(which)} of {n_tested} columns differ"
             order = which[np.argsort(self.p_value[name][k][which], kind="stable")][:N_SHOWN]
             parts = [
                 f"{self.columns[j][1]} {self.effect[name][k, j]:+.3g} "
@@ -186,7 +186,7 @@ class NodeEffects:
                 for j in order
             ]
             more = ", ..." if len(which) > N_SHOWN else ""
-            lines.append(said + (f": {', '.join(parts)}{more}" if parts else "") + ".")
+            lines.append(sentence + (f": {', '.join(parts)}{more}" if parts else "") + ".")
         return lines
 
 
@@ -298,7 +298,9 @@ def _corrected(
         low=low,
         high=high,
         p_value=p_value,
-        false_discovery_rate={name: part.reshape(own.shape) for (name, own), part in pairs},
+        false_discovery_rate={
+            name: part.reshape(p_values.shape) for (name, p_values), part in pairs
+        },
         outcomes=outcomes,
         columns=asked.names,
         shapes=asked.shapes,

@@ -116,12 +116,12 @@ class Figures:
 
     def _rows(self) -> Iterator[str]:
         """Write the outcomes of nodes along the lines that they lie on."""
-        found = self.arrangement
-        if found is None or found.in_a_row is None or found.order is None:
+        arrangement = self.arrangement
+        if arrangement is None or arrangement.in_a_row is None or arrangement.order is None:
             return
         named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
-        for node in np.flatnonzero(found.in_a_row).tolist():
-            row = " - ".join(named[node][k] for k in found.order[node])
+        for node in np.flatnonzero(arrangement.in_a_row).tolist():
+            row = " - ".join(named[node][k] for k in arrangement.order[node])
             yield f"{self.node_names[node]} {row}"
 
     def _by_node(self, figures: Iterable[str]) -> str:
@@ -363,17 +363,17 @@ def _interval(share: float, n_samples: float) -> str:
 
 def _goodness(fit: Figures) -> Lines:
     """Yield the worst line of the goodness of fit, and what halves of the samples say."""
-    found = fit.goodness
-    if found is None:
+    goodness = fit.goodness
+    if goodness is None:
         return
-    yield "all lines together", f"p = {found.p_value:.3f}"
-    worst = found.worst
+    yield "all lines together", f"p = {goodness.p_value:.3f}"
+    worst = goodness.worst
     if worst is None:
         yield "what stands out", "nothing that matters"
     else:
         yield worst.name, f"{worst.where}: {worst.unit} {worst.size:.2f}"
         yield "  what to change", worst.cure
-    for name, agreement in found.agreement.items():
+    for name, agreement in goodness.agreement.items():
         yield f"halves agree on {name}", f"{agreement:.2f} (adjusted Rand index)"
     yield from (("  beside halves of one heap", sentence) for sentence in fit.halves)
 

@@ -56,23 +56,25 @@ class Residuals:
 def joined(parts: Sequence[Residuals]) -> Residuals:
     """Return what is left of the samples of several parts, one after another."""
     tables = (zip(*(getattr(part, name) for part in parts), strict=True) for name in TABLES)
-    own, of_cells, seen = ([np.concatenate(table) for table in of_kind] for of_kind in tables)
+    by_column, of_cells, present = (
+        [np.concatenate(table) for table in of_kind] for of_kind in tables
+    )
     labels = np.concatenate([part.labels for part in parts])
-    return Residuals(own=own, of_cells=of_cells, seen=seen, labels=labels)
+    return Residuals(own=by_column, of_cells=of_cells, seen=present, labels=labels)
 
 
 def residuals(part: UnseenPart, samples: Modalities, rng: np.random.RandomState) -> Residuals:
     """Return what the fit of a part leaves of samples."""
     model = part.model
     samples = model.labelled(samples)
-    found = model.posterior(samples)
-    labels = found.probabilities.argmax(axis=1)
-    decoded = model.decode(found.centres, labels)
+    posterior = model.posterior(samples)
+    labels = posterior.probabilities.argmax(axis=1)
+    decoded = model.decode(posterior.centres, labels)
     centres = model.decode(model.means, np.arange(len(model.means)))
     bare, parts = model.contexts.removed(samples), []
     for m, array in enumerate(bare.arrays):
-        seen = ~flat_rows(samples.missing_elements(m))
-        x = np.zeros(seen.shape) if array is None else np.asarray(flat_rows(array), np.float64)
+        present = ~flat_rows(samples.missing_elements(m))
+        x = np.zeros(present.shape) if array is None else np.asarray(flat_rows(array), np.float64)
         coding, first = samples.columns[m], [flat_rows(part[m]) for part in (decoded, centres)]
         means = first[0].astype(np.float64), first[1].astype(np.float64)[labels]
         if coding is None:
@@ -81,12 +83,17 @@ def residuals(part: UnseenPart, samples: Modalities, rng: np.random.RandomState)
             dispersions = _inverse_dispersions(part, m)
             draws = rng.random_sample((len(x), len(coding.columns)))
             left = [_of_columns(coding, x, mean, dispersions, draws) for mean in means]
-            seen = seen[:, [where.start for where in slices_of(coding.layout)][: draws.shape[1]]]
+            present = present[
+                :, [where.start for where in slices_of(coding.layout)][: draws.shape[1]]
+            ]
         parts.append(
-            (*(values if seen.all() else np.where(seen, values, 0.0) for values in left), seen)
+            (
+                *(values if present.all() else np.where(present, values, 0.0) for values in left),
+                present,
+            )
         )
-    own, of_cells, shown = (list(which) for which in zip(*parts, strict=True))
-    return Residuals(own=own, of_cells=of_cells, seen=shown, labels=part.components[labels])
+    by_column, of_cells, shown = (list(which) for which in zip(*parts, strict=True))
+    return Residuals(own=by_column, of_cells=of_cells, seen=shown, labels=part.components[labels])
 
 
 def replicates(

@@ -309,11 +309,11 @@ def table_intervals(
     if by is not None and refit is not None:
         raise ValueError("by compares groups by the fit's own cells: leave refit at None.")
     if refit is None:
-        found = likelihoods_of_fit(est, X, given)
-        codes = None if by is None else read_groups(by, len(found.values), names)
-        drawn = found.evidence().draws(found.tables, n_draws, rng)
+        likelihoods = likelihoods_of_fit(est, X, given)
+        codes = None if by is None else read_groups(by, len(likelihoods.values), names)
+        drawn = likelihoods.evidence().draws(likelihoods.tables, n_draws, rng)
         if codes is not None:
-            groups = group_tables(est, found, codes, level, n_draws, rng)
+            groups = group_tables(est, likelihoods, codes, level, n_draws, rng)
     else:
         drawn = draws_of_refits(est, X, given, n_draws, rng, n_jobs, verbose)
     if are_in_doubt(est):

@@ -253,9 +253,9 @@ def within_cell_axes(
     columns = {} if metadata is None else columns_of_numbers(metadata, modalities.n_samples)
     if modalities.n_samples < 2:
         raise ValueError("X has one sample: axes need two or more, which differ by something.")
-    found = model.posterior(modalities)
-    components, means = found.probabilities.argmax(axis=1), est.cluster_means_
-    samples, decoded, of_means = model.in_noise_units(modalities, found.centres, components)
+    posterior = model.posterior(modalities)
+    components, means = posterior.probabilities.argmax(axis=1), est.cluster_means_
+    samples, decoded, of_means = model.in_noise_units(modalities, posterior.centres, components)
     moved = decoded - of_means[components]
     moved -= means_of_labels(components, moved, len(means))[0][components]
     if np.square(moved).mean() < ROUNDING:
@@ -274,7 +274,7 @@ def within_cell_axes(
         shares=axes.explained_variance_ratio_,
         coordinates=coordinates,
         components=components,
-        paths=_paths(found.centres - means[components], components, coordinates, means),
+        paths=_paths(posterior.centres - means[components], components, coordinates, means),
         column_names=tuple(columns),
         r2=r2,
         held=tuple(_word_of_column(*of_column[-2:].tolist()) for of_column in r2.T),

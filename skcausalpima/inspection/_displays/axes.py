@@ -140,19 +140,19 @@ class AxisDisplay(Display):
         'axis 1'
         """
         cls._check_estimator(est)
-        shown, found = shown_modality(est, modality, x), within_cell_axes(est, X)
-        counts = np.bincount(found.components, minlength=len(est.cluster_means_))
+        shown, asked = shown_modality(est, modality, x), within_cell_axes(est, X)
+        counts = np.bincount(asked.components, minlength=len(est.cluster_means_))
         component = int(counts.argmax()) if component is None else component
         if not 0 <= component < len(counts) or counts[component] == 0:
             raise ValueError(
                 f"component is the number of one that holds samples of X, got {component}: these "
                 f"are {np.flatnonzero(counts).tolist()}."
             )
-        paths = found.paths[component]
+        paths = asked.paths[component]
         points = paths.reshape(-1, paths.shape[-1])
         decoded = model_of(est).decode(points, np.full(len(points), component))[shown.number]
         drawn = shown.of_groups(decoded)
-        shares = zip(axis_names(len(paths)), found.shares, strict=True)
+        shares = zip(axis_names(len(paths)), asked.shares, strict=True)
         display = cls(
             np.split(drawn, len(paths)),
             [f"{name} ({100 * share:.0f} %)" for name, share in shares],

@@ -79,14 +79,14 @@ def shown_effects(effects: NodeEffects, modality: str | None, x: ArrayLike | Non
     nodes = [node for node in effects.outcomes if node not in effects.untested]
     if not nodes:
         raise ValueError(f"Nothing was tested: {' '.join(effects.untested.values())}")
-    here = np.array([of == name for of, _ in effects.columns])
+    here = np.array([owner == name for owner, _ in effects.columns])
     shape = effects.shapes[name]
 
     def of_nodes(tables: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [tables[node][:, here].reshape(-1, *shape) for node in nodes]
 
     lines = map(of_nodes, (effects.low, effects.high, effects.discovered))
-    names = [column for of, column in effects.columns if of == name]
+    names = [column for owner, column in effects.columns if owner == name]
     has_names = len(shape) == 1 and x is None and not names[0].isdecimal()
     return {
         "effects": of_nodes(effects.effect),
