@@ -58,6 +58,7 @@ def test_rates_are_those_of_benjamini_and_hochberg(effects):
     np.testing.assert_allclose(rates[order], np.minimum.accumulate(by_hand[::-1])[::-1])
 
 
+@pytest.mark.slow
 def test_halves_are_asked_about_each_other(quick):
     """Own samples: what differs is found, and a second call makes no further fits."""
     X = drawn(0)[0]

@@ -35,7 +35,7 @@ def given(max_iter, n_samples, batch_size=128, **options):
         ),
         (
             given("auto", 2000),
-            Schedule(n_epochs=38, rate_factor=2.0, polishing_decays=True, holds_start=True),
+            replace(SHORT, n_epochs=38, pretraining_epochs=10),
         ),
         (
             given("auto", 2001),
