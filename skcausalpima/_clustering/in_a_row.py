@@ -82,6 +82,6 @@ def effects_of_outcomes(
     outcomes = NodeGrid(tuple(sizes)).outcomes(cells)
     marks = [outcomes[:, [node]] == np.arange(size) for node, size in enumerate(sizes)]
     design = np.hstack(marks).astype(np.float64)
-    effects = np.linalg.lstsq(design, means - means.mean(axis=0))[0]
+    effects = np.linalg.lstsq(design, means - means.mean(axis=0), rcond=None)[0]
     effects[~design.any(axis=0)] = np.nan
     return np.split(effects, np.cumsum(sizes)[:-1])

@@ -39,7 +39,7 @@ def test_that_it_is_a_regression(linear):
     found, z = errors(model, data, 4)
     for decoder, array, squares in zip(model.decoders, data.arrays, found, strict=True):
         inputs = decoder.last_inputs(z).detach().numpy()
-        least = np.linalg.lstsq(inputs, array.numpy())[0]
+        least = np.linalg.lstsq(inputs, array.numpy(), rcond=None)[0]
         expected = np.square(inputs @ least - array.numpy()).sum()
         assert_allclose(squares, expected, rtol=0.02)  # it is drawn to where it was a bit
         with torch.no_grad():
@@ -67,7 +67,8 @@ def test_that_folds_that_are_left_out_say_how_much_it_is_drawn_to_the_trained_la
         root = np.sqrt(share * np.maximum(scale, LEAST_SQUARES * scale.mean()))
         rest = explained[rows] - inputs[rows] @ trained.T
         stacked = np.vstack([inputs[rows], np.diag(root)])
-        return trained + np.linalg.lstsq(stacked, np.vstack([rest, np.zeros((12, 5))]))[0].T
+        answer = np.vstack([rest, np.zeros((12, 5))])
+        return trained + np.linalg.lstsq(stacked, answer, rcond=None)[0].T
 
     def error(coefficients, rows):
         return np.square(explained[rows] - inputs[rows] @ coefficients.T).sum()
