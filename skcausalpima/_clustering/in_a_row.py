@@ -55,11 +55,11 @@ def outcomes_in_a_row(means: np.ndarray, cells: np.ndarray, sizes: Sequence[int]
         if len(there) < 3:
             continue
         centred = effects[there] - effects[there].mean(axis=0)
-        places, lengths, _ = np.linalg.svd(centred, full_matrices=False)
+        along_axes, lengths, _ = np.linalg.svd(centred, full_matrices=False)
         total = np.square(lengths).sum()
         are_lines[node] = total > 0 and lengths[0] ** 2 >= IN_A_ROW * total
         if are_lines[node]:
-            rising = np.argsort(places[:, 0], kind="stable")
+            rising = np.argsort(along_axes[:, 0], kind="stable")
             along = rising if rising[0] < rising[-1] else rising[::-1]
             orders[node] = np.append(there[along], np.setdiff1d(orders[node], there))
     return Rows(are_lines, orders)

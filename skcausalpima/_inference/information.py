@@ -68,8 +68,8 @@ def expected_entropies(
         for m, observed in enumerate(block.observed):
             which = np.flatnonzero(~observed)
             if len(which):
-                places = (n_draws * which[:, None] + np.arange(n_draws)).ravel()
-                part = _with(block.take(np.repeat(which, n_draws)), m, drawn[m][places])
+                drawn_rows = (n_draws * which[:, None] + np.arange(n_draws)).ravel()
+                part = _with(block.take(np.repeat(which, n_draws)), m, drawn[m][drawn_rows])
                 entropies = node_entropies(fitted, part)
                 yield m, rows[which], entropies.reshape(len(which), n_draws, -1)
 
@@ -126,6 +126,6 @@ def _points(
 def _stratified(log_gamma: Tensor, n_draws: int, rng: np.random.RandomState) -> Tensor:
     """Draw components, (n_samples, n_draws), by log-probabilities (n_components, n_samples)."""
     steps = log_gamma.double().exp().cumsum(dim=0)
-    places = (np.arange(n_draws) + rng.random_sample((log_gamma.shape[1], n_draws))) / n_draws
-    levels = torch.as_tensor(places).to(steps) * steps[-1][:, None]
+    strata = (np.arange(n_draws) + rng.random_sample((log_gamma.shape[1], n_draws))) / n_draws
+    levels = torch.as_tensor(strata).to(steps) * steps[-1][:, None]
     return torch.searchsorted(steps.T.contiguous(), levels, right=True).clamp_max(len(steps) - 1)

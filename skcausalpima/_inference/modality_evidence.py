@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._base.reports.shown_table import Frame, ShownTable, TableText
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .posterior import answer, check_near, posterior_draws
@@ -126,12 +126,7 @@ class ModalityEvidence(ShownTable):
         b         N1      1.0
         Name: alone, dtype: float64
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         columns = [f"{name}{ending}" for ending in ("", "_se") for name in OF_NODES]
         pairs = [self.modality_names, self.node_names]
         return pd.DataFrame(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import networkx as nx
 import numpy as np
 
+from .._base.reports.shown_table import pandas_for
 from ._validation import Tables, check_names, check_text, shown
 
 if TYPE_CHECKING:
@@ -213,10 +214,7 @@ def to_pgmpy(graph: nx.DiGraph, tables: Tables) -> Any:
 
 def labelled_table(graph: nx.DiGraph, tables: Tables, node: Hashable) -> pd.DataFrame:
     """Return a node's table with labelled axes."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("table needs pandas; install it with `pip install pandas`.") from error
+    pd = pandas_for("table")
     check_names(list(graph), [node])
     parents = list(graph.predecessors(node))
     columns = pd.Index(_outcome_names(graph, node), name=node)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+from scipy.special import entr
 from sklearn.base import BaseEstimator
 
 from .._base.grid import NodeGrid
@@ -158,10 +159,5 @@ def _known(shares: np.ndarray, node: int) -> float:
     """Return the share of a node's entropy that probabilities take away."""
     others = tuple(axis for axis in range(1, shares.ndim) if axis != node + 1)
     of_node = shares.sum(axis=others)
-    whole = _entropy(of_node.mean(axis=0))
-    return float(1.0 - _entropy(of_node).mean() / whole) if whole > 0 else 0.0
-
-
-def _entropy(shares: np.ndarray) -> np.ndarray:
-    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-    return -(shares * logs).sum(axis=-1)
+    whole = entr(of_node.mean(axis=0)).sum()
+    return float(1.0 - entr(of_node).sum(axis=1).mean() / whole) if whole > 0 else 0.0

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 
+from .._base.reports.shown_table import pandas_for
 from .._base.scalar_checks import count
 from .._base.scikit_learn import StrOptions, validate_params
 from .._base.types import Samples, Seed
@@ -103,12 +104,7 @@ class NodeAssociations:
         N1   batch     cramers_v       0.95    0.001       0.1         60
              age     eta_squared       0.10    0.400       0.1         58
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         pairs = [(node, column) for node in self.node_names for column in self.column_names]
         return pd.DataFrame(
             {

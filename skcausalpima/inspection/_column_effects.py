@@ -8,10 +8,11 @@ import numpy as np
 from scipy import stats
 
 #: Share of a column of probabilities that one sample may hold alone (leverage), so that squared
-#: residuals stay finite.
+#: residuals stay finite (arbitrary).
 MOST_LEVERAGE = 0.99
 
-#: Cells of fewer samples than this are left out of the regression: nothing is known of their means.
+#: Cells of fewer samples than this are left out of the regression: nothing is known of their means
+#: (arbitrary).
 LEAST_MASS = 2.0
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from ._residuals import Residuals
+from ._residuals import Residuals, centred_in_groups
 
 #: Columns from which on a modality is seen along its leading directions, and how many these are.
 #: Arbitrary: all pairs of 64 columns are 2016 correlations.
@@ -88,10 +88,10 @@ def statistics(left: Residuals, asked: Asked) -> dict[str, Statistics]:
     every: list[str] = []
     for m, of_modality in enumerate(asked.columns):
         present = left.seen[m]
-        centred = _centred(left.own[m], present, groups)
+        centred = centred_in_groups(left.own[m], present, groups)
         columns.append(_scaled(centred, np.maximum(present.sum(axis=0), 1)))
         by_column.append(_directions(centred) if _is_wide(present) else columns[-1])
-        within = _centred(left.of_cells[m], present, groups)
+        within = centred_in_groups(left.of_cells[m], present, groups)
         of_cells.append(
             _directions(within, keep_spread=True)
             if _is_wide(present)
@@ -127,16 +127,6 @@ def _joined(parts: Iterator[Statistics]) -> Statistics:
         values.append(part.values)
         where += part.where
     return Statistics(np.concatenate(values), where)
-
-
-def _centred(values: np.ndarray, present: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return values less their mean in each group, 0 where they are not seen."""
-    member = np.equal.outer(np.arange(groups.max() + 1), groups).astype(np.float64)
-    if present.all():
-        means = (member @ values) / member.sum(axis=1)[:, None]
-        return values - means[groups]
-    means = (member @ values) / np.maximum(member @ present, 1.0)
-    return np.where(present, values - means[groups], 0.0)
 
 
 def _scaled(values: np.ndarray, counts: np.ndarray | float) -> np.ndarray:
@@ -249,5 +239,5 @@ def _with_metadata(
 ) -> Statistics:
     """Return correlations of columns with metadata within cells."""
     present = ~np.isnan(values)
-    known = _scaled(_centred(np.where(present, values, 0.0), present, groups), len(values))
+    known = _scaled(centred_in_groups(np.where(present, values, 0.0), present, groups), len(values))
     return Statistics((known.T @ scores / len(scores)).ravel(), list(names) * values.shape[1])

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._base.reports.shown_table import pandas_for
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -169,12 +171,7 @@ class GoodnessOfFit:
         line
         tails    0.005   3.1  weight
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         fields = "p_value", "misfit", "size", "least_size", "unit", "where", "speaks", "cure"
         index = pd.Index([line.name for line in self.lines], name="line")
         rows = {field: [getattr(line, field) for line in self.lines] for field in fields}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .._base.reports.shown_table import Frame, ShownTable, TableText
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._structure.digraphs import node_graph
 from ._fitted_estimator import outcome_names
 from ._group_tests import table_p_value
@@ -119,12 +119,7 @@ class GroupTables(ShownTable):
                        b        0.5
         Name: share, dtype: float64
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         rows = [
             (node, outcome, group)
             for node, outcomes in self.outcome_names.items()

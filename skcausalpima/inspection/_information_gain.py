@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from .._base.reports.shown_table import Frame, ShownTable, TableText
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples, Seed
@@ -108,12 +108,7 @@ class InformationGain(ShownTable):
                curve     0.3
         1      image     0.2
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         samples, modalities = np.nonzero(~np.isnan(self.gain).any(axis=2))
         names = [self.modality_names[m] for m in modalities]
         index = pd.MultiIndex.from_arrays([samples, names], names=["sample", "modality"])

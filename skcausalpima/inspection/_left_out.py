@@ -12,6 +12,7 @@ from scipy.ndimage import binary_dilation
 from .._data.arrays import flat_rows
 from .._data.column_kinds import slices_of
 from .._data.validation import Modalities
+from ._residuals import centred_in_groups
 from ._unseen import UnseenPart
 
 #: Folds of the columns of each modality: on prototypes six did as well as one for each of 24.
@@ -95,12 +96,8 @@ def _neighbours(samples: Modalities, m: int, cells: np.ndarray) -> float:
         return 0.0
     table = flat_rows(np.asarray(samples.arrays[m], dtype=float))
     there = ~flat_rows(samples.missing_elements(m))
-    within = np.zeros(table.shape)
-    for cell in np.unique(cells):
-        rows = cells == cell
-        n_there = np.maximum(there[rows].sum(axis=0), 1)
-        means = (table[rows] * there[rows]).sum(axis=0) / n_there
-        within[rows] = (table[rows] - means) * there[rows]
+    groups = np.unique(cells, return_inverse=True)[1]
+    within = centred_in_groups(np.where(there, table, 0.0), there, groups)
     spread = np.sqrt(np.square(within).mean(axis=0))
     products, scale = (within[:, 1:] * within[:, :-1]).mean(axis=0), spread[1:] * spread[:-1]
     return float(np.divide(products, scale, out=np.zeros_like(scale), where=scale > 0).mean())

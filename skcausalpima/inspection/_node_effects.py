@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import BaseEstimator
 
+from .._base.reports.shown_table import pandas_for
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
 from .._inference.kept_models import samples_of
@@ -137,12 +138,7 @@ class NodeEffects:
         >>> node_effects(model, X[100:], seen=False).to_frame()["discovered"].sum()
         np.int64(8)
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         tables = {
             "effect": self.effect,
             "low": self.low,

@@ -96,6 +96,16 @@ def residuals(part: UnseenPart, samples: Modalities, rng: np.random.RandomState)
     return Residuals(own=by_column, of_cells=of_cells, seen=shown, labels=part.components[labels])
 
 
+def centred_in_groups(values: np.ndarray, present: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return values less their mean in each group, 0 where they are not seen."""
+    member = np.equal.outer(np.arange(groups.max() + 1), groups).astype(np.float64)
+    if present.all():
+        means = (member @ values) / member.sum(axis=1)[:, None]
+        return values - means[groups]
+    means = (member @ values) / np.maximum(member @ present, 1.0)
+    return np.where(present, values - means[groups], 0.0)
+
+
 def replicates(
     part: UnseenPart, source: FittedModel, n_replicates: int, rng: np.random.RandomState
 ) -> Iterator[Residuals]:

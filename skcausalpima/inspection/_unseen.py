@@ -288,13 +288,13 @@ def _of_parts(
     """Collect what is known of each node; nothing of it holds the estimator."""
     sizes = est.joint_.shape
     gaps, arrangement = getattr(est, "gaps_", None), getattr(est, "arrangement_", None)
-    told = getattr(arrangement, "told", None)  # None where nobody asked, as of a single node
+    are_told = getattr(arrangement, "told", None)  # None where nobody asked, as of a single node
     model = model_of(est)
     return UnseenSamples(
         parts=parts,
         node_names=tuple(node_graph(est.dag_)),
         agreement=agreement,
         cut=np.zeros(len(sizes), bool) if gaps is None else gaps.cut,
-        told=np.ones(len(sizes), bool) if told is None else told,
+        told=np.ones(len(sizes), bool) if are_told is None else are_told,
         _compare=partial(HalvesOfOneHeap.of, model, samples, nodes, sizes),
     )

@@ -13,7 +13,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
-from .._base.reports.shown_table import ShownTable, TableText
+from .._base.reports.shown_table import ShownTable, TableText, pandas_for
 from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
@@ -133,12 +133,7 @@ class WithinCellAxes(ShownTable):
         >>> axes.to_frame().index.tolist()
         ['cell', 'axis 1', 'all axes', 'ridge']
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas; install it with `pip install pandas`."
-            ) from error
+        pd = pandas_for("to_frame")
         shares = [np.nan, *self.shares, self.shares.sum(), np.nan]
         columns = zip(self.column_names, self.r2.T, strict=True)
         return pd.DataFrame({"share": shares, **dict(columns)}, index=self._rows())

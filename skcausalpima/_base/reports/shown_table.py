@@ -5,16 +5,26 @@ from __future__ import annotations
 import html
 from abc import abstractmethod
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows of a table that are printed; a frame has all.
+#: Rows of a table that are printed; a frame has all (arbitrary).
 MOST_ROWS = 24
 
 #: A table of pandas, which is optional.
 Frame: TypeAlias = "pd.DataFrame"
+
+
+def pandas_for(what: str) -> ModuleType:
+    """Return pandas, which ``what`` needs, or say how to install it."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(f"{what} needs pandas; install it with `pip install pandas`.") from error
+    return pd
 
 
 class TableText(NamedTuple):

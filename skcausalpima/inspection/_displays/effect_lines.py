@@ -16,7 +16,7 @@ from .styles import Look, group_style, ink
 if TYPE_CHECKING:
     from .._node_effects import NodeEffects
 
-STAR = 5  # size in points
+STAR = 5  # size in points, arbitrary
 BESIDE = 0.12  # of a bar between the intervals of outcomes
 
 
