@@ -7,17 +7,13 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import BaseEstimator
 
-from .._base.types import Samples
-from .._data.several import check_rows_with
 from .._structure.digraphs import node_graph
 from ._asked_columns import LEAST_EFFECTIVE, LEAST_KNOWN, AskedColumns
 from ._column_effects import Estimates, against_others
 from ._fitted_estimator import outcome_names
-from ._metadata_columns import read_column
 
 #: Share of false ones among discoveries, and outside of intervals.
 LEVEL = 0.05
@@ -27,22 +23,6 @@ N_SHOWN = 8
 
 #: Effect, ends of the interval and p-value, (4, n_outcomes, n_columns).
 Table: TypeAlias = np.ndarray
-
-
-def groups_of(by: ArrayLike, X: Samples, n_samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the number of each sample's group, -1 where it is unknown, and the groups' names."""
-    check_rows_with(X, by=by)
-    codes = read_column("by", by, n_samples)
-    if codes.dtype.kind == "f":
-        raise ValueError(
-            "by expects groups, at most 64 different ones, got numbers: pass labels, or cut them "
-            "into ranges, as by pandas.cut. associate_nodes compares nodes with numbers."
-        )
-    values = np.array(by, dtype=object)
-    first = [int(np.flatnonzero(codes == k)[0]) for k in range(codes.max() + 1)]
-    if len(first) < 2:
-        raise ValueError(f"by expects two groups or more to compare, got {len(first)}.")
-    return codes, tuple(str(values[row]) for row in first)
 
 
 def compare_outcomes(

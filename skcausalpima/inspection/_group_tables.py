@@ -7,19 +7,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._structure.digraphs import node_graph
 from ._fitted_estimator import outcome_names
 from ._group_tests import table_p_value
-from ._metadata_columns import read_column
 from ._table_draws import Likelihoods, joints
 
-#: Groups with fewer samples are not tested (arbitrary), and at most so many groups are compared, as
-#: many as other columns may have categories.
-FEWEST, MOST_GROUPS = 10, 64
+#: Groups with fewer samples are not tested (arbitrary).
+FEWEST = 10
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -156,35 +153,6 @@ class GroupTables(ShownTable):
         )
 
 
-def read_groups(
-    by: ArrayLike, n_samples: int, names: Sequence[str]
-) -> tuple[np.ndarray, tuple[Hashable, ...]]:
-    """Return the number of each sample's group, -1 where it has none, and the groups.
-
-    Raises
-    ------
-    ValueError
-        If there are no two groups, or nearly as many as samples, or labels are numbers.
-    """
-    if isinstance(by, str):
-        what = "a node of the fit, whose tables are compared" if by in names else "one word"
-        raise ValueError(
-            f"by={by!r} is {what}: expected the group of each sample, an array of shape "
-            f"({n_samples},), that is known by other means than this fit."
-        )
-    codes = read_column("by", by, n_samples)
-    n_groups = len(np.unique(codes[codes >= 0]))
-    if codes.dtype.kind == "f" or n_groups > MOST_GROUPS:
-        raise ValueError(
-            f"by holds {n_groups} different numbers or words: expected at most {MOST_GROUPS} "
-            "groups. associate_nodes compares nodes with numbers; numpy.digitize makes groups."
-        )
-    if n_groups < 2:
-        raise ValueError(f"by has {n_groups} group(s): expected two or more to be compared.")
-    values = np.asarray(by).tolist()
-    return codes, tuple(values[np.flatnonzero(codes == k)[0]] for k in range(n_groups))
-
-
 def group_tables(
     est: BaseEstimator,
     likelihoods: Likelihoods,
@@ -195,7 +163,7 @@ def group_tables(
 ) -> GroupTables:
     """Draw the tables of each group, and test whether they differ.
 
-    ``groups`` are from :func:`read_groups`.
+    ``groups`` are from :func:`~skcausalpima.inspection._metadata_columns.read_groups`.
     """
     codes, labels = groups
     names, known = list(node_graph(est.dag_)), codes >= 0

@@ -84,6 +84,35 @@ def read_column(what: str, column: ArrayLike, n_samples: int) -> np.ndarray:
     return _as_floats(values, known)
 
 
+def read_groups(
+    by: ArrayLike, n_samples: int, names: Sequence[str]
+) -> tuple[np.ndarray, tuple[Hashable, ...]]:
+    """Return the number of each sample's group, -1 where it has none, and the groups.
+
+    Raises
+    ------
+    ValueError
+        If there are no two groups, or nearly as many as samples, or labels are numbers.
+    """
+    if isinstance(by, str):
+        what = "a node of the fit, whose tables are compared" if by in names else "one word"
+        raise ValueError(
+            f"by={by!r} is {what}: expected the group of each sample, an array of shape "
+            f"({n_samples},), that is known by other means than this fit."
+        )
+    codes = read_column("by", by, n_samples)
+    n_groups = len(np.unique(codes[codes >= 0]))
+    if codes.dtype.kind == "f" or n_groups > MAX_CATEGORIES:
+        raise ValueError(
+            f"by holds {n_groups} different numbers or words: expected at most {MAX_CATEGORIES} "
+            "groups. associate_nodes compares nodes with numbers; numpy.digitize makes groups."
+        )
+    if n_groups < 2:
+        raise ValueError(f"by has {n_groups} group(s): expected two or more to be compared.")
+    values = np.asarray(by).tolist()
+    return codes, tuple(values[np.flatnonzero(codes == k)[0]] for k in range(n_groups))
+
+
 def columns_of_numbers(metadata: Metadata, n_samples: int) -> dict[Hashable, np.ndarray]:
     """Return columns of metadata, all of which must hold numbers; NaN where they are missing."""
     columns = {}

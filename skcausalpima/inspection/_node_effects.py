@@ -14,7 +14,9 @@ from sklearn.base import BaseEstimator
 from .._base.reports.shown_table import pandas_for
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
+from .._data.several import check_rows_with
 from .._inference.kept_models import samples_of
+from .._structure.digraphs import node_graph
 from ._asked_columns import AskedColumns
 from ._compared_outcomes import (
     LEVEL,
@@ -22,10 +24,10 @@ from ._compared_outcomes import (
     Table,
     compare_groups,
     compare_outcomes,
-    groups_of,
     kinds_of,
 )
 from ._fitted_estimator import check_estimator, outcome_names
+from ._metadata_columns import read_groups
 from ._unseen import unseen_parts
 
 if TYPE_CHECKING:
@@ -224,8 +226,8 @@ def node_effects(
         If it is not fitted.
     ValueError
         If rows are samples of the fit though ``seen`` is False, there are too few samples for
-        halves, ``by`` has another number of entries or holds numbers with fractions, or a modality
-        is on disk.
+        halves, ``by`` names a node, has another number of entries, a single group, or as many as
+        numbers have, or a modality is on disk.
 
     See Also
     --------
@@ -258,7 +260,11 @@ def node_effects(
     [ True  True  True  True False False]
     """
     check_estimator(est, "node_effects")
-    codes, groups = (None, ()) if by is None else groups_of(by, X, samples_of(est, X).n_samples)
+    codes, groups = None, tuple[str, ...]()
+    if by is not None:
+        check_rows_with(X, by=by)
+        codes, labels = read_groups(by, samples_of(est, X).n_samples, tuple(node_graph(est.dag_)))
+        groups = tuple(map(str, labels))
     parts = unseen_parts(est, X, seen=seen, caller="node_effects")
     reasons = zip(parts.node_names, parts.why_not, strict=True)
     untested = {name: why for name, why in reasons if why}

@@ -20,7 +20,8 @@ from .._structure.digraphs import copy_graph, node_graph
 from ..exceptions import InstabilityWarning
 from ..graph import CategoricalDAG
 from ._fitted_estimator import are_in_doubt, check_estimator
-from ._group_tables import GroupTables, group_tables, read_groups
+from ._group_tables import GroupTables, group_tables
+from ._metadata_columns import read_groups
 from ._table_draws import draws_of_refits, joints, likelihoods_of_fit, parents_of
 
 

@@ -178,9 +178,10 @@ def test_a_group_of_two_samples_is_not_compared(est):
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        (np.arange(120) / 7.0, "by expects groups, at most 64 different ones, got numbers"),
-        (np.zeros(120, dtype=int), "by expects two groups or more to compare, got 1"),
-        (np.full(120, None), "by expects two groups or more to compare, got 0"),
+        (np.arange(120) / 7.0, "by holds 120 different numbers or words: expected at most 64"),
+        ("N1", "by='N1' is a node of the fit.*expected the group of each sample"),
+        (np.zeros(120, dtype=int), r"by has 1 group\(s\): expected two or more"),
+        (np.full(120, None), r"by has 0 group\(s\)"),
         (np.zeros(7, dtype=int), r"by must have shape \(120,\)"),
     ],
 )
