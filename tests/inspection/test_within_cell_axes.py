@@ -54,6 +54,17 @@ def test_what_is_said_of_metadata(axes):
     assert np.isnan(axes.r2[:, 3]).all()
 
 
+def test_a_second_factor_is_not_held_by_one_axis(taught):
+    light = RNG.uniform(-2, 2, size=N)
+    X = np.hstack([TABLE, 2.0 * light[:, None] + RNG.normal(size=(N, 3))])
+    est = taught(2, max_iter=6).fit(X)
+    held = [
+        within_cell_axes(est, X, n_axes=n_axes, metadata={"heat": HEAT, "light": light}).held
+        for n_axes in (1, 2)
+    ]
+    assert held == [("held", "not held"), ("held", "held")]
+
+
 def test_coordinates_are_those_of_singular_vectors(heated, axes):
     """They are 0 in the mean of cells, orthogonal, and as long as the shares say."""
     for component in (0, 1):
