@@ -14,6 +14,9 @@ from .._base.grid import NodeGrid
 from .._clustering.arrangement_report import looked_at
 from .._clustering.in_a_row import Rows, effects_of_outcomes, outcomes_in_a_row
 from .._clustering.margins import SURE_OF_OUTCOMES
+from .._data.arrays import flat_rows
+from .._data.validation import Modalities
+from .._inference.kept_models import model_of
 from ._fitted_estimator import is_empty
 
 #: A line is told that explains places of samples better than heaps by more nats than this for each
@@ -104,6 +107,41 @@ def steps_of_nodes(
     rows = _rows_of(est, of_means)
     places = _places(est, samples - of_means[components], of_means, components)
     return rows, _words_of_nodes(est, rows, places)
+
+
+def cut_nodes(est: BaseEstimator, samples: Modalities) -> np.ndarray:
+    """Return which nodes cut a heap in two: without gaps, and a line explains samples as well.
+
+    Heaps about three standard deviations apart have no gap between them, but no line is as likely
+    (``benchmarks/node_effects.py``). Where no sample is complete the gaps alone tell.
+
+    Parameters
+    ----------
+    est : CausalPIMA
+        The fit.
+    samples : Modalities
+        Samples, checked. What they lack would be filled with what heaps expect, so that only those
+        are looked at that are complete.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_nodes,)
+        Which were cut.
+    """
+    gaps = getattr(est, "gaps_", None)
+    cut = np.zeros(len(est.joint_.shape), dtype=bool) if gaps is None else gaps.cut.copy()
+    missing = [flat_rows(samples.missing_elements(m)) for m in range(len(samples.names))]
+    complete = np.flatnonzero(~np.hstack(missing).any(axis=1))
+    if cut.any() and len(complete) > 1:
+        model, samples = model_of(est), samples.take(complete)
+        posterior = model.posterior(samples)
+        components = posterior.probabilities.argmax(axis=1)
+        whole, _, of_means = model.in_noise_units(samples, posterior.centres, components)
+        places = _places(est, whole - of_means[components], of_means, components)
+        words = _words_of_nodes(est, _rows_of(est, of_means), places)
+        for node in np.flatnonzero(cut):
+            cut[node] = len(places[node]) < 2 or words[node] == "cut"
+    return cut
 
 
 def _cells_of(est: BaseEstimator) -> tuple[np.ndarray, np.ndarray]:

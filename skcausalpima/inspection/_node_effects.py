@@ -244,9 +244,10 @@ def node_effects(
     their levels. Modalities that cannot lack single elements (experts, decoders per cluster) are
     left out as a whole.
 
-    Nothing is said of a node that cuts one heap in two (``gaps_.cut``), or of which halves of the
-    samples agree no more than halves of one cluster with the same covariance do; nor of cells of
-    fewer than 20 samples, nor of columns without which nothing else shows the node.
+    Nothing is said of a node that cuts one heap in two (``gaps_.cut``, and a line explains the
+    samples as well as two heaps do), or of which halves of the samples agree no more than halves of
+    one cluster with the same covariance do; nor of cells of fewer than 20 samples, nor of columns
+    without which nothing else shows the node.
 
     Examples
     --------

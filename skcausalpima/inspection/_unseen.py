@@ -29,6 +29,7 @@ from .._state.fitted import FittedState
 from .._structure.digraphs import node_graph
 from ._fitted_estimator import check_estimator, check_same_sizes
 from ._halves_of_one_heap import HalvesOfOneHeap
+from ._line_or_heaps import cut_nodes
 
 #: Fewest samples of a half, and for each cell of the grid (arbitrary).
 LEAST_OF_HALF, LEAST_OF_CELL = 20, 5
@@ -95,7 +96,7 @@ class UnseenSamples:
     agreement : ndarray of shape (n_nodes,) or None
         Adjusted Rand index of what the fits to the halves say of all samples; None of one part.
     cut : ndarray of bool of shape (n_nodes,)
-        Which nodes cut one heap in two, by ``gaps_``.
+        Which nodes cut one heap in two.
     told : ndarray of bool of shape (n_nodes,)
         False of nodes that may be kinds which were laid on a grid, for all that the fit tells.
     """
@@ -128,7 +129,10 @@ class UnseenSamples:
     def _why_not(self, node: int) -> str:
         name = self.node_names[node]
         if self.cut[node]:
-            return f"{name} is two halves of one heap (gaps_.cut), not two kinds: not tested."
+            return (
+                f"{name} is two halves of one heap: no gap (gaps_.cut), and a line explains the "
+                "samples as well as two kinds do: not tested."
+            )
         agreement, limit = self.gate.agreement[node], self.gate.limits[node]
         if self.agreement is not None:
             agreement = min(agreement, self.agreement[node])
@@ -287,14 +291,14 @@ def _of_parts(
 ) -> UnseenSamples:
     """Collect what is known of each node; nothing of it holds the estimator."""
     sizes = est.joint_.shape
-    gaps, arrangement = getattr(est, "gaps_", None), getattr(est, "arrangement_", None)
+    arrangement = getattr(est, "arrangement_", None)
     are_told = getattr(arrangement, "told", None)  # None where nobody asked, as of a single node
     model = model_of(est)
     return UnseenSamples(
         parts=parts,
         node_names=tuple(node_graph(est.dag_)),
         agreement=agreement,
-        cut=np.zeros(len(sizes), bool) if gaps is None else gaps.cut,
+        cut=cut_nodes(est, samples),
         told=np.ones(len(sizes), bool) if are_told is None else are_told,
         _compare=partial(HalvesOfOneHeap.of, model, samples, nodes, sizes),
     )

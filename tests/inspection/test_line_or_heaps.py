@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy.stats import norm
 
-from skcausalpima.inspection._line_or_heaps import log_ratio_of_line
+from skcausalpima._inference.kept_models import samples_of
+from skcausalpima.inspection import GapsReport
+from skcausalpima.inspection._line_or_heaps import cut_nodes, log_ratio_of_line
 
 
 def drawn(seed, is_line, distance, n_samples=300):
@@ -44,3 +47,25 @@ def test_units_do_not_matter():
         log_ratio_of_line(1e3 * numbers - 7, 1e3 * centres - 7),
     )
     assert other == pytest.approx(one, abs=0.01)
+
+
+def without_a_gap(X, quick, **parameters):
+    """Return a fit that finds no gap, for all that its samples show, and these."""
+    est = quick(2, **parameters).fit(X)
+    est.gaps_ = GapsReport(nodes=np.ones(1), cut=np.array([True]), pairs=np.array([[0, 1]]))
+    return est, samples_of(est, X)
+
+
+@pytest.mark.parametrize("is_line", [False, True])
+def test_a_node_is_cut_if_a_line_explains_samples_as_well(quick, is_line):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([drawn(0, is_line, 9.0), rng.normal(size=(300, 2))])
+    assert_array_equal(cut_nodes(*without_a_gap(X, quick)), [is_line])
+
+
+def test_gaps_alone_tell_where_no_sample_is_complete(quick):
+    rng = np.random.default_rng(0)
+    heaps = np.column_stack([drawn(0, False, 9.0) for _ in range(3)] + [rng.normal(size=300)])
+    heaps[np.arange(300), rng.integers(4, size=300)] = np.nan
+    est, samples = without_a_gap(heaps, quick, missing_values="marginalize")
+    assert_array_equal(cut_nodes(est, samples), [True])
