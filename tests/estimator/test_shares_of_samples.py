@@ -98,9 +98,8 @@ CASES = {
 @pytest.mark.parametrize(
     "case",
     [
-        "gaps",
         "one node",
-        *(pytest.param(k, marks=pytest.mark.slow) for k in CASES if k not in ("gaps", "one node")),
+        *(pytest.param(k, marks=pytest.mark.slow) for k in CASES if k != "one node"),
     ],
 )
 def test_all_that_fits_take_goes_with_shares(pair, case):
@@ -130,6 +129,7 @@ def test_a_fit_that_was_stopped_goes_on_with_the_same_shares(pair, tmp_path):
     assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
 
 
+@pytest.mark.slow
 def test_fits_that_go_on_from_passes_to_shares_and_back(pair):
     model = quick(max_iter=3, warm_start=True, training__batch_size=8).fit(pair)
     shares = model.set_params(max_iter="auto").fit(pair).history_["share_of_samples"]

@@ -188,6 +188,7 @@ def test_clusters_that_another_estimator_finds_are_not_sought_in_draws(clear):
 
 
 @pytest.mark.short_fits
+@pytest.mark.slow
 def test_weights_that_leave_hardly_a_sample_find_nothing(clear):
     weights = np.ones(80)
     weights[0] = 1e6

@@ -114,6 +114,7 @@ def test_refits_of_the_mixture_say_why_they_cannot_be():
     assert model.modality_evidence(tables) is not None
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_exact_posterior():
     """Training with one variance lost cells that the start had (.93), and was sure of wrong ones.
 
