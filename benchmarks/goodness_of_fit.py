@@ -86,7 +86,10 @@ def read(paths: list[Path]) -> list[dict]:
 
 
 def summarize(lines: list[dict]) -> None:
-    """Print shares of p <= .05 by case and line, and pooled over right models."""
+    """Print shares of p <= .05 by case and line, and pooled over right models.
+
+    A line is told where all together are below .05, and its size matters.
+    """
     known, by_case, pooled = cases(), defaultdict(list), defaultdict(list)
     for line in lines:
         by_case[line["case"]].append(line)
@@ -97,6 +100,10 @@ def summarize(lines: list[dict]) -> None:
             low = [entry["p"] <= 0.05 for entry in entries]
             if target == "":
                 pooled[word.split(":")[0]] += low
+                if word == "any":
+                    pooled["a line that is told"] += [
+                        entry["where"] is not None for entry in entries
+                    ]
             sizes = [entry["size"] for entry in entries if "size" in entry]
             size = f" (size {np.median(sizes):.2f})" if sizes and target != "" else ""
             speaks = [entry["speaks"] for entry in entries if "speaks" in entry]
