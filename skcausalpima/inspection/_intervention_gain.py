@@ -59,8 +59,8 @@ class InterventionGain(ShownTable):
     >>> import numpy as np
     >>> from skcausalpima import CausalPIMA
     >>> from skcausalpima.inspection import intervention_gain
-    >>> noise = np.random.default_rng(0).normal(size=(90, 2))
-    >>> X = np.repeat([[0, 0], [0, 8], [8, 8]], [40, 10, 40], axis=0) + noise
+    >>> noise = np.random.default_rng(0).normal(size=(160, 2))
+    >>> X = np.repeat([[0, 0], [0, 9], [9, 0], [9, 9]], [60, 20, 20, 60], axis=0) + noise
     >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
     >>> found = intervention_gain(model, 50, random_state=0)
     >>> found.graphs.shape, found.probabilities.shape
@@ -134,7 +134,7 @@ class InterventionGain(ShownTable):
         for k in np.argsort(-self.gain, kind="stable"):
             node, outcome = self.interventions[k]
             words = ("nothing", "") if node is None else (node, outcome or "each, by chance")
-            rows.append([*words, f"{self.gain[k]:.2f}", f"{self.gain_se[k]:.2f}"])
+            rows.append([*words, f"{self.gain[k]:z.2f}", f"{self.gain_se[k]:.2f}"])
         arrows = [
             f"{self.node_names[i]} -> {self.node_names[j]}" for i, j in np.argwhere(self.graphs[0])
         ]
@@ -231,14 +231,14 @@ def intervention_gain(
     >>> import numpy as np
     >>> from skcausalpima import CausalPIMA
     >>> from skcausalpima.inspection import intervention_gain
-    >>> noise = np.random.default_rng(0).normal(size=(90, 2))
-    >>> X = np.repeat([[0, 0], [0, 8], [8, 8]], [40, 10, 40], axis=0) + noise
+    >>> noise = np.random.default_rng(0).normal(size=(160, 2))
+    >>> X = np.repeat([[0, 0], [0, 9], [9, 0], [9, 9]], [60, 20, 20, 60], axis=0) + noise
     >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
     >>> found = intervention_gain(model, 50, random_state=0)
     >>> found.interventions[:3]
     ((None, None), ('N1', None), ('N1', '0'))
     >>> round(found.entropy, 1), found.gain[:2].round(1)  # which way does the arrow point?
-    (0.7, array([0. , 0.4]))
+    (0.7, array([0. , 0.6]))
     """
     check_estimator(est, "intervention_gain")
     graphs, rng = graphs_of(est), check_random_state(random_state)
