@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import comb
+from math import comb, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,12 +82,7 @@ def edge_probabilities(
     counts = np.asarray(counts, dtype=np.float64)
     n_nodes = counts.ndim
     constraints = constraints or EdgeConstraints.none(n_nodes)
-    sizes: Sequence[float] | NDArray[np.float64]
-    if isinstance(equivalent_sample_size, str):
-        sizes = np.geomspace(1.0, max(MOST_PER_CELL * counts.size, 1.0), N_SAMPLE_SIZES)
-    else:
-        sizes = [equivalent_sample_size]
-    cost = edge_cost + _density_cost(n_nodes)
+    sizes, cost = prior_of_graphs(counts.shape, equivalent_sample_size, edge_cost)
     scores = [FamilyScores(counts, "bdeu", size, cost, node_counts) for size in sizes]
     totals = [_log_weights(score, constraints) for score in scores]
     log_weights = logsumexp(totals, axis=0)
@@ -95,6 +90,21 @@ def edge_probabilities(
     probabilities = np.zeros((n_nodes, n_nodes))
     probabilities[~np.eye(n_nodes, dtype=bool)] = shares
     return probabilities
+
+
+def prior_of_graphs(
+    node_sizes: Sequence[int], equivalent_sample_size: float | str, edge_cost: float
+) -> tuple[NDArray[np.float64], float]:
+    """Return the equivalent sample sizes that are averaged over, and what an edge costs in all.
+
+    Parameters are as in `edge_probabilities`.
+    """
+    if isinstance(equivalent_sample_size, str):
+        most = max(MOST_PER_CELL * prod(node_sizes), 1.0)
+        sizes = np.geomspace(1.0, most, N_SAMPLE_SIZES)
+    else:
+        sizes = np.array([equivalent_sample_size])
+    return sizes, edge_cost + _density_cost(len(node_sizes))
 
 
 @cache

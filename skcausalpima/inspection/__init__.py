@@ -32,6 +32,7 @@ from ._goodness_of_fit import goodness_of_fit
 from ._goodness_report import FitLine, GoodnessOfFit
 from ._group_tables import GroupTables
 from ._information_gain import InformationGain, information_gain
+from ._intervention_gain import InterventionGain, intervention_gain
 from ._node_effects import NodeEffects, node_effects
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 from ._within_cell_axes import WithinCellAxes, within_cell_axes
@@ -57,6 +58,7 @@ __all__ = [
     "GroupTables",
     "InformationGain",
     "InterventionDisplay",
+    "InterventionGain",
     "LatentDisplay",
     "ModalityEvidence",
     "NodeAssociations",
@@ -79,6 +81,7 @@ __all__ = [
     "edge_confidence",
     "goodness_of_fit",
     "information_gain",
+    "intervention_gain",
     "node_effects",
     "table_intervals",
     "within_cell_axes",
