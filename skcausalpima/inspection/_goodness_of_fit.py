@@ -14,7 +14,7 @@ from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
 from .._data.several import check_rows_with
-from .._data.units import column_labels
+from .._data.units import column_names
 from .._inference.kept_models import model_of
 from ._fit_lines import (
     BETWEEN,
@@ -238,10 +238,9 @@ def _asked(
         if coding is not None:
             columns.append([column.name for column in coding.columns])
             continue
-        width = samples.widths[m]
-        is_named = m < len(samples.form.columns) and samples.form.columns[m] is not None
-        names = column_labels(samples, m, np.arange(width))
-        columns.append(names if is_named else [f"column {name}" for name in names])
+        names = column_names(samples, m)
+        numbers = range(samples.widths[m])
+        columns.append(list(names) if names else [f"column {k}" for k in numbers])
     outcomes = est.cluster_states_
     cells = [
         ", ".join(f"{n}={k}" for n, k in zip(unseen.node_names, row, strict=True))
