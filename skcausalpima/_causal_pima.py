@@ -30,10 +30,9 @@ from ._base.parameter_objects import (
     Training,
 )
 from ._base.scalar_checks import check_count
-from ._base.types import Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
+from ._base.types import Abscissae, Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from ._data.adapters import as_points
 from ._data.containers import Decoded
-from ._data.element_axes import Abscissa
 from ._data.missing_values import allows_gaps
 from ._data.recipes import check_target
 from ._data.sample_weight import check_weights, weighted_mean
@@ -1697,8 +1696,7 @@ n_outcomes)
         """
         dag, modalities, fitted = self.to_graph(), self._read(X), self._fitted_model()
         posterior = fitted.posterior(modalities)
-        old = posterior.probabilities.argmax(axis=1)
-        rng = check_random_state(self.random_state)
+        old, rng = posterior.probabilities.argmax(axis=1), check_random_state(self.random_state)
         labels = fitted.labelled(modalities).contexts
         factual = np.hstack([self.cluster_states_[old], labels.codes[fitted.contexts.is_cause].T])
         nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
@@ -1894,11 +1892,7 @@ n_outcomes)
         return FitReport.of(self, X, check=check)
 
     def plot_summary(
-        self,
-        X: Samples,
-        *,
-        modality: str | int | None = None,
-        x: Abscissa | Mapping[str, Abscissa] | None = None,
+        self, X: Samples, *, modality: str | int | None = None, x: Abscissae = None
     ) -> SummaryDisplay:
         """Draw the fit on one page: latent space, cells, graph and training.
 

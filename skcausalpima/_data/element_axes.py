@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._base.types import Unchecked, Values
+from .._base.types import Abscissa, NamedNumbers, Unchecked, Values
 from .recipes import describe
 
 if TYPE_CHECKING:
@@ -24,10 +22,8 @@ SAME = 0.01
 #: Numbers have so many digits in words, and more only where two would be alike (arbitrary).
 FEW_DIGITS = 4
 
-#: One axis as users state it and Displays have it: numbers, or a name and numbers.
-Stated: TypeAlias = ArrayLike | tuple[str, ArrayLike]
-#: The axes of one modality as they are stated; of images and volumes one for each, or None.
-Abscissa: TypeAlias = Stated | Sequence[Stated | None]
+#: Columns without a name for what their names are lie along an axis if there are more (arbitrary).
+MANY = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +52,7 @@ class ElementAxis:
         ValueError
             If these are not as many as they should be, or not finite.
         """
-        name, values = cast("tuple", given) if _is_named(given) else ("", given)
+        name, values = cast("tuple", given) if is_named(given) else ("", given)
         numbers = _numbers(values, what)
         if numbers.shape != (length,):
             raise ValueError(
@@ -88,7 +84,7 @@ class ElementAxis:
             )
 
     @property
-    def stated(self) -> Stated:
+    def stated(self) -> NamedNumbers:
         """The axis as users state it."""
         return (self.name, self.values) if self.name else self.values
 
@@ -122,101 +118,24 @@ class ElementAxis:
 ElementAxes: TypeAlias = tuple[ElementAxis | None, ...]
 
 
-def read_axes(
-    axes: Unchecked, names: Sequence[str], shapes: Sequence[tuple[int, ...] | None]
-) -> dict[str, ElementAxes]:
-    """Read the axes that are stated of modalities of these names and shapes.
-
-    Raises
-    ------
-    TypeError
-        If it is no mapping, or an axis no numbers.
-    ValueError
-        If it names another modality, or an axis does not fit one.
-    """
-    if not isinstance(axes, Mapping):
-        raise TypeError(
-            f"axes is {describe(axes)}: expected a mapping from names of modalities to a name and "
-            "numbers, such as {'raman': ('shift / cm-1', shift)}."
-        )
-    read, known = {}, dict(zip(names, shapes, strict=True))
-    for name, given in axes.items():
-        if name not in known:
-            raise ValueError(
-                f"axes names the modality {name!r}, but there are {list(names)}: name only those."
-            )
-        shape = known[name]
-        if shape is None:
-            raise ValueError(
-                f"axes names the modality {name!r}, which is None, so nothing says what lies along "
-                "them: leave it out."
-            )
-        what = f"the axis of modality {name!r}"
-        read[name] = axes_of_sample(given, shape, what)
-        for axis in filter(None, read[name]):
-            axis.check_order(what)
-    return read
-
-
-def axes_of_sample(given: Unchecked, shape: tuple[int, ...], what: str) -> ElementAxes:
-    """Read the axes of a sample of some shape: one alone, or, of several, a list of them.
-
-    Raises
-    ------
-    TypeError
-        If one is no numbers.
-    ValueError
-        If there are not as many as a sample has, or they are not as long.
-    """
-    if len(shape) == 1:
-        return (ElementAxis.of(given, shape[0], what),)
-    if not is_several(given, shape):
-        raise ValueError(
-            f"{what} is stated as if there were one, but its samples have the shape {shape}: pass "
-            f"a list of {len(shape)} entries, each a name and numbers, numbers, or None."
-        )
-    return tuple(
-        None if one is None else ElementAxis.of(one, length, f"{what} (entry {k})")
-        for k, (one, length) in enumerate(zip(cast("Sequence", given), shape, strict=True))
-    )
-
-
-def drawn_axes(x: Unchecked, shape: tuple[int, ...], what: str = "x") -> ElementAxes:
-    """Return the axes of a picture: one of all elements in a row, or those of an image.
-
-    Raises
-    ------
-    TypeError
-        If one is no numbers.
-    ValueError
-        If it is not as long.
-    """
-    if x is None:
-        return ()
-    if not is_several(x, shape):
-        return (ElementAxis.of(x, math.prod(shape), what),)
-    axes = axes_of_sample(x, shape, what)
-    long = [axis for axis, n in zip(axes, shape, strict=True) if n > 1]
-    axes = axes if len(long) > 1 else tuple(long)
-    return axes if any(axis is not None for axis in axes) else ()
-
-
-def is_several(given: Unchecked, shape: tuple[int, ...]) -> bool:
-    """Return whether an entry for each axis of a sample is stated."""
-    is_list = isinstance(given, (list, tuple)) and len(given) == len(shape) > 1
-    return is_list and all(
-        one is None or _is_named(one) or np.ndim(one) == 1 for one in cast("Sequence", given)
-    )
-
-
 def axes_of_frame(frame: Frame) -> ElementAxes:
-    """Return the axis of a frame whose columns have a name, and are called by ordered numbers."""
+    """Return the axis of a frame whose columns are called by ordered numbers."""
     columns = getattr(frame, "columns", None)
-    name = getattr(columns, "name", None)
-    if columns is None or not isinstance(name, str) or getattr(columns, "nlevels", 1) > 1:
+    if columns is None or getattr(columns, "nlevels", 1) > 1:
         return ()
-    values = ordered_numbers(list(columns))
-    return () if values is None else (ElementAxis(name=" ".join(name.split()), values=values),)
+    name = getattr(columns, "name", None)
+    return axes_of_names(list(columns), name if isinstance(name, str) else "")
+
+
+def axes_of_names(names: Sequence | None, name: str = "") -> ElementAxes:
+    """Return the axis of columns that are called by ordered numbers; without a name, of many."""
+    values = None if names is None else ordered_numbers(names)
+    if values is None:
+        return ()
+    is_numbered = np.array_equal(values, np.arange(len(values)))
+    if not name and (is_numbered or len(values) <= MANY):
+        return ()
+    return (ElementAxis(name=" ".join(name.split()), values=values),)
 
 
 def axes_of_data_array(array: xr.DataArray) -> ElementAxes:
@@ -286,6 +205,14 @@ def common_axes(given: Sequence[ElementAxes], name: str) -> ElementAxes:
     return first
 
 
+def names_of_elements(
+    axes: ElementAxes, shape: tuple[int, ...], named: Sequence[str] | None
+) -> Sequence[str] | None:
+    """Return where elements lie, unless these have names and the axis has none."""
+    is_known = named is None or any(axis is not None and axis.name for axis in axes)
+    return (words_of_elements(axes, shape) if is_known else None) or named
+
+
 def words_of_elements(axes: ElementAxes, shape: tuple[int, ...]) -> tuple[str, ...] | None:
     """Return where each element of a sample lies, in C order; None where nothing says so.
 
@@ -331,7 +258,7 @@ def axes_of_plain(plain: Sequence[Values | None]) -> ElementAxes:
             axes.append(None)
             continue
         name, values = entry["name"], entry["values"]
-        axis = ElementAxis.of((str(name), values), len(values), "its axis")
+        axis = ElementAxis.of((name, values), len(values), "its axis")
         axis.check_order("its axis")
         axes.append(axis)
     return tuple(axes)
@@ -346,7 +273,7 @@ def check_axes_fit(axes: ElementAxes, shape: tuple[int, ...]) -> None:
         raise ValueError(f"it has axes of {lengths} numbers for samples of shape {tuple(shape)}")
 
 
-def _is_named(given: Unchecked) -> bool:
+def is_named(given: Unchecked) -> bool:
     """Return whether it is a name and something else."""
     return isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], str)
 

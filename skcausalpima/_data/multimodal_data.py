@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, TypeAlias, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .._base.types import Unchecked
+from .._base.types import Abscissa, Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
 from .arrays import check_shapes, common_n_samples, concatenate_rows
 from .column_dtypes import Dtypes, common_dtypes
-from .element_axes import Abscissa, ElementAxes, common_axes, read_axes, stated_axes
+from .element_axes import ElementAxes, axes_of_names, common_axes, stated_axes
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
 from .recipes import describe, is_mapping
 from .selection_keys import position, positions, row_key
+from .stated_axes import read_axes
 from .table_labels import Columns, check_same_rows, common_columns
 
 if TYPE_CHECKING:
@@ -485,7 +486,10 @@ class MultimodalData:
         ]
         pairs = zip(sizes, ends, strict=True)
         labels = [None if columns is None else columns[end - n : end] for n, end in pairs]
-        return cls(arrays, names)._with_columns(labels)
+        axes = [
+            axes_of_names(of) if len(n) == 1 else () for of, n in zip(labels, shapes, strict=True)
+        ]
+        return cls(arrays, names)._with_columns(labels, axes=axes)
 
     @classmethod
     def from_frame(cls, frame: Unchecked) -> MultimodalData:

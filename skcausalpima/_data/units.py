@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from .arrays import flat_rows, value_blocks
-from .element_axes import words_of_elements
+from .element_axes import names_of_elements
 from .on_disk import Kept, OnDisk
 from .ranks import Ranks
 from .validation import Modalities
@@ -105,12 +105,10 @@ def column_labels(modalities: Modalities, m: int, numbers: np.ndarray) -> list[s
 
 def column_names(modalities: Modalities, m: int) -> Sequence[str] | None:
     """Return where columns lie, or else their names; None where they have neither."""
-    form = modalities.form
-    if words := words_of_elements(form.tables[m].axes, modalities.shapes[m]):
-        return words
-    if (coding := form.tables[m].coding) is not None:
-        return coding.element_names
-    return form.columns[m] if m < len(form.columns) else None
+    form, coding = modalities.form, modalities.form.tables[m].coding
+    columns = form.columns[m] if m < len(form.columns) else None
+    named = columns if coding is None else coding.element_names
+    return names_of_elements(form.tables[m].axes, modalities.shapes[m], named)
 
 
 def is_table(modalities: Modalities, m: int) -> bool:

@@ -179,10 +179,10 @@ def read_modalities(
         form = form.completed(fitted, data.arrays)
         check_axes_of_fit(form.names, form.tables, fitted.tables)
         check_samples(data, expected, is_list=container == "several")
-        both = ([table.axes for table in one.tables] for one in (form, fitted))
-        check_like_fit(form.names, *both)
         # scikit-learn has warned where one table has names and the other has not.
         check_columns(data, fitted.columns, warn=several)
+        both = ([table.axes for table in one.tables] for one in (form, fitted))
+        check_like_fit(form.names, *both)
     contexts = read_contexts(taken, len(data), known, learns)
     modalities = _checked(estimator, data, form, contexts, reset)
     if reset:
@@ -234,8 +234,8 @@ def fitted_form(estimator: BaseEstimator) -> Form:
 
 def form_of(names: tuple[str, ...], attributes: Values) -> Form:
     """Return the form of samples from what an estimator keeps of it."""
-    tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
     columns = columns_of(attributes["modality_feature_names_in_"])
+    tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
     return Form(attributes["_input_form"], names, tables, columns)
 
 

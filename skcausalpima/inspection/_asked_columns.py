@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from .._base.grid import NodeGrid
 from .._base.types import Samples
 from .._data.arrays import flat_rows
-from .._data.element_axes import ElementAxes, words_of_elements
+from .._data.element_axes import ElementAxes, names_of_elements, words_of_elements
 from .._data.units import column_names
 from .._inference.kept_models import model_of, samples_of
 from ._column_effects import Estimates, estimate
@@ -105,8 +105,10 @@ class AskedColumns:
             else:
                 words = tuple(map(str, column_names(samples, m) or _numbered(shape)))
                 of_values.append(folds[m].folds)
-            if lie := words_of_elements(samples.form.tables[m].axes, tuple(shape)):
-                words, axes[modality] = lie, samples.form.tables[m].axes
+            along = samples.form.tables[m].axes
+            if words_of_elements(along, tuple(shape)):
+                axes[modality] = along
+                words = tuple(names_of_elements(along, tuple(shape), words) or words)
             tables.append(table)
             names += [(modality, word) for word in words]
             shapes[modality] = tuple(shape)

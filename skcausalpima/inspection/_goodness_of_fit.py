@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
+from .._data.element_axes import names_of_elements
 from .._data.several import check_rows_with
 from .._data.units import column_names
 from .._inference.kept_models import model_of
@@ -236,7 +237,10 @@ def _asked(
     samples, columns = unseen.parts[0].samples, []
     for m, coding in enumerate(samples.columns):
         if coding is not None:
-            columns.append([column.name for column in coding.columns])
+            named = [column.name for column in coding.columns]
+            is_uniform = len({column.word for column in coding.columns}) == 1
+            axes = samples.form.tables[m].axes if is_uniform else ()
+            columns.append(list(names_of_elements(axes, coding.shape, named) or named))
             continue
         names = column_names(samples, m)
         numbers = range(samples.widths[m])

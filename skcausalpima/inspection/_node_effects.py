@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import pandas_for
 from .._base.scikit_learn import validate_params
-from .._base.types import Samples
-from .._data.element_axes import Abscissa, axes_of_sample, stated_axes
+from .._base.types import Abscissa, Samples
+from .._data.element_axes import stated_axes
 from .._data.several import check_rows_with
+from .._data.stated_axes import axes_of_sample
 from .._inference.kept_models import samples_of
 from .._structure.digraphs import node_graph
 from ._asked_columns import AskedColumns

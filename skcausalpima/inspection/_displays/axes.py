@@ -9,8 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Samples, Unchecked
-from ..._data.element_axes import Abscissa
+from ..._base.types import Abscissa, Samples, Unchecked
 from ..._inference.kept_models import model_of
 from .._within_cell_axes import STEPS, axis_names, within_cell_axes
 from .column_panels import Part

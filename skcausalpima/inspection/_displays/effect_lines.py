@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..._base.types import Values
-from ..._data.element_axes import Abscissa
+from ..._base.types import Abscissa, Values
 from .display import Axes, check_word
 from .painter import SamplePainter
 from .styles import Look, group_style, ink

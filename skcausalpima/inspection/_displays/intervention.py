@@ -13,8 +13,7 @@ from sklearn.utils import check_random_state
 
 from ..._base.grid import NodeGrid
 from ..._base.scalar_checks import check_count
-from ..._base.types import Outcomes, Seed
-from ..._data.element_axes import Abscissa
+from ..._base.types import Abscissa, Outcomes, Seed
 from ..._inference.kept_models import model_of
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Unchecked
-from ..._data.element_axes import Abscissa
+from ..._base.types import Abscissa, Unchecked
 from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay, Part

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._base.names import cut
-from ..._base.types import Unchecked
-from ..._data.element_axes import Abscissa, ElementAxes, drawn_axes
+from ..._base.types import Abscissa, Unchecked
+from ..._data.element_axes import ElementAxes
+from ..._data.stated_axes import drawn_axes
 from .display import POINTS_PER_INCH, Axes, Drawn, inches, letters_across, letters_that_fit
 from .labels import plain, shortened, wrapped
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink

@@ -11,8 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._base.grid import NodeGrid
-from ..._base.types import Samples, Unchecked
-from ..._data.element_axes import Abscissa
+from ..._base.types import Abscissa, Samples, Unchecked
 from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, is_empty, outcome_names

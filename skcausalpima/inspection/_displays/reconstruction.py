@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Self
 
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Samples, Unchecked
+from ..._base.types import Abscissa, Abscissae, Samples, Unchecked
 from ..._data.adapters import as_array
-from ..._data.element_axes import Abscissa
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.kept_models import model_of, samples_of
@@ -100,7 +99,7 @@ class ReconstructionDisplay(Display):
         modality: str | int | None = None,
         given: str | int | Sequence[str | int] | None = None,
         rows: ArrayLike | None = None,
-        x: Abscissa | Mapping[str, Abscissa] | None = None,
+        x: Abscissae = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:

@@ -10,15 +10,16 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._base.names import cut
-from ..._base.types import Unchecked, Values
+from ..._base.types import Abscissa, Unchecked, Values
 from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, slices_of
-from ..._data.element_axes import Abscissa, drawn_axes, ordered_numbers, stated_axes
+from ..._data.element_axes import axes_of_names, stated_axes
 from ..._data.selection_keys import asked_modalities
+from ..._data.stated_axes import drawn_axes
 from ..._data.validation import Modalities, fitted_form
 from ..._inference.kept_models import model_of
 from .labels import told_apart
-from .painter import MAX_BARS, kind_of
+from .painter import kind_of
 
 NAME_LETTERS = 6  # of a column and of a level
 DEVIATIONS = "standard deviations from the mean"
@@ -220,10 +221,8 @@ def shown_modality(
 ) -> ShownModality:
     """Return how a modality, by name or number, is drawn; the first one for None.
 
-    Without ``x`` its elements lie where the fit was told; else curves of an expert have its
-    abscissa, and a table of many columns named by numbers that rise or fall, such as a spectrum's,
-    has these. Columns of a table that have a scale each are drawn in standard deviations from their
-    means.
+    Without ``x`` its elements lie where the fit was told, or else where an expert has them. Columns
+    of a table that have a scale each are drawn in standard deviations from their means.
     """
     names, model = [str(name) for name in est.modality_names_in_], model_of(est)
     (m,) = [0] if modality is None else asked_modalities(modality, names)
@@ -232,7 +231,9 @@ def shown_modality(
     given, what = shape if table.coding is None else table.coding.shape, f"x of {names[m]!r}"
     for axis in filter(None, drawn_axes(x, given, what)):
         axis.check_order(what)
-    abscissa = stated_axes(table.axes) if x is None else x
+    named = None if columns is None else tuple(map(str, columns))
+    of_names = axes_of_names(named) if len(given) == 1 else ()  # fits of before say no more
+    abscissa = stated_axes(table.axes or of_names) if x is None else x
     centre, factor = model.scaler.centre[m], model.scaler.factor[m]
     if table.coding is not None:
         units = centre, np.broadcast_to(factor, centre.shape)
@@ -241,9 +242,6 @@ def shown_modality(
     if abscissa is None and m in experts:
         of_expert = np.asarray(experts[m].expert.x)
         abscissa = of_expert if of_expert.shape == tuple(shape) else None
-    named = None if columns is None else tuple(map(str, columns))
-    if named is not None and abscissa is None and len(named) > MAX_BARS:
-        abscissa, columns = ordered_numbers(named), named
     if kind_of(shape, abscissa, columns) == "bars" and np.ndim(factor) > 0:
         return ShownModality(m, names[m], abscissa, named, centre, factor, DEVIATIONS)
     return ShownModality(m, names[m], abscissa, named)

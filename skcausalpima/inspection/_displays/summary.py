@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Samples
-from ..._data.element_axes import Abscissa
+from ..._base.types import Abscissae, Samples
 from ..._data.selection_keys import asked_modalities
 from .display import Axes, Display
 from .graph import GraphDisplay
@@ -81,7 +80,7 @@ class SummaryDisplay(Display):
         X: Samples,
         *,
         modality: str | int | None = None,
-        x: Abscissa | Mapping[str, Abscissa] | None = None,
+        x: Abscissae = None,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the summary of a fitted estimator.
