@@ -11,6 +11,7 @@ from skcausalpima.inspection import (
     AxisDisplay,
     InterventionDisplay,
     NodeEffectDisplay,
+    NodeEffects,
     PrototypeDisplay,
     ReconstructionDisplay,
     SummaryDisplay,
@@ -136,9 +137,9 @@ def test_a_few_points_with_an_axis_are_a_curve(fit):
 
 
 def test_effects_are_named_by_where_columns_lie():
-    X = curves_and_images(400)[np.isin(np.arange(400) % 4, [0, 3])][:, ["curve", "image"]]
-    est = CausalPIMA(2, max_iter=2, random_state=0).fit(X[:60])
-    effects = node_effects(est, X[60:], seen=False)
+    X = curves_and_images(240)[np.isin(np.arange(240) % 4, [0, 3])][:, ["curve", "image"]]
+    est = CausalPIMA(2, max_iter=2, random_state=0).fit(X[:40])
+    effects = node_effects(est, X[40:], seen=False)
     assert {("curve", "600 cm-1"), ("image", "0.5 mm,3")} <= set(effects.columns)
     frame = effects.to_frame()
     curve = frame[frame["modality"] == "curve"]
@@ -150,3 +151,20 @@ def test_effects_are_named_by_where_columns_lie():
     display = NodeEffectDisplay.from_effects(effects, modality="curve")
     np.testing.assert_array_equal(display.axes_[0, 0].lines[0].get_xdata(), SHIFT)
     assert NodeEffectDisplay.from_effects(effects, modality="image").axes_[0, 0].images
+
+
+def test_effects_on_columns_called_by_numbers_are_a_curve():
+    """Those of a fit were, and those that were tested were bars."""
+    names = [f"{900 - 5 * k:.1f}" for k in range(20)]
+    lines = {"N1": np.zeros((2, 20))}
+    effects = NodeEffects(
+        **dict.fromkeys(("effect", "low", "high", "p_value", "false_discovery_rate"), lines),
+        outcomes={"N1": ("0", "1")},
+        columns=tuple(("X", name) for name in names),
+        shapes={"X": (20,)},
+        axes={"X": np.array(names, dtype=float)},
+    )
+    (panel,) = NodeEffectDisplay.from_effects(effects).axes_.flat
+    assert panel.lines[0].get_xdata().tolist() == list(map(float, names))
+    assert set(effects.to_frame()["position"]) == set(map(float, names))
+    assert set(effects.to_frame()["column"]) == set(names)
