@@ -30,7 +30,7 @@ from ._base.parameter_objects import (
     Training,
 )
 from ._base.scalar_checks import check_count
-from ._base.types import Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
+from ._base.types import Abscissae, Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from ._data.adapters import as_points
 from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
@@ -387,6 +387,9 @@ class CausalPIMA(
         Their shapes.
     modality_feature_names_in_ : dict of str to (ndarray of str or None)
         Names of the columns of each modality that was a DataFrame; None for all others.
+    modality_axes_in_ : dict of str to (ndarray, (str, ndarray), list or None)
+        Where the elements of each modality lie, as :class:`MultimodalData` and others say it
+        (``axes``), which pictures and tables use; None where nothing says so.
     likelihoods_ : dict of str to (str or dict of str to str)
         The likelihood of each modality, by column where columns have names.
 
@@ -1693,8 +1696,7 @@ n_outcomes)
         """
         dag, modalities, fitted = self.to_graph(), self._read(X), self._fitted_model()
         posterior = fitted.posterior(modalities)
-        old = posterior.probabilities.argmax(axis=1)
-        rng = check_random_state(self.random_state)
+        old, rng = posterior.probabilities.argmax(axis=1), check_random_state(self.random_state)
         labels = fitted.labelled(modalities).contexts
         factual = np.hstack([self.cluster_states_[old], labels.codes[fitted.contexts.is_cause].T])
         nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
@@ -1889,13 +1891,20 @@ n_outcomes)
         """
         return FitReport.of(self, X, check=check)
 
-    def plot_summary(self, X: Samples) -> SummaryDisplay:
+    def plot_summary(
+        self, X: Samples, *, modality: str | int | None = None, x: Abscissae = None
+    ) -> SummaryDisplay:
         """Draw the fit on one page: latent space, cells, graph and training.
 
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; they are drawn in the latent space.
+        modality : str or int, default=None
+            Name or number of the modality in which the cells are shown; None takes the first three.
+        x : array-like, (str, array-like), or mapping of str to these, default=None
+            Abscissa of curves, and its name, such as ``("shift / cm-1", shift)``; by name of the
+            modality where several are shown. None takes those of the fit, if it has some.
 
         Returns
         -------
@@ -1909,7 +1918,7 @@ n_outcomes)
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X does not match the training data.
+            If X, ``modality`` or ``x`` does not match the training data.
         ImportError
             If matplotlib is not installed.
 
@@ -1931,7 +1940,7 @@ n_outcomes)
         >>> display.axes_.shape
         (2, 2)
         """
-        return SummaryDisplay.from_estimator(self, X)
+        return SummaryDisplay.from_estimator(self, X, modality=modality, x=x)
 
     def save(self, path: str | os.PathLike) -> None:
         """Save the fitted estimator to one file, from which :meth:`load` reads it without code.

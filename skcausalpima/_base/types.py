@@ -34,5 +34,12 @@ Clusterer: TypeAlias = BaseEstimator
 
 #: Numbers of outcomes of the nodes.
 Sizes: TypeAlias = tuple[int, ...]
+#: Where elements lie along one axis: numbers, or a name and numbers.
+NamedNumbers: TypeAlias = ArrayLike | tuple[str, ArrayLike]
+#: Where the elements of one modality lie; of images and volumes along each axis, None for unknown.
+Abscissa: TypeAlias = NamedNumbers | Sequence[NamedNumbers | None]
+#: The same of one modality, or of several by name; None for what the fit was told.
+Abscissae: TypeAlias = Abscissa | Mapping[str, Abscissa] | None
+
 #: Outcomes of some nodes, by number or name.
 Outcomes: TypeAlias = Mapping[Hashable, int | str]

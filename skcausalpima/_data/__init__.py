@@ -4,7 +4,8 @@
 is one array, ``CONTAINERS`` (``containers``) for what holds several; ``recipes`` and
 ``cell_contents`` say what to pass in place of all else. Out come ``Modalities``: a checked array
 each, which samples have it (``missing_values``), labels of contexts, and the ``Form`` in which
-results go back.
+results go back. ``element_axes`` says where the elements of samples lie, for pictures and
+tables; a ``Table`` keeps it.
 
 Columns that are no numbers become elements here: ``coded_form`` (``stated_likelihoods``) decides
 once, in ``fit``, and a ``ColumnTable`` (``column_kinds``) codes, there and in all methods. From

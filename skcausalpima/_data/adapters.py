@@ -39,6 +39,13 @@ from .column_dtypes import (
     polars_column,
 )
 from .column_kinds import ColumnTable
+from .element_axes import (
+    ElementAxes,
+    axes_of_data_array,
+    axes_of_frame,
+    axes_of_plain,
+    plain_axes,
+)
 from .recipes import RECIPES, describe, is_of
 from .table_labels import Columns, numbered_columns
 
@@ -94,6 +101,8 @@ class Table:
         What a frame says of its columns; None where all are numbers.
     coding : ColumnTable, default=None
         How its columns became the elements of a fit; None where all are Gaussian.
+    axes : tuple of (ElementAxis or None), default=()
+        Where the elements of a sample lie, along each of its axes, if something says so.
     """
 
     kind: str = "array"
@@ -102,6 +111,7 @@ class Table:
     rows: pd.Index | None = None
     dtypes: Dtypes = None
     coding: ColumnTable | None = None
+    axes: ElementAxes = ()
 
     @classmethod
     def of(cls, value: Unchecked) -> Table:
@@ -118,7 +128,8 @@ class Table:
     def from_dict(cls, plain: Values) -> Table:
         """Undo :meth:`as_dict`."""
         coding = ColumnTable.from_dict(plain["coding"]) if "coding" in plain else None
-        return cls(plain["kind"], tuple(plain["dims"]), plain["labels"], coding=coding)
+        axes = axes_of_plain(plain.get("axes", ()))  # files of before have none
+        return cls(plain["kind"], tuple(plain["dims"]), plain["labels"], coding=coding, axes=axes)
 
     def as_dict(self) -> Values:
         """Return it as plain data, without what stands along the samples."""
@@ -126,7 +137,8 @@ class Table:
         plain = {name: _plain_labels(labels) for name, labels in axes.items()}
         labels = {name: entries for name, entries in plain.items() if entries is not None}
         coding = {} if self.coding is None else {"coding": self.coding.as_dict()}
-        return {"kind": self.kind, "dims": list(self.dims), "labels": labels, **coding}
+        further = coding | ({"axes": plain_axes(self.axes)} if self.axes else {})
+        return {"kind": self.kind, "dims": list(self.dims), "labels": labels, **further}
 
     @property
     def columns(self) -> Columns:
@@ -284,12 +296,14 @@ def _note_frame(frame: Frame) -> Values:
     is_series = not hasattr(frame, "columns")
     names = np.array([frame.name], object) if is_series else np.asarray(frame.columns)
     rows = getattr(frame, "index", None)  # polars has none
-    return {"labels": {"columns": names}, "rows": rows, "dtypes": declared(frame)}
+    labels, axes = {"columns": names}, axes_of_frame(frame)
+    return {"labels": labels, "rows": rows, "dtypes": declared(frame), "axes": axes}
 
 
 def _note_axes(array: xr.DataArray) -> Values:
     dims = tuple(map(str, array.dims))
-    return {"dims": dims, "labels": {d: array[d].values for d in dims if d in array.coords}}
+    labels = {d: array[d].values for d in dims if d in array.coords}
+    return {"dims": dims, "labels": labels, "axes": axes_of_data_array(array)}
 
 
 def _write_data_array(array: np.ndarray, table: Table) -> xr.DataArray:

@@ -95,7 +95,9 @@ class Form:
         """Return the form with what ``fit`` knew of modalities that are missing here."""
         rows, given = self.rows, zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(
-            replace(before, rows=rows) if array is None else replace(table, coding=before.coding)
+            replace(before, rows=rows)
+            if array is None
+            else replace(table, coding=before.coding, axes=table.axes or before.axes)
             for table, before, array in given
         )
         return replace(self, tables=tables)
@@ -271,7 +273,8 @@ def _with_modalities(data: MultimodalData, labels: dict[str, np.ndarray]) -> Mul
     """Return data with further entries, which have no columns."""
     none = [None] * len(labels)
     columns, dtypes = [*data._columns, *none], [*data._frame_dtypes, *none]
-    return MultimodalData(dict(data.items()) | labels)._with_columns(columns, dtypes)
+    axes = [*data._axes, *[()] * len(labels)]
+    return MultimodalData(dict(data.items()) | labels)._with_columns(columns, dtypes, axes)
 
 
 CONTAINERS = {
@@ -294,6 +297,7 @@ CONTAINERS = {
         write=lambda named, form: MultimodalData(named)._with_columns(
             form.columns,
             [None if table.coding is None else table.coding.dtypes for table in form.tables],
+            [table.axes for table in form.tables],
         ),
         entries=lambda X: list(X.names),
         without=lambda X, names: X[:, [name for name in X.names if name not in names]],

@@ -29,6 +29,7 @@ from .._base.scikit_learn import (
 from .._base.types import Samples, Several, Unchecked, Values
 from .adapters import as_modality
 from .containers import container_of
+from .element_axes import ElementAxes
 from .missing_values import observed_rows
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
@@ -538,6 +539,8 @@ class ModalityPart:
         Shape in which the transformer gets a sample, and in which it returns one.
     columns : tuple of str, default=None
         Names of the columns before; None where nothing names them.
+    axes : tuple of (ElementAxis or None), default=()
+        Where the elements lie before, if something says so.
     """
 
     name: str
@@ -547,6 +550,7 @@ class ModalityPart:
     returned: tuple[int, ...]
     shape_out: tuple[int, ...]
     columns: Columns = None
+    axes: ElementAxes = ()
 
     def column_names(self) -> list[str]:
         """Return the names of the elements of a transformed sample, flattened."""
@@ -564,6 +568,13 @@ class ModalityPart:
         names = _names_out(self.transformer, self.columns)
         is_whole = names is not None and len(names) == math.prod(self.shape_out)
         return tuple(map(str, names)) if names is not None and is_whole else None
+
+    @property
+    def axes_out(self) -> ElementAxes:
+        """Where the elements lie after, if they are still the same."""
+        names = None if isinstance(self.transformer, str) else _names_out(self.transformer)
+        is_same = names is None or names == [f"x{k}" for k in range(math.prod(self.shape))]
+        return self.axes if is_same and self.shape_out == self.shape else ()
 
     def apply(self, method: str, array: Kept, present: np.ndarray) -> Kept:
         """Transform the samples that have the modality, or undo it; the others are NaN."""
@@ -651,8 +662,9 @@ def _joined(
     """Return what parts made of data; columns that are passed through keep their dtypes."""
     pairs = list(zip(parts.values(), data._frame_dtypes, strict=True))
     columns = [part.columns_out if forward else part.columns for part, _ in pairs]
+    axes = [part.axes_out if forward else part.axes for part, _ in pairs]
     kept = [dtypes if part.transformer == "passthrough" else None for part, dtypes in pairs]
-    return MultimodalData(arrays, observed=data._observed)._with_columns(columns, kept)
+    return MultimodalData(arrays, observed=data._observed)._with_columns(columns, kept, axes)
 
 
 def fit_part(
@@ -681,10 +693,10 @@ def fit_part(
         Missing samples are NaN.
     """
     k, array = data.names.index(name), cast("Kept", data[name])
-    shape, columns = array.shape[1:], data._columns[k]
+    shape, columns, axes = array.shape[1:], data._columns[k], data._axes[k]
     present = observed_rows(array, data._stated(k), len(data))
     if isinstance(transformer, str):
-        return ModalityPart(name, transformer, shape, shape, shape, shape, columns), array
+        return ModalityPart(name, transformer, shape, shape, shape, shape, columns, axes), array
     if not present.any():
         raise ValueError(
             f"modality {name!r} is missing in all samples, so its transformer cannot be "
@@ -708,7 +720,7 @@ def fit_part(
         names = _names_out(transformer)
         if names is None or names == [f"x{k}" for k in range(given[0])]:  # the same columns
             shape_out = shape
-    part = ModalityPart(name, transformer, shape, given, returned, shape_out, columns)
+    part = ModalityPart(name, transformer, shape, given, returned, shape_out, columns, axes)
     return part, _with_gaps(result.reshape(len(result), *shape_out), present, name)
 
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, TypeAlias, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .._base.types import Unchecked
+from .._base.types import Abscissa, Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
 from .arrays import check_shapes, common_n_samples, concatenate_rows
 from .column_dtypes import Dtypes, common_dtypes
+from .element_axes import ElementAxes, axes_of_names, common_axes, stated_axes
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
 from .recipes import describe, is_mapping
 from .selection_keys import position, positions, row_key
+from .stated_axes import read_axes
 from .table_labels import Columns, check_same_rows, common_columns
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ class MultimodalData:
         Booleans (or 0 and 1) of shape (n_samples, n_modalities), or by name of shape (n_samples,):
         False where a sample lacks the modality. What the array holds there is never looked at.
         None leaves it to NaN; where there is a mask, blocks of NaN are missing, too.
+    axes : mapping of str to (array-like, (str, array-like) or list of these), default=None
+        By name of the modality, where its elements lie: numbers that rise or fall, one for each
+        point of a curve, alone or behind a name, which may end in " / " and a unit:
+        ``("shift / cm-1", shift)``. Images and volumes have a list with an entry for each of their
+        axes, or None. DataArrays have their coordinates, and DataFrames whose columns have a name
+        (``frame.columns.name``) and are called by such numbers have these. Pictures, tables and
+        reports of a fit say them in place of the numbers of elements.
 
     Attributes
     ----------
@@ -62,6 +71,8 @@ class MultimodalData:
         Which samples have which modalities, by the mask and by NaN.
     dtypes : tuple of (dtype or None)
         The dtype of each modality.
+    axes : dict of str to (ndarray, (str, ndarray), list or None)
+        Where the elements of each modality lie; None where nothing says so.
     shape : tuple
         ``(n_samples, n_modalities)``.
     ndim : int
@@ -72,10 +83,11 @@ class MultimodalData:
     ValueError
         If arrays differ in their numbers of samples, if there is none, if a sparse one is too
         large, if DataFrames differ in their indexes, if names are not unique or not one per
-        array, or if ``observed`` has another shape or unknown names.
+        array, if ``observed`` has another shape or unknown names, or if ``axes`` has unknown names,
+        or an axis is not as long as the samples, not finite, or neither rises nor falls.
     TypeError
-        If an array is a container of another library, a name not a string, or ``observed`` holds
-        anything but booleans.
+        If an array is a container of another library, a name not a string, ``observed`` holds
+        anything but booleans, or an axis anything but numbers.
 
     Notes
     -----
@@ -98,6 +110,14 @@ class MultimodalData:
     >>> train, test = train_test_split(X, random_state=0)
     >>> train.shape, test["curve"].shape
     ((6, 2), (2, 5))
+
+    A spectrum runs along wavenumbers, whatever is chosen of its samples:
+
+    >>> X = MultimodalData({"raman": np.ones((8, 3))}, axes={"raman": ("shift / cm-1", [9, 7, 5])})
+    >>> X
+    MultimodalData(8 samples, raman: (3,) float64 along shift / cm-1)
+    >>> X[:4].axes["raman"]
+    ('shift / cm-1', array([9., 7., 5.]))
     """
 
     _observed: np.ndarray | None
@@ -108,6 +128,7 @@ class MultimodalData:
         names: Sequence[str] | None = None,
         *,
         observed: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        axes: Mapping[str, Abscissa] | None = None,
     ) -> None:
         if is_mapping(arrays):
             if names is not None:
@@ -130,6 +151,9 @@ class MultimodalData:
         check_same_rows([table.rows for table in tables], self.names)
         self._columns: tuple[Columns, ...] = tuple(table.columns for table in tables)
         self._frame_dtypes: tuple[Dtypes, ...] = tuple(table.dtypes for table in tables)
+        read = {} if axes is None else read_axes(axes, self.names, self.modality_shapes)
+        pairs = zip(self.names, tables, strict=True)
+        self._axes: tuple[ElementAxes, ...] = tuple(read.get(n, table.axes) for n, table in pairs)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -186,6 +210,20 @@ class MultimodalData:
         (dtype('uint8'), dtype('float64'))
         """
         return tuple(None if array is None else array.dtype for array in self.arrays)
+
+    @property
+    def axes(self) -> dict[str, Abscissa | None]:
+        """Where the elements of each modality lie, as it may be stated; None where nothing says so.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"curve": np.ones((3, 2))}, axes={"curve": ("time / s", [0, 0.5])})
+        >>> X.axes
+        {'curve': ('time / s', array([0. , 0.5]))}
+        """
+        return dict(zip(self.names, map(stated_axes, self._axes), strict=True))
 
     @property
     def observed(self) -> np.ndarray:
@@ -291,15 +329,24 @@ class MultimodalData:
             [None if array is None else array[rows] for array in arrays],
             [self.names[k] for k in chosen],
             observed=None if self._observed is None else self._observed[rows][:, chosen],
-        )._with_columns([self._columns[k] for k in chosen], [self._frame_dtypes[k] for k in chosen])
+        )._with_columns(
+            [self._columns[k] for k in chosen],
+            [self._frame_dtypes[k] for k in chosen],
+            [self._axes[k] for k in chosen],
+        )
 
     def _with_columns(
-        self, columns: Sequence[Columns], dtypes: Sequence[Dtypes] | None = None
+        self,
+        columns: Sequence[Columns],
+        dtypes: Sequence[Dtypes] | None = None,
+        axes: Sequence[ElementAxes] | None = None,
     ) -> MultimodalData:
-        """Set names and dtypes of the columns that the modalities had as DataFrames."""
+        """Set names and dtypes of the columns that modalities had as DataFrames, and their axes."""
         self._columns = tuple(columns)
         if dtypes is not None:
             self._frame_dtypes = tuple(dtypes)
+        if axes is not None:
+            self._axes = tuple(axes)
         return self
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
@@ -345,6 +392,8 @@ class MultimodalData:
                 text += ", on disk"
             elif array is not None:
                 n_missing = int((~observed_rows(array, self._stated(k), len(self))).sum())
+            along = [axis.name for axis in self._axes[k] if axis is not None and axis.name]
+            text += f" along {', '.join(along)}" if along else ""
             lines.append((name, f"{text}, {n_missing} missing" if n_missing else text))
         return lines
 
@@ -437,7 +486,10 @@ class MultimodalData:
         ]
         pairs = zip(sizes, ends, strict=True)
         labels = [None if columns is None else columns[end - n : end] for n, end in pairs]
-        return cls(arrays, names)._with_columns(labels)
+        axes = [
+            axes_of_names(of) if len(n) == 1 else () for of, n in zip(labels, shapes, strict=True)
+        ]
+        return cls(arrays, names)._with_columns(labels, axes=axes)
 
     @classmethod
     def from_frame(cls, frame: Unchecked) -> MultimodalData:
@@ -519,8 +571,11 @@ class MultimodalData:
         observed = None
         if any(part._observed is not None for part in parts):
             observed = np.concatenate([part.observed for part in parts])
+        axes = zip(*(part._axes for part in parts), strict=True)
         return cls(arrays, names, observed=observed)._with_columns(
-            list(map(common_columns, columns, names)), list(map(common_dtypes, given, names))
+            list(map(common_columns, columns, names)),
+            list(map(common_dtypes, given, names)),
+            list(map(common_axes, axes, names)),
         )
 
 

@@ -106,10 +106,10 @@ def read_several(
     tables = list(map(Table.of, parts))
     check_axes(names, tables)
     data = X[:, names] if isinstance(X, MultimodalData) else MultimodalData(parts, names)
-    triples = zip(names, tables, data._frame_dtypes, strict=True)
+    further = zip(names, tables, data._frame_dtypes, data._axes, strict=True)
     return data, [
-        replace(table, labels={**table.labels, **note(X, name)}, dtypes=dtypes)
-        for name, table, dtypes in triples
+        replace(table, labels={**table.labels, **note(X, name)}, dtypes=dtypes, axes=axes)
+        for name, table, dtypes, axes in further
     ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
 
 from .arrays import flat_rows, value_blocks
+from .element_axes import names_of_elements
 from .on_disk import Kept, OnDisk
 from .ranks import Ranks
 from .validation import Modalities
@@ -96,12 +98,17 @@ def count_columns(modalities: Modalities, m: int) -> list[str]:
 
 
 def column_labels(modalities: Modalities, m: int, numbers: np.ndarray) -> list[str]:
-    """Return the names of columns, or their numbers where they have none."""
-    columns, tables = modalities.form.columns, modalities.columns
-    named = columns[m] if m < len(columns) else None
-    if tables is not None and (table := tables[m]) is not None:
-        named = table.element_names
-    return [str(k) if named is None else str(named[k]) for k in numbers.tolist()]
+    """Return where columns lie, or else their names, or their numbers where they have none."""
+    names = column_names(modalities, m)
+    return [str(k) if names is None else str(names[k]) for k in numbers.tolist()]
+
+
+def column_names(modalities: Modalities, m: int) -> Sequence[str] | None:
+    """Return where columns lie, or else their names; None where they have neither."""
+    form, coding = modalities.form, modalities.form.tables[m].coding
+    columns = form.columns[m] if m < len(form.columns) else None
+    named = columns if coding is None else coding.element_names
+    return names_of_elements(form.tables[m].axes, modalities.shapes[m], named)
 
 
 def is_table(modalities: Modalities, m: int) -> bool:

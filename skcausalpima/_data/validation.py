@@ -16,6 +16,7 @@ from .cell_contents import refuse_contents
 from .column_kinds import ColumnTable
 from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
+from .element_axes import check_axes_fit, check_like_fit, stated_axes
 from .missing_values import allows_gaps, check_observed, find_missing, without_missing
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
@@ -140,8 +141,9 @@ def read_modalities(
     ----------
     estimator : BaseEstimator
         With ``reset`` it gets ``n_features_in_``, ``n_modalities_in_``, ``modality_names_in_``,
-        ``modality_shapes_in_``, ``modality_feature_names_in_``, ``likelihoods_`` and, for a
-        DataFrame, ``feature_names_in_``; else X is checked against them.
+        ``modality_shapes_in_``, ``modality_feature_names_in_``, ``modality_axes_in_``,
+        ``likelihoods_`` and, for a DataFrame, ``feature_names_in_``; else X is checked against
+        them.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         See the estimator.
     reset : bool
@@ -179,6 +181,8 @@ def read_modalities(
         check_samples(data, expected, is_list=container == "several")
         # scikit-learn has warned where one table has names and the other has not.
         check_columns(data, fitted.columns, warn=several)
+        both = ([table.axes for table in one.tables] for one in (form, fitted))
+        check_like_fit(form.names, *both)
     contexts = read_contexts(taken, len(data), known, learns)
     modalities = _checked(estimator, data, form, contexts, reset)
     if reset:
@@ -230,8 +234,8 @@ def fitted_form(estimator: BaseEstimator) -> Form:
 
 def form_of(names: tuple[str, ...], attributes: Values) -> Form:
     """Return the form of samples from what an estimator keeps of it."""
-    tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
     columns = columns_of(attributes["modality_feature_names_in_"])
+    tables = tuple(map(Table.from_dict, attributes["_modality_tables"]))
     return Form(attributes["_input_form"], names, tables, columns)
 
 
@@ -308,16 +312,19 @@ def input_attributes(form: Form, shapes: Sequence[tuple[int, ...]]) -> Values:
     shapes : sequence of tuple of int
         Shape of the elements of one sample of each modality.
     """
-    given, words = [], []
+    given, words, axes = [], [], []
     for table, columns, shape in zip(form.tables, form.columns, shapes, strict=True):
         coding, plain = table.coding, dict.fromkeys(columns or (), "gaussian")
         given.append(shape if coding is None else coding.shape)
         words.append((plain or "gaussian") if coding is None else coding.words)
+        check_axes_fit(table.axes, given[-1])
+        axes.append(stated_axes(table.axes))
     return {
         "n_features_in_": sum(map(math.prod, given)),
         "n_modalities_in_": len(form.names),
         "modality_names_in_": np.array(form.names, dtype=object),
         "modality_shapes_in_": given,
+        "modality_axes_in_": dict(zip(form.names, axes, strict=True)),
         "likelihoods_": dict(zip(form.names, words, strict=True)),
     }
 

@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator
 from .._base.grid import NodeGrid
 from .._base.types import Samples
 from .._data.arrays import flat_rows
+from .._data.element_axes import ElementAxes, names_of_elements, words_of_elements
+from .._data.units import column_names
 from .._inference.kept_models import model_of, samples_of
 from ._column_effects import Estimates, estimate
 from ._left_out import FoldsOfColumns, without_folds
@@ -53,6 +55,8 @@ class AskedColumns:
         Modality and column.
     shapes : dict of str to tuple of int
         Shape of the columns of each modality.
+    axes : dict of str to tuple of (ElementAxis or None)
+        Where these lie, of modalities of which something says so.
     shares : ndarray of shape (n_samples, *node_sizes)
         Probabilities of cells by all columns.
     folds : list of Fold
@@ -62,6 +66,7 @@ class AskedColumns:
     values: np.ndarray
     names: tuple[tuple[str, str], ...]
     shapes: dict[str, tuple[int, ...]]
+    axes: dict[str, ElementAxes]
     shares: np.ndarray
     folds: list[Fold]
 
@@ -85,7 +90,7 @@ class AskedColumns:
             FoldsOfColumns.of(samples, m, cells, decoder.takes_gaps)
             for m, decoder in enumerate(model.model.decoders)
         ]
-        tables, names, of_values, shapes = [], [], [], {}
+        tables, names, of_values, shapes, axes = [], [], [], {}, {}
         for m, (modality, shape) in enumerate(zip(samples.names, samples.shapes, strict=True)):
             table, coding = np.asarray(samples.arrays[m], dtype=float), samples.columns[m]
             missing = flat_rows(samples.missing_elements(m))
@@ -98,9 +103,12 @@ class AskedColumns:
                 of_values.append(np.repeat(folds[m].folds, n_values))
                 shape = (len(words),)
             else:
-                stated = est.modality_feature_names_in_[modality]
-                words = tuple(map(str, stated)) if stated is not None else _numbered(shape)
+                words = tuple(map(str, column_names(samples, m) or _numbered(shape)))
                 of_values.append(folds[m].folds)
+            along = samples.form.tables[m].axes
+            if words_of_elements(along, tuple(shape)):
+                axes[modality] = along
+                words = tuple(names_of_elements(along, tuple(shape), words) or words)
             tables.append(table)
             names += [(modality, word) for word in words]
             shapes[modality] = tuple(shape)
@@ -112,6 +120,7 @@ class AskedColumns:
             values=np.concatenate(tables, axis=1),
             names=tuple(names),
             shapes=shapes,
+            axes=axes,
             shares=shares,
             folds=asked,
         )

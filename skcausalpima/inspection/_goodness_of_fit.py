@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator
 from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
+from .._data.element_axes import names_of_elements
 from .._data.several import check_rows_with
-from .._data.units import column_labels
+from .._data.units import column_names
 from .._inference.kept_models import model_of
 from ._fit_lines import (
     BETWEEN,
@@ -236,12 +237,14 @@ def _asked(
     samples, columns = unseen.parts[0].samples, []
     for m, coding in enumerate(samples.columns):
         if coding is not None:
-            columns.append([column.name for column in coding.columns])
+            named = [column.name for column in coding.columns]
+            is_uniform = len({column.word for column in coding.columns}) == 1
+            axes = samples.form.tables[m].axes if is_uniform else ()
+            columns.append(list(names_of_elements(axes, coding.shape, named) or named))
             continue
-        width = samples.widths[m]
-        is_named = m < len(samples.form.columns) and samples.form.columns[m] is not None
-        names = column_labels(samples, m, np.arange(width))
-        columns.append(names if is_named else [f"column {name}" for name in names])
+        names = column_names(samples, m)
+        numbers = range(samples.widths[m])
+        columns.append(list(names) if names else [f"column {k}" for k in numbers])
     outcomes = est.cluster_states_
     cells = [
         ", ".join(f"{n}={k}" for n, k in zip(unseen.node_names, row, strict=True))

@@ -13,8 +13,10 @@ from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import pandas_for
 from .._base.scikit_learn import validate_params
-from .._base.types import Samples
+from .._base.types import Abscissa, Samples
+from .._data.element_axes import stated_axes
 from .._data.several import check_rows_with
+from .._data.stated_axes import axes_of_sample
 from .._inference.kept_models import samples_of
 from .._structure.digraphs import node_graph
 from ._asked_columns import AskedColumns
@@ -61,10 +63,13 @@ class NodeEffects:
     outcomes : dict of str to tuple of str
         Names of the outcomes of each node, or of the groups of each kind.
     columns : tuple of (str, str)
-        Modality and name of each column: the name of its element, a column and its level
-        ("species=Adelie"), or the numbers of a pixel ("3,4").
+        Modality and name of each column: where it lies ("1001 cm-1"), the name of its element, a
+        column and its level ("species=Adelie"), or the numbers of a pixel ("3,4").
     shapes : dict of str to tuple of int
         Shape of the columns of each modality, in their order.
+    axes : dict of str to (ndarray, (str, ndarray) or list), default={}
+        Where the columns of a modality lie, if something says so: see
+        :class:`~skcausalpima.MultimodalData`.
     untested : dict of str to str
         Why nothing is said of nodes, of those that were not tested.
     notes : tuple of str
@@ -95,6 +100,7 @@ class NodeEffects:
     outcomes: dict[str, tuple[str, ...]]
     columns: tuple[tuple[str, str], ...]
     shapes: dict[str, tuple[int, ...]]
+    axes: dict[str, Abscissa] = field(default_factory=dict)
     untested: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -121,8 +127,9 @@ class NodeEffects:
         Returns
         -------
         pandas.DataFrame
-            Columns are ``node``, ``outcome``, ``modality``, ``column``, ``effect``, ``low``,
-            ``high``, ``p_value``, ``false_discovery_rate`` and ``discovered``.
+            Columns are ``node``, ``outcome``, ``modality``, ``column``, ``position`` (the number
+            along the axis of a curve; NaN without), ``effect``, ``low``, ``high``, ``p_value``,
+            ``false_discovery_rate`` and ``discovered``.
 
         Raises
         ------
@@ -149,13 +156,27 @@ class NodeEffects:
             "false_discovery_rate": self.false_discovery_rate,
             "discovered": self.discovered,
         }
+        where = self._positions()
         rows = [
-            (name, outcome, *self.columns[j], *(table[name][k, j] for table in tables.values()))
+            (
+                *(name, outcome, *self.columns[j], where[j]),
+                *(table[name][k, j] for table in tables.values()),
+            )
             for name, outcomes in self.outcomes.items()
             for k, outcome in enumerate(outcomes)
             for j in np.flatnonzero(np.isfinite(self.effect[name][k]))
         ]
-        return pd.DataFrame(rows, columns=["node", "outcome", "modality", "column", *tables])
+        head = ["node", "outcome", "modality", "column", "position"]
+        return pd.DataFrame(rows, columns=[*head, *tables])
+
+    def _positions(self) -> np.ndarray:
+        """Return the number along the axis of a curve of each column; NaN without one."""
+        parts = []
+        for name, shape in self.shapes.items():
+            axes = axes_of_sample(self.axes[name], shape, name) if name in self.axes else ()
+            along = axes[0].values if len(axes) == 1 and axes[0] is not None else np.nan
+            parts.append(np.broadcast_to(along, np.prod(shape, dtype=int)))
+        return np.concatenate(parts)
 
     def __str__(self) -> str:
         lines = [line for name in self.outcomes for line in self._described(name)]
@@ -307,6 +328,9 @@ def _corrected(
         outcomes=outcomes,
         columns=asked.names,
         shapes=asked.shapes,
+        axes={
+            n: stated for n, axes in asked.axes.items() if (stated := stated_axes(axes)) is not None
+        },
         untested=untested,
         notes=notes,
     )

@@ -44,6 +44,7 @@ MANY_PARAMETERS = {
     "_causal_pima.py": {"resume"},
     "_structure/search.py": {"search_dag"},
     "datasets/_contexts.py": {"add_context"},
+    "inspection/_displays/intervention.py": {"from_estimator"},
     "inspection/_edge_confidence.py": {"edge_confidence"},
     "inspection/_table_intervals.py": {"table_intervals"},
     "modules/_experts/expert_decoder.py": {"__init__"},

@@ -7,10 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Samples, Unchecked
+from ..._base.types import Abscissa, Samples, Unchecked
 from ..._inference.kept_models import model_of
 from .._within_cell_axes import STEPS, axis_names, within_cell_axes
 from .column_panels import Part
@@ -36,7 +35,7 @@ class AxisDisplay(Display):
         Names of the axes.
     step_names : sequence of str
         Names of the steps.
-    x : ndarray of shape (width,), default=None
+    x : ndarray of shape (width,), or (str, ndarray), default=None
         Abscissa. What has one is drawn as a curve.
     columns : sequence of str, default=None
         Names of the elements, of tables.
@@ -74,7 +73,7 @@ class AxisDisplay(Display):
     axis_names: Sequence[str]
     step_names: Sequence[str]
     _: KW_ONLY
-    x: np.ndarray | None = None
+    x: Abscissa | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
     parts: Sequence[Part] | None = None
@@ -87,7 +86,7 @@ class AxisDisplay(Display):
         *,
         component: int | None = None,
         modality: str | int | None = None,
-        x: ArrayLike | None = None,
+        x: Abscissa | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -103,8 +102,8 @@ class AxisDisplay(Display):
             Whose cell; None takes that with most samples.
         modality : str or int, default=None
             Name or number of the modality; None takes the first.
-        x : array-like of shape (width,), default=None
-            Abscissa of curves. None takes that of an expert, else numbers.
+        x : array-like of shape (width,), or (str, array-like), default=None
+            Abscissa of curves, and its name. None takes that of the fit, if it has one.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict

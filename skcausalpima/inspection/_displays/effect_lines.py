@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..._base.types import Values
+from ..._base.types import Abscissa, Values
 from .display import Axes, check_word
 from .painter import SamplePainter
 from .styles import Look, group_style, ink
@@ -72,7 +71,7 @@ def draw_stars(panels: Sequence[Axes], lines: Sequence[EffectLines] | None, node
         panel.plot(places[:, 1], places[:, 0], linestyle="none", **star)
 
 
-def shown_effects(effects: NodeEffects, modality: str | None, x: ArrayLike | None) -> Values:
+def shown_effects(effects: NodeEffects, modality: str | None, x: Abscissa | None) -> Values:
     """Return what a Display is made of: the effects on a modality, of nodes that were tested."""
     name = next(iter(effects.shapes)) if modality is None else modality
     check_word(name, "modality", tuple(effects.shapes))
@@ -87,12 +86,13 @@ def shown_effects(effects: NodeEffects, modality: str | None, x: ArrayLike | Non
 
     lines = map(of_nodes, (effects.low, effects.high, effects.discovered))
     names = [column for owner, column in effects.columns if owner == name]
+    x = effects.axes.get(name) if x is None else x
     has_names = len(shape) == 1 and x is None and not names[0].isdecimal()
     return {
         "effects": of_nodes(effects.effect),
         "node_names": nodes,
         "outcome_names": [effects.outcomes[node] for node in nodes],
-        "x": None if x is None else np.asarray(x),
+        "x": x,
         "columns": names if has_names else None,
         "value_name": "from the other outcomes",
         "lines": [EffectLines(*line) for line in zip(*lines, strict=True)],

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from ..._base.grid import NodeGrid
 from ..._base.scalar_checks import check_count
-from ..._base.types import Outcomes, Seed
+from ..._base.types import Abscissa, Outcomes, Seed
 from ..._inference.kept_models import model_of
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
@@ -54,7 +54,7 @@ class InterventionDisplay(Display):
         By a word, which names their row, data of one modality.
     titles : mapping of str to sequence of str, default=None
         By the same words, a title for each of these; rows may lack them.
-    x : ndarray of shape (width,), default=None
+    x : ndarray of shape (width,), or (str, ndarray), default=None
         Abscissa of the data, if they are curves.
     columns : sequence of str, default=None
         Names of the elements of the data, if they are a table.
@@ -89,7 +89,7 @@ class InterventionDisplay(Display):
     states: Mapping[Hashable, Sequence[str]] | None = None
     samples: Mapping[str, ArrayLike] | None = None
     titles: Mapping[str, Sequence[str]] | None = None
-    x: np.ndarray | None = None
+    x: Abscissa | None = None
     columns: Sequence[str] | None = None
 
     @classmethod
@@ -157,6 +157,7 @@ class InterventionDisplay(Display):
         seen: bool = False,
         n_draws: int = 0,
         modality: str | int | None = None,
+        x: Abscissa | None = None,
         random_state: Seed = 0,
         ax: SomeAxes = None,
     ) -> Self:
@@ -176,6 +177,8 @@ class InterventionDisplay(Display):
             (systematic sampling).
         modality : str or int, default=None
             Name or number of the modality that is shown; None takes the first.
+        x : array-like of shape (width,), or (str, array-like), default=None
+            Abscissa of curves, and its name. None takes that of the fit, if it has one.
         random_state : int, RandomState instance or None, default=0
             Source of these samples.
         ax : matplotlib axes, default=None
@@ -193,7 +196,8 @@ class InterventionDisplay(Display):
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
-            If a node, an outcome or a modality does not exist, or ``seen`` has probability zero.
+            If a node, an outcome or a modality does not exist, ``seen`` has probability zero, or
+            ``x`` does not fit the modality.
         ImportError
             If matplotlib is not installed.
 
@@ -225,7 +229,7 @@ class InterventionDisplay(Display):
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(dag, interventions, seen=seen, ax=ax)
         model, names = model_of(est), outcome_names(est)
-        shown = shown_modality(est, modality)
+        shown = shown_modality(est, modality, x)
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
         sizes, samples, titles = est.joint_.shape, {}, {}
         causes = tuple(range(len(sizes), len(dag.sizes)))  # contexts that come after the nodes

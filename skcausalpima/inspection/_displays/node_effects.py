@@ -8,10 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Unchecked
+from ..._base.types import Abscissa, Unchecked
 from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay, Part
@@ -60,7 +59,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         Names of the outcomes of each node; None numbers them.
     kind : {"difference", "mean"}, default="difference"
         Whether the effects are differences, so that 0 is in the middle of the scale.
-    x : ndarray of shape (width,), default=None
+    x : ndarray of shape (width,), or (str, ndarray), default=None
         Abscissa. What has one is drawn as a curve.
     columns : sequence of str, default=None
         Names of the elements, of tables.
@@ -105,7 +104,7 @@ class NodeEffectDisplay(ColumnsDisplay):
     _: KW_ONLY
     outcome_names: Sequence[Sequence[str]] | None = None
     kind: str = "difference"
-    x: np.ndarray | None = None
+    x: Abscissa | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
     parts: Sequence[Part] | None = None
@@ -118,7 +117,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         *,
         kind: str = "difference",
         modality: str | int | None = None,
-        x: ArrayLike | None = None,
+        x: Abscissa | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -138,8 +137,8 @@ class NodeEffectDisplay(ColumnsDisplay):
             :math:`\sum_{k, r} p(k, r) f(k, r)`.
         modality : str or int, default=None
             Name or number of the modality; None takes the first.
-        x : array-like of shape (width,), default=None
-            Abscissa of curves. None takes that of an expert, else numbers.
+        x : array-like of shape (width,), or (str, array-like), default=None
+            Abscissa of curves, and its name. None takes that of the fit, if it has one.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict
@@ -206,7 +205,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         effects: NodeEffects,
         *,
         modality: str | None = None,
-        x: ArrayLike | None = None,
+        x: Abscissa | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -218,8 +217,8 @@ class NodeEffectDisplay(ColumnsDisplay):
             From :func:`node_effects`. Nodes that were not tested are left out.
         modality : str, default=None
             Name of the modality; None takes the first.
-        x : array-like of shape (width,), default=None
-            Abscissa of curves; None numbers their points.
+        x : array-like of shape (width,), or (str, array-like), default=None
+            Abscissa of curves; None takes that of the effects, if they have one.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict
@@ -324,7 +323,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             draw_stars(row, self.lines, len(self.artists_) - 1)
             for panel, outcome in zip(row, outcomes, strict=False):
                 panel.set_title(shortened(outcome, n_letters), fontsize=HEADER_SIZE, pad=2)
-                painter.finish(panel)
+                painter.finish(panel, is_left=panel is self.axes_[-1, 0])
             name_row(row[0], wrapped(node, ROW_NAME_LETTERS, 2), TITLE_SIZE)
         if has_bar:
             self.figure_.colorbar(self.artists_[0][0], cax=bar)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..._base.types import Unchecked
-from .display import POINTS_PER_INCH, Axes, Drawn, inches, letters_that_fit
-from .labels import shortened
+from ..._base.names import cut
+from ..._base.types import Abscissa, Unchecked
+from ..._data.element_axes import ElementAxes
+from ..._data.stated_axes import drawn_axes
+from .display import POINTS_PER_INCH, Axes, Drawn, inches, letters_across, letters_that_fit
+from .labels import plain, shortened, wrapped
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
 MAX_BARS = 16  # more elements in a row are a curve, unless they have names:
@@ -21,6 +23,8 @@ HEADER_SIZE = 8
 TICKS_PER_INCH = 2.5
 LINE_HEIGHT = 1.3  # of the height of a font
 FEW_PANELS = 8  # so many may be larger
+AXIS_LETTERS, LEAST_LETTERS = 40, 16  # of the name of an abscissa, and in a line (arbitrary)
+END_LETTERS, LEAST_LINES = 12, 3  # of where an image begins and ends, and of the image (arbitrary)
 LABEL_SHARE = 0.45  # of the width of a panel that names of columns may take
 
 
@@ -36,6 +40,8 @@ class SamplePainter:
         Range of the values.
     x : ndarray of shape (width,)
         Abscissa of curves.
+    axes : tuple of (ElementAxis or None)
+        That of curves, or those of images; () where nothing says where elements lie.
     columns : tuple of str
         Names of the elements, of bars.
     rows : ndarray of int of shape (n_bars,)
@@ -50,6 +56,7 @@ class SamplePainter:
     x: np.ndarray
     columns: tuple[str, ...]
     rows: np.ndarray
+    axes: ElementAxes = ()
     centred: bool = False
 
     @classmethod
@@ -57,30 +64,27 @@ class SamplePainter:
         cls,
         arrays: Sequence[np.ndarray],
         *,
-        x: np.ndarray | None = None,
+        x: Abscissa | None = None,
         columns: Sequence[str] | None = None,
         centred: bool = False,
     ) -> SamplePainter:
         """Choose for samples, arrays of shape (n_samples, \\*shape)."""
         shape = np.asarray(arrays[0]).shape[1:]
-        kind = kind_of(shape, x, columns)
+        axes = drawn_axes(x, shape)
+        along = axes[0] if len(axes) == 1 else None
+        kind = kind_of(shape, None if along is None else along.values, columns)
         width = math.prod(shape)
         if columns is not None and len(columns) != width:
             raise ValueError(
                 f"columns are the names of the {width} elements of a sample, got {len(columns)}."
             )
-        if x is not None and np.shape(x) != (width,):
-            raise ValueError(
-                f"x is the abscissa of curves, here of {width} numbers, got shape {np.shape(x)} "
-                f"for a modality of shape {shape}."
-            )
         names = tuple(map(str, range(width) if columns is None else columns))
-        abscissa = np.arange(width) if x is None else np.asarray(x)
+        abscissa = np.arange(width) if along is None else along.values
         rows = np.arange(width)
         if kind == "bars" and width > MAX_NAMED_BARS:
             rows = _strongest(arrays)[:MAX_NAMED_BARS]
             arrays = [np.asarray(array).reshape(len(array), -1)[:, rows] for array in arrays]
-        return cls(kind, _limits(arrays, kind, centred), abscissa, names, rows, centred)
+        return cls(kind, _limits(arrays, kind, centred), abscissa, names, rows, axes, centred)
 
     @property
     def note(self) -> str:
@@ -88,9 +92,15 @@ class SamplePainter:
         n_all, n_shown = len(self.columns), len(self.rows)
         return f"{n_shown} of {n_all} columns: those that differ most" if n_shown < n_all else ""
 
+    @property
+    def along(self) -> str:
+        """What the abscissa of curves is; nothing where it has no name."""
+        axis = self.axes[0] if self.kind == "curve" and self.axes else None
+        return "" if axis is None else cut(axis.name, AXIS_LETTERS)
+
     def described(self, value_name: str) -> str:
-        """Return what values are, and what is left out, in lines."""
-        return "\n".join(line for line in (value_name, self.note) if line)
+        """Return what the abscissa and values are, and what is left out, in lines."""
+        return "\n".join(line for line in (plain(self.along), value_name, self.note) if line)
 
     def draw(
         self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Unchecked
@@ -153,12 +163,19 @@ class SamplePainter:
         ax.tick_params(labelsize=TICK_SIZE, length=2, pad=1.5)
         if self.kind == "image":
             ax.set(xticks=[], yticks=[])
+            if is_left and is_bottom:
+                self._name_ends(ax)
             return
         margin = 0.05 * (self.limits[1] - self.limits[0])
         span = (self.limits[0] - margin, self.limits[1] + margin)
         if self.kind == "curve":
             ax.set_ylim(span)
             ax.margins(x=0.02)
+            if len(self.x) and self.x[0] > self.x[-1]:
+                ax.xaxis.set_inverted(True)
+            if self.along and is_left and is_bottom:
+                n_letters = max(letters_across(ax, TITLE_SIZE), LEAST_LETTERS)
+                ax.set_xlabel(wrapped(self.along, n_letters), fontsize=TITLE_SIZE, loc="left")
         else:
             ax.set_xlim(span)
             ax.set_ylim(len(self.rows) - 0.5, -0.5)  # the first above
@@ -197,6 +214,23 @@ class SamplePainter:
             image = np.clip(image, 0, 1)
         return ax.imshow(image, **(usual | kwargs))
 
+    def _name_ends(self, ax: Axes) -> None:
+        """Write where the first and the last row and column of an image lie, if there is room."""
+        if len(self.axes) < 2 or not ax.images:
+            return
+        shape, (width, height) = ax.images[-1].get_size(), inches(ax)
+        scale = min(height / shape[0], width / shape[1])  # pixels are squares
+        room = letters_that_fit(scale * shape[1], TICK_SIZE)
+        is_high = scale * shape[0] * POINTS_PER_INCH > LEAST_LINES * TICK_SIZE * LINE_HEIGHT
+        for axis, side, n in zip(self.axes, (ax.yaxis, ax.xaxis), shape, strict=False):
+            if axis is None or len(axis.values) != n or n < 2:
+                continue
+            ends = [cut(axis.positions[k], END_LETTERS) for k in (0, -1)]
+            if is_high and (side is ax.yaxis or len("".join(ends)) < room):
+                side.set_ticks([0, n - 1], list(map(plain, ends)))
+        for label, place in zip(ax.get_xticklabels(), ("left", "right"), strict=False):
+            label.set(ha=place)
+
     def _name_bars(self, ax: Axes, is_left: bool) -> None:
         """Write as many names as there is room for."""
         width, height = inches(ax)
@@ -208,9 +242,7 @@ class SamplePainter:
         ax.set_yticks(np.arange(len(columns))[::step], names)
 
 
-def kind_of(
-    shape: Sequence[int], x: ArrayLike | None = None, columns: Sequence[str] | None = None
-) -> str:
+def kind_of(shape: Sequence[int], x: Unchecked = None, columns: Sequence[str] | None = None) -> str:
     """Return what samples of a shape are drawn as.
 
     Examples

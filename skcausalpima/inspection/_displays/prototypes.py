@@ -8,11 +8,10 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._base.grid import NodeGrid
-from ..._base.types import Samples, Unchecked
+from ..._base.types import Abscissa, Samples, Unchecked
 from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, is_empty, outcome_names
@@ -66,7 +65,7 @@ class PrototypeDisplay(ColumnsDisplay):
         Names of the outcomes of each node; None numbers them.
     titles : sequence of str, default=None
         A title for each cell, of one or several lines.
-    x : ndarray of shape (width,), default=None
+    x : ndarray of shape (width,), or (str, ndarray), default=None
         Abscissa. What has one is drawn as a curve.
     columns : sequence of str, default=None
         Names of the elements, of tables.
@@ -111,7 +110,7 @@ class PrototypeDisplay(ColumnsDisplay):
     _: KW_ONLY
     outcome_names: Sequence[Sequence[str]] | None = None
     titles: Sequence[str] | None = None
-    x: np.ndarray | None = None
+    x: Abscissa | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
     parts: Sequence[Part] | None = None
@@ -124,7 +123,7 @@ class PrototypeDisplay(ColumnsDisplay):
         *,
         kind: str = "decoded",
         modality: str | int | None = None,
-        x: ArrayLike | None = None,
+        x: Abscissa | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -141,8 +140,8 @@ class PrototypeDisplay(ColumnsDisplay):
             this mean in the latent space.
         modality : str or int, default=None
             Name or number of the modality; None takes the first.
-        x : array-like of shape (width,), default=None
-            Abscissa of curves. None takes that of an expert, else numbers.
+        x : array-like of shape (width,), or (str, array-like), default=None
+            Abscissa of curves, and its name. None takes that of the fit, if it has one.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict

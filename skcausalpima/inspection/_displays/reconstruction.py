@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Self
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Samples, Unchecked
+from ..._base.types import Abscissa, Abscissae, Samples, Unchecked
 from ..._data.adapters import as_array
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
@@ -18,7 +18,7 @@ from ..._inference.kept_models import model_of, samples_of
 from .display import Axes, Display, letters_across
 from .labels import wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
-from .shown_modality import shown_modality
+from .shown_modality import abscissae, shown_modality
 from .styles import Look
 
 N_SAMPLES = 5  # by default
@@ -48,7 +48,7 @@ class ReconstructionDisplay(Display):
         A title for each sample.
     held_back : sequence of bool, default=None
         Of each modality, whether the model has not seen it; none by default.
-    x : sequence of (ndarray of shape (width,) or None), default=None
+    x : sequence of (ndarray of shape (width,), (str, ndarray) or None), default=None
         Abscissae of curves.
     columns : sequence of (sequence of str or None), default=None
         Names of the elements, of tables.
@@ -86,7 +86,7 @@ class ReconstructionDisplay(Display):
     modality_names: Sequence[str] | None = None
     titles: Sequence[str] | None = None
     held_back: Sequence[bool] | None = None
-    x: Sequence[np.ndarray | None] | None = None
+    x: Sequence[Abscissa | None] | None = None
     columns: Sequence[Sequence[str] | None] | None = None
     value_names: Sequence[str] | None = None
 
@@ -99,7 +99,7 @@ class ReconstructionDisplay(Display):
         modality: str | int | None = None,
         given: str | int | Sequence[str | int] | None = None,
         rows: ArrayLike | None = None,
-        x: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        x: Abscissae = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -118,8 +118,9 @@ class ReconstructionDisplay(Display):
             shows it all.
         rows : array-like of int, default=None
             Numbers of the samples to draw; None takes the first five.
-        x : array-like of shape (width,), or mapping of str to array-like, default=None
-            Abscissa of curves; by name of the modality where several are drawn.
+        x : array-like, (str, array-like), or mapping of str to these, default=None
+            Abscissa of curves, and its name; by name of the modality where several are drawn. None
+            takes those of the fit, if it has some.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict
@@ -161,13 +162,13 @@ class ReconstructionDisplay(Display):
         cls._check_estimator(est)
         names = [str(name) for name in est.modality_names_in_]
         chosen, inputs = asked_modalities(modality, names), _given_modalities(given, names)
-        abscissae = _abscissae(x, [names[m] for m in chosen])
+        along = abscissae(x, [names[m] for m in chosen])
         model, modalities = model_of(est), samples_of(est, X)
         numbers = _row_numbers(rows, modalities.n_samples)
         modalities = modalities.take(numbers)
         known = _held_back(modalities, inputs)
         means, deviations = model.reconstruct(known, chosen, include_noise=True)
-        shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
+        shown = [shown_modality(est, m, along.get(names[m])) for m in chosen]
         display = cls(
             [part.shown(part.elements(modalities)) for part in shown],
             [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
@@ -265,7 +266,7 @@ class ReconstructionDisplay(Display):
                 else:
                     look: Look = {"ha": "center", "va": "center", "fontsize": 8}
                     panel.text(0.5, 0.5, "missing", transform=panel.transAxes, **look)
-                painter.finish(panel)
+                painter.finish(panel, is_left=panel is axes[-1, 0])
             name_row(row[0], self._label(k, what), HEADER_SIZE)
 
     def _draw_both(self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: Look) -> None:
@@ -292,23 +293,6 @@ def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.
             f"{name} has arrays of shapes {shapes}, but expected has {needed}: pass one array per "
             "modality, of the same shape in both."
         )
-
-
-def _abscissae(
-    x: ArrayLike | Mapping[str, ArrayLike] | None, names: Sequence[str]
-) -> Mapping[str, ArrayLike | None]:
-    """Return the abscissa of each modality that has one."""
-    if isinstance(x, Mapping):
-        unknown = [name for name in x if name not in names]
-        if unknown:
-            raise ValueError(f"x has {unknown}, but the modalities that are drawn are {names}.")
-        return x
-    if x is not None and len(names) > 1:
-        raise ValueError(
-            f"x is the abscissa of one modality, but {names} are drawn: pass a mapping of their "
-            "names to abscissae, or say which one by modality."
-        )
-    return dict.fromkeys(names, x)
 
 
 def _given_modalities(given: Unchecked, names: Sequence[str]) -> list[int]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._base.names import cut
-from ..._base.types import Unchecked, Values
+from ..._base.types import Abscissa, Unchecked, Values
 from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, slices_of
+from ..._data.element_axes import axes_of_names, stated_axes
 from ..._data.selection_keys import asked_modalities
+from ..._data.stated_axes import drawn_axes
 from ..._data.validation import Modalities, fitted_form
 from ..._inference.kept_models import model_of
 from .labels import told_apart
-from .painter import MAX_BARS, kind_of
+from .painter import kind_of
 
 NAME_LETTERS = 6  # of a column and of a level
 DEVIATIONS = "standard deviations from the mean"
@@ -69,8 +70,8 @@ class ShownModality:
         Which.
     name : str
         Its name.
-    x : ndarray or None
-        Abscissa, of curves.
+    x : ndarray, (str, ndarray), list or None
+        Where the elements lie, as users state it.
     columns : tuple of str or None
         Names of the elements, if they have some.
     centre, factor : ndarray or float
@@ -83,7 +84,7 @@ class ShownModality:
 
     number: int
     name: str
-    x: np.ndarray | None
+    x: Abscissa | None
     columns: tuple[str, ...] | None
     centre: np.ndarray | float = 0.0
     factor: np.ndarray | float = 1.0
@@ -140,7 +141,7 @@ class CodedModality(ShownModality):
         cls,
         number: int,
         name: str,
-        x: np.ndarray | None,
+        x: Abscissa | None,
         coding: ColumnTable,
         units: tuple[np.ndarray, np.ndarray],
     ) -> CodedModality:
@@ -216,41 +217,49 @@ def _deviations(centre: np.ndarray, factor: np.ndarray, numbers: np.ndarray) -> 
 
 
 def shown_modality(
-    est: BaseEstimator, modality: Unchecked, x: ArrayLike | None = None
+    est: BaseEstimator, modality: Unchecked, x: Abscissa | None = None
 ) -> ShownModality:
     """Return how a modality, by name or number, is drawn; the first one for None.
 
-    Curves of an expert have its abscissa, and so has a table whose columns are named by numbers
-    that rise or fall, such as a spectrum's. Columns of a table that have a scale each are drawn in
-    standard deviations from their means.
+    Without ``x`` its elements lie where the fit was told, or else where an expert has them. Columns
+    of a table that have a scale each are drawn in standard deviations from their means.
     """
     names, model = [str(name) for name in est.modality_names_in_], model_of(est)
     (m,) = [0] if modality is None else asked_modalities(modality, names)
     shape, columns = model.scaler.centre[m].shape, est.modality_feature_names_in_[names[m]]
-    abscissa, experts = None if x is None else np.asarray(x), dict(model.model.experts)
+    experts, table = dict(model.model.experts), fitted_form(est).tables[m]
+    given, what = shape if table.coding is None else table.coding.shape, f"x of {names[m]!r}"
+    for axis in filter(None, drawn_axes(x, given, what)):
+        axis.check_order(what)
+    named = None if columns is None else tuple(map(str, columns))
+    of_names = axes_of_names(named) if len(given) == 1 else ()  # fits of before say no more
+    abscissa = stated_axes(table.axes or of_names) if x is None else x
     centre, factor = model.scaler.centre[m], model.scaler.factor[m]
-    if (coding := fitted_form(est).tables[m].coding) is not None:
+    if table.coding is not None:
         units = centre, np.broadcast_to(factor, centre.shape)
-        return CodedModality.of(m, names[m], abscissa, coding, units)
+        shown = CodedModality.of(m, names[m], abscissa, table.coding, units)
+        return replace(shown, x=None) if shown.parts else shown
     if abscissa is None and m in experts:
         of_expert = np.asarray(experts[m].expert.x)
         abscissa = of_expert if of_expert.shape == tuple(shape) else None
-    named = None if columns is None else tuple(map(str, columns))
-    if named is not None and abscissa is None and len(named) > MAX_BARS:
-        abscissa, columns = _numbers_in(named), named
     if kind_of(shape, abscissa, columns) == "bars" and np.ndim(factor) > 0:
         return ShownModality(m, names[m], abscissa, named, centre, factor, DEVIATIONS)
     return ShownModality(m, names[m], abscissa, named)
 
 
-def _numbers_in(names: Sequence[str]) -> np.ndarray | None:
-    """Return the abscissa that names of columns are, such as those of a spectrum; None of words."""
-    try:
-        numbers = np.array(names, dtype=np.float64)
-    except ValueError:
-        return None
-    steps = np.diff(numbers)
-    return numbers if (steps > 0).all() or (steps < 0).all() else None
+def abscissae(x: Unchecked, names: Sequence[str]) -> Mapping[str, Abscissa | None]:
+    """Return where the elements lie of each modality of which it is said."""
+    if isinstance(x, Mapping):
+        unknown = [name for name in x if name not in names]
+        if unknown:
+            raise ValueError(f"x has {unknown}, but the modalities that are drawn are {names}.")
+        return x
+    if x is not None and len(names) > 1:
+        raise ValueError(
+            f"x is the abscissa of one modality, but {names} are drawn: pass a mapping of their "
+            "names to abscissae, or say which one by modality."
+        )
+    return dict.fromkeys(names, cast("Abscissa | None", x))
 
 
 def decoded_components(est: BaseEstimator, modality: ShownModality) -> np.ndarray:

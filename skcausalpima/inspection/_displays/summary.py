@@ -9,11 +9,13 @@ from typing import Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._base.types import Samples
+from ..._base.types import Abscissae, Samples
+from ..._data.selection_keys import asked_modalities
 from .display import Axes, Display
 from .graph import GraphDisplay
 from .latent import LatentDisplay
 from .prototypes import PrototypeDisplay
+from .shown_modality import abscissae
 from .training import TrainingDisplay
 
 SIZE = (13.0, 10.5)  # inches
@@ -78,6 +80,7 @@ class SummaryDisplay(Display):
         X: Samples,
         *,
         modality: str | int | None = None,
+        x: Abscissae = None,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the summary of a fitted estimator.
@@ -91,6 +94,9 @@ class SummaryDisplay(Display):
         modality : str or int, default=None
             Name or number of the modality in which the cells are shown; None takes the first three:
             what a node does may show in one of them alone.
+        x : array-like, (str, array-like), or mapping of str to these, default=None
+            Abscissa of curves, and its name; by name of the modality where several are drawn. None
+            takes those of the fit, if it has some.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
 
@@ -106,7 +112,7 @@ class SummaryDisplay(Display):
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
-            If X or ``modality`` does not match the training data.
+            If X, ``modality`` or ``x`` does not match the training data.
         ImportError
             If matplotlib is not installed.
 
@@ -132,11 +138,12 @@ class SummaryDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
-        axes = cls._axes_table(ax, (2, 2), SIZE, **RATIOS)
-        shown = list[str | int](range(len(est.modality_names_in_)))[:MOST_MODALITIES]
-        shown = shown if modality is None else [modality]
+        names = [str(name) for name in est.modality_names_in_]
+        chosen = asked_modalities(modality, names)[:MOST_MODALITIES]
+        shown = [names[m] for m in chosen]
+        along, axes = abscissae(x, shown), cls._axes_table(ax, (2, 2), SIZE, **RATIOS)
         prototypes, *further = (
-            PrototypeDisplay.from_estimator(est, modality=name, ax=panel)
+            PrototypeDisplay.from_estimator(est, modality=name, x=along.get(name), ax=panel)
             for name, panel in zip(shown, cls._below(axes[0, 1], len(shown)), strict=True)
         )
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
