@@ -142,15 +142,10 @@ class TableIntervals(ShownTable):
 
     def _entries(self) -> Iterator[tuple[str, str, str, float, float, float]]:
         """Yield the entries of the tables, in words and numbers."""
-        for node in self.node_names:
-            family, shape = [*self.dag.predecessors(node), node], self.low[node].shape
-            named = [self.dag.nodes[name].get("states") for name in family]
-            mean = self.draws[node].mean(axis=0)
-            for entry in np.ndindex(shape):
-                words = [str(k if n is None else n[k]) for n, k in zip(named, entry, strict=True)]
-                given = ", ".join(f"{p}={k}" for p, k in zip(family[:-1], words, strict=False))
-                low, high = self.low[node][entry], self.high[node][entry]
-                yield node, words[-1], given, float(mean[entry]), float(low), float(high)
+        means = {node: draws.mean(axis=0) for node, draws in self.draws.items()}
+        for node, outcome, given, entry in entries_in_words(self.dag, means):
+            low, high = self.low[node][entry], self.high[node][entry]
+            yield node, outcome, given, float(means[node][entry]), float(low), float(high)
 
     def _as_table(self) -> TableText:
         """Write the entries."""
@@ -249,3 +244,27 @@ def ends_of(
 def _words(low: float, high: float) -> str:
     """Write an interval."""
     return f"[{low:.2f}, {high:.2f}]"
+
+
+def entries_in_words(
+    dag: nx.DiGraph, tables: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, str, str, tuple[int, ...]]]:
+    """Yield node, outcome, the outcomes of its parents, and the index, of each entry of tables.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> import numpy as np
+    >>> from skcausalpima.inspection._interval_report import entries_in_words
+    >>> dag = nx.DiGraph([("heat", "crack")])
+    >>> dag.nodes["heat"]["states"] = "low", "high"
+    >>> list(entries_in_words(dag, {"crack": np.array([[0.9, 0.1], [0.2, 0.8]])}))[1]
+    ('crack', '1', 'heat=low', (0, 1))
+    """
+    for node, table in tables.items():
+        family = [*dag.predecessors(node), node]
+        named = [dag.nodes[name].get("states") for name in family]
+        for entry in np.ndindex(table.shape):
+            words = [str(k if n is None else n[k]) for n, k in zip(named, entry, strict=True)]
+            given = ", ".join(f"{p}={k}" for p, k in zip(family[:-1], words, strict=False))
+            yield node, words[-1], given, entry

@@ -73,7 +73,11 @@ class ShownTable:
         title, head, rows, notes = self._as_table()
         rows, head = [list(map(printable, row)) for row in rows], list(map(printable, head))
         n_more = len(rows) - MOST_ROWS
-        more = [f"and {n_more} rows more, which to_frame() has"] if n_more > 0 else []
+        more = (
+            [f"and {n_more} row{'s' if n_more > 1 else ''} more, which to_frame() has"]
+            if n_more > 0
+            else []
+        )
         return TableText(printable(title), head, rows[:MOST_ROWS], [*more, *map(printable, notes)])
 
 
