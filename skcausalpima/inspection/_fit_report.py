@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._base.grid import NodeGrid
+from .._base.names import printable
 from .._base.reports.shown_table import Frame, pandas_for, tag
 from .._base.types import Samples, Unchecked, Values
 from .._clustering.placements import lie_where_effects_put_them
@@ -24,20 +25,13 @@ from ._goodness_of_fit import goodness_of_fit
 from ._mailed_report import mailed_page, write_page
 from ._report_advice import advice, alarms, hardly_filled
 from ._report_lines import Figures, percent, sections
-from ._report_page import STYLE, advice_page, cells_page, figures_page
+from ._report_page import STYLE, VERDICTS, advice_page, cells_page, figures_page
 from ._reported_fit import curves_of_own_draws, reported_contexts
 from ._unseen import unseen_parts
 
 WIDTH, LABEL_WIDTH, BAR_WIDTH = 80, 34, 30  # columns of a terminal
 COLUMN_WIDTH = 12  # of the outcomes of a node
 MAX_CELLS = 16  # as many are listed one by one
-
-#: What the words of a verdict say.
-VERDICTS = {
-    "told": "Nothing speaks against cells, nodes or training.",
-    "not told": "Cells are fine; whether they are a grid of factors is open.",
-    "alarmed": "Something speaks against cells, nodes, training or data.",
-}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -247,7 +241,7 @@ class FitReport(Figures):
         parts += ["", "What to do next"]
         for number, sentence in enumerate(self.advice, 1):
             parts.append(_wrapped(f"{number}. {sentence}", "  ", "     "))
-        return "\n".join(parts)
+        return "\n".join(map(printable, "\n".join(parts).split("\n")))
 
     def __repr__(self) -> str:
         return str(self)

@@ -77,11 +77,11 @@ def mailed_page(
     if est is not None:
         parts["Tables of the graph"] = _tables(est)
         if X is not None and len(est.modality_names_in_) > 1:
-            parts["Modalities and nodes"] = est.modality_evidence(X)._repr_html_()
+            parts["Evidence of modalities"] = _evidence(est, X)
     if shown := "".join(_shown(results)):
         parts["Further results"] = shown
     if est is not None:
-        parts |= {"Data": _data(est, X), "Settings": _settings(est)}
+        parts |= {"Modalities": _modalities(est, X), "Settings": _settings(est)}
         parts["To make it again"] = _code(est)
     parts["Versions"] = _versions()
     sections = (f"<section><h2>{name}</h2>{part}</section>" for name, part in parts.items())
@@ -172,6 +172,14 @@ def _tables(est: BaseEstimator) -> str:
     return table + (tag("p", more) if more else "")
 
 
+def _evidence(est: BaseEstimator, X: Samples) -> str:
+    """Write what each modality says of each node, or why nobody knows."""
+    try:
+        return str(est.modality_evidence(X)._repr_html_())
+    except ValueError as error:  # it has no encoders of single modalities
+        return tag("p", f"It is not known: {error}")
+
+
 def _shown(results: Sequence[Unchecked]) -> Iterator[str]:
     """Yield further results as a notebook shows them."""
     is_one = isinstance(results, Display) or hasattr(results, "_repr_html_")
@@ -196,7 +204,7 @@ def _drawn(display: Any) -> Any:
     return display
 
 
-def _data(est: BaseEstimator, X: Samples | None) -> str:
+def _modalities(est: BaseEstimator, X: Samples | None) -> str:
     """Write a row for each modality."""
     head, rows = ["modality", "of a sample", "likelihood"], list[list[str]]()
     for name, shape in zip(est.modality_names_in_, est.modality_shapes_in_, strict=True):

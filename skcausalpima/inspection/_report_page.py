@@ -8,6 +8,13 @@ import numpy as np
 
 from .._base.reports.shown_table import tag
 
+#: What the words of a verdict say.
+VERDICTS = {
+    "told": "Nothing speaks against cells, nodes or training.",
+    "not told": "Cells are fine; whether they are a grid of factors is open.",
+    "alarmed": "Something speaks against cells, nodes, training or data.",
+}
+
 STYLE = """<style>
 .skcausalpima-report {font-family: sans-serif; max-width: 48em; line-height: 1.4}
 .skcausalpima-report table {border-collapse: collapse; margin: 0 0 .8em 0}
