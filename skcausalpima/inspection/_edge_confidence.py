@@ -101,7 +101,7 @@ def edge_confidence(
         global state, an int or RandomState leaves that untouched.
     verbose : int, default=None
         1 prints what is expected, how many refits are done and what time is left, in a line that is
-        rewritten (about five lines where standard output is no terminal); 2 a line for each; 0
+        rewritten (five whole ones but in a terminal or notebook); 2 a line for each; 0
         nothing. None is 1 in a terminal or notebook where it takes over ten seconds, else 0.
 
     Returns

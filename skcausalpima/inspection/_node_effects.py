@@ -196,7 +196,7 @@ class NodeEffects(ShownTable):
                     rows.append([what, *self.columns[j], f"{effect:+.3g}", ends])
         title = f"Columns that differ between outcomes (at most {N_SHOWN} of each)"
         head = "outcome", "modality", "column", "effect", "95 % interval"
-        return TableText(title, head, rows, [*notes, *self.notes])
+        return TableText(title if rows else "", head, rows, [*notes, *self.notes])
 
 
 @validate_params({"seen": ["boolean"]}, prefer_skip_nested_validation=True)

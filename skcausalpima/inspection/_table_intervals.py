@@ -85,7 +85,7 @@ def table_intervals(
         Source of the draws.
     verbose : int, default=None
         1 prints what is expected, and then how many refits are done and what time is left, in a
-        line that is rewritten (about five lines where standard output is no terminal); 2 prints a
+        line that is rewritten (five whole ones but in a terminal or notebook); 2 prints a
         line for each part of them; 0 prints nothing. None is 1 in a terminal or notebook, where it
         takes more than ten seconds, and else 0.
 

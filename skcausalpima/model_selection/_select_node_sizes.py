@@ -198,8 +198,8 @@ def select_node_sizes(
         Number of fits at a time.
     verbose : int, default=None
         1 prints what is proposed and, from the first fit of each candidate on, how many are done
-        and what time is left for it, in a line that is rewritten (about six lines where standard
-        output is no terminal); 2 prints a line for each. The fits themselves print if ``estimator``
+        and what time is left for it, in a line that is rewritten (about six whole ones but in a
+        terminal or notebook); 2 prints a line for each. The fits themselves print if ``estimator``
         does. 0 prints nothing; None is 1 in a terminal or notebook after ten seconds, and else 0.
 
     Returns

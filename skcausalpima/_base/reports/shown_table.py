@@ -57,7 +57,8 @@ class ShownTable:
         title, head, rows, notes = self._shown()
         lines = list(zip(*map(_aligned, zip(head, *rows, strict=True)), strict=True))
         table = ["  " + "  ".join(line).rstrip() for line in lines] if rows else []
-        return "\n".join([title, *table, *(textwrap.fill(note, LINE_LETTERS) for note in notes)])
+        sentences = [textwrap.fill(note, LINE_LETTERS) for note in notes]
+        return "\n".join([*([title] if title else []), *table, *sentences])
 
     def __repr__(self) -> str:
         return str(self)
@@ -66,7 +67,7 @@ class ShownTable:
         """Return the table for a notebook; names are escaped."""
         title, head, rows, notes = self._shown()
         texts = "".join(tag("p", note) for note in notes)
-        return f"{tag('b', title)}{html_table(head, rows)}{texts}"
+        return f"{tag('b', title) if title else ''}{html_table(head, rows)}{texts}"
 
     def _shown(self) -> TableText:
         """Return as many rows as are shown."""
