@@ -106,7 +106,7 @@ class ExpertTable(ShownTable, Mapping[str, np.ndarray]):
     def _as_table(self) -> TableText:
         """Write a row for each outcome of nodes."""
         rows = zip(*(self._written(name) for name in self), strict=True)
-        return TableText("What the expert has learned", tuple(self), list(rows))
+        return TableText("", tuple(self), list(rows))
 
     def _labels(self, name: str) -> tuple[str, ...] | None:
         """Return the names of what is in a column; None where it is numbers."""
