@@ -72,6 +72,10 @@ MADE = [
         gain=np.full((1, 1, 1), 0.1), gain_se=np.full((1, 1, 1), 0.01), entropy=np.ones((1, 1)),
         modality_names=(EVIL,), node_names=(EVIL,),
     ),
+    ins.InterventionGain(
+        interventions=((None, None), (EVIL, EVIL)), gain=PAIR[0], gain_se=PAIR[0], entropy=0.7,
+        graphs=np.ones((1, 2, 2), bool), probabilities=ONE, node_names=tuple(DAG), n_samples=9,
+    ),
     ins.ModalityEvidence(
         influence=ONE[None], conflict=ONE[None], modality_names=(EVIL,), node_names=(EVIL,),
         alone=ONE[None], without=ONE[None], said=ONE[None],
