@@ -313,7 +313,7 @@ class FitReport(Figures):
         A report of ``report(X)`` has the samples in its pictures, and what each modality says of
         nodes; without X these are left out, and without matplotlib all pictures but the graph. The
         file has names of modalities, columns, nodes and outcomes, and what cells look like, but no
-        sample but as a point. A report that was pickled or copied has figures and no pictures.
+        sample but as a point. The report holds X for this; its copies and pickles hold figures.
 
         Examples
         --------
