@@ -261,8 +261,8 @@ class CausalPIMA(
         settings.
     verbose : int, default=0
         1 shows phase, epoch, bound and time left in one line that is rewritten; in workers, and
-        where standard output is no terminal, about five lines of each phase. 2 prints a line after
-        every epoch. In pre-training, which has no bound, it is the objective.
+        where standard output is neither terminal nor notebook, about five lines of each phase. 2
+        prints a line after every epoch. In pre-training, which has no bound, it is the objective.
 
     Attributes
     ----------
@@ -1851,7 +1851,8 @@ n_outcomes)
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
-            What the estimator was fitted to, for ``check``.
+            What the estimator was fitted to, for ``check``, and for what ``save`` of the report
+            draws.
         check : bool, default=False
             Whether to fit clones to two halves of X, and to say where the model does not hold in
             the half that each has not seen, and whether halves agree on nodes: two further fits,
@@ -1860,7 +1861,8 @@ n_outcomes)
         Returns
         -------
         FitReport
-            Printed it is a text, in a notebook a table; its figures are attributes.
+            Printed it is a text, in a notebook a table; its figures are attributes. Its ``save``
+            makes one file to mail, with pictures.
 
         Raises
         ------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._base.reports.report import Report
 from ._base.scalar_checks import check_count, check_path
 from ._base.types import Unchecked
 
@@ -20,8 +21,8 @@ __all__ = ["Checkpoint", "EpochRecord", "OnEpoch"]
 CALLBACKS = "_skl_callbacks"
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpochRecord:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class EpochRecord(Report):
     """What is known after an epoch of a fit.
 
     All that is in nats is per sample and in the data's units, as ``score`` and ``history_`` are.

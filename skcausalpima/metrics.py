@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from ._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from ._base.scalar_checks import is_missing
 
 __all__ = ["NodeRecovery", "matched_accuracy", "node_recovery", "structural_hamming_distance"]
@@ -74,7 +75,14 @@ def _numbered(labels: ArrayLike, name: str) -> np.ndarray:
     return np.array([numbers[label] for label in column], dtype=np.int64)
 
 
-class NodeRecovery(NamedTuple):
+class _Recovery(NamedTuple):
+    """The fields of a :class:`NodeRecovery`."""
+
+    accuracies: np.ndarray
+    permutation: np.ndarray
+
+
+class NodeRecovery(ShownTable, _Recovery):
     """Which node stands for which factor, and how well.
 
     Parameters
@@ -92,8 +100,38 @@ class NodeRecovery(NamedTuple):
     array([1, 0])
     """
 
-    accuracies: np.ndarray
-    permutation: np.ndarray
+    def to_frame(self) -> Frame:
+        """Return one row per factor.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows are labelled by ``factor``, its column; columns are ``node``, that of its node, and
+            ``accuracy``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from skcausalpima.metrics import node_recovery
+        >>> node_recovery([[0, 0], [0, 1], [1, 0]], [[1, 5], [0, 5], [1, 3]]).to_frame()
+                node  accuracy
+        factor
+        0          1       1.0
+        1          0       1.0
+        """
+        pd = pandas_for("to_frame")
+        columns = {"node": self.permutation, "accuracy": self.accuracies}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self.permutation), name="factor"))
+
+    def _as_table(self) -> TableText:
+        """Write a row for each factor."""
+        pairs = enumerate(zip(self.permutation, self.accuracies, strict=True))
+        rows = [[str(j), str(node), f"{accuracy:.3f}"] for j, (node, accuracy) in pairs]
+        return TableText("Which node stands for which factor", ("factor", "node", "accuracy"), rows)
 
 
 def node_recovery(factors: ArrayLike, nodes: ArrayLike) -> NodeRecovery:
@@ -125,7 +163,10 @@ def node_recovery(factors: ArrayLike, nodes: ArrayLike) -> NodeRecovery:
     >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> nodes = [[0, 1], [1, 1], [0, 0], [0, 0]]
     >>> node_recovery(factors, nodes)
-    NodeRecovery(accuracies=array([1.  , 0.75]), permutation=array([1, 0]))
+    Which node stands for which factor
+      factor  node  accuracy
+           0     1     1.000
+           1     0     0.750
     """
     factors, nodes = _outcomes(factors, "factors"), _outcomes(nodes, "nodes")
     if factors.shape != nodes.shape:

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+#: What joins letters, and does not, in some scripts: not seen, and to be kept.
+JOINERS = "\u200c\u200d"
+
+
+def printable(name: object) -> str:
+    """Return a name without control characters: XML has none, and they turn lines around.
+
+    Examples
+    --------
+    >>> from skcausalpima._base.names import printable
+    >>> printable("one\\ntwo\\u202ethree")
+    'one two three'
+    """
+    return "".join(
+        letter if letter.isprintable() or letter in JOINERS else " " for letter in str(name)
+    )
+
 
 def cut(name: object, n_letters: int) -> str:
     """Cut the middle of a name out if it is longer than ``n_letters``.

@@ -11,6 +11,9 @@ import time
 #: Where lines cannot be rewritten, about so many are printed of each series.
 N_SPARSE = 5
 
+#: Seconds between lines of a notebook, which is sent each one (arbitrary).
+PAUSE = 0.1
+
 #: Seconds after which what was not asked to be silent says where it stands (arbitrary).
 PATIENCE = 10.0
 
@@ -23,7 +26,7 @@ class ProgressLines:
     verbose : int or None
         None prints nothing for ten seconds, and then as 1 if it is a terminal or a notebook that
         standard output goes to; 0 prints nothing; 1 one line that is rewritten, where standard
-        output is a terminal and nobody else writes there, else about five whole lines of each
+        output is one of these and nobody else writes there, else about five whole lines of each
         series; 2 or more a line for each step. Whole lines are written in one piece: those of
         several processes are not torn.
     name : str
@@ -43,12 +46,12 @@ class ProgressLines:
     """
 
     def __init__(self, verbose: int | None, name: str) -> None:
-        is_terminal = _is_own_terminal()
-        is_looked_at = is_terminal or type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
-        self.name, self.is_patient = name, verbose is None and is_looked_at
+        self._is_notebook = type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
+        is_own = _is_alone() and (self._is_notebook or _is_terminal())
+        self.name, self.is_patient = name, verbose is None and (is_own or self._is_notebook)
         self.verbose = 1 if self.is_patient else int(verbose or 0)
-        self.rewrites = self.verbose == 1 and is_terminal
-        self._begin, self._width = time.monotonic(), 0
+        self.rewrites = self.verbose == 1 and is_own
+        self._begin, self._width, self._written = time.monotonic(), 0, -PAUSE
 
     def announce(self, text: str, seconds: float) -> None:
         """Print a whole line before a series that is expected to take so long."""
@@ -69,6 +72,10 @@ class ProgressLines:
                 return
             self.is_patient, is_due = False, True
         line = f"{self.name} {text}"
+        if self.rewrites and self._is_notebook and done < total:
+            if time.monotonic() - self._written < PAUSE:
+                return
+            self._written = time.monotonic()
         if self.rewrites:  # without reaching the end of the line: it would wrap
             room = _room()
             line = line if len(line) <= room else text
@@ -120,11 +127,14 @@ def _write(text: str) -> None:
     sys.stdout.flush()  # what they write would wait for the end
 
 
-def _is_own_terminal() -> bool:
-    """Return whether lines on standard output can be rewritten: not by one of many workers."""
+def _is_alone() -> bool:
+    """Return whether nobody else writes: lines are not rewritten by one of many workers."""
     is_worker = multiprocessing.parent_process() is not None
-    if is_worker or threading.current_thread() is not threading.main_thread():
-        return False
+    return not is_worker and threading.current_thread() is threading.main_thread()
+
+
+def _is_terminal() -> bool:
+    """Return whether standard output is a terminal."""
     return bool(getattr(sys.stdout, "isatty", lambda: False)())
 
 

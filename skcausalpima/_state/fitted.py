@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
@@ -18,6 +17,7 @@ from .._base.reports.cells import (
     SeparationReport,
     StabilityReport,
 )
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.reports.training import ChoicesReport, ConvergenceReport
 from .._base.types import Values
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts, links
@@ -28,9 +28,6 @@ from .._structure.digraphs import CONTEXT, KIND, TOLD, compel_nothing
 from ..functional import COVARIANCE_TYPES, covariance_type_named
 from .fields import Sizes, array, declared, is_array
 from .training import Arrivals, Numbers, TrainingState
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:
@@ -60,7 +57,7 @@ def have_names(value: dict[str, ExpertTable], sizes: Sizes) -> bool:
     return all(isinstance(name, str) for name in names)
 
 
-class ExpertTable(Mapping[str, np.ndarray]):
+class ExpertTable(ShownTable, Mapping[str, np.ndarray]):
     """Columns by name: outcomes of nodes, parameters, and standard errors of these.
 
     Parameters
@@ -96,26 +93,20 @@ class ExpertTable(Mapping[str, np.ndarray]):
         """Return the number of columns."""
         return len(self._columns)
 
-    def __repr__(self) -> str:
-        """Show the table."""
-        rows = zip(*(self._written(name) for name in self), strict=True)
-        lines = [[*map(str, self)], *rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        )
-
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Frame:
         """Return the table as a pandas DataFrame; outcomes that have names are categories."""
-        import pandas as pd  # an optional dependency
-
+        pd = pandas_for("to_frame")
         named = {
             name: pd.Categorical.from_codes(self[name].tolist(), list(labels))
             for name in self
             if (labels := self._labels(name)) is not None
         }
         return pd.DataFrame(self._columns | named)
+
+    def _as_table(self) -> TableText:
+        """Write a row for each outcome of nodes."""
+        rows = zip(*(self._written(name) for name in self), strict=True)
+        return TableText("", tuple(self), list(rows))
 
     def _labels(self, name: str) -> tuple[str, ...] | None:
         """Return the names of what is in a column; None where it is numbers."""

@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
-from .._base.names import broken
+from .._base.names import broken, printable
 from .digraphs import contexts_of, doubtful_edges, is_by_chance
 
 Edge: TypeAlias = tuple[Hashable, Hashable]
@@ -320,11 +320,6 @@ def width_of_line(weight: float | None, thin: float, thick: float, unknown: floa
     """Return the width of an edge of a weight in [0, 1], between those of 0 and 1."""
     share = unknown if weight is None else min(max(weight, 0.0), 1.0)
     return thin + (thick - thin) * share
-
-
-def printable(name: Hashable) -> str:
-    """Return a name without control characters, which XML does not allow."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(name))
 
 
 def _box(lines: list[str], font: float) -> tuple[float, float]:

@@ -26,15 +26,17 @@ from ._displays.prototypes import PrototypeDisplay
 from ._displays.reconstruction import ReconstructionDisplay
 from ._displays.summary import SummaryDisplay
 from ._displays.training import TrainingDisplay
-from ._edge_confidence import EdgeConfidence, edge_confidence
+from ._edge_confidence import edge_confidence
+from ._edge_report import EdgeConfidence
 from ._fit_report import FitReport
 from ._goodness_of_fit import goodness_of_fit
 from ._goodness_report import FitLine, GoodnessOfFit
 from ._group_tables import GroupTables
 from ._information_gain import InformationGain, information_gain
+from ._interval_report import OutcomeIntervals, TableIntervals
 from ._intervention_gain import InterventionGain, intervention_gain
 from ._node_effects import NodeEffects, node_effects
-from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
+from ._table_intervals import table_intervals
 from ._within_cell_axes import WithinCellAxes, within_cell_axes
 
 __all__ = [

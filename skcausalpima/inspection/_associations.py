@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 
-from .._base.reports.shown_table import pandas_for
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import count
 from .._base.scikit_learn import StrOptions, validate_params
 from .._base.types import Samples, Seed
@@ -21,12 +21,9 @@ from ._fitted_estimator import check_estimator
 from ._metadata_columns import Metadata, read_metadata
 from ._permutation_tests import Tested, numbers_test, table_test
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-@dataclass(frozen=True, kw_only=True)
-class NodeAssociations:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NodeAssociations(ShownTable):
     """How nodes and columns of metadata depend on each other.
 
     Parameters
@@ -71,7 +68,7 @@ class NodeAssociations:
     column_names: tuple[Hashable, ...]
     measures: tuple[str, ...]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Frame:
         """Return one row per node and column.
 
         Returns
@@ -116,6 +113,21 @@ class NodeAssociations:
             },
             index=pd.MultiIndex.from_tuples(pairs, names=["node", "column"]),
         )
+
+    def _as_table(self) -> TableText:
+        """Write a row for each node and column."""
+        columns = zip(self.column_names, self.measures, self.n_samples, strict=True)
+        pairs = itertools.product(self.node_names, columns)
+        figures = zip(
+            *(x.ravel() for x in (self.statistic, self.expected, self.p_value)), strict=True
+        )
+        rows = [
+            [node, str(name), measure, f"{found:.2f}", f"{expected:.2f}", f"{p:.3f}", str(n)]
+            for (node, (name, measure, n)), (found, expected, p) in zip(pairs, figures, strict=True)
+        ]
+        head = "node", "column", "measure", "statistic", "by chance", "p", "samples"
+        notes = ["p-values are not corrected for the number of pairs."]
+        return TableText("How nodes and metadata depend on each other", head, rows, notes)
 
 
 @validate_params(

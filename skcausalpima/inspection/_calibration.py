@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from .._base.grid import NodeGrid
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import check_count, count
 from .._base.scikit_learn import validate_params
 from .._base.types import KnownNodes, Samples, Seed
@@ -28,8 +29,8 @@ DEVIATIONS = 1.959964
 ROUNDING = 1e-3  # of sums of probabilities in single precision
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalibrationCurve:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CalibrationCurve(ShownTable):
     """How often the most probable outcome is right, by how probable it is said to be.
 
     Samples lie in bins of equal mass by the probability of their most probable outcome. Of
@@ -128,6 +129,45 @@ class CalibrationCurve:
         middle = self.prob_true + square / (2 * n)
         half = np.sqrt(self.prob_true * (1 - self.prob_true) * square / n + (square / (2 * n)) ** 2)
         return np.stack([middle - half, middle + half], axis=1) / (1 + square / n)[:, None]
+
+    def to_frame(self) -> Frame:
+        """Return one row per bin.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns are ``prob_pred``, ``prob_true``, ``low``, ``high`` and ``count``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import CalibrationCurve
+        >>> CalibrationCurve(
+        ...     prob_pred=np.array([0.9]), prob_true=np.array([0.8]), counts=np.array([50.0])
+        ... ).to_frame().round(2)
+           prob_pred  prob_true   low  high  count
+        0        0.9        0.8  0.67  0.89   50.0
+        """
+        low, high = self.interval.T
+        columns = {"prob_pred": self.prob_pred, "prob_true": self.prob_true}
+        columns |= {"low": low, "high": high, "count": self.counts}
+        return pandas_for("to_frame").DataFrame(columns)
+
+    def _as_table(self) -> TableText:
+        """Write a row for each bin."""
+        rows = [
+            [f"{said:.2f}", f"{right:.2f}", f"{low:.2f} to {high:.2f}", f"{n:.0f}"]
+            for said, right, (low, high), n in zip(
+                self.prob_pred, self.prob_true, self.interval, self.counts, strict=True
+            )
+        ]
+        title = f"Said {self.confidence:.2f}, right {self.accuracy:.2f}"
+        return TableText(title, ("said", "right", "95 % interval", "samples"), rows)
 
 
 def curve_of(

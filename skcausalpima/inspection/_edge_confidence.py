@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import networkx as nx
@@ -27,78 +27,9 @@ from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import canonical_member
 from ..exceptions import InterruptionWarning
+from ._edge_report import EdgeConfidence
 from ._fitted_estimator import check_estimator, check_same_sizes
 from ._matched_refits import MatchedRefit, announced_refits, arrows, match_refit
-
-
-@dataclass(frozen=True, kw_only=True)
-class EdgeConfidence:
-    """How often refits find edges and nodes again.
-
-    All matrices are in the order of ``node_names``; ``[i, j]`` means i -> j.
-
-    Parameters
-    ----------
-    dag : networkx.DiGraph
-        A copy of the estimator's ``dag_`` whose edges have the attribute ``confidence``. For a
-        compelled arrow it is the share of the refits in which that arrow is compelled. The
-        direction of a reversible edge means nothing: for it, the share in which the two nodes are
-        adjacent.
-    edge : ndarray of shape (n_nodes, n_nodes)
-        Share of the refits whose graph has the arrow. Reversible edges point as ``dag_`` would have
-        them point: from the earlier node to the later one, as far as the others let them.
-    adjacency : ndarray of shape (n_nodes, n_nodes)
-        Share of the refits in which an arrow joins the two nodes, either way.
-    compelled : ndarray of shape (n_nodes, n_nodes)
-        Share of the refits in which the arrow is compelled: it points that way in all DAGs of
-        the equivalence class, or the edge attribute ``compelled`` says that knowledge settles it.
-    node_stability : ndarray of shape (n_nodes,)
-        Adjusted Rand index of the node's partition of the samples with that by its counterpart, in
-        the mean over the refits. It is 1 for the same partition, 0 for what chance would give. A
-        node that has one outcome in all samples has 0.
-    worst_node_stability : ndarray of shape (n_nodes,)
-        That of the refit in which it is smallest.
-    node_names : tuple of str
-        The nodes, in the order of ``list(dag_)``.
-    edges : ndarray of shape (n_refits, n_nodes, n_nodes), dtype bool
-        The matched graph of each refit that did not fail.
-    compelled_edges : ndarray of shape (n_refits, n_nodes, n_nodes), dtype bool
-        Its compelled arrows.
-    rand_indices : ndarray of shape (n_refits, n_nodes)
-        Adjusted Rand index of each node.
-    node_orders : ndarray of shape (n_refits, n_nodes)
-        Number, in the refit, of the node that stands for each node.
-    failures : dict of int to str
-        What went wrong in the refits that failed, by their number (from 0) among all.
-    refit : {"all", "mixture"}
-        What was learned anew.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima import CausalPIMA
-    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
-    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
-    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
-    >>> from skcausalpima.inspection import edge_confidence
-    >>> found = edge_confidence(model, X, n_bootstraps=2, random_state=0)
-    >>> found.edges.shape, found.failures
-    ((2, 1, 1), {})
-    """
-
-    dag: nx.DiGraph
-    edge: np.ndarray
-    adjacency: np.ndarray
-    compelled: np.ndarray
-    node_stability: np.ndarray
-    worst_node_stability: np.ndarray
-    node_names: tuple[str, ...]
-    edges: np.ndarray
-    compelled_edges: np.ndarray
-    rand_indices: np.ndarray
-    node_orders: np.ndarray
-    failures: dict[int, str]
-    refit: str = "all"
 
 
 @validate_params(
@@ -170,7 +101,7 @@ def edge_confidence(
         global state, an int or RandomState leaves that untouched.
     verbose : int, default=None
         1 prints what is expected, how many refits are done and what time is left, in a line that is
-        rewritten (about five lines where standard output is no terminal); 2 a line for each; 0
+        rewritten (five whole ones but in a terminal or notebook); 2 a line for each; 0
         nothing. None is 1 in a terminal or notebook where it takes over ten seconds, else 0.
 
     Returns

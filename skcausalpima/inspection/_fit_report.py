@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import html
+import copy
+import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._base.grid import NodeGrid
-from .._base.reports.contexts import ContextReport
-from .._base.types import Samples
+from .._base.names import printable
+from .._base.reports.shown_table import Frame, pandas_for, tag
+from .._base.types import Samples, Unchecked, Values
 from .._clustering.placements import lie_where_effects_put_them
-from .._contexts.fitted import cell_shares, doubts, overlaps
+from .._contexts.fitted import doubts
 from .._data.validation import fitted_form
 from .._structure.digraphs import node_graph
-from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
 from ._goodness_of_fit import goodness_of_fit
+from ._mailed_report import mailed_page, write_page
 from ._report_advice import advice, alarms, hardly_filled
 from ._report_lines import Figures, percent, sections
+from ._report_page import STYLE, VERDICTS, advice_page, cells_page, figures_page
+from ._reported_fit import curves_of_own_draws, reported_contexts
 from ._unseen import unseen_parts
 
-N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
-MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
-MOST_ELEMENTS = 500  # of a sample, for networks such as convolutions: larger ones take seconds
 WIDTH, LABEL_WIDTH, BAR_WIDTH = 80, 34, 30  # columns of a terminal
 COLUMN_WIDTH = 12  # of the outcomes of a node
 MAX_CELLS = 16  # as many are listed one by one
-STYLE = """<style>
-.skcausalpima-report {font-family: sans-serif; max-width: 48em; line-height: 1.4}
-.skcausalpima-report table {border-collapse: collapse; margin: 0 0 .8em 0}
-.skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
-.skcausalpima-report th {font-weight: normal; opacity: .7}
-.skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
-.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: 2em}
-</style>"""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -116,6 +109,9 @@ class FitReport(Figures):
     """
 
     advice: tuple[str, ...] = ()
+
+    #: The fit and its samples, for :meth:`save`; no field, so that copies do not hold them.
+    _of: ClassVar[tuple[BaseEstimator, Samples | None] | None] = None
 
     @classmethod
     def of(cls, est: BaseEstimator, X: Samples | None = None, *, check: bool = False) -> FitReport:
@@ -199,9 +195,9 @@ class FitReport(Figures):
             edges=tuple(edges),
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
-            calibration=_of_own_draws(est),
+            calibration=curves_of_own_draws(est),
             depths=tuple(name for name, coding in codings if coding and coding.has_depth),
-            contexts=_contexts(est),
+            contexts=reported_contexts(est),
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
         if check and X is not None:
@@ -209,7 +205,9 @@ class FitReport(Figures):
             report = replace(
                 report, goodness=goodness_of_fit(est, X), halves=tuple(filter(None, halves))
             )
-        return replace(report, advice=advice(report))
+        report = replace(report, advice=advice(report))
+        object.__setattr__(report, "_of", (copy.copy(est), X))
+        return report
 
     @property
     def verdict(self) -> str:
@@ -243,22 +241,111 @@ class FitReport(Figures):
         parts += ["", "What to do next"]
         for number, sentence in enumerate(self.advice, 1):
             parts.append(_wrapped(f"{number}. {sentence}", "  ", "     "))
-        return "\n".join(parts)
+        return "\n".join(map(printable, "\n".join(parts).split("\n")))
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
         """Return the report for a notebook; names are escaped."""
-        parts = [STYLE, f'<div class="skcausalpima-report"><h4>{html.escape(self._title())}</h4>']
-        parts.append(self._cells_as_html())
-        for name, lines in sections(self).items():
-            rows = (f"{_label(label)}{_tag('td', value)}" for label, value in lines)
-            parts.append(
-                f"<b>{name}</b><table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
-            )
-        items = "".join(_tag("li", sentence) for sentence in self.advice)
-        return "".join([*parts, f'<b>What to do next</b><ol class="advice">{items}</ol></div>'])
+        cells, figures, advice = self._pages()
+        parts = f"{tag('h4', self._title())}<b>Cells</b>{cells}{figures}"
+        todo = f"<b>What to do next</b>{advice}"
+        return f'{STYLE}<div class="skcausalpima-report">{parts}{todo}</div>'
+
+    def to_frame(self) -> Frame:
+        """Return the cells, one row for each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The outcomes of each node, ``share`` of the samples, and ``as_expected``; the fullest
+            cell first.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+        >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+        >>> CausalPIMA(2, max_iter=2, random_state=0).fit(X).report().to_frame()
+          N1  share  as_expected
+        0  0    0.5         True
+        1  1    0.5         True
+        """
+        frame = pandas_for("to_frame").DataFrame(
+            self._outcomes(self.cells), columns=list(self.node_names)
+        )
+        return frame.assign(share=self.shares, as_expected=self.as_expected)
+
+    def save(self, path: str | os.PathLike, *, results: Sequence[Unchecked] = ()) -> None:
+        """Write one file to mail: the report with pictures, tables and settings, as HTML.
+
+        It opens in any browser without a network, runs no code, and prints. A file that exists is
+        replaced. The cells are drawn in the first three modalities.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Of the file, such as ``"fit.html"``.
+        results : sequence, default=()
+            What else belongs into it: results of this module such as those of
+            :func:`associate_nodes`, and Displays.
+
+        Raises
+        ------
+        TypeError
+            If ``path`` is no path, or ``results`` holds what a notebook would not show.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        skcausalpima.CausalPIMA.save : The fit itself.
+
+        Notes
+        -----
+        A report of ``report(X)`` has the samples in its pictures, and what each modality says of
+        nodes; without X these are left out, and without matplotlib all pictures but the graph. The
+        file has names of modalities, columns, nodes and outcomes, and what cells look like, but no
+        sample but as a point. The report holds X for this; its copies and pickles hold figures.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+        >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "fit.html")
+        ...     model.report(X).save(path)
+        ...     os.path.getsize(path) < 1e6
+        True
+        """
+        cells, figures, advice = self._pages()
+        pages = {"What to do next": advice, "Cells": cells, "Figures": figures}
+        verdict = f"Verdict: {self.verdict}. {VERDICTS[self.verdict]}"
+        write_page(path, mailed_page(self._title(), verdict, pages, self._of, results))
+
+    def __getstate__(self) -> Values:
+        """Return the figures alone: a pickle holds neither the estimator nor samples."""
+        return {name: value for name, value in vars(self).items() if name != "_of"}
+
+    def _pages(self) -> tuple[str, str, str]:
+        """Write cells, figures and advice as parts of a page."""
+        cells, lengths, rest = self._listed_cells()
+        rows = [
+            (*outcomes, percent(share)) for outcomes, share in zip(cells, self.shares, strict=False)
+        ]
+        table = cells_page((*self.node_names, "samples"), rows, lengths, rest)
+        return table, figures_page(sections(self)), advice_page(self.advice)
 
     def _title(self) -> str:
         """Return how many samples were fitted, and with which nodes."""
@@ -285,59 +372,6 @@ class FitReport(Figures):
             lines.append(f"{row[: WIDTH - 43]}  {percent(share):>7}  {bar}".rstrip())
         return [*lines, f"  {rest}"] if rest else lines
 
-    def _cells_as_html(self) -> str:
-        """Write a table of the cells."""
-        cells, lengths, rest = self._listed_cells()
-        head = "".join(_tag("th", name) for name in (*self.node_names, "samples"))
-        rows = []
-        for outcomes, share, length in zip(cells, self.shares, lengths, strict=False):
-            width = f"calc({length:.3f} * min(12em, 25vw))"  # narrow on narrow pages
-            row = "".join(_tag("td", name) for name in (*outcomes, percent(share)))
-            rows.append(f'<tr>{row}<td><span class="bar" style="width: {width}"></span></td></tr>')
-        table = f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-        return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
-
-
-def _contexts(est: BaseEstimator) -> dict[str, ContextReport]:
-    """Return what was found of the contexts of a fit."""
-    if not hasattr(est, "contexts_"):
-        return {}
-    contexts, reports = est._fitted.contexts, {}
-    sizes, least = est.joint_.shape, overlaps(contexts)
-    units = dict(zip(est.modality_names_in_, est._fitted.scaler.factor, strict=True))
-    for name in contexts.labels:
-        grid = cell_shares(contexts, name).reshape(-1, *sizes)
-        axes = range(1, grid.ndim)
-        of_nodes = [grid.sum(axis=tuple(a for a in axes if a != node)) for node in axes]
-        moves = {
-            m: offsets[name] / units[m]
-            for m, offsets in contexts.offsets.items()
-            if offsets[name].any()
-        }
-        reports[name] = ContextReport(
-            role=contexts.roles[name],
-            labels=contexts.labels[name].tolist(),
-            counts=contexts.by_label(name, contexts.counts),
-            shares=list(zip(*of_nodes, strict=True)),
-            links=sorted(map(str, nx.all_neighbors(est.dag_, name))),
-            overlap=float(least[name].min()),
-            moves={m: float(np.sqrt(np.square(move).mean())) for m, move in moves.items()},
-        )
-    return reports
-
-
-def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:
-    """Return how sure an estimator is of the cells of samples that it draws, by what is seen."""
-    own_networks = est.encoders is not None or est.decoders is not None
-    if own_networks and est.n_features_in_ > MOST_ELEMENTS:
-        return {}
-    n_modalities = len(est.modality_names_in_)
-    few = n_modalities <= MOST_MODALITIES and n_modalities * len(est.weights_) <= MOST_CELLS
-    try:
-        return curves_of_draws(est, N_DRAWS, random_state=0, alone=few)
-    except ValueError:  # it draws what is not finite, or beyond the range of an expert
-        return {}
-
 
 def _column(names: Sequence[str]) -> list[str]:
     """Shorten names so that they fit into a column, and let them end below each other."""
@@ -356,15 +390,3 @@ def _line_as_text(label: str, value: str) -> str:
 def _wrapped(text: str, first: str, others: str) -> str:
     """Break a text into lines."""
     return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others)
-
-
-def _label(text: str) -> str:
-    """Write the label of a line, as far to the right as it is in a terminal."""
-    indent = (len(text) - len(text.lstrip())) / 2
-    style = f' style="padding-left: {indent:g}em"' if indent else ""
-    return f"<th{style}>{html.escape(text.strip())}</th>"
-
-
-def _tag(name: str, text: str) -> str:
-    """Write an element whose text is no markup."""
-    return f"<{name}>{html.escape(text)}</{name}>"

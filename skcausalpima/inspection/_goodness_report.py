@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import html
-import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .._base.reports.shown_table import pandas_for
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .._base.reports.report import Report
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 
 #: A line, or the whole, does not hold at this p-value.
 LEVEL = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class FitLine:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FitLine(Report):
     """One thing that may be wrong with a model, of :class:`GoodnessOfFit`.
 
     Parameters
@@ -74,7 +68,7 @@ class FitLine:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class GoodnessOfFit:
+class GoodnessOfFit(ShownTable):
     """Where a model does not hold; printed it is a text, in a notebook a table.
 
     Returned by :func:`goodness_of_fit`, which has the equations.
@@ -141,7 +135,7 @@ class GoodnessOfFit:
         heaps = [line for line in speaking if line.name == "heaps"]
         return (metadata + heaps + speaking)[0]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Frame:
         """Return one row per line.
 
         Returns
@@ -177,33 +171,15 @@ class GoodnessOfFit:
         rows = {field: [getattr(line, field) for line in self.lines] for field in fields}
         return pd.DataFrame(rows, index=index)
 
-    def __str__(self) -> str:
-        lines = [self._title(), ""]
-        lines += ["  ".join(row).rstrip() for row in _aligned(self._rows())]
-        return "\n".join([*lines, "", *(textwrap.fill(text, 80) for text in self._sentences())])
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        """Return the lines as a table for a notebook; names are escaped."""
-        head, *rows = [[html.escape(entry) for entry in row] for row in self._rows()]
-        parts = ["<tr>" + "".join(f"<th>{entry}</th>" for entry in head) + "</tr>"]
-        parts += ["<tr>" + "".join(f"<td>{entry}</td>" for entry in row) + "</tr>" for row in rows]
-        texts = "".join(f"<p>{html.escape(text)}</p>" for text in self._sentences())
-        return f"<h4>{html.escape(self._title())}</h4><table>{''.join(parts)}</table>{texts}"
-
-    def _title(self) -> str:
-        """Return what was asked."""
-        return f"Goodness of fit: {self.n_samples} samples beside {self.n_replicates} replicates"
-
-    def _rows(self) -> list[list[str]]:
-        """Return a head, and a row for each line."""
-        rows = [["line", "p", "size", "silent below", "where"]]
+    def _as_table(self) -> TableText:
+        """Write a row for each line, and what to make of them."""
+        rows = []
         for line in self.lines:
             figures = f"{line.p_value:.3f}", f"{line.size:.2f}", f"{line.least_size:.2f}"
             rows.append([line.name + (" *" if line.speaks else ""), *figures, line.where])
-        return rows
+        title = f"Goodness of fit: {self.n_samples} samples beside {self.n_replicates} replicates"
+        head = "line", "p", "size", "silent below", "where"
+        return TableText(title, head, rows, self._sentences())
 
     def _sentences(self) -> list[str]:
         """Return what to make of the lines."""
@@ -219,9 +195,3 @@ class GoodnessOfFit:
             words = ", ".join(f"{name} {value:.2f}" for name, value in self.agreement.items())
             sentences.append(f"Fits to two halves agree on nodes by (adjusted Rand index) {words}.")
         return [*sentences, *self.limits]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return rows whose entries are as wide as their columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [[entry.ljust(width) for entry, width in zip(row, widths, strict=True)] for row in rows]

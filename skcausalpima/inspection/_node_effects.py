@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import BaseEstimator
 
-from .._base.reports.shown_table import pandas_for
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scikit_learn import validate_params
 from .._base.types import Abscissa, Samples
 from .._data.element_axes import stated_axes
@@ -32,15 +31,12 @@ from ._fitted_estimator import check_estimator, outcome_names
 from ._metadata_columns import read_groups
 from ._unseen import unseen_parts
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 #: Tables of lines, by node or kind.
 Lines: TypeAlias = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NodeEffects:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class NodeEffects(ShownTable):
     """Effects of the outcomes of nodes on single columns, pixels or points of curves.
 
     With ``by`` those of groups within kinds stand in the places of nodes and outcomes. All tables
@@ -121,7 +117,7 @@ class NodeEffects:
         """
         return {name: rates <= LEVEL for name, rates in self.false_discovery_rate.items()}
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Frame:
         """Return a row for each effect that was tested.
 
         Returns
@@ -178,35 +174,29 @@ class NodeEffects:
             parts.append(np.broadcast_to(along, np.prod(shape, dtype=int)))
         return np.concatenate(parts)
 
-    def __str__(self) -> str:
-        lines = [line for name in self.outcomes for line in self._described(name)]
-        return "\n".join([*lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        """Return the text for a notebook; names are escaped."""
-        return f"<pre>{html.escape(str(self))}</pre>"
-
-    def _described(self, name: str) -> list[str]:
-        """Return what is said of a node or a kind."""
-        if name in self.untested:
-            return [self.untested[name]]
-        outcomes, lines = self.outcomes[name], []
-        skip_first = len(outcomes) == 2
-        for k in range(int(skip_first), len(outcomes)):
-            rates = self.false_discovery_rate[name][k]
-            n_tested = int(np.isfinite(rates).sum())
-            which = np.flatnonzero(self.discovered[name][k])
-            beside = f" beside {outcomes[0]}" if skip_first else ""
-            sentence = f"{name}={outcomes[k]}{beside}: {len(which)} of {n_tested} columns differ"
-            order = which[np.argsort(self.p_value[name][k][which], kind="stable")][:N_SHOWN]
-            parts = [
-                f"{self.columns[j][1]} {self.effect[name][k, j]:+.3g} "
-                f"({self.low[name][k, j]:.3g} to {self.high[name][k, j]:.3g})"
-                for j in order
-            ]
-            more = ", ..." if len(which) > N_SHOWN else ""
-            lines.append(sentence + (f": {', '.join(parts)}{more}" if parts else "") + ".")
-        return lines
+    def _as_table(self) -> TableText:
+        """Write the largest differences of each outcome, and how many there are."""
+        rows, notes = list[list[str]](), list[str]()
+        for name, outcomes in self.outcomes.items():
+            if name in self.untested:
+                notes.append(self.untested[name])
+                continue
+            skip_first = len(outcomes) == 2
+            for k in range(int(skip_first), len(outcomes)):
+                what = f"{name}={outcomes[k]}" + (f" beside {outcomes[0]}" if skip_first else "")
+                n_tested = np.isfinite(self.false_discovery_rate[name][k]).sum()
+                which = np.flatnonzero(self.discovered[name][k])
+                notes.append(f"{what}: {len(which)} of {n_tested} columns differ.")
+                order = which[np.argsort(self.p_value[name][k][which], kind="stable")][:N_SHOWN]
+                figures = (getattr(self, part)[name][k] for part in ("effect", "low", "high"))
+                for j, (effect, low, high) in zip(
+                    order, np.stack([*figures], 1)[order], strict=True
+                ):
+                    ends = f"{low:.3g} to {high:.3g}"
+                    rows.append([what, *self.columns[j], f"{effect:+.3g}", ends])
+        title = f"Columns that differ between outcomes (at most {N_SHOWN} of each)"
+        head = "outcome", "modality", "column", "effect", "95 % interval"
+        return TableText(title if rows else "", head, rows, [*notes, *self.notes])
 
 
 @validate_params({"seen": ["boolean"]}, prefer_skip_nested_validation=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from numbers import Real
 
-import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
@@ -14,135 +12,15 @@ from sklearn.utils import check_random_state
 
 from .._base.scalar_checks import JOBS, NumberRange, count
 from .._base.scikit_learn import StrOptions, validate_params
-from .._base.types import Outcomes, Samples, Seed
+from .._base.types import Samples, Seed
 from .._base.warn import warn_caller
 from .._structure.digraphs import copy_graph, node_graph
 from ..exceptions import InstabilityWarning
-from ..graph import CategoricalDAG
 from ._fitted_estimator import are_in_doubt, check_estimator
-from ._group_tables import GroupTables, group_tables
+from ._group_tables import group_tables
+from ._interval_report import TableIntervals, ends_of
 from ._metadata_columns import read_groups
-from ._table_draws import draws_of_refits, joints, likelihoods_of_fit, parents_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableIntervals:
-    """How sure the tables of a graph are.
-
-    Parameters
-    ----------
-    low, high : dict of str to ndarray
-        Ends of the interval of each probability; shapes as in the estimator's ``cpts_``.
-    level : float
-        Probability of each interval.
-    node_names : tuple of str
-        The nodes, in the order of ``list(dag_)``.
-    dag : networkx.DiGraph
-        The graph whose tables these are.
-    draws : dict of str to ndarray
-        Tables of each node from their posterior, of shape (n_draws, \\*table shape).
-    groups : GroupTables or None, default=None
-        With ``by``: the same of each group, and whether they differ.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima import CausalPIMA
-    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
-    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
-    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
-    >>> from skcausalpima.inspection import table_intervals
-    >>> found = table_intervals(model, X, random_state=0)
-    >>> found.level, found.low["N1"].shape
-    (0.9, (2,))
-    """
-
-    low: dict[str, np.ndarray]
-    high: dict[str, np.ndarray]
-    level: float
-    node_names: tuple[str, ...]
-    dag: nx.DiGraph
-    draws: dict[str, np.ndarray]
-    groups: GroupTables | None = None
-
-    def intervene(self, interventions: Outcomes) -> OutcomeIntervals:
-        """Return how sure the outcomes of all nodes are where some nodes are set.
-
-        Parameters
-        ----------
-        interventions : mapping of str to (int or str)
-            Outcome of each node that is set, by number or label; an empty one asks what is where
-            none is.
-
-        Returns
-        -------
-        OutcomeIntervals
-            Intervals of the probabilities of each node's outcomes, as
-            :meth:`CausalPIMA.intervene() <skcausalpima.CausalPIMA.intervene>` draws them.
-
-        Raises
-        ------
-        ValueError
-            If a node or an outcome does not exist.
-
-        See Also
-        --------
-        InterventionDisplay : The probabilities in a picture.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skcausalpima import CausalPIMA
-        >>> from skcausalpima.inspection import table_intervals
-        >>> noise = np.random.default_rng(0).normal(size=(60, 2))
-        >>> X = np.tile([[0, 0], [0, 8], [8, 0], [8, 8]], (15, 1)) + noise
-        >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
-        >>> found = table_intervals(model, X, random_state=0).intervene({"N1": 0})
-        >>> found.low["N1"], found.high["N1"]  # it is set
-        (array([1., 0.]), array([1., 0.]))
-        >>> found.low["N2"].round(1), found.high["N2"].round(1)
-        (array([0.4, 0.4]), array([0.6, 0.6]))
-        """
-        first: dict[Hashable, ArrayLike] = {node: draws[0] for node, draws in self.draws.items()}
-        changed = CategoricalDAG(self.dag, first).do(interventions)
-        drawn = dict(self.draws) | {node: changed.cpts[node][None] for node in interventions}
-        tables = [drawn[name] for name in self.node_names]
-        together = joints(tables, parents_of(changed.graph), changed.sizes)
-        marginals = {}
-        for axis, name in enumerate(self.node_names, 1):
-            others = tuple(other for other in range(1, together.ndim) if other != axis)
-            marginals[name] = together.sum(axis=others)
-        low, high = _ends(marginals, self.level)
-        return OutcomeIntervals(low=low, high=high, level=self.level)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutcomeIntervals:
-    """How sure the probabilities of the nodes' outcomes are.
-
-    Parameters
-    ----------
-    low, high : dict of str to ndarray of shape (node size,)
-        Ends of the intervals.
-    level : float
-        Probability of each interval.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima import CausalPIMA
-    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
-    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
-    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
-    >>> from skcausalpima.inspection import table_intervals
-    >>> outcomes = table_intervals(model, X, random_state=0).intervene({})
-    >>> outcomes.low["N1"].shape
-    (2,)
-    """
-
-    low: dict[str, np.ndarray]
-    high: dict[str, np.ndarray]
-    level: float
+from ._table_draws import draws_of_refits, likelihoods_of_fit
 
 
 @validate_params(
@@ -207,7 +85,7 @@ def table_intervals(
         Source of the draws.
     verbose : int, default=None
         1 prints what is expected, and then how many refits are done and what time is left, in a
-        line that is rewritten (about five lines where standard output is no terminal); 2 prints a
+        line that is rewritten (five whole ones but in a terminal or notebook); 2 prints a
         line for each part of them; 0 prints nothing. None is 1 in a terminal or notebook, where it
         takes more than ten seconds, and else 0.
 
@@ -324,7 +202,7 @@ def table_intervals(
             InstabilityWarning,
         )
     draws = dict(zip(names, map(np.stack, zip(*drawn, strict=True)), strict=True))
-    low, high = _ends(draws, level)
+    low, high = ends_of(draws, level)
     return TableIntervals(
         low=low,
         high=high,
@@ -334,14 +212,3 @@ def table_intervals(
         draws=draws,
         groups=groups,
     )
-
-
-def _ends(
-    draws: Mapping[str, np.ndarray], level: float
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return, of each node, the quantiles that leave equal shares of the draws outside."""
-    low, high = (
-        {node: np.quantile(tables, share, axis=0) for node, tables in draws.items()}
-        for share in ((1 - level) / 2, (1 + level) / 2)
-    )
-    return low, high

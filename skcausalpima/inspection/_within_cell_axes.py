@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,7 +12,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
-from .._base.reports.shown_table import ShownTable, TableText, pandas_for
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import count
 from .._base.scikit_learn import validate_params
 from .._base.types import Samples
@@ -24,9 +23,6 @@ from .._structure.digraphs import node_graph
 from ._fitted_estimator import check_estimator, outcome_names
 from ._line_or_heaps import steps_of_nodes
 from ._metadata_columns import Metadata, columns_of_numbers
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Quantiles of a coordinate within a cell at which its path has a point (arbitrary).
 STEPS = (0.05, 0.275, 0.5, 0.725, 0.95)
@@ -107,7 +103,7 @@ class WithinCellAxes(ShownTable):
     steps: tuple[str, ...]
     outcome_names: tuple[tuple[str, ...], ...]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Frame:
         """Return the share of each axis, and R^2 of the metadata.
 
         Returns

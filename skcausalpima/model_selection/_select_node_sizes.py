@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 
 from .._base.progress_lines import ProgressLines
+from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import JOBS
 from .._base.scikit_learn import HasMethods, num_samples, validate_params
 from .._base.types import Samples, Seed, Sizes
@@ -29,7 +30,15 @@ __all__ = ["NodeSizeSelection", "select_node_sizes"]
 Splits: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]]
 
 
-class NodeSizeSelection(NamedTuple):
+class _Selection(NamedTuple):
+    """The fields of a :class:`NodeSizeSelection`."""
+
+    best_node_sizes: Sizes
+    best_estimator: BaseEstimator | None
+    results: Results
+
+
+class NodeSizeSelection(ShownTable, _Selection):
     """Which node sizes the data support.
 
     Parameters
@@ -67,9 +76,46 @@ class NodeSizeSelection(NamedTuple):
     [(2,), (3,)]
     """
 
-    best_node_sizes: Sizes
-    best_estimator: BaseEstimator | None
-    results: Results
+    def to_frame(self) -> Frame:
+        """Return one row per candidate.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns are the names in ``results``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.model_selection import select_node_sizes
+        >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+        >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0)
+        >>> select_node_sizes(model, X, [2, 3], cv=3).to_frame()["node_sizes"].tolist()
+        [(2,), (3,)]
+        """
+        return pandas_for("to_frame").DataFrame(self.results)
+
+    def _as_table(self) -> TableText:
+        """Write a row for each candidate, and which was chosen."""
+        names = "node_sizes", "stability", "supported", "failed"
+        rows = [
+            [str(sizes), f"{stability:.2f}", "yes" if is_supported else "no", "; ".join(failed)]
+            for sizes, stability, is_supported, failed in zip(
+                *(self.results[name] for name in names), strict=True
+            )
+        ]
+        notes = [f"Chosen: {self.best_node_sizes}."]
+        if self.best_estimator is None:
+            notes.append("It is not fitted to all samples: an interrupt came before.")
+        head = "node sizes", "found again", "supported", "what speaks against it"
+        return TableText("Which node sizes the data support", head, rows, notes)
 
 
 @validate_params(
@@ -152,8 +198,8 @@ def select_node_sizes(
         Number of fits at a time.
     verbose : int, default=None
         1 prints what is proposed and, from the first fit of each candidate on, how many are done
-        and what time is left for it, in a line that is rewritten (about six lines where standard
-        output is no terminal); 2 prints a line for each. The fits themselves print if ``estimator``
+        and what time is left for it, in a line that is rewritten (about six whole ones but in a
+        terminal or notebook); 2 prints a line for each. The fits themselves print if ``estimator``
         does. 0 prints nothing; None is 1 in a terminal or notebook after ten seconds, and else 0.
 
     Returns

@@ -302,9 +302,9 @@ def test_it_is_told_how_often_cells_of_draws_are_right(fitted):
 
 
 def test_what_takes_long_is_not_asked(fitted, monkeypatch):
-    monkeypatch.setattr("skcausalpima.inspection._fit_report.MOST_CELLS", 7)
+    monkeypatch.setattr("skcausalpima.inspection._reported_fit.MOST_CELLS", 7)
     assert list(fitted.report().calibration) == ["all"]
-    monkeypatch.setattr("skcausalpima.inspection._fit_report.MOST_ELEMENTS", 9)
+    monkeypatch.setattr("skcausalpima.inspection._reported_fit.MOST_ELEMENTS", 9)
     assert fitted.report().calibration
     slow = copy.copy(fitted)
     slow.decoders = "mlp"
@@ -445,8 +445,9 @@ def test_the_advice_follows_from_the_figures(figures, told):
 
 def test_lines_of_a_notebook_are_indented_as_in_a_terminal():
     report = changed(calibration={"all": CURVE, "micrograph": CURVE})
-    assert '<th style="padding-left: 1em">micrograph alone</th>' in report._repr_html_()
-    assert "<th>sure of cells of its own draws</th>" in report._repr_html_()
+    page = report._repr_html_()
+    assert '<th style="padding-left: 1em" dir="auto">micrograph alone</th>' in page
+    assert '<th dir="auto">sure of cells of its own draws</th>' in page
 
 
 def test_an_interrupted_fit_is_said_to_be_one():

@@ -228,7 +228,9 @@ def test_text_notebook_and_frame():
         ["<a>", "low", "0.30", "0.02"],
         ["nothing", "0.01", "0.02"],
     ]
-    assert lines[5].endswith("the likeliest of 2 has probability 0.90 (others may tie): <a> -> b.")
+    assert " ".join(lines[5:]).endswith(
+        "the likeliest of 2 has probability 0.90 (others may tie): <a> -> b."
+    )
     assert "&lt;a&gt;" in gain._repr_html_()
     assert "<a>" not in gain._repr_html_()
     frame = gain.to_frame()

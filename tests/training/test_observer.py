@@ -154,6 +154,36 @@ def test_teaching_is_told_and_counted(taught, pair):
     assert lines[-1] == f"[CausalPIMA] teaching, epoch {n_epochs} of {n_epochs}: 0:00 left\n"
 
 
+class Notebook(Terminal):
+    """What standard output is in a notebook, which is told by where its class comes from."""
+
+    __module__ = "ipykernel.iostream"
+
+    def isatty(self):
+        return False
+
+
+def test_a_notebook_has_one_line_that_is_not_rewritten_all_the_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with redirect_stdout(Notebook()) as notebook:
+        lines = ProgressLines(1, "[fits]")
+        for done in range(1, 11):
+            lines.show(f"{done} of 10", done, 10)
+            now[0] += 0.04
+        lines.close()
+    shown = "".join(notebook.written)
+    assert shown == "\r[fits] 1 of 10\r[fits] 4 of 10\r[fits] 7 of 10\r[fits] 10 of 10\n"
+
+
+def test_whole_lines_of_a_notebook_are_for_each_step():
+    with redirect_stdout(Notebook()) as notebook:
+        lines = ProgressLines(2, "[fits]")
+        for done in range(1, 4):
+            lines.show(f"{done} of 3", done, 3)
+    assert notebook.written == [f"[fits] {done} of 3\n" for done in range(1, 4)]
+
+
 def test_what_was_not_asked_to_be_silent_is_so_for_ten_seconds(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])

@@ -8,14 +8,50 @@ import numpy as np
 
 from ..arithmetic import same_arrays
 from ..types import Unchecked
+from .shown_table import Frame, ShownTable, TableText, pandas_for
 
 #: Letters of a line that shows a field, and entries of an array that are shown one by one.
 LINE_LETTERS, MOST_ENTRIES = 96, 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Report:
+class Report(ShownTable):
     """A record of figures, shown with a line for each."""
+
+    def to_frame(self) -> Frame:
+        """Return the figures, one row for each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows are labelled by ``figure``, the name of the attribute; the column is ``value``, in
+            which arrays and lists stay what they are.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from skcausalpima.inspection import GapsReport
+        >>> none = np.zeros((0, 2), dtype=int)
+        >>> GapsReport(nodes=np.array([0.1]), cut=np.array([False]), pairs=none).to_frame()
+                  value
+        figure
+        nodes     [0.1]
+        cut     [False]
+        pairs        []
+        """
+        pd = pandas_for("to_frame")
+        names = [field.name for field in fields(self)]
+        values = pd.Series([getattr(self, name) for name in names], dtype=object)
+        return values.set_axis(pd.Index(names, name="figure")).to_frame("value")
+
+    def _as_table(self) -> TableText:
+        """Write a figure in each row."""
+        rows = [(field.name, _shown(getattr(self, field.name))) for field in fields(self)]
+        return TableText(type(self).__name__, (), rows)
 
     def __eq__(self, other: object) -> bool:
         """Return whether another record has the same figures; NaN is the same as NaN."""
@@ -28,10 +64,12 @@ class Report:
 
     def __repr__(self) -> str:
         """Show the figures, long ones shortened."""
-        lines = [
-            f"    {field.name}={_shown(getattr(self, field.name))},\n" for field in fields(self)
-        ]
-        return f"{type(self).__name__}(\n{''.join(lines)})"
+        title, _, rows, _ = self._as_table()
+        lines = [f"    {name}={value},\n" for name, value in rows]
+        return f"{title}(\n{''.join(lines)})"
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 def _are_same(one: Unchecked, other: Unchecked) -> bool:

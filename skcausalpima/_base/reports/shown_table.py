@@ -1,18 +1,21 @@
-"""Results whose figures are a table: how they are printed, in a notebook, and as a frame."""
+"""Results: how they are printed, shown in a notebook, and become a frame."""
 
 from __future__ import annotations
 
 import html
+import textwrap
 from abc import abstractmethod
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..names import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows of a table that are printed; a frame has all (arbitrary).
-MOST_ROWS = 24
+#: Rows of a table that are printed, and letters of a line of text; a frame has all (arbitrary).
+MOST_ROWS, LINE_LETTERS = 24, 80
 
 #: A table of pandas, which is optional.
 Frame: TypeAlias = "pd.DataFrame"
@@ -37,20 +40,25 @@ class TableText(NamedTuple):
 
 
 class ShownTable:
-    """A record that is shown as a table."""
+    """A result that has three forms: a short text, a table of a notebook, and a frame.
+
+    Whatever users are handed by a public function is one, or has the three methods of its own.
+    """
 
     @abstractmethod
     def _as_table(self) -> TableText:
         """Return the figures in words."""
 
+    @abstractmethod
+    def to_frame(self) -> Frame:
+        """Return all figures as a table of pandas."""
+
     def __str__(self) -> str:
         title, head, rows, notes = self._shown()
-        columns = [
-            [name.rjust(max(map(len, column))) for name in column]
-            for column in zip(head, *rows, strict=True)
-        ]
-        lines = ["  " + "  ".join(row) for row in zip(*columns, strict=True)]
-        return "\n".join([title, *lines, *notes])
+        lines = list(zip(*map(_aligned, zip(head, *rows, strict=True)), strict=True))
+        table = ["  " + "  ".join(line).rstrip() for line in lines] if rows else []
+        sentences = [textwrap.fill(note, LINE_LETTERS) for note in notes]
+        return "\n".join([*([title] if title else []), *table, *sentences])
 
     def __repr__(self) -> str:
         return str(self)
@@ -58,18 +66,38 @@ class ShownTable:
     def _repr_html_(self) -> str:
         """Return the table for a notebook; names are escaped."""
         title, head, rows, notes = self._shown()
-        lines = [_row("th", head), *(_row("td", row) for row in rows)]
-        texts = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
-        return f"<b>{html.escape(title)}</b><table>{''.join(lines)}</table>{texts}"
+        texts = "".join(tag("p", note) for note in notes)
+        return f"{tag('b', title) if title else ''}{html_table(head, rows)}{texts}"
 
     def _shown(self) -> TableText:
         """Return as many rows as are shown."""
-        table = self._as_table()
-        n_more = len(table.rows) - MOST_ROWS
-        more = [f"and {n_more} rows more, which to_frame() has"] if n_more > 0 else []
-        return table._replace(rows=table.rows[:MOST_ROWS], notes=[*more, *table.notes])
+        title, head, rows, notes = self._as_table()
+        rows, head = [list(map(printable, row)) for row in rows], list(map(printable, head))
+        n_more = len(rows) - MOST_ROWS
+        more = (
+            [f"and {n_more} row{'s' if n_more > 1 else ''} more, which to_frame() has"]
+            if n_more > 0
+            else []
+        )
+        return TableText(printable(title), head, rows[:MOST_ROWS], [*more, *map(printable, notes)])
 
 
-def _row(cell: str, names: Sequence[str]) -> str:
-    """Write a row of a table."""
-    return f"<tr>{''.join(f'<{cell}>{html.escape(name)}</{cell}>' for name in names)}</tr>"
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table that scrolls by itself where a page is narrow; none where there are no rows."""
+    if not rows:
+        return ""
+    lines = [f"<tr>{''.join(tag('th', name) for name in head)}</tr>"] if head else []
+    lines += [f"<tr>{''.join(tag('td', entry) for entry in row)}</tr>" for row in rows]
+    return f'<div style="overflow-x: auto"><table>{"".join(lines)}</table></div>'
+
+
+def tag(name: str, text: str) -> str:
+    """Write an element whose text is no markup, and runs in its own direction."""
+    return f'<{name} dir="auto">{html.escape(printable(text))}</{name}>'
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Return a name and entries that are as wide as each other: numbers end, words begin alike."""
+    width, name, entries = max(map(len, column)), column[0], column[1:]
+    are_numbers = all(entry[:1] in "+-.0123456789" for entry in entries)
+    return [entry.rjust(width) if are_numbers else entry.ljust(width) for entry in (name, *entries)]

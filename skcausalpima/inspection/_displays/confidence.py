@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..._base.types import Unchecked
 from ..._structure.digraphs import sure_arrows
 from ..._structure.graph_picture import Edge
-from .._edge_confidence import EdgeConfidence
+from .._edge_report import EdgeConfidence
 from .display import Axes, Display, SomeAxes, letters_across
 from .heat_map import FONT, HeatMap
 from .labels import wrapped

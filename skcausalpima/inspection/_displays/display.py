@@ -34,6 +34,11 @@ SIZE = (6.4, 4.8)
 class Display:
     """A picture: a dataclass of what is drawn, which ``plot`` draws, and then of where."""
 
+    def __repr__(self) -> str:
+        """Say whether it is drawn, in the place of an address."""
+        is_drawn = hasattr(self, "figure_")
+        return f"<{type(self).__name__}, {'drawn' if is_drawn else 'which plot() draws'}>"
+
     @classmethod
     def _check_estimator(cls, est: Unchecked) -> None:
         """Check that it is a fitted estimator, for ``from_estimator``."""

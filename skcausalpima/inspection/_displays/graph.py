@@ -19,7 +19,7 @@ from ..._structure.digraphs import (
 )
 from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
 from ...graph import CategoricalDAG
-from .._edge_confidence import EdgeConfidence
+from .._edge_report import EdgeConfidence
 from .._matched_refits import arrows
 from .display import POINTS_PER_INCH, Axes, Display, Drawn, inches, letters_across
 from .labels import plain, wrapped
