@@ -83,20 +83,25 @@ def statistics(left: Residuals, asked: Asked) -> dict[str, Statistics]:
     groups = np.unique(keys, return_inverse=True)[1]
     columns: list[np.ndarray] = []  # of each modality
     by_column: list[np.ndarray] = []
+    parts: list[np.ndarray] = []  # of its deviation that each of by_column makes up
     of_cells: list[np.ndarray] = []
     names: list[list[str]] = []
     every: list[str] = []
     for m, of_modality in enumerate(asked.columns):
         present = left.seen[m]
+        counts = np.maximum(present.sum(axis=0), 1)
         centred = centred_in_groups(left.own[m], present, groups)
-        columns.append(_scaled(centred, np.maximum(present.sum(axis=0), 1)))
-        by_column.append(_directions(centred) if _is_wide(present) else columns[-1])
         within = centred_in_groups(left.of_cells[m], present, groups)
-        of_cells.append(
-            _directions(within, keep_spread=True)
-            if _is_wide(present)
-            else _scaled(within, np.maximum(present.sum(axis=0), 1))
-        )
+        columns.append(_scaled(centred, counts))
+        if _is_wide(present):
+            scores, part = _directions(centred)
+            wide, spread = _directions(within)
+            of_cells.append(wide * (spread / max(spread[0], 1e-300)))
+        else:
+            scores, part = columns[-1], np.ones(len(of_modality))
+            of_cells.append(_scaled(within, counts))
+        by_column.append(scores)
+        parts.append(part)
         directions = [f"direction {k + 1}" for k in range(by_column[-1].shape[1])]
         prefix = f"{asked.modalities[m]}: " if len(asked.modalities) > 1 else ""
         names.append([prefix + name for name in (directions if _is_wide(present) else of_modality)])
@@ -105,7 +110,7 @@ def statistics(left: Residuals, asked: Asked) -> dict[str, Statistics]:
         TAILS: _joined(map(_tails, columns, left.seen, names, every)),
         TOGETHER: _joined(map(_together, by_column, left.seen, names)),
         BETWEEN: _joined(
-            _between(by_column[a], by_column[b], names[a], names[b])
+            _between(by_column[a] * parts[a], by_column[b] * parts[b], names[a], names[b])
             for a, b in combinations(range(len(by_column)), 2)
         ),
         CELLS: _joined(
@@ -140,12 +145,11 @@ def _is_wide(present: np.ndarray) -> bool:
     return present.shape[1] > MOST_COLUMNS
 
 
-def _directions(values: np.ndarray, keep_spread: bool = False) -> np.ndarray:
-    """Return scores of leading directions, of variance 1 each or the first alone."""
+def _directions(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores of leading directions, of variance 1, and parts of the deviation they are."""
     n_directions = min(N_DIRECTIONS, len(values))
     scores, spread, _ = randomized_svd(values, n_directions, n_iter=2, random_state=0)
-    relative = spread / max(spread[0], 1e-300) if keep_spread else np.ones(n_directions)
-    return scores * (np.sqrt(len(values)) * relative)
+    return scores * np.sqrt(len(values)), spread / max(np.linalg.norm(values), 1e-300)
 
 
 def _tails(
@@ -183,7 +187,12 @@ def _together(scores: np.ndarray, present: np.ndarray, names: Sequence[str]) -> 
 def _between(
     one: np.ndarray, other: np.ndarray, names: Sequence[str], others: Sequence[str]
 ) -> Statistics:
-    """Return correlations of two modalities; directions have no sign."""
+    """Return correlations of two modalities, which have no sign where they are of directions.
+
+    Of a direction it is the root mean square of those of all columns: decoders of few samples err
+    along one, which correlates by up to .5 and says nothing of the modality (``curves beside a
+    table`` in ``benchmarks/goodness_of_fit.py``).
+    """
     matrix = np.abs(one.T @ other / len(one))
     return Statistics(matrix.ravel(), [f"{a} with {b}" for a in names for b in others])
 
