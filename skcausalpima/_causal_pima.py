@@ -15,7 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._base.arithmetic import working_in
-from ._base.naming_estimator import ELSEWHERE, NamingEstimator
+from ._base.naming_estimator import ELSEWHERE, NamingEstimator, naming_arguments
 from ._base.parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
@@ -59,6 +59,7 @@ from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
+@naming_arguments
 @working_in(usual_surroundings)
 @reading_one_fit
 class CausalPIMA(
