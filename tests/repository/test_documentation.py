@@ -145,7 +145,7 @@ def test_nobody_spells_the_published_algorithm_out():
     """It is written down once, in ``CausalPIMA.published``."""
     for place in (
         "doc/guide/paper.rst",
-        *(f"examples/paper/plot_{n}.py" for n in ("circles", "lattices")),
+        *(f"examples/physics/plot_{n}.py" for n in ("circles", "lattices")),
     ):
         assert "CausalPIMA.published(" in (ROOT / place).read_text()
     files = [*(ROOT / "examples").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
