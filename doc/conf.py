@@ -79,7 +79,15 @@ python_maximum_signature_line_length = 79
 toc_object_entries_show_parents = "hide"
 
 # In a newcomer's order, after what lies in examples/ itself. Each has two cards at least.
-GALLERY_SECTIONS = ["own_table", "incomplete", "physics", "graph", "nodes", "model_choice"]
+GALLERY_SECTIONS = [
+    "real_data",
+    "own_table",
+    "incomplete",
+    "physics",
+    "graph",
+    "nodes",
+    "model_choice",
+]
 # Reduced, the gallery leaves out the longest, and the guide its figures: a test runs the guide's
 # code and compares what it prints.
 REDUCED = os.environ.get("SKCAUSALPIMA_GALLERY") == "reduced"
