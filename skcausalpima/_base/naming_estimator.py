@@ -232,18 +232,22 @@ def naming_arguments(cls: Class) -> Class:
 def _naming(method: Callable[..., Any], known: list[str]) -> Callable[..., Any]:
     @functools.wraps(method)
     def called(self: NamingEstimator, *args: Any, **kwargs: Any) -> Any:
-        if unknown := {name: value for name, value in kwargs.items() if name not in known}:
-            begin = f"{method.__name__} has no argument {', '.join(unknown)}"
-            belongs = _where_they_belong(type(self), unknown, known)
-            if not belongs:
-                names = f"X, {', '.join(unknown)}" if args or "X" in kwargs else ""
-                pairs = ", ".join(f"{name!r}: {name}" for name in unknown)
-                belongs = (
-                    ". All modalities are one argument: write "
-                    f"{method.__name__}({f'[{names}]' if names else f'{{{pairs}}}'})."
-                )
-            raise TypeError(f"{begin}{belongs}")
-        return method(self, *args, **kwargs)
+        unknown = {name: value for name, value in kwargs.items() if name not in known}
+        try:
+            return method(self, *args, **kwargs)  # all ranks of a group hear of it if it fails
+        except TypeError:
+            if not unknown:
+                raise
+        begin = f"{method.__name__} has no argument {', '.join(unknown)}"
+        belongs = _where_they_belong(type(self), unknown, known)
+        if not belongs:
+            names = f"X, {', '.join(unknown)}" if args or "X" in kwargs else ""
+            pairs = ", ".join(f"{name!r}: {name}" for name in unknown)
+            belongs = (
+                ". All modalities are one argument: write "
+                f"{method.__name__}({f'[{names}]' if names else f'{{{pairs}}}'})."
+            )
+        raise TypeError(f"{begin}{belongs}")
 
     return called
 
