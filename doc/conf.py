@@ -25,7 +25,6 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "mathml",
-    "readable_signatures",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
@@ -36,7 +35,7 @@ numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = False
 numpydoc_class_members_toctree = False
 
-# Types in docstrings and signatures link to where they are documented, in other projects, too.
+# Types in docstrings link to where they are documented, in other projects, too.
 intersphinx_mapping = other_projects.intersphinx_mapping(HERE / "_build" / "inventories")
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
@@ -74,37 +73,20 @@ numpydoc_xref_aliases = {
     },
     **{name: name for name in ("bool", "dict", "float", "int", "list", "str", "tuple")},
 }
-autodoc_typehints_format = "short"
-autodoc_type_aliases = {
-    name: name
-    for name in (
-        "ArrayLike",
-        "Clusterer",
-        "Decoded",
-        "KnownNodes",
-        "Metadata",
-        "Samples",
-        "Seed",
-        "Several",
-        "Shapes",
-        "SomeAxes",
-    )
-}
-python_use_unqualified_type_names = True
+# Signatures are names and defaults. What each may be is said below them, in words and with links.
+autodoc_typehints = "none"
 python_maximum_signature_line_length = 79
 toc_object_entries_show_parents = "hide"
 
-# In a newcomer's order, after what lies in examples/ itself.
+# In a newcomer's order, after what lies in examples/ itself. Each has two cards at least.
 GALLERY_SECTIONS = [
+    "real_data",
     "own_table",
     "incomplete",
-    "contexts",
     "physics",
     "graph",
     "nodes",
     "model_choice",
-    "pipelines",
-    "paper",
 ]
 # Reduced, the gallery leaves out the longest, and the guide its figures: a test runs the guide's
 # code and compares what it prints.
@@ -124,7 +106,8 @@ sphinx_gallery_conf = {
     "parallel": True,  # as Sphinx's -j
     "min_reported_time": 10_000,  # no list of computation times in the pages
 }
-suppress_warnings = ["config.cache"]
+# The front page names its examples by their paths, for which nobody needs backreferences.
+suppress_warnings = ["config.cache", "sphinx_gallery.config"]
 
 # Figures of the guide, drawn when the pages are built.
 plot_include_source = True
@@ -147,7 +130,19 @@ html_theme_options = {
 html_show_sourcelink = False
 # Pages without pages below them have nothing to show at their left.
 html_sidebars = {
-    page: [] for page in ("quick_start", "whats_new", "benchmarks", "contributing", "releasing")
+    page: []
+    for page in (
+        "install",
+        "quick_start",
+        "glossary",
+        "benchmarks_in_short",
+        "benchmarks",
+        "whats_new",
+        "versions",
+        "security",
+        "contributing",
+        "releasing",
+    )
 }
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -14,8 +14,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base.arithmetic import working_in
-from ._base.naming_estimator import ELSEWHERE, NamingEstimator
+from ._base.naming_estimator import ELSEWHERE, NamingEstimator, naming_arguments
 from ._base.parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
@@ -49,7 +48,7 @@ from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
 from ._model.stated import StatedExperts, Views
-from ._model.surroundings import reading_one_fit, usual_surroundings
+from ._model.surroundings import in_usual_surroundings, reading_one_fit
 from ._state.fitted import FITTED, ExpertTable, FittedState, fitted_attributes, is_of_fit
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
@@ -59,7 +58,8 @@ from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
-@working_in(usual_surroundings)
+@naming_arguments
+@in_usual_surroundings
 @reading_one_fit
 class CausalPIMA(
     CallbackSupportMixin,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
-from collections.abc import Mapping
-from typing import ClassVar, Self
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self, TypeVar
 
 from sklearn.base import BaseEstimator
 
@@ -38,6 +40,11 @@ OTHER_WORDS = {
     "random_state": "seed random_seed rng random",
     "verbose": "verbosity progress disp",
 }
+
+#: A grid of nodes as text, such as "2x2" or "2, 3".
+GRID = re.compile(r"\W*\d+(?:(?:\s*[x×*,;]\s*|\s+)\d+)*\W*", re.IGNORECASE)
+
+Class = TypeVar("Class", bound=type)
 
 #: The kinds of parameters, ``*args`` and ``**kwargs``, of a constructor that takes any name.
 VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
@@ -188,3 +195,72 @@ class NamingEstimator(BaseEstimator):
         if advice := advice_on_names(type(self), names):
             raise ValueError(advice)
         return super().set_params(**params)
+
+    def _validate_params(self) -> None:
+        """Check parameters as scikit-learn does; of a grid as text, say how it is written."""
+        sizes = getattr(self, "node_sizes", None)
+        if isinstance(sizes, str) and GRID.fullmatch(sizes):
+            grid = tuple(map(int, re.findall(r"\d+", sizes)))
+            raise ValueError(
+                f"node_sizes is the text {sizes!r:.100}, but must be numbers: write "
+                f"node_sizes={grid if len(grid) > 1 else grid[0]}, the number of outcomes of each "
+                "node."
+            )
+        super()._validate_params()
+
+
+def naming_arguments(cls: Class) -> Class:
+    """Let methods that take X say where what they are given by other names belongs.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA
+    >>> CausalPIMA().fit(image=[[0.0]], curve=[[1.0]])
+    Traceback (most recent call last):
+    TypeError: fit has no argument image, curve. All modalities are one argument: write
+    fit({'image': image, 'curve': curve}).
+    """
+    for name, member in list(vars(cls).items()):
+        if inspect.isfunction(member) and not name.startswith("_"):
+            parameters = inspect.signature(member).parameters
+            kinds = {parameter.kind for parameter in parameters.values()}
+            if "X" in parameters and VARIABLE.isdisjoint(kinds):
+                setattr(cls, name, _naming(member, list(parameters)[1:]))
+    return cls
+
+
+def _naming(method: Callable[..., Any], known: list[str]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def called(self: NamingEstimator, *args: Any, **kwargs: Any) -> Any:
+        unknown = {name: value for name, value in kwargs.items() if name not in known}
+        try:
+            return method(self, *args, **kwargs)  # all ranks of a group hear of it if it fails
+        except TypeError:
+            if not unknown:
+                raise
+        begin = f"{method.__name__} has no argument {', '.join(unknown)}"
+        belongs = _where_they_belong(type(self), unknown, known)
+        if not belongs:
+            names = f"X, {', '.join(unknown)}" if args or "X" in kwargs else ""
+            pairs = ", ".join(f"{name!r}: {name}" for name in unknown)
+            belongs = (
+                ". All modalities are one argument: write "
+                f"{method.__name__}({f'[{names}]' if names else f'{{{pairs}}}'})."
+            )
+        raise TypeError(f"{begin}{belongs}")
+
+    return called
+
+
+def _where_they_belong(
+    cls: type[NamingEstimator], unknown: Mapping[str, Unchecked], known: list[str]
+) -> str:
+    """Return where arguments that a method does not have belong; nothing for modalities."""
+    for name in unknown:
+        if close := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            return f": did you mean {close[0]}?"
+    stated = ", ".join(f"{name}=.." for name in unknown if name in cls._get_param_names())
+    if stated:
+        return f". Settings go to the constructor: write {cls.__name__}({stated})."
+    advice = advice_on_names(cls, unknown)
+    return f". {advice}" if advice else ""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .._base.arithmetic import usual_arithmetic
+from .._base.arithmetic import usual_arithmetic, working_in
 from .._base.pytorch import TorchDispatchMode
 from .._base.types import Unchecked, Values
 from ..modules import is_same_in_training
@@ -43,6 +43,9 @@ def usual_surroundings() -> Iterator[None]:
                 stack.enter_context(torch.autocast(device, enabled=False))
         yield
 
+
+#: A decorator: a function, or the public methods of a class, work there.
+in_usual_surroundings = working_in(usual_surroundings)
 
 #: Kinds of devices that have no float64.
 SINGLE_ONLY = frozenset({"mps"})

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
-from .._base.arithmetic import working_in
 from .._base.budgets import FEW_ROWS
 from .._base.grid import NodeGrid, n_effects
 from .._base.repeated_fits import for_a_part
@@ -28,7 +27,7 @@ from .._initialization.low_rank import filled_data
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.setup import set_up
-from .._model.surroundings import precision_of, usual_surroundings
+from .._model.surroundings import in_usual_surroundings, precision_of
 from .._structure.digraphs import node_graph
 
 #: Clusterings in each fold (arbitrary).
@@ -112,7 +111,7 @@ def _as_fold(
     )
 
 
-@working_in(usual_surroundings)
+@in_usual_surroundings
 def start_folds(
     estimator: BaseEstimator, X: Samples, splits: list[tuple[np.ndarray, np.ndarray]]
 ) -> list[Fold] | None:

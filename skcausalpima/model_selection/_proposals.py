@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
-from .._base.arithmetic import working_in
 from .._base.grid import n_effects
 from .._base.parameter_objects import BackgroundKnowledge, Initialization
 from .._base.types import Samples, Sizes
@@ -37,7 +36,7 @@ from .._model.left_open import LeftOpen
 from .._model.objects import parameters_of
 from .._model.setup import set_up
 from .._model.stated import Parameters
-from .._model.surroundings import precision_of, usual_surroundings
+from .._model.surroundings import in_usual_surroundings, precision_of
 
 #: Cells of the largest grid that is proposed (and of as many kinds beside it), and outcomes of
 #: other single nodes.
@@ -80,7 +79,7 @@ class ScoredGrid(NamedTuple):
         return fits - AGREEMENT_COUNTS * (1.0 - self.agreement)
 
 
-@working_in(usual_surroundings)
+@in_usual_surroundings
 def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Sizes]:
     """Return node sizes that are worth a fit.
 

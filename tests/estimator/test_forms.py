@@ -13,6 +13,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 
 from skcausalpima import CausalPIMA
+from skcausalpima.cluster import GridClustering
 from skcausalpima.inspection import associate_nodes, edge_confidence, table_intervals
 
 ROWS = [f"s{row}" for row in range(72)]
@@ -159,6 +160,39 @@ def test_names_of_other_estimators(name):
             self.n_clusters = n_clusters
 
     assert Clusters(n_clusters=5).node_sizes == 5
+
+
+@pytest.mark.parametrize("text", ["2x3", "2 x 3", "(2, 3)", "2*3", "2×3", "[2,3]"])
+def test_a_grid_is_no_text(text, pair):
+    for model in (CausalPIMA(text), GridClustering(text)):
+        with pytest.raises(ValueError, match=r"write node_sizes=\(2, 3\), the number of outcomes"):
+            model.fit(pair[0].reshape(len(pair[0]), -1))
+    with pytest.raises(ValueError, match="node_sizes=4,"):
+        CausalPIMA("4").fit(pair)
+    with pytest.raises(ValueError, match="Got 'two by three'"):
+        CausalPIMA("two by three").fit(pair)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "written"),
+    [
+        ((), {"image": 0, "curve": 1}, r"fit\({'image': image, 'curve': curve}\)"),
+        ((0,), {"curve": 1}, r"fit\(\[X, curve\]\)"),
+        ((), {"X": 0, "scale": None, "views": None}, r"CausalPIMA\(scale=.., views=..\)"),
+        ((0,), {"epochs": 9}, "fit has no argument epochs.*did you mean max_iter"),
+        ((0,), {"batch_size": 9}, r"training=Training\(batch_size=..\)"),
+        ((0,), {"sample_weights": 1}, "did you mean sample_weight?"),
+    ],
+)
+def test_what_fit_takes_by_name(args, kwargs, written):
+    with pytest.raises(TypeError, match=written):
+        CausalPIMA().fit(*args, **kwargs)
+
+
+def test_modalities_by_name_in_other_methods(fitted):
+    for name in ("predict", "transform", "score", "report", "fit_predict", "partial_fit"):
+        with pytest.raises(TypeError, match=rf"write {name}\({{'image': image}}\)"):
+            getattr(fitted, name)(image=0)
 
 
 OTHER_WORDS = {

@@ -67,6 +67,13 @@ def test_code_of_the_gallery_fits_its_column(path):
     assert max(map(len, code)) <= 79
 
 
+def test_sections_of_the_gallery_have_two_cards():
+    conf = (DOC / "conf.py").read_text()
+    for folder in {path.parent for path in EXAMPLES}:
+        assert len(list(folder.glob("plot_*.py"))) > 1, folder
+        assert folder.name == "examples" or f'"{folder.name}"' in conf
+
+
 def test_numbers_are_near_or_not():
     checker = NearNumbers()
     assert checker.check_output("a 1.00", "a 1.01", 0)
@@ -145,7 +152,7 @@ def test_nobody_spells_the_published_algorithm_out():
     """It is written down once, in ``CausalPIMA.published``."""
     for place in (
         "doc/guide/paper.rst",
-        *(f"examples/paper/plot_{n}.py" for n in ("circles", "lattices")),
+        *(f"examples/physics/plot_{n}.py" for n in ("circles", "lattices")),
     ):
         assert "CausalPIMA.published(" in (ROOT / place).read_text()
     files = [*(ROOT / "examples").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]

@@ -85,7 +85,7 @@ def test_networks_are_as_before_after_the_block():
     assert_array_equal(network(x).detach(), before.detach())
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # of two categories
 def test_networks_with_a_forward_of_their_own_stay_precise():
     own, scripted = nn.Linear(3, 2), torch.jit.script(nn.Linear(3, 2))
     own.forward = forward = lambda x: x + 1

@@ -37,8 +37,8 @@ class ArrangementReport(Report):
         1.05 times as large (the smallest adjusted Rand index; an ArrangementWarning tells where one
         is below 0.9), or, beyond 128 cells, in the next best start of the search.
     agreement : float
-        That of the candidate clusterings with the chosen one; NaN where an estimator in ``init``
-        found it and says nothing of it.
+        How far the candidate clusterings, before training, agree with the chosen one: the share of
+        equal outcomes. NaN where an estimator in ``init`` found it and says nothing of it.
     smallest_share : float
         The share of samples in the smallest cell.
     found : bool
@@ -179,13 +179,13 @@ class SeparationReport(Report):
 class StabilityReport(Report):
     """Whether fits with another ``random_state`` would find the same cells: ``stability_``.
 
-    All agreements are adjusted Rand indices: 1 in full, 0 by chance.
+    All agreements are adjusted Rand indices of labels: 1 in full, 0 by chance.
 
     Parameters
     ----------
     agreement : float or None
-        With ``n_init`` above 1 the median over all pairs of these fits, else that of ``short_runs``
-        where there are some, else ``with_starts``.
+        Of fits with other seeds: with ``n_init`` above 1 the median over all pairs of these fits,
+        else that of ``short_runs`` where there are some, else ``with_starts``.
     unstable : bool
         Whether it is below 0.8, or 0.78 for a single fit whose draws are not found again
         (``found_again_``), of which an :class:`~skcausalpima.exceptions.InstabilityWarning` tells.
@@ -245,8 +245,8 @@ class FoundAgainReport(Report):
         Whether all draws but one agree at 0.8; draws end at the second that does not, and an
         :class:`~skcausalpima.exceptions.InstabilityWarning` tells.
     agreement : ndarray of shape (n_draws,)
-        The adjusted Rand index of the node that agrees least with what was drawn, for up to ten
-        draws.
+        Of samples that the fit draws with what is found in them: the adjusted Rand index of the
+        node that agrees least, for up to ten draws.
     n_samples : int
         Samples of each draw: distinct ones of the fit; of unlike weights, Kish's effective number.
     enough_samples : int or None

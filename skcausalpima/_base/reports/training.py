@@ -70,7 +70,8 @@ class TriedStart(Report):
     views : dict of str to (str or None)
         Kind of each modality's derived view.
     agreement : float
-        The largest mean adjusted Rand index of the nodes in one clustering and the others.
+        How far clusterings that begin so agree: the largest mean adjusted Rand index of the nodes
+        in one of them and the others.
     is_taken : bool
         Whether the fit began so.
     scale : dict of str to (str or None), default={}
