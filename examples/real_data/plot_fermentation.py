@@ -39,10 +39,10 @@ print(
 # first hours and the rest, and the report is alarmed. So the usual steps come first: the range of
 # sugars and alcohol, a first derivative, and the mean of ten spectra in a row.
 band = spectra.loc[:, (spectra.columns >= 950) & (spectra.columns <= 1500)]
-shift = band.columns.to_numpy()
 slopes = savgol_filter(band, 21, polyorder=2, deriv=1, axis=1)
 groups = np.arange(len(slopes)) // 10
-X = pd.DataFrame(slopes, columns=shift).groupby(groups).mean()
+X = pd.DataFrame(slopes, columns=band.columns).groupby(groups).mean()
+X.columns.name = "wavenumber / cm-1"  # for pictures and tables
 hours = pd.Series(np.arange(len(slopes)) * 75 / 3600).groupby(groups).mean()
 hours = hours.to_numpy()
 nearest = np.abs(reference["time"].to_numpy()[:, None] - hours).argmin(axis=1)
@@ -102,8 +102,7 @@ for k in range(2):
 # other half of the samples. Stars are discoveries.
 effects = node_effects(est, X)
 fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
-display = NodeEffectDisplay.from_effects(effects, x=shift, ax=ax)
-display.axes_.flat[-1].set_xlabel("wavenumber / cm$^{-1}$")
+NodeEffectDisplay.from_effects(effects, ax=ax)
 plt.show()
 
 # %%
