@@ -70,7 +70,7 @@ for name in ("glucose", "xylose", "ethanol"):
 for change in changes:
     ax.axvline(hours[change], color="black", linestyle="--")
 ax.set(xlabel="time / h", ylabel="concentration / (g/l)")
-ax.legend()
+legend = ax.legend()
 
 # %%
 # Kinds, or pieces of a line?
@@ -102,7 +102,7 @@ for k in range(2):
 # other half of the samples. Stars are discoveries.
 effects = node_effects(est, X)
 fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
-NodeEffectDisplay.from_effects(effects, ax=ax)
+display = NodeEffectDisplay.from_effects(effects, ax=ax)
 plt.show()
 
 # %%

@@ -17,6 +17,7 @@ Its files are read, it is not imported.
 # Livers of 40 mice: expression of 120 genes (logarithms), and 21 fatty acids in percent. Two
 # genotypes, wild type and without PPAR alpha, were each fed five oils: coconut, fish, linseed,
 # sunflower, and a reference of corn and colza. Each of the ten cells has four mice.
+import textwrap
 import warnings
 from importlib.metadata import distribution
 
@@ -70,14 +71,14 @@ print(agreement.round(2))
 # %%
 # An adjusted Rand index of 1 is the factor itself, 0 is chance. Most seeds have both factors, one
 # has neither, and *nothing in the data says which*: the verdict is the same for all. This is why:
-print(caught[0].message)
+print(textwrap.fill(str(caught[0].message), 79))
 
 # %%
 # The fit draws 40 samples from itself, and does not find its own cells again. Believe it. What
 # seed 0 has found, beside what is known, with permutation tests:
 found = associate_nodes(fits[0], X, design, random_state=0)
 print(found.to_frame()[["statistic", "expected", "p_value"]].round(3))
-AssociationDisplay.from_associations(found)
+display = AssociationDisplay.from_associations(found)
 
 # %%
 # The p-values are right, and they are no excuse: they say that these nodes have to do with the
@@ -86,7 +87,7 @@ AssociationDisplay.from_associations(found)
 try:
     node_effects(fits[0], X)
 except ValueError as error:
-    print(error)
+    print(textwrap.fill(str(error), 79))
 
 # %%
 # What is known goes in
@@ -124,7 +125,7 @@ print(int((nearest.predict(columns) == design["diet"])[rest].sum()), "of 30")
 # n-6), and coconut the monounsaturated ones (C16:1, C18:1): each oil's own acids, or what a liver
 # makes of them.
 fig, ax = plt.subplots(figsize=(8, 6), layout="constrained")
-NodeEffectDisplay.from_estimator(est, modality="lipid", ax=ax)
+display = NodeEffectDisplay.from_estimator(est, modality="lipid", ax=ax)
 
 # %%
 # What a known factor does

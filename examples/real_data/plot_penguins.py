@@ -38,10 +38,12 @@ birds = raw[list(names)].rename(columns=names)
 species = raw["Species"].str.split().str[0]
 year = raw["studyName"].str[3:5].map("20{}".format)
 print(birds.head(3).T)
-print(birds.isna().sum().to_dict())
+print(birds.isna().sum().loc[lambda gaps: gaps > 0])
 
 # %%
-# Fit --- Each column has a likelihood by its dtype: words are categorical, numbers are Gaussian,
+# Fit
+# ---
+# Each column has a likelihood by its dtype: words are categorical, numbers are Gaussian,
 # and what is missing is left out. An island is no property of a bird: it says where it was met. As
 # a *context* it may change how frequent the kinds are. ``shift=[]`` says that it changes nothing
 # else; numbers beside words could not be shifted anyway.
@@ -56,7 +58,7 @@ print(f"{adjusted_rand_score(species, est.labels_):.3f}")
 # %%
 # The kinds are the species. What they look like: of numbers, the mean of each kind, beside that of
 # all; of words, how probable they are.
-PrototypeDisplay.from_estimator(est)
+display = PrototypeDisplay.from_estimator(est)
 
 # %%
 # Who lives where
@@ -75,8 +77,8 @@ print("\n".join(lines[start : start + 6]))
 # that of a year against the other two, with a false discovery rate over all lines.
 effects = node_effects(est, birds, by=year)
 table = effects.to_frame()
-shown = table[table["discovered"]].drop(columns=["modality", "discovered"])
-print(shown.round(3).to_string(index=False))
+shown = ["node", "outcome", "column", "effect", "low", "high"]
+print(table.loc[table["discovered"], shown].round(2).to_string(index=False))
 
 # %%
 # The nitrogen isotope as a picture. Lines are 95 % intervals; what was found is filled.
@@ -101,7 +103,7 @@ ax.set(
     xticklabels=sorted(year.unique()),
     ylabel="15N less other years / permille",
 )
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+legend = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 # %%
 # What is missing
