@@ -4,14 +4,16 @@ A formula of your own: damped oscillations
 
 You learn how a modality is decoded by a formula that you write: one line of torch, with parameters
 that mean something. Each cell of the grid gets its own values, with standard errors, in the units
-of the data. Here beams are hit and ring: the pitch tells the material, the damping a crack.
+of the data. Here beams are hit and ring: the pitch tells the material, the damping a crack. The
+beams are generated, so that the answers are known; a sentence for a paper is at the end all the
+same.
 """
 
 # %%
 # Data
 # ----
-# Two binary factors, 200 beams. Of each there is the sound, and a surface image that knows only the
-# material.
+# Two binary factors, 200 beams that nobody has hit. Of each there is the sound, and a surface image
+# that knows only the material.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -81,3 +83,31 @@ fig, (above, below) = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
 PrototypeDisplay.from_estimator(est, modality=1, x=seconds, ax=above)
 NodeEffectDisplay.from_estimator(est, modality=1, x=seconds, ax=below)
 plt.show()
+
+# %%
+# The sentence
+# ------------
+# *Of 200 generated beams, of which six had known outcomes, the fit found material and crack of all.
+# Cracked beams decay with a rate of 25 per second and sound ones with 8, whatever the material, and
+# steel rings with 30 Hz, the other one with 20 (standard errors in the table).*
+#
+# Methods, to copy
+# ----------------
+# *We fitted CausalPIMA (skcausalpima, default settings, seed 0) with two binary nodes. Sounds were
+# decoded by a damped cosine with a rate (0 to 60 per second) and a pitch (15 to 35 Hz) for each
+# cell, images by a network. Of six samples both outcomes were given. Standard errors are those of
+# least squares on the samples of a cell.*
+#
+# What could be wrong
+# -------------------
+# - The fit warns: of 200 samples that it draws from itself it does not always find these cells
+#   again. Here the beams say that they are right. In a real study nobody could, and the warning
+#   would be part of the sentence.
+# - The formula is the one that made the sounds, and noise is the same at each point and
+#   independent. Real beams have overtones. Then ``goodness_of_fit`` would say where the curve does
+#   not hold, and standard errors would be too small.
+# - All beams of a cell are alike. If each had a pitch of its own, the decoder would need
+#   ``scatter=True``.
+# - Six known beams settle which sounds are the cracked ones. Another six may not have all four
+#   kinds.
+# - Bounds exclude answers. A pitch that comes out at 15 or 35 Hz was cut off.
