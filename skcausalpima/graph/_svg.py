@@ -8,8 +8,9 @@ from collections.abc import Collection
 import networkx as nx
 import numpy as np
 
+from .._base.names import printable
 from .._structure.digraphs import doubtful_edges, is_by_chance
-from .._structure.graph_picture import LINE, Edge, GraphPicture, printable, strokes, width_of_line
+from .._structure.graph_picture import LINE, Edge, GraphPicture, strokes, width_of_line
 
 FONT = 13.0  # pixels
 LONGEST_LINE, MAX_LINES = 16, 4  # letters of names, and lines
