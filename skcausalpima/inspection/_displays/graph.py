@@ -250,7 +250,7 @@ class GraphDisplay(Display):
             drawing.write_values(panel, strengths)
         return self
 
-    def wanted(self, room: Size) -> tuple[float, float]:
+    def _wanted(self, room: Size) -> tuple[float, float]:
         """Return how large letters are in a room in inches, as a share, and the height it takes."""
         drawing = GraphDrawing.that_fits(check_graph(self.graph), room)
         scale = drawing.scale_in(room)

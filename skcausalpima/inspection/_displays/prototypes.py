@@ -271,7 +271,7 @@ class PrototypeDisplay(ColumnsDisplay):
         if self.parts is not None:
             self._plot_parts(ax, self.parts, names, titles, kwargs)
             return self
-        table = table_for(sizes, self.n_asked(), self.kind(), ax)
+        table = table_for(sizes, self._n_asked(), self._kind(), ax)
         self.cells_ = cells = self._largest(math.prod(table.shape))
         n_title_lines = max(titles[cell].count("\n") + 1 for cell in cells)
         if not table.n_row_nodes:
@@ -298,13 +298,13 @@ class PrototypeDisplay(ColumnsDisplay):
         self._describe(caption, unnamed, painter)
         return self
 
-    def kind(self) -> str:
+    def _kind(self) -> str:
         """Return what cells are drawn as."""
         shape = np.shape(self.prototypes)[1:]
         axes = drawn_axes(self.x, shape)
         return kind_of(shape, axes[0] if len(axes) == 1 else None, self.columns)
 
-    def n_asked(self) -> int:
+    def _n_asked(self) -> int:
         """Return how many cells are to be drawn if there is room."""
         return len(self.prototypes) if self.cells is None else len(self.cells)
 

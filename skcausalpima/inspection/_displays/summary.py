@@ -215,8 +215,8 @@ class SummaryDisplay(Display):
         width = inches(ax)[0] if is_axes(ax) else WIDTH
         of_cells = sum(height for height, _ in _rows(prototypes, width))
         beside, alone = (
-            self.graph.wanted(((1 - LEFT) * width, GRAPH[1])),
-            self.graph.wanted((width, TOP)),
+            self.graph._wanted(((1 - LEFT) * width, GRAPH[1])),
+            self.graph._wanted((width, TOP)),
         )
         is_beside = beside[0] >= min(SMALL, alone[0])
         heights = [TOP, 0.0 if is_beside else alone[1], of_cells]
@@ -262,9 +262,9 @@ def _wanted_height(cells: PrototypeDisplay, width: float) -> float:
     """Return the height in inches at which all cells can be seen in a width."""
     if cells.parts is not None:
         return HEIGHT_OF_PARTS * (2 if len(cells.parts) > 2 and width > TALLEST else 1)
-    kind, n_elements = cells.kind(), math.prod(np.shape(cells.prototypes)[1:])
+    kind, n_elements = cells._kind(), math.prod(np.shape(cells.prototypes)[1:])
     room = (width, TALLEST if kind != "image" else width / 2)
-    n_rows, n_columns = table_in(tuple(cells.node_sizes), cells.n_asked(), kind, room).shape
+    n_rows, n_columns = table_in(tuple(cells.node_sizes), cells._n_asked(), kind, room).shape
     image = min(width / n_columns, 2.2 if n_rows == 1 else 1.3)
     panel = {"image": image, "bars": min(0.1 + 0.14 * n_elements, 1.3), "curve": 1.0}[kind]
     return min(n_rows * (max(panel, 0.8) + 2 * LINE) + MARGINS, TALLEST)
@@ -272,4 +272,4 @@ def _wanted_height(cells: PrototypeDisplay, width: float) -> float:
 
 def _wanted_width(cells: PrototypeDisplay) -> float:
     """Return the share of a row of such pictures that one wants: images are square."""
-    return 0.75 if cells.parts is None and cells.kind() == "image" else 1.0
+    return 0.75 if cells.parts is None and cells._kind() == "image" else 1.0
