@@ -1913,7 +1913,7 @@ n_outcomes)
         skcausalpima.inspection.SummaryDisplay
             ``figure_`` is the figure, to be saved or changed. ``latent``, ``prototypes``,
             ``graph`` and ``training`` are the single displays, and ``further`` are the cells in the
-            second modality and the third.
+            other modalities. Where there is no room for all cells, the largest are drawn.
 
         Raises
         ------

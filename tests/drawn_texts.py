@@ -1,8 +1,9 @@
-"""What texts a figure shows, and whether they can be read."""
+"""What texts a figure shows, whether they can be read, and how much of the page is covered."""
 
 from itertools import combinations
 
 import matplotlib as mpl
+import numpy as np
 
 mpl.use("Agg")
 
@@ -70,3 +71,21 @@ def assert_readable(figure):
     texts = drawn_texts(figure)
     assert _overlapping(texts) == []
     assert _cut(figure, texts) == []
+
+
+def covered_share(figure):
+    """Return the share of a page that is inside of axes or inked, by squares of 0.2 inches.
+
+    Of axes that have no ground, as those of a graph, only the ink counts.
+    """
+    figure.set_dpi(50)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    ink = (pixels != pixels[0, 0]).any(axis=-1)
+    for ax in figure.axes:
+        if ax.axison and ax.patch.get_visible():
+            x0, y0, x1, y1 = np.round(ax.get_window_extent().extents).astype(int)
+            ink[max(len(ink) - y1, 0) : len(ink) - y0, max(x0, 0) : x1] = True
+    n_rows, n_columns = (n // 10 for n in ink.shape)
+    squares = ink[: 10 * n_rows, : 10 * n_columns].reshape(n_rows, 10, n_columns, 10)
+    return float(squares.any(axis=(1, 3)).mean())

@@ -105,13 +105,16 @@ for name in ("image", "biopsy"):
 figure, (left, right_ax) = plt.subplots(
     1, 2, figsize=(9, 3.8), layout="constrained"
 )
-for k in range(4):
-    left.scatter(*gain.gain[truth == k, 1:, 0].T, s=8, label=f"kind {k}")
+for k, marker in enumerate("os^D"):
+    of_kind = gain.gain[truth == k, 1:, 0].T
+    left.scatter(*of_kind, s=14, marker=marker, alpha=0.7, label=f"kind {k}")
 left.set(xlabel="gain of the image (nats)", ylabel="gain of the biopsy (nats)")
 left.legend(fontsize=8)
 right_ax.barh(list(right), list(right.values()), color="0.6")
 right_ax.axvline(everything, color="k", linestyle=":")
-right_ax.set(xlabel="right (dotted: both tests)", xlim=(0, 1))
+right_ax.set(
+    xlabel="share of right answers (dotted: with both tests)", xlim=(0, 1.05)
+)
 right_ax.invert_yaxis()
 figure.savefig("plot_what_to_measure.png", dpi=120)
 print("Saved plot_what_to_measure.png")

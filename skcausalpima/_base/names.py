@@ -22,6 +22,18 @@ def printable(name: object) -> str:
     )
 
 
+def printable(name: object) -> str:
+    """Return a name with spaces for its line breaks and control characters.
+
+    Examples
+    --------
+    >>> from skcausalpima._base.names import printable
+    >>> printable("heat\\nof the bed")
+    'heat of the bed'
+    """
+    return "".join(letter if letter.isprintable() else " " for letter in str(name))
+
+
 def cut(name: object, n_letters: int) -> str:
     """Cut the middle of a name out if it is longer than ``n_letters``.
 
@@ -31,7 +43,7 @@ def cut(name: object, n_letters: int) -> str:
     >>> cut("temperature_of_the_print_bed", 13)
     'temper…nt_bed'
     """
-    text = str(name)
+    text = printable(name)
     if len(text) <= n_letters or n_letters < 3:
         return text[:n_letters]
     n_last = (n_letters - 1) // 2

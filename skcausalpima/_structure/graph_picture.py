@@ -24,7 +24,7 @@ PORTS = 0.7  # part of the side of a box at which edges begin and end
 LETTER = 0.62  # width of a letter of a sans-serif font, rather too wide
 LINE = 1.3
 PADDING = 0.65
-GAPS = (5.0, 2.0)  # between boxes
+GAPS, COMPACT_GAPS = (5.0, 2.0), (3.0, 1.0)  # between boxes
 
 
 @dataclass(frozen=True)
@@ -297,15 +297,26 @@ class GraphPicture:
     dashed: frozenset[Edge]
 
     @classmethod
-    def of(cls, graph: nx.DiGraph, font: float, n_letters: int, n_lines: int) -> Self:
-        """Lay out a graph with names in a font, in so many lines of so many letters."""
+    def of(
+        cls,
+        graph: nx.DiGraph,
+        font: float,
+        n_letters: int,
+        n_lines: int,
+        is_compact: bool = False,
+    ) -> Self:
+        """Lay out a graph with names in a font, in so many lines of so many letters.
+
+        A compact one has narrow gaps, and does not say how many outcomes there are.
+        """
         texts, contexts = {}, contexts_of(graph)
         for node, size in graph.nodes(data="size"):
             texts[node] = broken(printable(node), n_letters, n_lines)
             values = "labels" if node in contexts else "outcomes"
-            texts[node] += "" if size is None else f"\n({size} {values})"
+            texts[node] += "" if size is None or is_compact else f"\n({size} {values})"
         boxes = {node: _box(text.split("\n"), font) for node, text in texts.items()}
-        layout = layered_layout(graph, boxes, (GAPS[0] * font, GAPS[1] * font))
+        gaps = COMPACT_GAPS if is_compact else GAPS
+        layout = layered_layout(graph, boxes, (gaps[0] * font, gaps[1] * font))
         return cls(
             texts=texts,
             boxes=boxes,

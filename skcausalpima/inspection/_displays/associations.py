@@ -15,8 +15,9 @@ from ..._inference.modality_evidence import ModalityEvidence
 from .._associations import NodeAssociations, associate_nodes
 from .._metadata_columns import Metadata
 from .display import Axes, Display
-from .heat_map import HeatMap
+from .heat_map import FONT, HeatMap
 
+COLUMNS_BESIDE, MOST_COLUMNS = 8, 36  # more are below each other; more are left out
 MEASURES = {
     "cramers_v": "Cramér's V",
     "nmi": "normalized mutual information",
@@ -28,7 +29,9 @@ MEASURES = {
 class AssociationDisplay(Display):
     """How nodes and columns of metadata depend on each other: a row per node.
 
-    In each cell stand the statistic, from 0 for independence to 1, and its p-value.
+    In each cell stand the statistic, from 0 for independence to 1, and its p-value. More than eight
+    columns are rows, and the nodes columns; of more than 36 those are drawn that have the largest
+    statistic with any node, the strongest first.
 
     :meth:`from_evidence` has modalities for columns: which modality shows which node.
 
@@ -286,15 +289,24 @@ class AssociationDisplay(Display):
                 f"statistic and p_value must have shape {shape}, a row per node and a column per "
                 f"column of metadata; got {' and '.join(str(array.shape) for array in arrays)}."
             )
-        cells = np.stack(arrays, axis=-1)
+        nodes, columns = list(map(str, self.node_names)), list(map(str, self.column_names))
+        cells, note = np.stack(arrays, axis=-1), ""
+        if len(columns) > MOST_COLUMNS:
+            strength = np.where(np.isnan(arrays[0]), -1.0, arrays[0]).max(axis=0)
+            kept = np.argsort(-strength, kind="stable")[:MOST_COLUMNS]
+            note = f"{MOST_COLUMNS} of {len(columns)} columns: the strongest"
+            cells, columns = cells[:, kept], [columns[k] for k in kept]
+        if len(columns) > COLUMNS_BESIDE:
+            cells, nodes, columns = cells.swapaxes(0, 1), columns, nodes
         picture = HeatMap(
-            values=arrays[0],
-            rows=list(map(str, self.node_names)),
-            columns=list(map(str, self.column_names)),
+            values=cells[..., 0],
+            rows=nodes,
+            columns=columns,
             texts=[[_written(*cell) for cell in row] for row in cells],
             meaning=self.measure,
         )
         self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)
+        self.ax_.set_title(note, fontsize=FONT, loc="left")
         return self
 
 

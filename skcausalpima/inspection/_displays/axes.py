@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,22 @@ from .column_panels import Part
 from .display import Axes, Display
 from .node_effects import NodeEffectDisplay
 from .shown_modality import shown_modality
+from .styles import COLOUR_MAP, GroupStyle, group_style
+
+BRIGHTEST = 0.9  # of the colour map: lines on white
+
+
+class _Steps(NodeEffectDisplay):
+    """Outcomes that have an order: colours from dark to bright."""
+
+    def _style(self, outcome: int, n_outcomes: int) -> GroupStyle:
+        """Return how one of the steps is drawn."""
+        import matplotlib as mpl
+        from matplotlib.colors import to_hex
+
+        share = BRIGHTEST * outcome / max(n_outcomes - 1, 1)
+        colour = to_hex(mpl.colormaps[COLOUR_MAP](share))
+        return replace(group_style(outcome), colour=colour)
 
 
 @dataclass(eq=False, repr=False)
@@ -194,7 +210,7 @@ class AxisDisplay(Display):
         (1, 3)
         >>> plt.close()
         """
-        drawn = NodeEffectDisplay(
+        drawn = _Steps(
             self.traversals,
             self.axis_names,
             outcome_names=[self.step_names] * len(self.traversals),

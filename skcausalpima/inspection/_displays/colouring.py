@@ -17,7 +17,7 @@ from .._fitted_estimator import outcome_names
 from .._metadata_columns import MAX_CATEGORIES
 from .display import Axes
 from .labels import shortened
-from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
+from .styles import COLOUR_MAP, N_STYLES, UNKNOWN, Look, group_style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,8 @@ class Colouring:
         """Tell categories from numbers."""
         array = np.asarray(values)
         if are_clusters:
-            return cls(tuple(range(int(array.max()) + 1)), array)
+            n_looks = min(int(array.max()) + 1, N_STYLES)
+            return cls(tuple(range(n_looks)), array % n_looks)
         if array.dtype.kind == "f":
             return cls(None, array)
         known = np.array([not is_missing(value) for value in array.tolist()], dtype=bool)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .display import (
+    PAGE,
     POINTS_PER_INCH,
     Axes,
     Display,
@@ -30,7 +31,7 @@ LINE = 1.35 * TITLE_SIZE / POINTS_PER_INCH
 LONGEST, THICKEST = 8.0, 0.35  # inches: a panel, and a bar
 FILLED = 0.8  # of the height of its line, a name
 TIGHT = 0.75  # of the size of a panel, in axes that are given
-WIDEST, MOST = 11.0, 30  # inches, and panels, of a figure
+MARGINS, MOST = (1.0, 0.6), 30  # inches beside panels, and panels, of a figure
 MOST_LEVELS = 12  # of categories; the rarer ones are drawn as one
 LEGEND_LETTERS, GROUP_LETTERS = 14, 16
 #: What the bars of columns without levels are; those of numbers have their own unit.
@@ -89,7 +90,7 @@ class ColumnsDisplay(Display):
                 break
         n_columns = min(most_columns, len(shown))
         n_rows = math.ceil(len(shown) / n_columns)
-        size = width * n_columns + 1.0, height * n_rows + 0.6
+        size = width * n_columns + MARGINS[0], height * n_rows + MARGINS[1]
         above = self._captioned_axes(ax, (n_rows, n_columns), size)
         for unused in self.axes_.flat[len(shown) :]:
             unused.set_axis_off()
@@ -121,7 +122,11 @@ def _panel(parts: Sequence[ShownColumn], n_bars: float) -> tuple[float, float]:
 def _room(ax: SomeAxes, width: float, height: float) -> tuple[int, int]:
     """Return how many columns of panels there is room for, and how many panels."""
     if ax is None:
-        return max(1, int((WIDEST - 1.0) / width)), MOST
+        across, down = (
+            max(1, int((PAGE[1] - MARGINS[0]) / width)),
+            int((PAGE[0] - MARGINS[1]) / height),
+        )
+        return across, min(across * max(1, down), MOST)
     if is_axes(ax):
         across, down = (
             max(1, int(length / (TIGHT * extent)))

@@ -29,6 +29,7 @@ LETTER_WIDTH = 0.6  # of the height of a font, on average
 #: Width and height in inches.
 Size: TypeAlias = tuple[float, float]
 SIZE = (6.4, 4.8)
+PAGE = (11.7, 8.3)  # inches, A4; figures of our own are no larger, upright or across
 
 
 class Display:
@@ -59,7 +60,9 @@ class Display:
     def _one_axes(self, ax: Axes | None, size: Size = SIZE) -> Axes:
         """Keep and return the axes to draw on, those given or those of a new figure."""
         plt = self._pyplot()
-        self.ax_: Axes = plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+        if ax is None:
+            ax = plt.subplots(figsize=on_page(*size), layout="constrained")[1]
+        self.ax_: Axes = ax
         self._check_axes(self.ax_)
         self.figure_ = self.ax_.figure
         return self.ax_
@@ -97,7 +100,7 @@ class Display:
         """
         plt = cls._pyplot()
         if ax is None:
-            figure = plt.figure(figsize=size, layout="constrained")
+            figure = plt.figure(figsize=on_page(*size), layout="constrained")
             grid = figure.add_gridspec(*shape, **ratios)
         elif isinstance(ax, plt.Axes):
             figure, grid = ax.figure, cls._grid_in(ax, shape, ratios)
@@ -161,6 +164,13 @@ class Display:
 def is_axes(ax: Unchecked) -> TypeGuard[Axes]:
     """Return True for single axes, in which there is room for more."""
     return hasattr(ax, "get_subplotspec")
+
+
+def on_page(width: float, height: float) -> Size:
+    """Return a size for which a page has room, upright or across."""
+    longest, shortest = PAGE
+    most = (longest, shortest) if width > height else (shortest, longest)
+    return min(width, most[0]), min(height, most[1])
 
 
 def inches(ax: Axes) -> tuple[float, float]:

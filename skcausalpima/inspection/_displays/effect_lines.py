@@ -1,4 +1,4 @@
-"""Intervals of effects, and stars where they were discovered."""
+"""Effects of nodes, their intervals, and stars where they were discovered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._base.types import Abscissa, Values
 from .display import Axes, check_word
+from .labels import NodeNames
 from .painter import SamplePainter
 from .styles import Look, group_style, ink
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .._node_effects import NodeEffects
 
 STAR = 5  # size in points, arbitrary
+GAP = 0.5  # between nodes, in bars
 BESIDE = 0.12  # of a bar between the intervals of outcomes
 
 
@@ -97,3 +99,39 @@ def shown_effects(effects: NodeEffects, modality: str | None, x: Abscissa | None
         "value_name": "from the other outcomes",
         "lines": [EffectLines(*line) for line in zip(*lines, strict=True)],
     }
+
+
+def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np.ndarray]:
+    """Return, of each node, the mean of the cells with each outcome, the others held.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_cells, \\*shape)
+        What is averaged, the cells in C order.
+    joint : ndarray of shape node_sizes
+        Distribution of the nodes.
+    kind : {"difference", "mean"}
+        Whether the mean of everything is subtracted.
+
+    Returns
+    -------
+    list of ndarray of shape (n_outcomes, \\*shape)
+        One for each node.
+    """
+    table = cells.reshape(*joint.shape, *cells.shape[1:])
+    overall = np.tensordot(joint, table, joint.ndim) if kind == "difference" else 0.0
+    effects = []
+    for node in range(joint.ndim):
+        others = joint.sum(axis=node)
+        rows = np.moveaxis(table, node, 0)
+        effects.append(np.stack([np.tensordot(others, row, others.ndim) for row in rows]) - overall)
+    return effects
+
+
+def bars_of_outcomes(names: NodeNames) -> list[tuple[str, float]]:
+    """Return name and position of a bar for each outcome; between nodes there is a gap."""
+    bars, position = [], 0.0
+    for node, outcomes in zip(names.nodes, names.outcomes, strict=True):
+        bars += [(f"{node} = {outcome}", position + k) for k, outcome in enumerate(outcomes)]
+        position += len(outcomes) + GAP
+    return bars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
 
 import networkx as nx
@@ -17,21 +17,13 @@ from ..._structure.digraphs import (
     node_graph,
     sure_arrows,
 )
-from ..._structure.graph_picture import PADDING, Edge, GraphPicture, strokes, width_of_line
+from ..._structure.graph_picture import Edge
 from ...graph import CategoricalDAG
 from .._edge_report import EdgeConfidence
 from .._matched_refits import arrows
-from .display import POINTS_PER_INCH, Axes, Display, Drawn, inches, letters_across
-from .labels import plain, wrapped
-from .styles import COLOURS, Look, ground, ink
-
-# Lengths are in points as long as the picture need not shrink.
-NAME_SHAPES = ((15, 3), (11, 4))  # letters and lines; on given axes, what fits best
-FONT, SMALL_FONT = 10.0, 8.0
-MARGIN = 4.0
-LEAST_SIZE, LARGEST_SIZE = (3.0, 1.6), (18.0, 12.0)  # of a figure of its own, in inches
-WIDTHS = (1.0, 5.0)  # of lines of strength 0 and 1
-COMPELLED, REVERSIBLE, PALE = COLOURS[0], "#707070", "#c0c0c0"
+from .display import PAGE, POINTS_PER_INCH, Axes, Display, Size, inches, letters_across
+from .graph_drawing import BELOW, SMALL_FONT, GraphDrawing
+from .labels import wrapped
 
 
 @dataclass(eq=False, repr=False)
@@ -197,10 +189,15 @@ class GraphDisplay(Display):
         'line: reversible, width: weight'
         >>> plt.close()
         """
+        return cls._of_graph(graph).plot(ax)
+
+    @classmethod
+    def _of_graph(cls, graph: CategoricalDAG | nx.DiGraph) -> GraphDisplay:
+        """Return what :meth:`from_graph` draws."""
         dag = graph.graph if isinstance(graph, CategoricalDAG) else graph
         weights = {edge[:2]: edge[2] for edge in check_graph(dag).edges(data="weight")}
         is_known = all(weight is not None for weight in weights.values())
-        return cls(dag, strengths=weights if is_known else None).plot(ax)
+        return cls(dag, strengths=weights if is_known else None)
 
     def plot(self, ax: Axes | None = None, *, values: bool = True) -> GraphDisplay:
         """Draw the graph.
@@ -240,10 +237,8 @@ class GraphDisplay(Display):
         self._pyplot()
         graph = check_graph(self.graph)
         strengths, compelled = self._checked_strengths(graph), self._compelled(graph)
-        drawings = [_Drawing.of(graph, FONT, *shape) for shape in NAME_SHAPES]
-        panel = self._one_axes(ax, drawings[0].figure_size())
-        choice = drawings[:1] if ax is None else drawings
-        drawing = max(choice, key=lambda one: one.points_per_unit(panel))
+        drawing = GraphDrawing.that_fits(graph, PAGE if ax is None else inches(ax))
+        panel = self._one_axes(ax, drawing.figure_size())
         drawing.set_limits(panel)
         self._describe(graph, compelled)
         self.lines_ = {
@@ -254,6 +249,12 @@ class GraphDisplay(Display):
         if values and strengths:
             drawing.write_values(panel, strengths)
         return self
+
+    def _wanted(self, room: Size) -> tuple[float, float]:
+        """Return how large letters are in a room in inches, as a share, and the height it takes."""
+        drawing = GraphDrawing.that_fits(check_graph(self.graph), room)
+        scale = drawing.scale_in(room)
+        return scale, float(scale * drawing.size[1] / POINTS_PER_INCH + BELOW)
 
     def _checked_strengths(self, graph: nx.DiGraph) -> dict[Edge, float]:
         """Return the strength of each edge; nothing where there are none."""
@@ -298,104 +299,3 @@ class GraphDisplay(Display):
             text = f"nodes placed by chance; {text}"
         label = wrapped(text, max(letters_across(self.ax_, SMALL_FONT), 18), 3)
         self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.5")
-
-
-class _Drawing(GraphPicture):
-    """A picture of a graph, in points, that matplotlib draws."""
-
-    @property
-    def size(self) -> np.ndarray:
-        """Width and height with a margin."""
-        return np.array(self.layout.size) + 2 * MARGIN
-
-    def figure_size(self) -> tuple[float, float]:
-        """Return the size in inches of a figure that has room for it and for a line below it."""
-        needed = self.size / POINTS_PER_INCH + (0.1, 0.4)
-        shrunk = needed * min(1.0, (np.array(LARGEST_SIZE) / needed).min())
-        width, height = np.maximum(shrunk, LEAST_SIZE).tolist()
-        return width, height
-
-    def points_per_unit(self, ax: Axes) -> float:
-        """Return how many points a unit is on axes: one, where there is room."""
-        return float(min(1.0, (np.array(inches(ax)) * POINTS_PER_INCH / self.size).min()))
-
-    def set_limits(self, ax: Axes) -> None:
-        """Put the middle of the picture into that of the axes, which lose their frame."""
-        half = np.array(inches(ax)) * POINTS_PER_INCH / self.points_per_unit(ax) / 2
-        (left, top), (right, bottom) = (np.array(self.layout.size) / 2 + s * half for s in (-1, 1))
-        ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        ax.patch.set_visible(False)
-
-    def draw_edge(self, ax: Axes, edge: Edge, strength: float | None, is_compelled: bool) -> Drawn:
-        """Draw an edge, and return its patch."""
-        from matplotlib.patches import FancyArrowPatch
-        from matplotlib.path import Path
-
-        codes = {"M": Path.MOVETO, "L": Path.LINETO, "C": Path.CURVE4}
-        pen = list(strokes(self.layout.routes[edge]))
-        path = Path(
-            np.concatenate([points for _, points in pen]),
-            [codes[letter] for letter, points in pen for _ in points],
-        )
-        width = width_of_line(strength, *WIDTHS, unknown=0.3) * self.points_per_unit(ax)
-        colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
-        style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
-        look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
-        look |= {"ls": (0, (4, 2))} if edge in self.dashed else {}
-        arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
-        return ax.add_artist(arrow)
-
-    def draw_node(self, ax: Axes, node: Hashable) -> Drawn:
-        """Draw a node's box, and return its text."""
-        from matplotlib.patches import FancyBboxPatch
-
-        from .scaled_text import ScaledText
-
-        (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
-        corner = x - width / 2, y - height / 2
-        shape = f"round,pad=0,rounding_size={PADDING * FONT}"
-        look: Look = {"fc": "0.95" if ink() == "black" else "0.15", "zorder": 2}
-        look |= {"ec": PALE if self.is_pale else "0.3"}
-        if node in self.contexts:
-            shape, look = "square,pad=0", look | {"fc": ground(), "ls": "--"}
-        ax.add_patch(FancyBboxPatch(corner, width, height, shape, **look))
-        text = ScaledText(x, y, plain(self.texts[node]), (FONT, FONT), zorder=3)
-        if self.is_pale:
-            text.set_color("0.5")
-        return ax.add_artist(text)
-
-    def write_values(self, ax: Axes, values: Mapping[Edge, float]) -> None:
-        """Write a number on each edge, where that covers neither a box nor another number."""
-        from .scaled_text import ScaledText
-
-        taken = [(*self.layout.centres[node], *box) for node, box in self.boxes.items()]
-        behind = {"facecolor": ground(), "edgecolor": "none", "pad": 0.5}
-        for edge, route in self.layout.routes.items():
-            text = f"{values[edge]:.2f}"
-            size = 0.65 * SMALL_FONT * len(text), 1.2 * SMALL_FONT
-            spots = [(*spot, *size) for spot in _points_along(route)]
-            free = (spot for spot in spots if not any(_overlap(spot, other) for other in taken))
-            if spot := next(free, None):
-                taken.append(spot)
-                font = SMALL_FONT, SMALL_FONT
-                ax.add_artist(ScaledText(*spot[:2], text, font, zorder=2.5, bbox=behind))
-
-
-def _points_along(route: np.ndarray) -> Iterator[tuple[float, float]]:
-    """Yield points on the curved parts of a route, the middles first."""
-    for share in (0.5, 0.4, 0.6, 0.3, 0.7):
-        rest = 1 - share
-        weights = np.array([rest**3, 3 * share * rest**2, 3 * share**2 * rest, share**3])
-        start = route[1]
-        for letter, points in strokes(route):
-            if letter == "C":
-                x, y = (weights @ np.vstack([start, points])).tolist()
-                yield x, y
-            start = points[-1]
-
-
-def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
-    """Return True for two boxes (middle, width, height) that overlap."""
-    apart = np.abs(np.subtract(first[:2], second[:2]))
-    return bool((apart < np.add(first[2:], second[2:]) / 2 + 1.0).all())

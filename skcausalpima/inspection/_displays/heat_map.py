@@ -16,14 +16,15 @@ from ..._base.names import cut
 from ..._base.types import Unchecked
 from ...graph import CategoricalDAG
 from .display import POINTS_PER_INCH, Axes, Display, Drawn, inches, letters_across, letters_that_fit
-from .labels import listed, outcomes_of, shortened, wrapped
+from .labels import listed, outcomes_of, plain, shortened, wrapped
 from .styles import COLOUR_MAP, Look
 
 OUTCOME_LETTERS = 12  # of several parents
 LABEL_FONT = 9
 FONT = 8.0
 LINE = 1.3  # of the height of a font
-ROW_LETTERS, COLUMN_LETTERS, COLUMN_LINES = 24, 12, 3
+ROW_LETTERS, COLUMN_LETTERS, COLUMN_LINES = 40, 12, 4
+UPRIGHT_LETTERS = 12
 FEWEST_LETTERS = 5  # beside each other; where fewer fit, names of columns stand upright
 NUMBER_SIZE = 0.22, 0.6  # of the font, in widths and heights of a cell, for four letters
 LETTER = 0.6 * FONT / POINTS_PER_INCH  # inches
@@ -77,7 +78,7 @@ class HeatMap:
             ax.add_artist(ScaledText(j, i, self.texts[i][j], size, 9.0, color=colour))
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.9)
         bar.ax.tick_params(labelsize=FONT - 1)
-        bar.set_label(self.meaning, fontsize=FONT)
+        bar.set_label(plain(self.meaning), fontsize=FONT)
         return image
 
     def _name(self, ax: Axes) -> None:
@@ -93,7 +94,7 @@ class HeatMap:
         upright = n_letters < min(FEWEST_LETTERS, max(map(len, self.columns)))
         step = math.ceil(line / width) if upright else 1
         names = [
-            shortened(name, ROW_LETTERS // 2) if upright else wrapped(name, n_letters, COLUMN_LINES)
+            shortened(name, UPRIGHT_LETTERS) if upright else wrapped(name, n_letters, COLUMN_LINES)
             for name in self.columns[::step]
         ]
         ax.set_xticks(np.arange(n_columns)[::step], names, rotation=90 if upright else 0)

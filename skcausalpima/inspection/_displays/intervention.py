@@ -12,14 +12,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..._base.grid import NodeGrid
+from ..._base.names import printable
 from ..._base.scalar_checks import check_count
 from ..._base.types import Abscissa, Outcomes, Seed
 from ..._inference.kept_models import model_of
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
-from .display import Axes, Display, Size, SomeAxes, inches, letters_across, letters_that_fit
+from .display import PAGE, Axes, Display, Size, SomeAxes, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
-from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
+from .painter import HEADER_SIZE, MARGINS, TITLE_SIZE, SamplePainter, bars_that_fit, name_row
 from .shown_modality import shown_modality
 from .styles import Look, group_style
 
@@ -322,7 +323,7 @@ class InterventionDisplay(Display):
             positions = np.arange(len(values)) + (k - (len(probabilities) - 1) / 2) * width
             style = group_style(STYLES.get(word, k))
             look: Look = {"color": style.colour, "hatch": style.hatch, "edgecolor": "white"}
-            ax.bar(positions, values, width, label=plain(word), **look)
+            ax.bar(positions, values, width, label=plain(printable(word)), **look)
             ax.bar(positions, values, width, fill=False, edgecolor="0.2", linewidth=0.6)
             for position, value in zip(positions, values, strict=True):
                 number, size = f"{value:.2f}", (0.34 * width, 0.08)
@@ -345,8 +346,9 @@ class InterventionDisplay(Display):
     def _plot_samples(self, ax: SomeAxes, samples: Mapping[str, ArrayLike], size: Size) -> Axes:
         """Draw the data below; return the axes that are left for the nodes."""
         arrays = {word: np.asarray(drawn) for word, drawn in samples.items()}
-        painter = SamplePainter.of(list(arrays.values()), x=self.x, columns=self.columns)
         shape = len(arrays), max(map(len, arrays.values()))
+        most, tables = bars_that_fit((PAGE[1] - size[1] - MARGINS) / shape[0]), [*arrays.values()]
+        painter = SamplePainter.of(tables, x=self.x, columns=self.columns, most_bars=most)
         width, height = painter.size_of_figure(shape, 1)
         size, ratios = (max(size[0], min(width, 16.0)), size[1] + height), [size[1], height]
         above, below = self._several_axes(ax, (2, 1), size, height_ratios=ratios).flat

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._base.names import broken, cut, filled
+from ..._base.names import broken, cut, filled, printable
 from .display import POINTS_PER_INCH, Axes
 from .styles import Look, ground
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 N_RINGS, N_ANGLES = 24, 24  # of places around a point
 GAP = 2.0  # pixels between labels
+RINGS_PER_POINT = 1.0  # so much farther a label stands rather than below one more point, arbitrary
+MARKER = 3.0  # pixels from the middle of a point to its rim
+ENOUGH_POINTS = 1500  # of which places are asked whether they cover them
+BELOW = 0.9  # the order of drawing: points are drawn later
 MAX_HEADER_LINES, OUTCOME_LETTERS = 3, 8
 
 
@@ -57,7 +61,7 @@ def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
     hue, temperatu…rint_bed,
     radius
     """
-    texts = list(map(str, names))
+    texts = list(map(printable, names))
     for longest in range(min(max(map(len, texts), default=1), n_letters - 1), 0, -1):
         words = ", \0".join(cut(name, longest) for name in texts).split("\0")
         lines = filled(words, n_letters)
@@ -176,50 +180,62 @@ def named_nodes(
                 f"outcome_names has {len(named)} names for the {size} outcomes of node {name!r}: "
                 "give one for each."
             )
-    return NodeNames(tuple(map(str, names)), tuple(tuple(map(str, named)) for named in stated))
+    return NodeNames(
+        tuple(map(printable, names)), tuple(tuple(map(printable, named)) for named in stated)
+    )
 
 
 def outcomes_of(
     states: Mapping[Hashable, Sequence[str]] | None, node: Hashable, size: int
 ) -> list[str]:
     """Return the names of a node's outcomes, numbers where it has none."""
-    return list(map(str, (states or {}).get(node, range(size))))
+    return list(map(printable, (states or {}).get(node, range(size))))
 
 
 def label_points(
-    ax: Axes, points: np.ndarray, labels: Sequence[str], font_size: float
+    ax: Axes,
+    points: np.ndarray,
+    labels: Sequence[str],
+    font_size: float,
+    beside: np.ndarray | None = None,
 ) -> list[Annotation]:
-    """Write a label at each point, or beside it with a line to it where another one is.
+    """Write a label at each point, or beside it with a line to it where something else is.
 
-    The figure is laid out first: labels are placed for its present size.
+    It covers no other label and as few as can be of the points in ``beside``, of shape
+    (n_points, 2), which are above it. The figure is laid out first: labels are placed for its
+    present size.
     """
     figure = ax.figure
     frame = {"boxstyle": "round,pad=0.15", "fc": ground(), "alpha": 0.85, "lw": 0}
     arrow = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
     look: Look = {"ha": "center", "va": "center", "fontsize": font_size, "weight": "bold"}
-    look |= {"textcoords": "offset points", "bbox": frame, "arrowprops": arrow}
+    look |= {"textcoords": "offset points", "bbox": frame, "arrowprops": arrow, "zorder": BELOW}
     written = []
     for point, label in zip(points, labels, strict=True):
         text = ax.annotate(label, tuple(point), (0, 0), **look)
         text.set_in_layout(False)
         written.append(text)
-    figure.canvas.figure.draw_without_rendering()
+    page = figure.canvas.figure
+    if (engine := page.get_layout_engine()) is not None:
+        engine.execute(page)
     area, taken = np.array(ax.get_window_extent().extents), np.empty((0, 4))
+    seen = np.empty((0, 2)) if beside is None else ax.transData.transform(beside)
+    seen = seen[:: max(1, len(seen) // ENOUGH_POINTS)]
     for text in written:
         box = np.array(text.get_window_extent().extents)
-        shift, moved = _free_box(box, taken, area)
+        shift, moved = _free_box(box, taken, area, seen)
         text.set_position(tuple(shift * POINTS_PER_INCH / figure.dpi))
         taken = np.vstack([taken, moved])
     return written
 
 
 def _free_box(
-    box: np.ndarray, taken: np.ndarray, area: np.ndarray
+    box: np.ndarray, taken: np.ndarray, area: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return by how much a box moves to be free and within an area, and the moved box.
 
-    Boxes are (left, bottom, right, top). Nearer ones are preferred. Where there is no free one, the
-    box stays.
+    Boxes are (left, bottom, right, top). Nearer ones are preferred, and those with few of the
+    points ``seen`` in them. Where there is no free one, the box stays.
     """
     angles = np.linspace(0, 2 * np.pi, N_ANGLES, endpoint=False)
     step = (box[3] - box[1]) / 2 + GAP
@@ -231,5 +247,9 @@ def _free_box(
     apart_x = (moved[:, None, 0] > taken[:, 2] + GAP) | (moved[:, None, 2] + GAP < taken[:, 0])
     apart_y = (moved[:, None, 1] > taken[:, 3] + GAP) | (moved[:, None, 3] + GAP < taken[:, 1])
     free = np.flatnonzero(inside & (apart_x | apart_y).all(axis=1))
-    best = free[0] if len(free) else 0
+    if len(free) == 0:
+        return shifts[0], moved[0]
+    above = (seen > moved[free, None, :2] - MARKER) & (seen < moved[free, None, 2:] + MARKER)
+    n_covered = np.minimum(above.all(axis=2).sum(axis=1), N_RINGS / RINGS_PER_POINT)
+    best = free[(n_covered * RINGS_PER_POINT + (free + N_ANGLES - 1) // N_ANGLES).argmin()]
     return shifts[best], moved[best]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 
+from ..._base.names import printable
 from ..._base.scalar_checks import is_integer
 from ..._base.types import Samples, Unchecked
 from ..._inference.kept_models import model_of, samples_of
@@ -21,8 +22,8 @@ from .display import Axes, Display, Drawn, inches, letters_across
 from .labels import cell_names, label_points, listed, named_nodes, plain
 
 N_DEVIATIONS = 2.0  # of the ellipses
-LABEL_SIZE, SMALL_LABEL_SIZE, MANY = 8.0, 6.0, 20
-STRIP_INCHES = 0.16
+LABEL_SIZE, MANY = 8.0, 20  # more clusters have no ellipses, and so many labels
+TITLE_SIZE, STRIP_SIZE, STRIP_INCHES = 9.0, 7.0, 0.16
 SIZE, LARGE_SIZE = (6.4, 5.2), (8.0, 7.0)
 RIDGE = 1e-9  # of the mean variance, so that clusters of no width have a scale
 
@@ -31,8 +32,10 @@ RIDGE = 1e-9  # of the mean variance, so that clusters of no width have a scale
 class LatentDisplay(Display):
     """The latent space: a point for each sample, an ellipse and a name for each cluster.
 
-    Colours and shapes of the points tell their cells, or what else they are coloured by. In one
-    latent dimension each cell has a line of its own, and a bar in place of the ellipse.
+    Colours and shapes of the points tell their cells, or what else they are coloured by. Of more
+    than 20 clusters those of 64 colours and shapes look alike in turn, and the 20 with most points
+    have a name. In one latent dimension each cell has a line of its own, and a bar in place of the
+    ellipse.
 
     It is recommended to use :meth:`from_estimator`.
 
@@ -106,7 +109,7 @@ class LatentDisplay(Display):
         c: ArrayLike | str | None = None,
         c_name: str | None = None,
         projection: str | tuple[int, int] = "lda",
-        ellipses: bool = True,
+        ellipses: bool | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -127,8 +130,8 @@ class LatentDisplay(Display):
             ``"lda"`` takes the plane in which the clusters differ most (Fisher's discriminants of
             the mixture), scaled so that the average cluster has variance 1; ``"pca"`` that in which
             the samples vary most; a pair two of the latent dimensions.
-        ellipses : bool, default=True
-            Whether to draw two standard deviations of each cluster.
+        ellipses : bool, default=None
+            Whether to draw two standard deviations of each cluster; None: of up to 20.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict
@@ -164,6 +167,20 @@ class LatentDisplay(Display):
         (4, 'discriminant 1')
         """
         cls._check_estimator(est)
+        display = cls._of_estimator(est, X, c, c_name, projection, ellipses)
+        return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def _of_estimator(
+        cls,
+        est: BaseEstimator,
+        X: Samples,
+        c: ArrayLike | str | None = None,
+        c_name: str | None = None,
+        projection: str | tuple[int, int] = "lda",
+        ellipses: bool | None = None,
+    ) -> Self:
+        """Return what :meth:`from_estimator` draws."""
         model, empty = model_of(est), is_empty(est)
         posterior, covariances = model.posterior(samples_of(est, X)), model.full_covariances()
         labels = posterior.probabilities.argmax(axis=1)
@@ -174,7 +191,8 @@ class LatentDisplay(Display):
         )
         means = np.where(empty[:, None], np.nan, est.cluster_means_ @ directions)
         names = named_nodes(list(node_graph(est.dag_)), est.joint_.shape, outcome_names(est))
-        display = cls(
+        ellipses = (~empty).sum() <= MANY if ellipses is None else ellipses
+        return cls(
             posterior.points @ directions,
             labels,
             means,
@@ -185,7 +203,6 @@ class LatentDisplay(Display):
             axis_names=axis_names,
             node_names=names.nodes,
         )
-        return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax: Axes | None = None, **kwargs: Unchecked) -> Self:
         """Draw.
@@ -240,12 +257,14 @@ class LatentDisplay(Display):
         if self.c is not None:
             colouring.explain(self.ax_, self.points_, self.c_name)
         self.ellipses_ = self._draw_ellipses(means, drawn)
-        shown, self.labels_ = [names[k] for k in drawn], []
+        self.labels_ = []
         if is_line:
-            _name_lines(self.ax_, shown)
-        else:
-            font_size = LABEL_SIZE if few else SMALL_LABEL_SIZE
-            self.labels_ = label_points(self.ax_, means[drawn], shown, font_size)
+            _name_lines(self.ax_, [names[k] for k in drawn])
+            return self
+        counts = np.bincount(self.labels, minlength=len(means))[drawn]
+        largest = drawn[np.sort(np.argsort(-counts, kind="stable")[:MANY])]
+        shown = [names[k] for k in largest]
+        self.labels_ = label_points(self.ax_, means[largest], shown, LABEL_SIZE, points)
         return self
 
     def _checked_names(self, n_clusters: int) -> list[str]:
@@ -264,7 +283,7 @@ class LatentDisplay(Display):
             )
         if len(labels) and not 0 <= labels.min() <= labels.max() < n_clusters:
             raise ValueError(f"labels are rows of means, 0 to {n_clusters - 1}.")
-        return list(map(plain, names))
+        return [plain(printable(name)) for name in names]
 
     def _draw_ellipses(self, means: np.ndarray, drawn: np.ndarray) -> list[Drawn]:
         """Draw two standard deviations of the clusters."""
@@ -288,11 +307,17 @@ class LatentDisplay(Display):
     def _name_axes(self) -> None:
         """Name axes and nodes."""
         for name, axis in zip(self.axis_names, (self.ax_.xaxis, self.ax_.yaxis), strict=False):
-            axis.set_label_text(name)
+            axis.set_label_text(plain(printable(name)), fontsize=TITLE_SIZE)
+        self.ax_.tick_params(labelsize=LABEL_SIZE)
         if len(self.node_names):
-            first, *others = self.node_names
-            text = listed([f"cells: {first}", *others], letters_across(self.ax_, 9))
-            self.ax_.set_title(text, fontsize=9)
+            n_clusters = int(np.isfinite(self.means).all(axis=1).sum())
+            what = f"labels of the {MANY} largest of {n_clusters} cells: outcomes of"
+            if n_clusters <= MANY or np.shape(self.means)[1] == 1:
+                what = "labels: outcomes of"
+            n_letters = letters_across(self.ax_, TITLE_SIZE)
+            names = listed(self.node_names, n_letters, 2)
+            between = " " if len(what) + len(names) < n_letters else "\n"
+            self.ax_.set_title(f"{what}{between}{names}", fontsize=TITLE_SIZE)
 
 
 def _name_lines(ax: Axes, names: Sequence[str]) -> None:
@@ -301,7 +326,7 @@ def _name_lines(ax: Axes, names: Sequence[str]) -> None:
     step = max(1, int(np.ceil(len(names) * STRIP_INCHES / height)))
     ax.set_ylim(len(names) - 0.5, -0.5)
     positions = np.arange(len(names))[::step]
-    ax.set_yticks(positions, names[::step], fontsize=SMALL_LABEL_SIZE + 1)
+    ax.set_yticks(positions, names[::step], fontsize=STRIP_SIZE)
     ax.set_ylabel("cell")
 
 

@@ -15,11 +15,25 @@ from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, outcome_names
 from .column_panels import ColumnsDisplay, Part
 from .display import Axes, SomeAxes, check_word, is_axes, letters_across
-from .effect_lines import EffectLines, draw_interval, draw_stars, shown_effects
-from .labels import NodeNames, named_nodes, shortened, wrapped
-from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, as_image, name_row
+from .effect_lines import (
+    EffectLines,
+    bars_of_outcomes,
+    draw_interval,
+    draw_stars,
+    effects_of_nodes,
+    shown_effects,
+)
+from .labels import named_nodes, plain, shortened, wrapped
+from .painter import (
+    HEADER_SIZE,
+    TITLE_SIZE,
+    SamplePainter,
+    as_image,
+    name_row,
+    room_for_bars,
+)
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
-from .styles import Look, group_style
+from .styles import GroupStyle, Look, group_style
 
 if TYPE_CHECKING:
     from .._node_effects import NodeEffects
@@ -30,7 +44,6 @@ PANEL = (3.2, 2.2)  # inches, of curves and tables
 ROW_NAME_LETTERS = 16
 LEGEND_LETTERS = 12
 ROWS_OF_LEGEND = 8
-GAP = 0.5  # between nodes, in bars
 
 #: Name, names of the outcomes, and what they look like.
 Node: TypeAlias = tuple[str, tuple[str, ...], np.ndarray]
@@ -286,21 +299,37 @@ class NodeEffectDisplay(ColumnsDisplay):
         sizes = [len(effect) for effect in effects]
         names = named_nodes(self.node_names, sizes, self.outcome_names)
         if self.parts is not None:
-            self._draw_columns(ax, self.parts, np.concatenate(effects), _bars(names), "", kwargs)
+            self._draw_columns(
+                ax, self.parts, np.concatenate(effects), bars_of_outcomes(names), "", kwargs
+            )
             return self
         centred = self.kind == "difference"
-        painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
+        shape = _shape(len(effects))
+        most_bars, room = room_for_bars(ax, shape, 2)
+        painter = SamplePainter.of(
+            effects,
+            x=self.x,
+            columns=self.columns,
+            centred=centred,
+            most_bars=most_bars,
+            room=room,
+        )
         nodes = list(zip(names.nodes, names.outcomes, effects, strict=True))
         draw = self._draw_images if painter.kind == "image" else self._draw_comparisons
         draw(ax, painter, nodes, kwargs)
         return self
 
+    def _style(self, outcome: int, n_outcomes: int) -> GroupStyle:
+        """Return how one of the outcomes of a node is drawn."""
+        return group_style(outcome)
+
     def _meaning(self) -> str:
-        """Return what the values are, differences included."""
+        """Return what the values are, differences and stars included."""
         if self.kind == "mean":
             return self.value_name
         unit = self.value_name.removesuffix(" from the mean")
-        return f"difference ({unit})" if unit else "difference from the mean"
+        meaning = f"difference ({unit})" if unit else "difference from the mean"
+        return meaning if self.lines is None else f"{meaning}, star: discovered"
 
     def _draw_images(
         self, ax: SomeAxes, painter: SamplePainter, nodes: list[Node], kwargs: Look
@@ -328,16 +357,15 @@ class NodeEffectDisplay(ColumnsDisplay):
         if has_bar:
             self.figure_.colorbar(self.artists_[0][0], cax=bar)
             bar.tick_params(labelsize=TITLE_SIZE)
-            bar.set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
+            bar.set_ylabel(plain(self._meaning()), fontsize=HEADER_SIZE)
 
     def _draw_comparisons(
         self, ax: SomeAxes, painter: SamplePainter, nodes: list[Node], kwargs: Look
     ) -> None:
         """Draw a panel for each node, in which its outcomes are compared."""
-        n_columns = min(PANELS_IN_A_ROW, len(nodes))
-        shape = -(-len(nodes) // n_columns), n_columns
-        height = max(PANEL[1], painter.height_of_bars())
-        size = PANEL[0] * shape[1] + 0.5, height * shape[0] + 0.3
+        shape = _shape(len(nodes))
+        n_columns, height = shape[1], max(PANEL[1], painter.height_of_bars())
+        size = PANEL[0] * shape[1] + 0.5 + painter.width_of_names(), height * shape[0] + 0.3
         self._keep(self._several_axes(ax, shape, size), ax)
         n_letters = letters_across(self.axes_[0, 0], HEADER_SIZE)
         draw = painter.draw if painter.kind == "curve" else painter.draw_dots
@@ -348,7 +376,7 @@ class NodeEffectDisplay(ColumnsDisplay):
             panel, looks = self.axes_.flat[number], []
             for k, (sample, outcome) in enumerate(zip(samples, outcomes, strict=True)):
                 look = {"label": shortened(outcome, LEGEND_LETTERS)} | kwargs
-                looks.append(draw(panel, sample, group_style(k), **look))
+                looks.append(draw(panel, sample, self._style(k, len(samples)), **look))
                 draw_interval(panel, painter, self.lines, (number, k))
             self.artists_.append(looks)
             is_bottom = number + n_columns >= len(nodes)
@@ -357,42 +385,12 @@ class NodeEffectDisplay(ColumnsDisplay):
             n_in_legend = -(-len(samples) // ROWS_OF_LEGEND)
             panel.legend(fontsize=TITLE_SIZE, ncols=n_in_legend, labelspacing=0.3)
             if is_bottom and painter.kind == "bars":
-                panel.set_xlabel(painter.described(self._meaning()), fontsize=HEADER_SIZE)
+                panel.set_xlabel(plain(painter.described(self._meaning())), fontsize=HEADER_SIZE)
         if painter.kind == "curve":
-            self.axes_[0, 0].set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
+            self.axes_[0, 0].set_ylabel(plain(self._meaning()), fontsize=HEADER_SIZE)
 
 
-def _bars(names: NodeNames) -> list[tuple[str, float]]:
-    """Return name and position of a bar for each outcome; between nodes there is a gap."""
-    bars, position = [], 0.0
-    for node, outcomes in zip(names.nodes, names.outcomes, strict=True):
-        bars += [(f"{node} = {outcome}", position + k) for k, outcome in enumerate(outcomes)]
-        position += len(outcomes) + GAP
-    return bars
-
-
-def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np.ndarray]:
-    """Return, of each node, the mean of the cells with each outcome, the others held.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (n_cells, \\*shape)
-        What is averaged, the cells in C order.
-    joint : ndarray of shape node_sizes
-        Distribution of the nodes.
-    kind : {"difference", "mean"}
-        Whether the mean of everything is subtracted.
-
-    Returns
-    -------
-    list of ndarray of shape (n_outcomes, \\*shape)
-        One for each node.
-    """
-    table = cells.reshape(*joint.shape, *cells.shape[1:])
-    overall = np.tensordot(joint, table, joint.ndim) if kind == "difference" else 0.0
-    effects = []
-    for node in range(joint.ndim):
-        others = joint.sum(axis=node)
-        rows = np.moveaxis(table, node, 0)
-        effects.append(np.stack([np.tensordot(others, row, others.ndim) for row in rows]) - overall)
-    return effects
+def _shape(n_nodes: int) -> tuple[int, int]:
+    """Return rows and columns of panels of nodes."""
+    n_columns = min(PANELS_IN_A_ROW, n_nodes)
+    return -(-n_nodes // n_columns), n_columns

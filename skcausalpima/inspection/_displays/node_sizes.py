@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..._clustering.margins import MIN_STABILITY
 from .display import POINTS_PER_INCH, Axes, Display, SomeAxes, inches, letters_across
 from .labels import shortened, wrapped
-from .styles import COLOURS, ground, ink
+from .styles import COLOURS, Look, ground, ink
 
 FONT = 8.0
 NAME_LETTERS = 16
@@ -22,7 +22,8 @@ NAME_LETTERS = 16
 class NodeSizesDisplay(Display):
     """Which node sizes data support: the bound of held-out samples, and what is found again.
 
-    To the left the mean bound over the folds, with its standard deviation, of what was fitted. To
+    To the left the mean bound over the folds, with its standard deviation, of what was fitted; a
+    line joins the sizes of a single node, which have an order. To
     the right the stability of the cells; candidates that are not supported, or not fitted since a
     larger one is, are hatched. Small cells may have less
     than the limit that is drawn: ``failed`` in the results says which are not found again.
@@ -181,9 +182,9 @@ class NodeSizesDisplay(Display):
     def _plot_bound(self, ax: Axes, sizes: list[tuple[int, ...]]) -> None:
         """Draw the bound of held-out samples."""
         positions, bound = np.arange(len(sizes)), np.asarray(self.mean_bound, dtype=np.float64)
-        ax.errorbar(
-            positions, bound, self.std_bound, fmt="o-", color=COLOURS[0], capsize=3, lw=1, ms=4
-        )
+        in_a_row = all(len(candidate) == 1 for candidate in sizes) and sizes == sorted(sizes)
+        style: Look = {"fmt": "o-" if in_a_row else "o", "capsize": 3, "lw": 1, "ms": 4}
+        ax.errorbar(positions, bound, self.std_bound, color=COLOURS[0], **style)
         if self.best is not None:
             k = sizes.index(tuple(self.best))
             label = f"chosen: {_name(sizes[k])}"

@@ -12,7 +12,18 @@ from ..._base.names import cut
 from ..._base.types import Abscissa, Unchecked
 from ..._data.element_axes import ElementAxes
 from ..._data.stated_axes import drawn_axes
-from .display import POINTS_PER_INCH, Axes, Drawn, inches, letters_across, letters_that_fit
+from .display import (
+    LETTER_WIDTH,
+    PAGE,
+    POINTS_PER_INCH,
+    Axes,
+    Drawn,
+    SomeAxes,
+    inches,
+    is_axes,
+    letters_across,
+    letters_that_fit,
+)
 from .labels import plain, shortened, wrapped
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look, ink
 
@@ -25,7 +36,10 @@ LINE_HEIGHT = 1.3  # of the height of a font
 FEW_PANELS = 8  # so many may be larger
 AXIS_LETTERS, LEAST_LETTERS = 40, 16  # of the name of an abscissa, and in a line (arbitrary)
 END_LETTERS, LEAST_LINES = 12, 3  # of where an image begins and ends, and of the image (arbitrary)
-LABEL_SHARE = 0.45  # of the width of a panel that names of columns may take
+LABEL_SHARE = 0.45  # of the width of a panel that names of columns may take, or
+NAMES, OWN_NAMES = 0.8, 2.4  # inches, in axes that are given and in a figure of our own
+MARGINS = 0.6  # inches above and below a table of panels
+FILLED, GROWN = 0.95, 1.2  # of the height of a panel, by names; and when the figure is laid out
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class SamplePainter:
         samples, the strongest first.
     centred : bool
         Whether the values are differences: 0 is in the middle of the scale.
+    room : float
+        Inches that names of bars may take.
     """
 
     kind: str
@@ -58,6 +74,7 @@ class SamplePainter:
     rows: np.ndarray
     axes: ElementAxes = ()
     centred: bool = False
+    room: float = NAMES
 
     @classmethod
     def of(
@@ -67,6 +84,8 @@ class SamplePainter:
         x: Abscissa | None = None,
         columns: Sequence[str] | None = None,
         centred: bool = False,
+        most_bars: int = MAX_NAMED_BARS,
+        room: float = NAMES,
     ) -> SamplePainter:
         """Choose for samples, arrays of shape (n_samples, \\*shape)."""
         shape = np.asarray(arrays[0]).shape[1:]
@@ -81,10 +100,11 @@ class SamplePainter:
         names = tuple(map(str, range(width) if columns is None else columns))
         abscissa = np.arange(width) if along is None else along.values
         rows = np.arange(width)
-        if kind == "bars" and width > MAX_NAMED_BARS:
-            rows = _strongest(arrays)[:MAX_NAMED_BARS]
+        if kind == "bars" and width > min(most_bars, MAX_NAMED_BARS):
+            rows = _strongest(arrays)[: min(most_bars, MAX_NAMED_BARS)]
             arrays = [np.asarray(array).reshape(len(array), -1)[:, rows] for array in arrays]
-        return cls(kind, _limits(arrays, kind, centred), abscissa, names, rows, axes, centred)
+        limits = _limits(arrays, kind, centred)
+        return cls(kind, limits, abscissa, names, rows, axes, centred, room)
 
     @property
     def note(self) -> str:
@@ -100,7 +120,7 @@ class SamplePainter:
 
     def described(self, value_name: str) -> str:
         """Return what the abscissa and values are, and what is left out, in lines."""
-        return "\n".join(line for line in (plain(self.along), value_name, self.note) if line)
+        return "\n".join(line for line in (self.along, value_name, self.note) if line)
 
     def draw(
         self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Unchecked
@@ -194,14 +214,23 @@ class SamplePainter:
         else:
             width, height = 1.5, 1.1 if self.kind == "curve" else self.height_of_bars()
         titles = n_title_lines * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
-        return n_columns * width + 1.2, n_rows * (height + titles) + 0.6
+        return n_columns * width + max(1.2, self.width_of_names() + 0.4), n_rows * (
+            height + titles
+        ) + 0.6
+
+    def width_of_names(self) -> float:
+        """Return the width in inches that names of bars take, at most what they may take."""
+        if self.kind != "bars":
+            return 0.0
+        longest = max(len(self.columns[row]) for row in self.rows)
+        return min(longest * LETTER_WIDTH * TICK_SIZE / POINTS_PER_INCH, self.room)
 
     def height_of_bars(self) -> float:
         """Return the height in inches at which all names of bars can be read, at most 5.3."""
         if self.kind != "bars":
             return 0.0
         height = len(self.rows) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
-        return min(max(0.8, 1.7 * height), 5.3)
+        return min(max(0.8, 1.25 * height), 5.3)
 
     def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: Look) -> Drawn:
         """Draw an image on the common scale."""
@@ -235,11 +264,25 @@ class SamplePainter:
         """Write as many names as there is room for."""
         width, height = inches(ax)
         columns = [self.columns[row] for row in self.rows]
-        needed = len(columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
-        step = max(1, math.ceil(needed / (0.8 * height)))
-        n_letters = letters_that_fit(max(LABEL_SHARE * width, 0.8), TICK_SIZE)
+        step = math.ceil(len(columns) / bars_that_fit(GROWN * height))
+        n_letters = letters_that_fit(max(LABEL_SHARE * width, self.room), TICK_SIZE)
         names = [shortened(name, n_letters) if is_left else "" for name in columns[::step]]
         ax.set_yticks(np.arange(len(columns))[::step], names)
+
+
+def bars_that_fit(height: float) -> int:
+    """Return how many bars have room for their names in a height in inches."""
+    return max(1, int(FILLED * height * POINTS_PER_INCH / (TICK_SIZE * LINE_HEIGHT)))
+
+
+def room_for_bars(ax: SomeAxes, shape: tuple[int, int], n_title_lines: int) -> tuple[int, float]:
+    """Return how many names fit beside each of a table of panels, and their inches."""
+    n_rows, n_columns = shape
+    width, height = inches(ax) if is_axes(ax) else (np.inf, PAGE[1])
+    titles = n_title_lines * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
+    room = min(0.3 * width, OWN_NAMES)
+    most_bars = bars_that_fit((height - MARGINS) / n_rows - titles)
+    return most_bars, max(min(room, width - 0.7 * n_columns), 0.5)
 
 
 def kind_of(shape: Sequence[int], x: Unchecked = None, columns: Sequence[str] | None = None) -> str:

@@ -3,47 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._base.grid import NodeGrid
 from ..._base.types import Abscissa, Samples, Unchecked
-from ..._inference.kept_models import model_of, samples_of
+from ..._data.stated_axes import drawn_axes
 from ..._structure.digraphs import node_graph
-from .._fitted_estimator import cell_order, is_empty, outcome_names
-from .column_panels import CAPTION_SIZE, ColumnsDisplay, Part
+from .._fitted_estimator import cell_order, outcome_names
+from .cell_contents import nearest_samples, titles_of_cells
+from .cell_table import CellTable, asked_cells, table_for, write_headers
+from .column_panels import CAPTION_SIZE, LINE, ColumnsDisplay, Part
 from .display import (
     Axes,
     check_word,
     font_that_fits,
     inches,
+    is_axes,
     letters_across,
     letters_that_fit,
 )
-from .labels import NodeNames, cell_names, listed, named_nodes, shortened
-from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
+from .labels import NodeNames, cell_names, listed, named_nodes, plain, shortened, wrapped
+from .painter import TITLE_SIZE, SamplePainter, kind_of, room_for_bars
 from .shown_modality import ShownModality, decoded_components, shown_modality
 from .styles import Look
 
-NO_SAMPLES = "no samples"
-WIDE = 1.3  # columns per row that are aimed at
 MIN_TITLE_SIZE = 5
-ROW_HEADER_INCHES = 1.0
+LARGEST_BARS = 24  # cells with a bar in each panel of a table of several kinds, at most
+BARS_SHARE = 0.25  # of a height that is given, for these: two rows of panels and titles fit
+PANEL = 1.3  # inches, least width of a panel in a figure of its own
 
 
 @dataclass(eq=False, repr=False)
 class PrototypeDisplay(ColumnsDisplay):
     """What each cell looks like: one picture per cell, on the grid's own axes.
 
-    The outcomes of the first nodes are rows, those of the others columns. An image, a curve, or
-    bars are drawn, by the shape of the modality: up to 16 elements in a row, and those of a table
-    whose columns have names, are bars (of more than 30 the 30 that differ most between cells, the
-    strongest first), more without names are a curve. Images with other than one or three channels
-    have them side by side; of volumes the middle slice is drawn.
+    The outcomes of the first nodes are rows, those of the others columns; where there is no room
+    for all cells, the largest fill lines like words. An image, a curve, or bars are drawn, by the
+    shape of the modality: up to 16 elements in a row, and those of a table whose columns have
+    names, are bars (where there is no room for the names of all, and of more than 30, those that
+    differ most between cells, the strongest first), more without names are a curve. Images with
+    other than one or three channels have them side by side; of volumes the middle slice is drawn.
 
     Tables of words, booleans or ordered categories have a panel for each column instead, in which
     the cells are compared: probabilities of levels are stacked bars, and counts and numbers bars.
@@ -72,6 +77,10 @@ class PrototypeDisplay(ColumnsDisplay):
     value_name : str, default=""
         What is drawn: the modality, if it is one of several, and the unit of its values, if that is
         not its own.
+    weights : array-like of shape (n_cells,), default=None
+        How large cells are; None takes them to be alike.
+    cells : sequence of int, default=None
+        Which cells to draw; None takes all, or the largest.
     parts : sequence of tuple, default=None
         Of a table of several kinds of columns: name, likelihood and names of levels (none of
         numbers) of each column, and optionally mean and standard deviation of numbers. It has a
@@ -86,9 +95,11 @@ class PrototypeDisplay(ColumnsDisplay):
         The axes that were divided, if some were.
     figure_ : matplotlib figure
         The figure.
+    cells_ : list of int
+        The cells that are drawn, in the order of their panels.
     artists_ : list
-        What was drawn of each cell, None where there is nothing; with ``parts``, of each column the
-        bars of its levels.
+        What was drawn of each of them, None where there is nothing; with ``parts``, of each column
+        the bars of its levels.
 
     See Also
     --------
@@ -113,6 +124,8 @@ class PrototypeDisplay(ColumnsDisplay):
     x: Abscissa | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
+    weights: ArrayLike | None = None
+    cells: Sequence[int] | None = None
     parts: Sequence[Part] | None = None
 
     @classmethod
@@ -124,6 +137,7 @@ class PrototypeDisplay(ColumnsDisplay):
         kind: str = "decoded",
         modality: str | int | None = None,
         x: Abscissa | None = None,
+        cells: ArrayLike | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -142,6 +156,9 @@ class PrototypeDisplay(ColumnsDisplay):
             Name or number of the modality; None takes the first.
         x : array-like of shape (width,), or (str, array-like), default=None
             Abscissa of curves, and its name. None takes that of the fit, if it has one.
+        cells : array-like of shape (n_asked, n_nodes), default=None
+            The cells to draw, a row of outcomes (numbers or names) for each, such as
+            ``[(0, 1), (1, 1)]``. None takes all, or the largest that there is room for.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict
@@ -161,7 +178,7 @@ class PrototypeDisplay(ColumnsDisplay):
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
-            If X, ``kind``, ``modality`` or ``x`` is not as described.
+            If X, ``kind``, ``modality``, ``x`` or ``cells`` is not as described.
         ImportError
             If matplotlib is not installed.
 
@@ -181,12 +198,23 @@ class PrototypeDisplay(ColumnsDisplay):
         """
         cls._check_estimator(est)
         check_word(kind, "kind", ("decoded", "nearest"))
-        shown, order = shown_modality(est, modality, x), cell_order(est)
-        decoded = kind == "decoded"
-        prototypes = decoded_components(est, shown) if decoded else _nearest(est, X, shown)
-        titles, unit = _titles(est, shown), shown.unit_of_groups
+        shown = shown_modality(est, modality, x)
+        prototypes = None if kind == "decoded" else nearest_samples(est, X, shown)
+        display = cls._of_modality(est, shown, prototypes)
+        if cells is not None:
+            asked = asked_cells(cells, est.joint_.shape, outcome_names(est))
+            display = replace(display, cells=asked)
+        return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def _of_modality(
+        cls, est: BaseEstimator, shown: ShownModality, prototypes: np.ndarray | None = None
+    ) -> Self:
+        """Return what is drawn of a modality; by component ``prototypes``, or what decodes."""
+        order, titles = cell_order(est), titles_of_cells(est, shown)
+        prototypes = decoded_components(est, shown) if prototypes is None else prototypes
         which = shown.name if len(est.modality_names_in_) > 1 else ""
-        display = cls(
+        return cls(
             prototypes[order],
             est.joint_.shape,
             list(node_graph(est.dag_)),
@@ -194,10 +222,10 @@ class PrototypeDisplay(ColumnsDisplay):
             titles=[titles[component] for component in order],
             x=shown.x,
             columns=shown.columns,
-            value_name=f"{which}: {unit}" if which and unit else which or unit,
+            value_name=": ".join(part for part in (which, shown.unit_of_groups) if part),
+            weights=est.separation_.occupancy[order],
             parts=shown.parts,
         )
-        return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax: Axes | np.ndarray | None = None, **kwargs: Unchecked) -> Self:
         """Draw.
@@ -232,164 +260,127 @@ class PrototypeDisplay(ColumnsDisplay):
         60 %
         >>> plt.close()
         """
-        arrays, table = np.asarray(self.prototypes), CellTable(tuple(self.node_sizes))
-        if len(arrays) != math.prod(table.sizes):
+        arrays, sizes = np.asarray(self.prototypes), tuple(self.node_sizes)
+        if len(arrays) != math.prod(sizes):
             raise ValueError(
-                f"prototypes has {len(arrays)} rows, but the grid of node_sizes={table.sizes} has "
-                f"{math.prod(table.sizes)} cells: pass one row per cell."
+                f"prototypes has {len(arrays)} rows, but the grid of node_sizes={sizes} has "
+                f"{math.prod(sizes)} cells: pass one row per cell."
             )
         titles = [""] * len(arrays) if self.titles is None else self.titles
         names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         if self.parts is not None:
-            cells = cell_names(NodeGrid(table.sizes).outcomes(), names.outcomes)
-            lines = [f"{name}  {title}".strip() for name, title in zip(cells, titles, strict=True)]
-            bars = [(line, float(position)) for position, line in enumerate(lines)]
-            what = f"outcomes of {', '.join(names.nodes)}"
-            which, is_one_of_several, _ = self.value_name.rpartition(": ")
-            what = f"{which}, {what}" if is_one_of_several else what
-            self._draw_columns(ax, self.parts, arrays, bars, what, kwargs)
+            self._plot_parts(ax, self.parts, names, titles, kwargs)
             return self
-        painter = SamplePainter.of([arrays], x=self.x, columns=self.columns)
-        size = painter.size_of_figure(table.shape, max(t.count("\n") + 1 for t in titles))
-        caption = self._captioned_axes(ax, table.shape, size)
+        table = table_for(sizes, self._n_asked(), self._kind(), ax)
+        self.cells_ = cells = self._largest(math.prod(table.shape))
+        n_title_lines = max(titles[cell].count("\n") + 1 for cell in cells)
+        if not table.n_row_nodes:
+            panel = inches(ax)[0] / table.shape[1] if is_axes(ax) else PANEL
+            headers, _ = names.headers(
+                NodeGrid(sizes).outcomes(np.array(cells)), letters_that_fit(panel, TITLE_SIZE)
+            )
+            n_title_lines += headers[0].count("\n") + 1
+        most_bars, names_room = room_for_bars(ax, table.shape, n_title_lines)
+        painter = SamplePainter.of(
+            [arrays[cells]], x=self.x, columns=self.columns, most_bars=most_bars, room=names_room
+        )
+        size = painter.size_of_figure(table.shape, n_title_lines)
+        caption, n_columns = self._captioned_axes(ax, table.shape, size), table.shape[1]
         self.artists_: list[Any] = []
-        for unused in self.axes_.flat[len(arrays) :]:
+        for unused in self.axes_.flat[len(cells) :]:
             unused.set_axis_off()
-        for cell, array in enumerate(arrays):
-            panel, is_drawn = self.axes_.flat[cell], np.isfinite(array).any()
-            self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
-            is_left, is_bottom = table.position(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
-            painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
-        self._name_cells(table, names, titles, caption)
-        if described := painter.described(self.value_name):
-            self.axes_[-1, 0].set_xlabel(described, fontsize=8, loc="left")
+        for place, cell in enumerate(cells):
+            panel, is_drawn = self.axes_.flat[place], np.isfinite(arrays[cell]).any()
+            self.artists_.append(painter.draw(panel, arrays[cell], **kwargs) if is_drawn else None)
+            is_bottom = place + n_columns >= len(cells)
+            painter.finish(panel, is_left=place % n_columns == 0, is_bottom=is_bottom)
+        unnamed = self._name_cells(table, names, titles)
+        self._describe(caption, unnamed, painter)
         return self
 
-    def _name_cells(
-        self, table: CellTable, names: NodeNames, titles: Sequence[str], caption: Axes | None
+    def _kind(self) -> str:
+        """Return what cells are drawn as."""
+        shape = np.shape(self.prototypes)[1:]
+        axes = drawn_axes(self.x, shape)
+        return kind_of(shape, axes[0] if len(axes) == 1 else None, self.columns)
+
+    def _n_asked(self) -> int:
+        """Return how many cells are to be drawn if there is room."""
+        return len(self.prototypes) if self.cells is None else len(self.cells)
+
+    def _largest(self, most: int) -> list[int]:
+        """Return the cells that are asked for, or so many of the largest, in C order."""
+        if self.cells is not None:
+            return list(self.cells)[:most]
+        weights = np.ones(len(self.prototypes)) if self.weights is None else self.weights
+        return np.sort(np.argsort(-np.asarray(weights), kind="stable")[:most]).tolist()
+
+    def _left_out(self) -> str:
+        """Say which of all cells are drawn, where some are not."""
+        n_all, n_shown = len(self.prototypes), len(self.cells_)
+        which = "" if self.cells is not None or self.weights is None else ": the largest"
+        return "" if n_shown == n_all else f"{n_shown} of {n_all} cells{which}"
+
+    def _plot_parts(
+        self,
+        ax: Axes | np.ndarray | None,
+        parts: Sequence[Part],
+        names: NodeNames,
+        titles: Sequence[str],
+        kwargs: Look,
     ) -> None:
-        """Write outcomes beside rows and columns, a title over each cell, and what is what."""
+        """Draw a panel for each column, in which cells are compared."""
+        room = int(BARS_SHARE * inches(ax)[1] / LINE) if is_axes(ax) else LARGEST_BARS
+        self.cells_ = cells = self._largest(max(2, min(room, LARGEST_BARS)))
+        of_cells = cell_names(
+            NodeGrid(tuple(self.node_sizes)).outcomes(np.array(cells)), names.outcomes
+        )
+        lines = [f"{n}  {titles[k]}".strip() for n, k in zip(of_cells, cells, strict=True)]
+        bars = [(line, float(position)) for position, line in enumerate(lines)]
+        which, is_one_of_several, _ = self.value_name.rpartition(": ")
+        what = f"outcomes of {', '.join(names.nodes)}"
+        what = f"{which}, {what}" if is_one_of_several else what
+        what = "; ".join(text for text in (what, self._left_out()) if text)
+        self._draw_columns(ax, parts, np.asarray(self.prototypes)[cells], bars, what, kwargs)
+
+    def _name_cells(
+        self, table: CellTable, names: NodeNames, titles: Sequence[str]
+    ) -> dict[str, tuple[str, ...]]:
+        """Write outcomes beside rows and columns, and a title over each cell.
+
+        Return which nodes these are if they do not say.
+        """
+        cells = self.cells_
+        titles = [titles[cell] for cell in cells]
         longest = max((len(line) for title in titles for line in title.splitlines()), default=1)
         fitting = font_that_fits(inches(self.axes_[0, 0])[0], longest)
         size = float(np.clip(fitting, MIN_TITLE_SIZE, TITLE_SIZE))
         n_letters = letters_across(self.axes_[0, 0], size)
         lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]
         if table.n_row_nodes == 0:
-            headers, is_named = names.headers(NodeGrid(table.sizes).outcomes(), n_letters)
+            headers, is_named = names.headers(
+                NodeGrid(table.sizes).outcomes(np.array(cells)), n_letters
+            )
             lines = [f"{h}\n{line}".strip() for h, line in zip(headers, lines, strict=True)]
             unnamed = {} if is_named else {"outcomes of": names.nodes}
         else:
             n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
-            unnamed = _write_headers(self.axes_, table, names, n_lines * size * 1.25 + 4)
-        for cell, line in enumerate(lines):
-            self.axes_[table.position(cell)].set_title(line, fontsize=size, pad=2)
-        if caption is not None and unnamed:
-            n_letters, texts = letters_across(caption, CAPTION_SIZE), []
-            for what, nodes in unnamed.items():
-                texts.append(f"{what} {listed(nodes, n_letters - len(what) - 1, 2)}")
-            caption.set_title("\n".join(texts), fontsize=CAPTION_SIZE)
+            unnamed = write_headers(self.axes_, table, names, n_lines * size * 1.25 + 4)
+        for place, line in enumerate(lines):
+            self.axes_.flat[place].set_title(line, fontsize=size, pad=2)
+        return unnamed
 
-
-def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.ndarray:
-    """Return the sample of each component that is nearest to its mean; NaN where none is."""
-    if X is None:
-        raise ValueError('kind="nearest" shows samples: pass them as X, or take kind="decoded".')
-    modalities = samples_of(est, X)
-    posterior = model_of(est).posterior(modalities)
-    labels = posterior.probabilities.argmax(axis=1)
-    distances = np.linalg.norm(posterior.points - est.cluster_means_[labels], axis=1)
-    distances[~modalities.observed[shown.number]] = np.inf
-    components = np.unique(labels[np.isfinite(distances)])
-    rows = [np.where(labels == component, distances, np.inf).argmin() for component in components]
-    elements = shown.elements(modalities.take(np.array(rows, dtype=int)))
-    values = shown.of_groups(elements)
-    nearest = np.full((len(est.cluster_means_), *values.shape[1:]), np.nan)
-    nearest[components] = values
-    return nearest
-
-
-def _titles(est: BaseEstimator, shown: ShownModality) -> list[str]:
-    """Return the parameters of an expert in each component, or the share of its samples."""
-    empty, table = is_empty(est), est.expert_params_.get(shown.name)
-    if table is None:
-        shares = np.round(100 * est.separation_.occupancy).astype(int)
-        titles = [f"{share} %" if share else "< 1 %" for share in shares]
-    else:
-        columns = [[f"{name} {value:.3g}" for value in table[name]] for name in table.parameters]
-        titles = ["\n".join(lines) for lines in zip(*columns, strict=True)]
-    return [NO_SAMPLES if no else title for no, title in zip(empty, titles, strict=True)]
-
-
-@dataclass(frozen=True)
-class CellTable:
-    """Where the cells of a grid are drawn: the first nodes are rows, the others columns.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        Numbers of outcomes of the nodes.
-
-    Examples
-    --------
-    >>> from skcausalpima.inspection._displays.prototypes import CellTable
-    >>> CellTable((2, 2, 2, 2, 2, 2)).shape, CellTable((3, 2)).shape, CellTable((10,)).shape
-    ((8, 8), (3, 2), (2, 5))
-    """
-
-    sizes: tuple[int, ...]
-
-    @property
-    def n_row_nodes(self) -> int:
-        """How many nodes are rows; 0 for a single node, whose outcomes fill lines like words."""
-        if len(self.sizes) == 1:
-            return 0
-        return min(range(1, len(self.sizes)), key=self._distance)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of rows and columns."""
-        if len(self.sizes) == 1:
-            return _lines_of(self.sizes[0])
-        return math.prod(self.sizes[: self.n_row_nodes]), math.prod(self.sizes[self.n_row_nodes :])
-
-    def position(self, cell: int) -> tuple[int, int]:
-        """Return row and column of a cell, by its number in C order."""
-        return divmod(cell, self.shape[1])
-
-    def _distance(self, n_row_nodes: int) -> float:
-        """Return how far a table is from the shape that is aimed at."""
-        rows, columns = math.prod(self.sizes[:n_row_nodes]), math.prod(self.sizes[n_row_nodes:])
-        return abs(math.log(columns / rows / WIDE))
-
-
-def _lines_of(n_cells: int) -> tuple[int, int]:
-    """Return rows and columns for the outcomes of one node."""
-    if n_cells <= 5:
-        return 1, n_cells
-    root, wide = math.ceil(math.sqrt(n_cells)), math.sqrt(WIDE * n_cells)
-    fits = [(c * math.ceil(n_cells / c) - n_cells, abs(c - wide), c) for c in range(root, 11)]
-    n_columns = min(fits)[2] if fits else root
-    return math.ceil(n_cells / n_columns), n_columns
-
-
-def _write_headers(
-    axes: np.ndarray, table: CellTable, names: NodeNames, height: float
-) -> dict[str, tuple[str, ...]]:
-    """Write the outcomes of rows and columns; return which nodes these are if they do not say.
-
-    Those of columns stand so many points above the axes.
-    """
-    split, outcomes = table.n_row_nodes, NodeGrid(table.sizes).outcomes()
-    rows, columns = names.take(slice(None, split)), names.take(slice(split, None))
-    row_letters = letters_that_fit(ROW_HEADER_INCHES, HEADER_SIZE)
-    of_rows, rows_named = rows.headers(outcomes[:: table.shape[1], :split], row_letters)
-    column_letters = letters_across(axes[0, 0], HEADER_SIZE)
-    of_columns, columns_named = columns.headers(outcomes[: table.shape[1], split:], column_letters)
-    for ax, header in zip(axes[:, 0], of_rows, strict=True):
-        name_row(ax, header, HEADER_SIZE)
-    look: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    look |= {"ha": "center", "va": "bottom"}
-    for ax, header in zip(axes[0], of_columns, strict=True):
-        ax.annotate(header, (0.5, 1.0), (0, height), fontsize=HEADER_SIZE, **look)
-    parts = {} if rows_named else {"rows:": rows.nodes}
-    return parts if columns_named else parts | {"columns:": columns.nodes}
+    def _describe(
+        self, caption: Axes | None, unnamed: Mapping[str, Sequence[str]], painter: SamplePainter
+    ) -> None:
+        """Say above the panels what they show; below the first where there is nothing above."""
+        lines = [line for line in (self.value_name, painter.note, self._left_out()) if line]
+        if caption is None:
+            text = "\n".join(line for line in (painter.along, *lines) if line)
+            self.axes_[-1, 0].set_xlabel(plain(text), fontsize=8, loc="left")
+            return
+        n_letters = letters_across(caption, CAPTION_SIZE)
+        texts = [wrapped("; ".join(lines), n_letters)] if lines else []
+        for what, nodes in unnamed.items():
+            texts.append(f"{what} {listed(nodes, n_letters - len(what) - 1, 2)}")
+        caption.set_title("\n".join(texts), fontsize=CAPTION_SIZE)

@@ -16,12 +16,13 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.kept_models import model_of, samples_of
 from .display import Axes, Display, letters_across
-from .labels import wrapped
+from .labels import plain, wrapped
 from .painter import HEADER_SIZE, TITLE_SIZE, SamplePainter, name_row
 from .shown_modality import abscissae, shown_modality
 from .styles import Look
 
 N_SAMPLES = 5  # by default
+MOST_BARS = 15  # of a modality below others
 ROW_NAME_LETTERS = 16
 
 
@@ -244,7 +245,7 @@ class ReconstructionDisplay(Display):
             arrays += [arrays[1] - spread, arrays[1] + spread]
         x = None if self.x is None else self.x[k]
         columns = None if self.columns is None else self.columns[k]
-        return SamplePainter.of(arrays, x=x, columns=columns)
+        return SamplePainter.of(arrays, x=x, columns=columns, most_bars=MOST_BARS)
 
     def _label(self, k: int, what: str) -> str:
         """Return what is written beside the row of a modality."""
@@ -280,7 +281,7 @@ class ReconstructionDisplay(Display):
             painter.finish(panel, is_left=panel is row[0])
         row[0].set_ylabel(self._label(k, self._seen(k)), fontsize=HEADER_SIZE)
         described = painter.described("" if self.value_names is None else self.value_names[k])
-        row[0].set_xlabel(described, fontsize=TITLE_SIZE, loc="left")
+        row[0].set_xlabel(plain(described), fontsize=TITLE_SIZE, loc="left")
         look: Look = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
         row[-1].legend(fontsize=TITLE_SIZE - 1, **look)
 

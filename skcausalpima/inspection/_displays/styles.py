@@ -37,6 +37,7 @@ LINES: tuple[Dashes, ...] = (
     (0, (5, 1)),
 )
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "--")
+N_STYLES = len(COLOURS) * len(MARKERS)  # more groups look alike in turn
 #: The lightness of this one grows with the value.
 COLOUR_MAP = "cividis"
 UNKNOWN = "#999999"  # what belongs to no group

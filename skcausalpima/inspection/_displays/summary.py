@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -11,16 +12,24 @@ from sklearn.base import BaseEstimator
 
 from ..._base.types import Abscissae, Samples
 from ..._data.selection_keys import asked_modalities
-from .display import Axes, Display
+from .cell_table import table_in
+from .column_panels import LINE
+from .display import Axes, Display, SomeAxes, inches, is_axes
 from .graph import GraphDisplay
 from .latent import LatentDisplay
+from .painter import MARGINS
 from .prototypes import PrototypeDisplay
-from .shown_modality import abscissae
+from .shown_modality import abscissae, shown_modality
 from .training import TrainingDisplay
 
-SIZE = (13.0, 10.5)  # inches
-RATIOS = {"width_ratios": [1.0, 1.2], "height_ratios": [1.3, 1.0]}
-MOST_MODALITIES = 3  # in which cells are shown below each other
+WIDTH, HIGHEST = 8.3, 11.2  # inches: letters can be read where the page is as wide as a column
+TOP, LEFT = 3.9, 0.52  # height of the latent space, and its share of the width
+GRAPH = (0.9, 1.6)  # heights of a graph beside it
+SMALL = 0.65  # a graph that would shrink to less has a row of its own
+LOWEST, TALLEST = 1.5, 7.0  # of a row of cells
+HEIGHT_OF_PARTS = 3.2  # of a row of panels of columns
+MOST_MODALITIES = 12  # in which cells are shown
+IN_A_ROW = {1: 1, 2: 2, 3: 2, 4: 2}  # of few modalities; of more 3
 
 
 @dataclass(eq=False, repr=False)
@@ -46,8 +55,10 @@ class SummaryDisplay(Display):
     Attributes
     ----------
     axes_ : ndarray of axes of shape (2, 2)
-        The quarters of the page, in the order of the parameters. Those that are divided further are
-        invisible; the panels in them are attributes of the single displays.
+        The parts of the page, in the order of the parameters: to the left above the latent space,
+        beside it graph and training (a wide graph is below), and at the bottom the cells. Those
+        that are divided further are invisible; the panels in them are attributes of the single
+        displays.
     figure_ : matplotlib figure
         The figure.
 
@@ -92,8 +103,8 @@ class SummaryDisplay(Display):
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples, in the form of the training data.
         modality : str or int, default=None
-            Name or number of the modality in which the cells are shown; None takes the first three:
-            what a node does may show in one of them alone.
+            Name or number of the modality in which the cells are shown; None takes all (of more
+            than twelve the first twelve): what a node does may show in one of them alone.
         x : array-like, (str, array-like), or mapping of str to these, default=None
             Abscissa of curves, and its name; by name of the modality where several are drawn. None
             takes those of the fit, if it has some.
@@ -139,27 +150,26 @@ class SummaryDisplay(Display):
         """
         cls._check_estimator(est)
         names = [str(name) for name in est.modality_names_in_]
-        chosen = asked_modalities(modality, names)[:MOST_MODALITIES]
-        shown = [names[m] for m in chosen]
-        along, axes = abscissae(x, shown), cls._axes_table(ax, (2, 2), SIZE, **RATIOS)
-        prototypes, *further = (
-            PrototypeDisplay.from_estimator(est, modality=name, x=along.get(name), ax=panel)
-            for name, panel in zip(shown, cls._below(axes[0, 1], len(shown)), strict=True)
+        chosen = [names[m] for m in asked_modalities(modality, names)[:MOST_MODALITIES]]
+        along = abscissae(x, chosen)
+        shown = [shown_modality(est, name, along.get(name)) for name in chosen]
+        prototypes, *further = (PrototypeDisplay._of_modality(est, one) for one in shown)
+        display = cls(
+            LatentDisplay._of_estimator(est, X),
+            prototypes,
+            GraphDisplay._of_graph(est.dag_),
+            TrainingDisplay._of_estimator(est),
+            further,
         )
-        graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
-        training = TrainingDisplay.from_estimator(est, ax=axes[1, 1])
-        latent = LatentDisplay.from_estimator(est, X, ax=axes[0, 0])  # last: labels need the layout
-        display = cls(latent, prototypes, graph, training, further)
-        display.axes_, display.figure_ = axes, axes[0, 0].figure
-        return display
+        return display.plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : matplotlib axes, default=None
-            Axes are divided. None makes a figure.
+        ax : matplotlib axes or ndarray of axes of shape (2, 2), default=None
+            Axes are divided; an array such as ``axes_`` is drawn on. None makes a figure.
 
         Returns
         -------
@@ -187,20 +197,79 @@ class SummaryDisplay(Display):
         ['hue = 0', 'hue = 1']
         >>> plt.close()
         """
-        self.axes_ = axes = self._several_axes(ax, (2, 2), SIZE, **RATIOS)
         prototypes = [self.prototypes, *self.further]
-        for display, panel in zip(
-            prototypes, self._below(axes[0, 1], len(prototypes)), strict=True
-        ):
+        self.axes_ = self._parts(ax, prototypes)
+        latent, cells, graph, training = self.axes_.ravel()
+        self.figure_ = latent.figure
+        for display, panel in zip(prototypes, self._rows_in(cells, prototypes), strict=True):
             display.plot(ax=panel)
-        self.graph.plot(ax=axes[1, 0])
-        self.training.plot(ax=axes[1, 1])
-        self.latent.plot(ax=axes[0, 0])
+        self.graph.plot(ax=graph)
+        self.training.plot(ax=training)
+        self.latent.plot(ax=latent)  # last: labels need the layout
         return self
 
+    def _parts(self, ax: SomeAxes, prototypes: Sequence[PrototypeDisplay]) -> np.ndarray:
+        """Return the axes of latent space, cells, graph and training."""
+        if ax is not None and not is_axes(ax):
+            return self._axes_table(ax, (2, 2), (WIDTH, HIGHEST))
+        width = inches(ax)[0] if is_axes(ax) else WIDTH
+        of_cells = sum(height for height, _ in _rows(prototypes, width))
+        beside, alone = (
+            self.graph._wanted(((1 - LEFT) * width, GRAPH[1])),
+            self.graph._wanted((width, TOP)),
+        )
+        is_beside = beside[0] >= min(SMALL, alone[0])
+        heights = [TOP, 0.0 if is_beside else alone[1], of_cells]
+        heights[2] = min(heights[2], HIGHEST - sum(heights[:2]))
+        kept = [height for height in heights if height]
+        rows = self._axes_table(ax, (len(kept), 1), (WIDTH, sum(kept)), height_ratios=kept)[:, 0]
+        ratios = [LEFT, 1 - LEFT]
+        latent, right = self._axes_table(rows[0], (1, 2), (WIDTH, TOP), width_ratios=ratios)[0]
+        if not is_beside:
+            return np.array([[latent, rows[2]], [rows[1], right]])
+        height = float(np.clip(beside[1], *GRAPH))
+        ratios = [height, TOP - height]
+        graph, training = self._axes_table(right, (2, 1), (WIDTH, TOP), height_ratios=ratios)[:, 0]
+        return np.array([[latent, rows[1]], [graph, training]])
+
     @classmethod
-    def _below(cls, ax: Axes, number: int) -> np.ndarray:
-        """Return so many axes below each other, those that are given if it is one."""
-        if number == 1:
-            return np.array([ax])
-        return cls._axes_table(ax, (number, 1), SIZE)[:, 0]
+    def _rows_in(cls, ax: Axes, prototypes: Sequence[PrototypeDisplay]) -> list[Axes]:
+        """Divide axes into those of the modalities."""
+        if len(prototypes) == 1:
+            return [ax]
+        heights, rows = zip(*_rows(prototypes, inches(ax)[0]), strict=True)
+        size = (WIDTH, HIGHEST)
+        axes = cls._axes_table(ax, (len(rows), 1), size, height_ratios=heights)[:, 0]
+        panels: list[Axes] = []
+        for row, displays in zip(axes, rows, strict=True):
+            ratios = [_wanted_width(display) for display in displays]
+            panels += cls._axes_table(row, (1, len(ratios)), size, width_ratios=ratios)[0].tolist()
+        return panels
+
+
+def _rows(
+    prototypes: Sequence[PrototypeDisplay], width: float
+) -> list[tuple[float, Sequence[PrototypeDisplay]]]:
+    """Return height in inches and modalities of each row of these."""
+    n = IN_A_ROW.get(len(prototypes), 3)
+    rows = [prototypes[k : k + n] for k in range(0, len(prototypes), n)]
+    return [
+        (max(LOWEST, *(_wanted_height(one, width / len(row)) for one in row)), row) for row in rows
+    ]
+
+
+def _wanted_height(cells: PrototypeDisplay, width: float) -> float:
+    """Return the height in inches at which all cells can be seen in a width."""
+    if cells.parts is not None:
+        return HEIGHT_OF_PARTS * (2 if len(cells.parts) > 2 and width > TALLEST else 1)
+    kind, n_elements = cells._kind(), math.prod(np.shape(cells.prototypes)[1:])
+    room = (width, TALLEST if kind != "image" else width / 2)
+    n_rows, n_columns = table_in(tuple(cells.node_sizes), cells._n_asked(), kind, room).shape
+    image = min(width / n_columns, 2.2 if n_rows == 1 else 1.3)
+    panel = {"image": image, "bars": min(0.1 + 0.14 * n_elements, 1.3), "curve": 1.0}[kind]
+    return min(n_rows * (max(panel, 0.8) + 2 * LINE) + MARGINS, TALLEST)
+
+
+def _wanted_width(cells: PrototypeDisplay) -> float:
+    """Return the share of a row of such pictures that one wants: images are square."""
+    return 0.75 if cells.parts is None and cells._kind() == "image" else 1.0

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._base.reports.training import ConvergenceReport
-from .display import Axes, Display, SomeAxes, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, SomeAxes, inches, letters_across
 from .labels import wrapped
 from .styles import UNKNOWN, Look, group_style, ink
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
     "evidence": "evidence of the mixture",
-    "potential": "what encoders say of the latent point",
+    "potential": "what encoders say",
     "density": "density in the latent space",
     "weight": "weights of the cells",
     "assignment_entropy": "entropy of the assignment",
@@ -25,8 +25,10 @@ TERMS = {
 }
 RECONSTRUCTION = "reconstruction_"
 SHADE: Look = {"color": "0.5", "alpha": 0.14}
-NAME_LETTERS = 32
-MANY_TERMS = 8
+NAME_LETTERS = 26, 32  # of a line of the legend
+LINE = 1.25  # of the height of a font
+FONT, SMALL = 8, 7
+HIGH = 1.0  # inches, of axes that have room for a long name
 PRETRAINING_ROOM = 1.5  # above and below the bound, in ranges of the bound
 
 
@@ -37,7 +39,7 @@ class TrainingDisplay(Display):
     Above is the bound, in nats per sample and in the data's units, as ``score``. Below is what each
     term has gained since the first epoch of training; together they are what the bound has gained.
     Pre-training, which has no clusters and an objective of its own, ends at epoch 0; polishing with
-    the selected graph comes last. Both are shaded.
+    the selected graph comes last. Both are shaded, and named above the axes.
 
     Parameters
     ----------
@@ -128,8 +130,13 @@ class TrainingDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
+        return cls._of_estimator(est).plot(ax)
+
+    @classmethod
+    def _of_estimator(cls, est: BaseEstimator) -> TrainingDisplay:
+        """Return what :meth:`from_estimator` draws."""
         phases, same_samples = est.phase_history_, est.convergence_.bound
-        display = cls(
+        return cls(
             est.history_,
             pretraining=phases.get("pre-training", {"objective": ()})["objective"],
             polishing=phases.get("polishing"),
@@ -137,7 +144,6 @@ class TrainingDisplay(Display):
             final=est.lower_bound_ if same_samples is None else same_samples,
             convergence=est.convergence_,
         )
-        return display.plot(ax)
 
     def plot(self, ax: SomeAxes = None) -> TrainingDisplay:
         """Draw the bound and its terms.
@@ -182,13 +188,14 @@ class TrainingDisplay(Display):
         for panel in self.axes_:
             self._shade(panel, n_epochs, len(all_of_it["lower_bound"]))
             panel.margins(x=0.02)
+            panel.tick_params(labelsize=FONT)
             if panel.get_legend_handles_labels()[0]:
-                panel.legend(
-                    loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False
-                )
+                look: Look = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+                font = FONT if inches(panel)[1] > HIGH else SMALL
+                panel.legend(fontsize=font, labelspacing=0.2, handlelength=1.6, **look)
         self.axes_[0].sharex(self.axes_[1])
         self.axes_[0].tick_params(labelbottom=False)
-        self.axes_[1].set_xlabel("epoch of training")
+        self.axes_[1].set_xlabel("epoch of training", fontsize=FONT)
         self.axes_[1].xaxis.get_major_locator().set_params(integer=True)
         return self
 
@@ -208,10 +215,12 @@ class TrainingDisplay(Display):
             ax.plot(len(bound), self.final, "D", color=ink(), ms=5, label="final model")
         if self.converged is not None:
             why = "stopped by itself" if self.converged else "all planned epochs"
-            label = f"end, {why}: {n_epochs}"
+            label = wrapped(f"end, {why}: {n_epochs}", _letters_of_legend(ax))
             ax.axvline(n_epochs, color=ink(), linewidth=1, linestyle=":", label=label)
         _limit(ax, bound, pretraining)
-        ax.set_ylabel("bound (nats per sample)")
+        ax.set_ylabel(
+            "bound (nats per sample)" if inches(ax)[1] > HIGH else "bound (nats)", fontsize=FONT
+        )
         convergence = self.convergence
         if (
             convergence is None
@@ -222,7 +231,8 @@ class TrainingDisplay(Display):
             return
         rise, changes = convergence.rise * convergence.spread, convergence.label_changes
         title = f"at last {rise:+.3g} nats and {changes:.1%} of the labels changed per epoch"
-        ax.set_title(title, fontsize=9)
+        title = wrapped(title, max(letters_across(ax, FONT), 18))
+        ax.set_title(title, fontsize=FONT, loc="left", pad=FONT + 4)  # phases are named below it
 
     def _shade(self, ax: Axes, n_epochs: int, end: int) -> None:
         """Shade the phases before and after training, and name them."""
@@ -232,13 +242,11 @@ class TrainingDisplay(Display):
             if last < first:
                 continue
             ax.axvspan(first - 0.5, last + 0.5, lw=0, zorder=0, **SHADE)
-            if ax is self.axes_[0]:
-                share = (last - first + 1) / (end - start + 1)
-                upright = len(name) >= int(0.9 * share * letters_across(ax, 8))
-                look: Look = {"ha": "center", "va": "bottom", "fontsize": 8, "color": "0.5"}
-                point = (first + last) / 2, 0.03
-                text = ax.annotate(name, point, xycoords=("data", "axes fraction"), **look)
-                text.set_rotation(90 if upright else 0)
+            if ax is self.axes_[0]:  # above the axes, where no line is
+                at, side = (first - 0.5, "left") if first < 1 else (last + 0.5, "right")
+                look: Look = {"ha": side, "va": "bottom", "fontsize": FONT - 1, "color": "0.5"}
+                look |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+                ax.annotate(name, (at, 1.0), (0, 2), **look)
 
 
 def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
@@ -273,11 +281,21 @@ def _limit(ax: Axes, bound: np.ndarray, pretraining: np.ndarray) -> None:
 
 
 def _plot_gains(ax: Axes, terms: dict[str, np.ndarray]) -> None:
-    """Draw what each term has gained since the first epoch."""
+    """Draw what each term has gained since the first epoch; of many name those that gained most."""
     names = [name for name in terms if name in TERMS or name.startswith(RECONSTRUCTION)]
+    gains = {name: terms[name] - terms[name][0] for name in names}
+    n_named = int(max(inches(ax)[1], HIGH) * POINTS_PER_INCH / (LINE * SMALL))
+    by_gain = sorted(names, key=lambda name: -np.nanmax(np.abs(gains[name])))
     for group, name in enumerate(names):
         label = TERMS.get(name) or f"reconstruction of {name.removeprefix(RECONSTRUCTION)}"
-        label = wrapped(label, NAME_LETTERS, 2 if len(names) < MANY_TERMS else 1)
-        _line(ax, terms[name] - terms[name][0], group, label)
+        label = wrapped(label, _letters_of_legend(ax), 2 if 2 * len(names) < n_named else 1)
+        _line(ax, gains[name], group, label if name in by_gain[:n_named] else "_")
     ax.axhline(0, color=UNKNOWN, linewidth=0.8, zorder=0.5)
-    ax.set_ylabel("gain of each term\n(nats per sample)")
+    is_high = inches(ax)[1] > HIGH
+    name = "gain of each term\n(nats per sample)" if is_high else "gains (nats)"
+    ax.set_ylabel(name, fontsize=FONT)
+
+
+def _letters_of_legend(ax: Axes) -> int:
+    """Return how many letters a line of the legend beside axes has."""
+    return int(np.clip(0.4 * letters_across(ax, FONT), *NAME_LETTERS))

@@ -11,7 +11,7 @@ def test_four_pictures_are_on_one_page(shown_fit, shown_data):
     display = shown_fit.plot_summary(shown_data)
     parts = (display.latent, display.prototypes, display.graph, display.training)
     assert {part.figure_ for part in parts} == {display.figure_}
-    assert len(display.further) == 2  # of four modalities the first three
+    assert len(display.further) == 3  # of four modalities
     assert display.latent.ax_ is display.axes_[0, 0]
     assert_readable(display.figure_)
 
@@ -28,8 +28,8 @@ def test_it_is_drawn_again_on_given_axes(shown_fit, shown_data):
 def test_what_a_node_does_in_the_second_modality_is_seen(shown_fit, shown_data):
     """The picture of one modality alone may show a node that does nothing."""
     display = shown_fit.plot_summary(shown_data)
-    panels = [part.axes_.size for part in (display.prototypes, *display.further)]
-    assert panels == [len(shown_fit.weights_)] * 3
+    shown = [part.cells_ for part in (display.prototypes, *display.further)]
+    assert shown == [list(range(len(shown_fit.weights_)))] * 4
     with_one = SummaryDisplay.from_estimator(shown_fit, shown_data, modality=1)
     assert not with_one.further
     plt.close("all")
