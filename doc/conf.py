@@ -82,7 +82,6 @@ toc_object_entries_show_parents = "hide"
 # In a newcomer's order, after what lies in examples/ itself. Each has two cards at least.
 GALLERY_SECTIONS = [
     "real_data",
-    "own_table",
     "incomplete",
     "physics",
     "graph",

@@ -22,18 +22,6 @@ def printable(name: object) -> str:
     )
 
 
-def printable(name: object) -> str:
-    """Return a name with spaces for its line breaks and control characters.
-
-    Examples
-    --------
-    >>> from skcausalpima._base.names import printable
-    >>> printable("heat\\nof the bed")
-    'heat of the bed'
-    """
-    return "".join(letter if letter.isprintable() else " " for letter in str(name))
-
-
 def cut(name: object, n_letters: int) -> str:
     """Cut the middle of a name out if it is longer than ``n_letters``.
 
