@@ -162,6 +162,15 @@ def instrument(n: int, rng: np.random.Generator) -> tuple:
     return X, {**metadata, "instrument": label}
 
 
+def curves_and_table(n: int, rng: np.random.Generator) -> tuple:
+    """Return curves of 80 points whose two peaks nodes move, and a table of three columns."""
+    nodes, points = grid((2, 2), n, rng)[0], np.linspace(0.0, 1.0, 80)
+    peaks = np.exp(-0.5 * np.square((points - np.array([[0.3], [0.7]])) / 0.015))
+    curves = (0.5 + nodes) @ peaks + 0.05 * rng.normal(size=(n, 80))
+    table = np.stack([3 * nodes[:, 0], 2 * nodes[:, 1], nodes[:, 1] - nodes[:, 0]], axis=1)
+    return [curves, table + 0.6 * rng.normal(size=table.shape)], None
+
+
 def cases() -> dict[str, Case]:
     """Return all cases by name."""
     part = functools.partial
@@ -179,6 +188,7 @@ def cases() -> dict[str, Case]:
         "experts": Case(
             lines, two, (500,), parameters={"experts": [None, ExpertDecoder(line, POINTS)]}
         ),
+        "curves beside a table": Case(curves_and_table, two, (240, 600)),
     }
     learned = {"decoder_variance": "learned"}
     wrong = {
