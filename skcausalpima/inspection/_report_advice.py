@@ -22,6 +22,7 @@ ALONE, COUNTED = "modality0", "negative_binomial"  # what is no mapping; the lik
 def advice(fit: Figures) -> tuple[str, ...]:
     """Return what to do next."""
     notes = (*_on_outlying(fit), *_on_factors(fit), *_on_single_modalities(fit))
+    notes = (*notes, *_on_goodness(fit))
     return (*alarms(fit), *notes) or (
         "Nothing to worry about was found in these samples. What others like them would say, "
         "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
@@ -32,6 +33,13 @@ def advice(fit: Figures) -> tuple[str, ...]:
 def alarms(fit: Figures) -> tuple[str, ...]:
     """Return what speaks against cells, nodes, training or data."""
     return (*_on_starts(fit), *_on_cells(fit), *_on_training_and_data(fit))
+
+
+def _on_goodness(fit: Figures) -> Iterator[str]:
+    """Yield what to change where the model does not hold."""
+    if fit.goodness is not None and (worst := fit.goodness.worst):
+        yield f"The model does not hold in all ({worst.name}, {worst.where}). {worst.cure}"
+        yield from fit.goodness.limits[-1:]
 
 
 def _on_factors(fit: Figures) -> Iterator[str]:

@@ -362,7 +362,7 @@ def _interval(share: float, n_samples: float) -> str:
 
 
 def _goodness(fit: Figures) -> Lines:
-    """Yield the worst line of the goodness of fit, and what halves of the samples say."""
+    """Yield the worst line of the goodness of fit, and what halves say; the advice has its cure."""
     goodness = fit.goodness
     if goodness is None:
         return
@@ -372,7 +372,6 @@ def _goodness(fit: Figures) -> Lines:
         yield "what stands out", "nothing that matters"
     else:
         yield worst.name, f"{worst.where}: {worst.unit} {worst.size:.2f}"
-        yield "  what to change", worst.cure
     for name, agreement in goodness.agreement.items():
         yield f"halves agree on {name}", f"{agreement:.2f} (adjusted Rand index)"
     yield from (("  beside halves of one heap", sentence) for sentence in fit.halves)

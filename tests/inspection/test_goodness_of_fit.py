@@ -167,6 +167,9 @@ def test_halves_ask_each_other_and_the_report_has_what_they_say(quick):
     assert report.goodness.n_samples == 120
     assert "Goodness of fit" in str(report)
     assert report.goodness.worst.name in str(report)
+    assert any(report.goodness.worst.cure in sentence for sentence in report.advice)
+    assert "Nothing to worry" not in str(report)
+    assert "seen=False, ask" in report.goodness.limits[-1]
     assert "Goodness of fit" not in str(est.report([one, other]))
 
 
