@@ -1903,7 +1903,8 @@ n_outcomes)
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; they are drawn in the latent space.
         modality : str or int, default=None
-            Name or number of the modality in which the cells are shown; None takes the first three.
+            Name or number of the modality in which the cells are shown; None takes all, of more
+            than twelve the first twelve.
         x : array-like, (str, array-like), or mapping of str to these, default=None
             Abscissa of curves, and its name, such as ``("shift / cm-1", shift)``; by name of the
             modality where several are shown. None takes those of the fit, if it has some.

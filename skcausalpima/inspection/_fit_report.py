@@ -287,7 +287,7 @@ class FitReport(Figures):
         """Write one file to mail: the report with pictures, tables and settings, as HTML.
 
         It opens in any browser without a network, runs no code, and prints. A file that exists is
-        replaced. The cells are drawn in the first three modalities.
+        replaced. The cells are drawn in up to twelve modalities.
 
         Parameters
         ----------

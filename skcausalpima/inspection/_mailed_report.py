@@ -38,7 +38,7 @@ from ._interval_report import entries_in_words
 from ._report_page import PAGE_STYLE, STYLE
 
 #: Modalities in which cells are drawn, rows of a table, letters of a setting (arbitrary).
-MOST_MODALITIES, MOST_ROWS, MOST_LETTERS = 3, 200, 300
+MOST_MODALITIES, MOST_ROWS, MOST_LETTERS = 12, 200, 300
 #: Dots per inch and in all of a picture, so that a file can be mailed (arbitrary), and of a page.
 DPI, MOST_DOTS, PAGE_DPI = 144, 1.5e6, 96
 #: Parts of its width that a picture keeps beside others, and on narrow pages (arbitrary).
