@@ -16,8 +16,8 @@ from .._base.grid import NodeGrid
 from .clusters import Place
 from .matching import (
     TIE_TOLERANCE,
-    Renumbered,
     align_nodes,
+    known_agreements,
     known_counts,
     near_ties,
     node_agreement,
@@ -148,9 +148,7 @@ def arrange(
         placed, misfits = search(problem, rng)
     if tables is not None:
         n_known = max(1, sum(table.sum() for table in tables))
-        columns: Renumbered = {}
-        aligned = [align_nodes(o, tables, columns)[2] for o in problem.outcomes[placed]]
-        share = np.array(aligned) / n_known
+        share = known_agreements(problem.outcomes[placed], tables) / n_known
         agree = share >= tolerated_share(share.max(), n_known)
         placed, misfits = placed[agree], misfits[agree]
     best, second, ties = _best_placing(placed, misfits, problem)

@@ -65,12 +65,8 @@ def outcome_indicators(nodes: np.ndarray, node_sizes: Sequence[int]) -> list[np.
     return [np.eye(size)[column] for column, size in zip(nodes.T, node_sizes, strict=True)]
 
 
-#: Numbers of outcomes that agree with most that are known, and the gain, by position and column.
-Renumbered = dict[tuple[int, bytes], tuple[np.ndarray, float]]
-
-
 def align_nodes(
-    outcomes: np.ndarray, counts: Sequence[np.ndarray], renumbered: Renumbered | None = None
+    outcomes: np.ndarray, counts: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Swap nodes of one size and renumber outcomes so that most known outcomes agree.
 
@@ -82,8 +78,6 @@ def align_nodes(
         Outcomes of the cell that each cluster lies on.
     counts : sequence of ndarray of shape (n_clusters, size)
         From :func:`known_counts`.
-    renumbered : dict, default=None
-        What calls with the same counts share: many arrangements have few columns.
 
     Returns
     -------
@@ -97,21 +91,50 @@ def align_nodes(
     sizes = [table.shape[1] for table in counts]
     n_nodes, step = len(sizes), 0.4 / (sum(sizes) + len(sizes))  # all steps add up to below 1
     gains = np.full((n_nodes, n_nodes), -1e9)  # (position, node)
-    numbers, renumbered = {}, {} if renumbered is None else renumbered
+    numbers = {}
     for position, node in np.ndindex(n_nodes, n_nodes):
         if sizes[position] != sizes[node]:
             continue
         column, size = outcomes[:, node], sizes[node]
-        key = position, column.tobytes()
-        if key not in renumbered:
-            gain = np.eye(size)[:, column] @ counts[position] + step * np.eye(size)  # (old, new)
-            old, new = linear_sum_assignment(gain, maximize=True)
-            renumbered[key] = new, gain[old, new].sum()
-        numbers[position, node], gains[position, node] = renumbered[key]
+        gain = np.eye(size)[:, column] @ counts[position] + step * np.eye(size)  # (old, new)
+        old, new = linear_sum_assignment(gain, maximize=True)
+        numbers[position, node], gains[position, node] = new, gain[old, new].sum()
     order = linear_sum_assignment(gains + step * np.eye(n_nodes), maximize=True)[1]
     columns = [numbers[position, node][outcomes[:, node]] for position, node in enumerate(order)]
     agreement = sum(int(gains[position, node]) for position, node in enumerate(order))
     return np.stack(columns, axis=1), order, agreement
+
+
+def known_agreements(outcomes: np.ndarray, counts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the agreement by :func:`align_nodes` of many arrangements, which have few columns.
+
+    Parameters
+    ----------
+    outcomes : ndarray of shape (n_arrangements, n_clusters, n_nodes)
+        Outcomes of the cell that each cluster lies on.
+    counts : sequence of ndarray of shape (n_clusters, size)
+        From :func:`known_counts`.
+
+    Returns
+    -------
+    ndarray of shape (n_arrangements,)
+        Numbers of known outcomes that agree.
+    """
+    sizes, n_nodes = [table.shape[1] for table in counts], len(counts)
+    gains = np.full((len(outcomes), n_nodes, n_nodes), -1e9)  # (arrangement, position, node)
+    for node, size in enumerate(sizes):
+        columns, which = np.unique(outcomes[:, :, node], axis=0, return_inverse=True)
+        for position in np.flatnonzero(np.equal(sizes, size)).tolist():
+            tables = [np.eye(size)[:, column] @ counts[position] for column in columns]
+            gains[:, position, node] = np.array(list(map(_most, tables)))[which.ravel()]
+    if len(set(sizes)) == n_nodes:
+        return gains.trace(axis1=1, axis2=2)
+    return np.array(list(map(_most, gains)))
+
+
+def _most(gains: np.ndarray) -> float:
+    """Return the largest sum of gains, one of each row and column."""
+    return float(gains[linear_sum_assignment(gains, maximize=True)].sum())
 
 
 def tolerated_share(best: float, n_known: int) -> float:

@@ -15,7 +15,12 @@ from some_slow import some_slow
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima._clustering.candidates import choose_candidate, propose_candidates
-from skcausalpima._clustering.matching import align_nodes, known_counts, tolerated_share
+from skcausalpima._clustering.matching import (
+    align_nodes,
+    known_agreements,
+    known_counts,
+    tolerated_share,
+)
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
 from skcausalpima._data.samples import read_knowledge
@@ -443,3 +448,12 @@ def named_share(seed, share, factor, swap=False, **parameters):
 def test_a_few_percent_name_any_factor(seed, factor, swap, share):
     """Without them node 0 is this factor, numbered like this, in one of six fits."""
     assert named_share(seed, share, factor, swap) >= 0.95
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (2, 2), (3, 2, 3), (4,)])
+def test_agreements_of_many_are_those_of_each(sizes):
+    rng = np.random.default_rng(0)
+    counts = [rng.integers(4, size=(7, size)) for size in sizes]
+    many = np.stack([rng.integers(size, size=(40, 7)) for size in sizes], axis=2)
+    each = [align_nodes(outcomes, counts)[2] for outcomes in many]
+    assert_array_equal(known_agreements(many, counts), each)

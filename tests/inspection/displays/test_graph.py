@@ -54,7 +54,8 @@ def test_names_of_thirty_letters_can_be_read(graph):
     display = GraphDisplay.from_graph(graph)
     assert_readable(display.figure_)
     drawn = "".join(text for text, _ in drawn_texts(display.figure_)).replace("\n", "")
-    assert all(f"{name}(2 outcomes)" in drawn for name in graph)
+    outcomes = "(2 outcomes)" if len(graph) < 12 else ""  # boxes of many nodes are small
+    assert all(f"{name}{outcomes}" in drawn for name in graph)
 
 
 @pytest.mark.parametrize("graph", [GRAPHS["single"], GRAPHS["five"]], ids=["single", "five"])
