@@ -219,6 +219,23 @@ def test_the_display_has_stars_only_where_something_was_discovered(effects):
         NodeEffectDisplay.from_effects(effects, modality="no")
 
 
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_columns_of_unlike_units_are_drawn_each_in_its_own(unit):
+    """Alike they share the unit of the data; else 1 is the largest end of an interval."""
+    units, middle = np.array([1.0, unit]), np.array([[-2.0, 3.0], [2.0, -3.0]])
+    effect, low, high = ({"N1": (middle + k) * units} for k in (0.0, -0.5, 0.5))
+    found = NodeEffects(
+        effect=effect, low=low, high=high, p_value=effect, false_discovery_rate=effect,
+        outcomes={"N1": ("0", "1")}, columns=(("X", "bill"), ("X", "mass")), shapes={"X": (2,)},
+    )  # fmt: skip
+    display = NodeEffectDisplay.from_effects(found)
+    largest = np.array([1.0, 1.0] if unit == 1.0 else [2.5, 3.5])
+    np.testing.assert_allclose(display.effects[0], middle / largest)
+    assert list(display.columns) == (
+        ["bill", "mass"] if unit == 1.0 else ["bill (2.5)", "mass (3500)"]
+    )
+
+
 def test_images_and_curves_are_drawn_with_their_stars(quick):
     rng = np.random.default_rng(0)
     cells = rng.integers(2, size=200)

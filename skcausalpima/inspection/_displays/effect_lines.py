@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STAR = 5  # size in points, arbitrary
 GAP = 0.5  # between nodes, in bars
+UNLIKE = 10.0  # lengths of intervals, of columns on one axis (arbitrary)
 BESIDE = 0.12  # of a bar between the intervals of outcomes
 
 
@@ -86,19 +87,37 @@ def shown_effects(effects: NodeEffects, modality: str | None, x: Abscissa | None
     def of_nodes(tables: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [tables[node][:, here].reshape(-1, *shape) for node in nodes]
 
-    lines = map(of_nodes, (effects.low, effects.high, effects.discovered))
+    effect, low, high = map(of_nodes, (effects.effect, effects.low, effects.high))
     names = [column for owner, column in effects.columns if owner == name]
     x = effects.axes.get(name) if x is None else x
     has_names = len(shape) == 1 and x is None and not names[0].isdecimal()
+    value_name = "from the other outcomes"
+    if has_names and (largest := _largest_of_unlike(low, high)) is not None:
+        effect, low, high = ([table / largest for table in part] for part in (effect, low, high))
+        ends = [np.format_float_positional(end, 3, fractional=False, trim="-") for end in largest]
+        names = [f"{column} ({end})" for column, end in zip(names, ends, strict=True)]
+        value_name = "1: number in brackets"
     return {
-        "effects": of_nodes(effects.effect),
+        "effects": effect,
         "node_names": nodes,
         "outcome_names": [effects.outcomes[node] for node in nodes],
         "x": x,
         "columns": names if has_names else None,
-        "value_name": "from the other outcomes",
-        "lines": [EffectLines(*line) for line in zip(*lines, strict=True)],
+        "value_name": value_name,
+        "lines": list(map(EffectLines, low, high, of_nodes(effects.discovered))),
     }
+
+
+def _largest_of_unlike(low: Sequence[np.ndarray], high: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Return the largest end of intervals of each column, if columns have unlike units."""
+    ends = np.abs(np.concatenate([*low, *high]))
+    known = np.isfinite(ends).any(axis=0)
+    largest = np.where(known, np.nanmax(np.where(known, ends, 0.0), axis=0), 1.0)
+    widths = np.concatenate(high)[:, known] - np.concatenate(low)[:, known]
+    widths = np.nanmedian(widths, axis=0)
+    widths = widths[widths > 0]
+    are_alike = not len(widths) or widths.max() <= UNLIKE * widths.min()
+    return None if are_alike else np.where(largest > 0, largest, 1.0)
 
 
 def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np.ndarray]:

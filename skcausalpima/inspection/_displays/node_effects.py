@@ -224,6 +224,8 @@ class NodeEffectDisplay(ColumnsDisplay):
     ) -> Self:
         """Draw what was tested: effects with intervals, and stars only where they were discovered.
 
+        Columns of unlike units have an axis each: 1 is the number that stands behind their names.
+
         Parameters
         ----------
         effects : NodeEffects

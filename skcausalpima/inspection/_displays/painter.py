@@ -285,6 +285,12 @@ def room_for_bars(ax: SomeAxes, shape: tuple[int, int], n_title_lines: int) -> t
     return most_bars, max(min(room, width - 0.7 * n_columns), 0.5)
 
 
+def height_for_bars(n_bars: int, n_rows: int, n_title_lines: int) -> float:
+    """Return the height in inches of axes in which so many names fit beside each panel."""
+    lines = n_bars / FILLED + n_title_lines
+    return n_rows * lines * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH + MARGINS
+
+
 def kind_of(shape: Sequence[int], x: Unchecked = None, columns: Sequence[str] | None = None) -> str:
     """Return what samples of a shape are drawn as.
 

@@ -17,7 +17,7 @@ from .column_panels import LINE
 from .display import Axes, Display, SomeAxes, inches, is_axes
 from .graph import GraphDisplay
 from .latent import LatentDisplay
-from .painter import MARGINS
+from .painter import MARGINS, height_for_bars
 from .prototypes import PrototypeDisplay
 from .shown_modality import abscissae, shown_modality
 from .training import TrainingDisplay
@@ -28,6 +28,8 @@ GRAPH = (0.9, 1.6)  # heights of a graph beside it
 SMALL = 0.65  # a graph that would shrink to less has a row of its own
 LOWEST, TALLEST = 1.5, 7.0  # of a row of cells
 HEIGHT_OF_PARTS = 3.2  # of a row of panels of columns
+FEW_BARS = 8  # of a table have room (arbitrary)
+INSIDE = 0.65  # of a height is that of axes before a figure is laid out
 MOST_MODALITIES = 12  # in which cells are shown
 IN_A_ROW = {1: 1, 2: 2, 3: 2, 4: 2}  # of few modalities; of more 3
 
@@ -265,9 +267,11 @@ def _wanted_height(cells: PrototypeDisplay, width: float) -> float:
     kind, n_elements = cells._kind(), math.prod(np.shape(cells.prototypes)[1:])
     room = (width, TALLEST if kind != "image" else width / 2)
     n_rows, n_columns = table_in(tuple(cells.node_sizes), cells._n_asked(), kind, room).shape
-    image = min(width / n_columns, 2.2 if n_rows == 1 else 1.3)
-    panel = {"image": image, "bars": min(0.1 + 0.14 * n_elements, 1.3), "curve": 1.0}[kind]
-    return min(n_rows * (max(panel, 0.8) + 2 * LINE) + MARGINS, TALLEST)
+    panel = 1.0 if kind == "curve" else min(width / n_columns, 2.2 if n_rows == 1 else 1.3)
+    height = n_rows * (max(panel, 0.8) + 2 * LINE) + MARGINS
+    if kind == "bars":
+        height = height_for_bars(min(n_elements, FEW_BARS), n_rows, 2) / INSIDE
+    return min(height, TALLEST)
 
 
 def _wanted_width(cells: PrototypeDisplay) -> float:
