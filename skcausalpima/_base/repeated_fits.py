@@ -151,7 +151,7 @@ def completed_in_parts(
     Completed(results={0: 10, 1: 12, 2: 14}, interrupted=False)
     """
     calls = [partial(function, seeds[k : k + size]) for k in range(0, len(seeds), size)]
-    things = "fits" if size == 1 else f"parts of {size} refits"
+    things = "fits" if size == 1 else f"parts of {min(size, len(seeds))} refits"
     parts, interrupted = completed(calls, n_jobs, lines, things=things)
     results = {size * k + j: result for k, part in parts.items() for j, result in enumerate(part)}
     return Completed(results, interrupted)
