@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-#: Where lines cannot be rewritten, about so many are printed of each series.
+#: Where lines cannot be rewritten, about so many are printed of each series (arbitrary).
 N_SPARSE = 5
 
 #: Seconds between lines of a notebook, which is sent each one (arbitrary).

@@ -24,7 +24,7 @@ PORTS = 0.7  # part of the side of a box at which edges begin and end
 LETTER = 0.62  # width of a letter of a sans-serif font, rather too wide
 LINE = 1.3
 PADDING = 0.65
-GAPS, COMPACT_GAPS = (5.0, 2.0), (3.0, 1.0)  # between boxes
+GAPS, COMPACT_GAPS = (5.0, 2.0), (3.0, 1.0)  # between boxes (arbitrary)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from ._fit_lines import (
     Statistics,
     statistics,
 )
-from ._goodness_report import FitLine, GoodnessOfFit
+from ._goodness_report import HALVES, FitLine, GoodnessOfFit
 from ._metadata_columns import Metadata, read_metadata
 from ._residuals import joined, replicates, residuals
 from ._unseen import UnseenSamples, unseen_parts
@@ -91,10 +91,6 @@ KINDS = {
         "were measured; else it may be a node of its own in node_sizes.",
     ),
 }
-HALVES = (
-    "Halves of the samples were asked, whose fits err more than that to all: new samples, with "
-    "seen=False, ask that one."
-)
 CURE_OF_TWO_HEAPS = (
     "A further factor of two heaps along this direction: add a node of two outcomes to node_sizes, "
     "or, if a single cell shows it, an outcome to a node (select_node_sizes compares these)."

@@ -10,6 +10,12 @@ from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 #: A line, or the whole, does not hold at this p-value.
 LEVEL = 0.05
 
+#: Said where halves of the samples show that the model does not hold.
+HALVES = (
+    "Halves of the samples were asked, whose fits err more than that to all: new samples, with "
+    "seen=False, ask that one."
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FitLine(Report):

@@ -130,9 +130,11 @@ def cut_nodes(est: BaseEstimator, samples: Modalities) -> np.ndarray:
     """
     gaps = getattr(est, "gaps_", None)
     cut = np.zeros(len(est.joint_.shape), dtype=bool) if gaps is None else gaps.cut.copy()
+    if not cut.any():
+        return cut
     missing = [flat_rows(samples.missing_elements(m)) for m in range(len(samples.names))]
     complete = np.flatnonzero(~np.hstack(missing).any(axis=1))
-    if cut.any() and len(complete) > 1:
+    if len(complete) > 1:
         model, samples = model_of(est), samples.take(complete)
         posterior = model.posterior(samples)
         components = posterior.probabilities.argmax(axis=1)

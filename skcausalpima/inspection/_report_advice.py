@@ -11,6 +11,7 @@ from .._clustering.enough_samples import draws_in_words
 from .._clustering.margins import AGREEING, MOVED_SHARE, SURE_OF_OUTCOMES, SURER_THAN_RIGHT
 from .._clustering.over_fitted import smallest_share
 from ._calibration import CalibrationCurve
+from ._goodness_report import HALVES
 from ._report_lines import Figures, percent
 
 FEW = 0.05  # of the samples
@@ -39,7 +40,7 @@ def _on_goodness(fit: Figures) -> Iterator[str]:
     """Yield what to change where the model does not hold."""
     if fit.goodness is not None and (worst := fit.goodness.worst):
         yield f"The model does not hold in all ({worst.name}, {worst.where}). {worst.cure}"
-        yield from fit.goodness.limits[-1:]
+        yield HALVES
 
 
 def _on_factors(fit: Figures) -> Iterator[str]:

@@ -17,7 +17,8 @@ from .._metadata_columns import Metadata
 from .display import Axes, Display
 from .heat_map import FONT, HeatMap
 
-COLUMNS_BESIDE, MOST_COLUMNS = 8, 36  # more are below each other; more are left out
+#: Columns beside each other, more are below; and in all, more are left out (arbitrary).
+COLUMNS_BESIDE, MOST_COLUMNS = 8, 36
 MEASURES = {
     "cramers_v": "Cramér's V",
     "nmi": "normalized mutual information",

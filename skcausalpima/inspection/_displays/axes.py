@@ -18,7 +18,7 @@ from .node_effects import NodeEffectDisplay
 from .shown_modality import shown_modality
 from .styles import COLOUR_MAP, GroupStyle, group_style
 
-BRIGHTEST = 0.9  # of the colour map: lines on white
+BRIGHTEST = 0.9  # of the colour map: lines on white (arbitrary)
 
 
 class _Steps(NodeEffectDisplay):

@@ -16,15 +16,16 @@ from .labels import NodeNames
 from .painter import HEADER_SIZE, name_row
 from .styles import Look
 
-WIDE = 1.3  # columns per row that are aimed at
-ROW_HEADER_INCHES = 1.0
-#: The least width and height in inches of a panel, and most rows and columns of a figure.
+#: Columns per row that are aimed at, and inches of names of rows (looked at, else arbitrary).
+WIDE, ROW_HEADER_INCHES = 1.3, 1.0
+#: The least width and height in inches of a panel, and most rows and columns of a figure
+#: (arbitrary).
 LEAST = {"image": (0.75, 0.8), "curve": (0.9, 0.8), "bars": (1.0, 1.25)}
 MOST = {"image": (8, 8), "curve": (8, 5), "bars": (5, 5)}
 
-
-IN_A_LINE = 8  # so many images stand in one line where they are larger there
-FEW = 6  # so many cells are drawn in any room
+#: So many images stand in one line where they are larger there, and so many cells are drawn in any
+#: room (arbitrary).
+IN_A_LINE, FEW = 8, 6
 
 
 def asked_cells(cells: Any, sizes: Sequence[int], names: Sequence[Sequence[str]]) -> list[int]:

@@ -13,7 +13,7 @@ from .display import POINTS_PER_INCH, Axes, Drawn, Size, inches
 from .labels import plain
 from .styles import COLOURS, Look, ground, ink
 
-# Lengths are in points as long as the picture need not shrink.
+# Lengths are in points as long as the picture need not shrink; looked at, else arbitrary.
 NAME_SHAPES = ((15, 3, False), (11, 4, False), (8, 6, True))  # letters and lines, and compact ones
 FONT, SMALL_FONT = 10.0, 8.0
 MARGIN = 4.0

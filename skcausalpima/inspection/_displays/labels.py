@@ -219,23 +219,23 @@ def label_points(
     if (engine := page.get_layout_engine()) is not None:
         engine.execute(page)
     area, taken = np.array(ax.get_window_extent().extents), np.empty((0, 4))
-    seen = np.empty((0, 2)) if beside is None else ax.transData.transform(beside)
-    seen = seen[:: max(1, len(seen) // ENOUGH_POINTS)]
+    markers = np.empty((0, 2)) if beside is None else ax.transData.transform(beside)
+    markers = markers[:: max(1, len(markers) // ENOUGH_POINTS)]
     for text in written:
         box = np.array(text.get_window_extent().extents)
-        shift, moved = _free_box(box, taken, area, seen)
+        shift, moved = _free_box(box, taken, area, markers)
         text.set_position(tuple(shift * POINTS_PER_INCH / figure.dpi))
         taken = np.vstack([taken, moved])
     return written
 
 
 def _free_box(
-    box: np.ndarray, taken: np.ndarray, area: np.ndarray, seen: np.ndarray
+    box: np.ndarray, taken: np.ndarray, area: np.ndarray, markers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return by how much a box moves to be free and within an area, and the moved box.
 
     Boxes are (left, bottom, right, top). Nearer ones are preferred, and those with few of the
-    points ``seen`` in them. Where there is no free one, the box stays.
+    middles of ``markers`` in them. Where there is no free one, the box stays.
     """
     angles = np.linspace(0, 2 * np.pi, N_ANGLES, endpoint=False)
     step = (box[3] - box[1]) / 2 + GAP
@@ -249,7 +249,7 @@ def _free_box(
     free = np.flatnonzero(inside & (apart_x | apart_y).all(axis=1))
     if len(free) == 0:
         return shifts[0], moved[0]
-    above = (seen > moved[free, None, :2] - MARKER) & (seen < moved[free, None, 2:] + MARKER)
+    above = (markers > moved[free, None, :2] - MARKER) & (markers < moved[free, None, 2:] + MARKER)
     n_covered = np.minimum(above.all(axis=2).sum(axis=1), N_RINGS / RINGS_PER_POINT)
     best = free[(n_covered * RINGS_PER_POINT + (free + N_ANGLES - 1) // N_ANGLES).argmin()]
     return shifts[best], moved[best]

@@ -22,6 +22,7 @@ from .prototypes import PrototypeDisplay
 from .shown_modality import abscissae, shown_modality
 from .training import TrainingDisplay
 
+# Looked at from 4 to 4096 cells (benchmarks/pictures.py), else arbitrary.
 WIDTH, HIGHEST = 8.3, 11.2  # inches: letters can be read where the page is as wide as a column
 TOP, LEFT = 3.9, 0.52  # height of the latent space, and its share of the width
 GRAPH = (0.9, 1.6)  # heights of a graph beside it
