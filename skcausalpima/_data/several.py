@@ -108,7 +108,13 @@ def read_several(
     data = X[:, names] if isinstance(X, MultimodalData) else MultimodalData(parts, names)
     further = zip(names, tables, data._frame_dtypes, data._axes, strict=True)
     return data, [
-        replace(table, labels={**table.labels, **note(X, name)}, dtypes=dtypes, axes=axes)
+        replace(
+            table,
+            labels={**table.labels, **note(X, name)},
+            rows=data.index,
+            dtypes=dtypes,
+            axes=axes,
+        )
         for name, table, dtypes, axes in further
     ]
 
@@ -174,9 +180,11 @@ def check_none_is_missing(data: MultimodalData) -> None:
 
 def check_rows_with(X: Samples, **given: Unchecked) -> None:
     """Check that tables, by what they are called, have the index of samples in any form."""
-    parts = CONTAINERS[container_of(X)].read(X).values()
-    rows = (rows for part in parts if (rows := Table.of(part).rows) is not None)
-    first = next(rows, None)
+    if isinstance(X, MultimodalData):
+        first = X.index
+    else:
+        parts = CONTAINERS[container_of(X)].read(X).values()
+        first = next((rows for part in parts if (rows := Table.of(part).rows) is not None), None)
     for what, table in given.items():
         check_rows_beside(table, what, first)
 
