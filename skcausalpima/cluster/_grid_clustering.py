@@ -263,7 +263,17 @@ class GridClustering(ClusterMixin, NamingEstimator):
 
     def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """Return samples as an array of finite numbers, in the precision that they have."""
-        return np.asarray(validate_data(self, X, dtype=(np.float64, np.float32), reset=reset))
+        dtypes = np.float64, np.float32
+        X = validate_data(self, X, dtype=dtypes, ensure_all_finite="allow-nan", reset=reset)
+        missing = np.isnan(X)
+        if missing.any():
+            raise ValueError(
+                f"Input X contains NaN in {missing.sum()} of {missing.size} elements, the first in "
+                f"row {missing.any(axis=1).argmax()}: GridClustering needs all values. Use "
+                "CausalPIMA, which takes X with missing values, or fill them in first, as by "
+                "sklearn.impute.SimpleImputer().fit_transform(X)."
+            )
+        return np.asarray(X)
 
     def _cells_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the cells of samples, some at a time."""
