@@ -318,7 +318,7 @@ def read_array(
     table = Table.of(X)
     X = X.to_frame() if table.kind == "series" else X
     if is_coded:
-        with _advised(estimator, X, names is None):
+        with advised(estimator, X, names is None):
             rows = X if hasattr(X, "columns") else flat_rows(as_modality(X, "X"))
             validate_data(estimator, rows, reset=names is None, skip_check_array=True)
         return MultimodalData([X], names)
@@ -337,7 +337,7 @@ def read_array(
 def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool) -> np.ndarray:
     """Return a table as scikit-learn checks it: of numbers, or objects that are looked at later."""
     gaps = allows_gaps(estimator)
-    with _advised(estimator, X, reset):
+    with advised(estimator, X, reset):
         try:
             return validate_data(
                 estimator,
@@ -356,7 +356,7 @@ def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool
 
 
 @contextmanager
-def _advised(estimator: BaseEstimator, X: Samples, reset: bool) -> Iterator[None]:
+def advised(estimator: BaseEstimator, X: Samples, reset: bool) -> Iterator[None]:
     """Refuse columns of one name; say how to take those of ``fit``, where they are all there."""
     columns = list(getattr(X, "columns", ()))
     if repeated := [name for name, n in Counter(columns).items() if n > 1]:
