@@ -412,7 +412,7 @@ class CausalPIMA(
     A modality of a sample is missing if all its elements are NaN, or where
     ``MultimodalData(..., observed=mask)`` says so; in methods other than ``fit`` a list may hold
     None for a modality that no sample has. Elements that are NaN while others of the modality are
-    not: see ``missing_values``.
+    not: see ``missing_values``. Up to a tenth of the rows of ``fit`` may have no value at all.
 
     The published algorithm is :meth:`CausalPIMA.published`.
 

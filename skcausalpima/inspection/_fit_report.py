@@ -47,11 +47,11 @@ class FitReport(Figures):
     node_sizes : tuple of int
         Their numbers of outcomes.
     n_samples : int
-        Number of training samples.
+        Number of training samples; those without any value are not counted.
     cells : ndarray of shape (n_cells, n_nodes)
         The outcomes of each cell, the fullest cell first.
     shares : ndarray of shape (n_cells,)
-        Share of the training samples in each.
+        Share of the training samples in each, the mean of its probability.
     as_expected : ndarray of bool of shape (n_cells,)
         Whether a cell that holds samples lies in the latent space where the effects of its
         outcomes, learned from the cells with more than a few samples, put it.
@@ -171,15 +171,17 @@ class FitReport(Figures):
             (*e, attributes["weight"], attributes["compelled"])
             for *e, attributes in dag.edges(data=True)
         ]
-        is_known = (shares > 0) & ~hardly_filled(shares, len(est.labels_))
+        n_samples = len(est.labels_) - len(est.separation_.without_values)
+        is_filled = ~np.isin(np.arange(len(shares)), est.separation_.empty)
+        is_known = is_filled & ~hardly_filled(shares, is_filled, n_samples)
         means, outcomes = est.cluster_means_, est.cluster_states_
-        as_expected = lie_where_effects_put_them(means, outcomes, is_known, shares > 0)
+        as_expected = lie_where_effects_put_them(means, outcomes, is_known, is_filled)
         tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
         codings = [(str(name), table.coding) for name, table in tables]
         report = cls(
             node_names=tuple(map(str, dag)),
             node_sizes=tuple(est.joint_.shape),
-            n_samples=len(est.labels_),
+            n_samples=n_samples,
             cells=est.cluster_states_[order],
             shares=shares[order],
             as_expected=as_expected[order],

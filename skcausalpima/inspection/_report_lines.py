@@ -233,6 +233,8 @@ def _separation(fit: Figures) -> Lines:
         label = f"  {view} alone" if k else "sure of cells of its own draws"
         yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
     yield "cells without samples", f"{len(separation.empty)} of {len(fit.shares)}"
+    if len(separation.without_values):
+        yield "rows without any value", f"{len(separation.without_values)}, not trained on"
     if len(separation.set_aside):
         yield "samples set aside in training", f"{len(separation.set_aside)} that no other is like"
     if len(separation.outlying):
@@ -283,7 +285,8 @@ def _stability(fit: Figures) -> Lines:
         others = stability.rand_indices[~np.eye(n_fits, dtype=bool)]
         yield "the two that differ most", f"{others.min():.2f}"
     elif stability.agreement is None:
-        why = "all samples lie in one cell" if fit.shares.max() == 1 else "too many cells"
+        is_one = len(fit.separation.empty) == len(fit.shares) - 1
+        why = "all samples lie in one cell" if is_one else "too many cells"
         yield "agreement with other starts", f"not known: {why}"
     if stability.with_starts is not None:
         yield "agreement with other starts", f"{stability.with_starts:.2f} {scale}"

@@ -181,11 +181,13 @@ def unseen_parts(
     samples = samples_of(est, X)
     n_cells = len(est.weights_)
     n_needed = 2 * max(LEAST_OF_HALF, LEAST_OF_CELL * n_cells)
-    if samples.n_samples < n_needed:
+    n_samples = samples.n_samples - len(samples.without_values)
+    if n_samples < n_needed:
         raise ValueError(
             f"{caller} needs at least {n_needed} samples for {n_cells} cells, two halves that are "
-            f"compared, got {samples.n_samples}: pass more of them."
+            f"compared, got {n_samples}: pass more of them."
         )
+    samples.check_joined()
     if not seen:
         _check_unseen(est, samples, caller)
         rows = np.arange(samples.n_samples)

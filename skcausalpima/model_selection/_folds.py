@@ -140,7 +140,9 @@ def start_folds(
     params = parameters_of(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit to all samples tells
-        setup, samples = set_up(params, read_modalities(model, X, reset=True))
+        given = read_modalities(model, X, reset=True)
+        given.check_joined()
+        setup, samples = set_up(params, given)
         sizes = setup.spec.node_sizes
         is_arranged = setup.training.initialization.method == "arranged"
         if not is_arranged or has_many_cells(sizes):

@@ -426,7 +426,7 @@ def test_a_bound_rises_or_falls(rise, told):
         ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
-        ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
+        ({"separation": {"empty": np.array([1, 2, 3])}}, "All samples lie in one cell"),
         ({"convergence": {"ended": "too early"}}, "raise max_iter"),
         ({"convergence": {"ended": "fallen"}}, "smaller training__learning_rate"),
         ({"choices": {"counts": {"image": list("abcd")}}}, "a, b, c and 1 more of 'image'"),

@@ -139,9 +139,9 @@ class SeparationReport(Report):
     smallest : float
         The smallest Fisher ratio of two components that hold samples.
     occupancy : ndarray of shape (n_components,)
-        The share of the training samples (of their weights) in each.
+        The share of the training samples (of their weights) in each: the mean of its probability.
     empty : ndarray of int of shape (n_empty,)
-        The components without any.
+        The components that are the likeliest of no sample.
     merged : ndarray of int of shape (n_pairs, 2)
         Pairs of components whose ratio is below 1.
     certainty : ndarray of shape (n_nodes,)
@@ -154,6 +154,8 @@ class SeparationReport(Report):
         Rows that nothing else is like, and that were not trained on (``training__outliers``).
     trusts_all : bool, default=True
         Whether there are none, so that new ones like these are not looked for.
+    without_values : ndarray of int of shape (n_without_values,), default=no rows
+        Rows of X without any value, which were not trained on either.
 
     Examples
     --------
@@ -173,6 +175,7 @@ class SeparationReport(Report):
     outlying: np.ndarray = field(default_factory=_no_rows)
     set_aside: np.ndarray = field(default_factory=_no_rows)
     trusts_all: bool = True
+    without_values: np.ndarray = field(default_factory=_no_rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
