@@ -269,10 +269,11 @@ class CausalPIMA(
     dag_ : networkx.DiGraph
         The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size`` and, where
         ``known_nodes`` had labels, ``states``, the names of the outcomes; edges have ``weight`` in
-        [0, 1] and ``compelled``, whether all graphs that fit as well, and respect what was stated
-        about edges, have that arrow. Contexts come after the nodes, with ``kind="context"`` and
-        their ``role``: those with "cause" are parents; others are linked, which has no direction,
-        to nodes whose tables differ between their labels.
+        [0, 1], of this direction, and ``compelled``, whether all graphs that fit as well, and
+        respect what was stated about edges, have that arrow; where ``edge_probabilities_`` are
+        known, ``adjacent`` is the sum of both directions. Contexts come after the nodes, with
+        ``kind="context"`` and their ``role``: those with "cause" are parents; others are linked,
+        which has no direction, to nodes whose tables differ between their labels.
     cpts_ : dict of str to ndarray
         Conditional probability table of each node, of shape (\*parent sizes, node size), parents
         in the order of ``list(dag_.predecessors(node))``; of contexts with ``role="cause"`` the

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -19,7 +20,7 @@ from .._base.types import Samples, Unchecked, Values
 from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import doubts
 from .._data.validation import fitted_form
-from .._structure.digraphs import node_graph
+from .._structure.digraphs import ADJACENT, node_graph
 from ._fitted_estimator import check_estimator, outcome_names
 from ._goodness_of_fit import goodness_of_fit
 from ._mailed_report import mailed_page, write_page
@@ -74,9 +75,12 @@ class FitReport(Figures):
     convergence : ConvergenceReport
         Its ``convergence_``.
     edges : tuple of (str, str, float, bool)
-        Parent, child, weight, and whether the arrow is compelled.
+        Parent, child, weight of this direction, and whether the arrow is compelled.
     choices : ChoicesReport
         Its ``choices_``.
+    adjacent : mapping of (str, str) to float
+        How probable it is that the nodes of an edge are joined, either way. Empty where edges have
+        no probabilities (``edge_probabilities_``).
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
     calibration : mapping of str to CalibrationCurve
@@ -195,6 +199,7 @@ class FitReport(Figures):
             n_iter=est.n_iter_,
             convergence=est.convergence_,
             edges=tuple(edges),
+            adjacent=nx.get_edge_attributes(dag, ADJACENT),
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
             calibration=curves_of_own_draws(est),

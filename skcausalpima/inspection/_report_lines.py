@@ -18,7 +18,7 @@ from .._base.reports.cells import (
 from .._base.reports.contexts import ContextReport
 from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
-from .._structure.digraphs import SURE_WEIGHT
+from .._structure.digraphs import ADJACENT, SURE_WEIGHT, number_at_edge
 from ._calibration import CalibrationCurve
 from ._fitted_estimator import speak_against_cells
 from ._goodness_report import GoodnessOfFit
@@ -59,6 +59,7 @@ class Figures:
     convergence: ConvergenceReport
     edges: tuple[tuple[str, str, float, bool], ...]
     choices: ChoicesReport
+    adjacent: Mapping[tuple[str, str], float] = field(default_factory=dict)
     outcome_names: tuple[tuple[str, ...], ...] = ()
     calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
     depths: tuple[str, ...] = ()
@@ -334,9 +335,11 @@ def _graph(fit: Figures) -> Lines:
         yield "edges", f"{len(fit.edges)} between {len(fit.node_names)} nodes{doubt}"
     for parent, child, weight, compelled in fit.edges:
         # the direction of others is a convention, or in doubt
-        arrow = "->" if compelled and weight >= SURE_WEIGHT else "--"
-        is_doubtful = {parent, child} & set(fit._untold)
-        yield f"  {parent} {arrow} {child}", f"{weight:.2f}{' (not told)' if is_doubtful else ''}"
+        is_arrow = compelled and weight >= SURE_WEIGHT
+        joined = fit.adjacent.get((parent, child))
+        word, number = number_at_edge({"weight": weight, ADJACENT: joined}, is_arrow)
+        not_told = " (not told)" if {parent, child} & set(fit._untold) else ""
+        yield f"  {parent} {'->' if is_arrow else '--'} {child}", f"{word} {number:.2f}{not_told}"
 
 
 def _contexts(fit: Figures) -> Lines:
