@@ -336,9 +336,8 @@ class CausalPIMA(
     found_again_ : FoundAgainReport or None
         Whether samples are enough for the cells, asked of fewer than 300 distinct ones. None of
         more samples, of more than 128 cells, of tables with words or levels, on disk, in several
-        processes, with another ``init``, in repeated fits, where all samples lie in one cell, of
-        experts that cannot draw, and in files of before. A fit that is continued keeps that of its
-        first part.
+        processes, with another ``init``, in repeated fits, where all samples lie in one cell, and
+        of experts that cannot draw. A fit that is continued keeps that of its first part.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their

@@ -52,8 +52,7 @@ class ArrangementReport(Report):
     p_value : float, default=None
         With this probability chance would have the cells lie as near to sums of effects. It and
         those of nodes are bounds beyond 64 cells. These and the next two are None where nobody
-        asked: in large grids with empty cells, in files of before, where nodes are placed by
-        chance.
+        asked: in large grids with empty cells, where nodes are placed by chance.
     node_p_values : ndarray of shape (n_nodes,), default=None
         With these chance would have the effects of each node be as much alike.
     context_p_values : ndarray of shape (n_nodes,), default=None
@@ -66,7 +65,7 @@ class ArrangementReport(Report):
         whose known outcomes the data confirm is told in any case. Not told is no alarm.
     in_a_row : ndarray of bool of shape (n_nodes,), default=None
         Whether the outcomes of a node, three or more, lie on a line: .9 of the scatter between
-        their effects is along one direction. None where ``p_value`` is, and in files of before.
+        their effects is along one direction. None where ``p_value`` is.
     order : list of ndarray of shape (n_outcomes,), default=None
         The outcomes of each node along its line, from either end; their numbers where there is
         none. ``labels_`` and tables keep the numbers that outcomes have.
