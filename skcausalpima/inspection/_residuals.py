@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from .._data.arrays import flat_rows
-from .._data.column_kinds import slices_of
-from .._data.validation import Modalities
-from .._inference.fitted_model import FittedModel
+from .._data.column_kinds import ColumnTable, slices_of
+from .._data.validation import Modalities, fitted_form
+from .._inference.kept_models import model_of
 from ._unseen import UnseenPart
 
 #: Elements of replicates that are held at a time.
@@ -100,15 +101,17 @@ def centred_in_groups(values: np.ndarray, present: np.ndarray, groups: np.ndarra
 
 
 def replicates(
-    part: UnseenPart, source: FittedModel, n_replicates: int, rng: np.random.RandomState
+    part: UnseenPart, source: BaseEstimator, n_replicates: int, rng: np.random.RandomState
 ) -> Iterator[Residuals]:
     """Yield what is left of replicates: draws of a fit with the cells, gaps and contexts of X.
 
     The cell of each row is drawn from its probabilities by the part, and the data from the source's
     cell. Where the source is a fit to all samples, and the part one to a half of them, they differ
-    by chance as the part and the truth do, if less so.
+    by chance as the part and the truth do, if less so. Levels that the part has not seen are
+    missing.
     """
     samples, model = part.model.labelled(part.samples), part.model
+    codings = [table.coding for table in fitted_form(source).tables]
     steps = model.probabilities(samples).cumsum(axis=1)
     n, at_once = samples.n_samples, ELEMENTS_AT_ONCE // max(1, sum(samples.widths))
     at_once = min(n_replicates, max(1, at_once // samples.n_samples))
@@ -118,21 +121,48 @@ def replicates(
         cut = rng.random_sample((len(rows), 1)) * steps[rows, -1:]
         components = (steps[rows] < cut).sum(axis=1)
         asked = samples.take(rows)
-        drawn = source.draw(
+        drawn = model_of(source).draw(
             part.components[components], rng, asked.contexts if asked.contexts.labels else None
         )
-        left = residuals(part, _in_place_of(asked, drawn), rng)
+        left = residuals(part, _in_place_of(asked, drawn, codings), rng)
         for k in range(times):
             here = slice(k * n, (k + 1) * n)
             tables = {name: [table[here] for table in getattr(left, name)] for name in TABLES}
             yield Residuals(**tables, labels=left.labels[here])
 
 
-def _in_place_of(samples: Modalities, drawn: Sequence[np.ndarray]) -> Modalities:
-    """Return drawn elements with the gaps, contexts and dtypes of samples."""
+def _in_place_of(
+    samples: Modalities, drawn: Sequence[np.ndarray], codings: Sequence[ColumnTable | None]
+) -> Modalities:
+    """Return drawn elements with the gaps, contexts, levels and dtypes of samples."""
     arrays: list[np.ndarray | None] = []
-    for m, (array, new) in enumerate(zip(samples.arrays, drawn, strict=True)):
-        missing = samples.missing_elements(m)
+    observed, masks = samples.observed.copy(), list(samples.elements or [None] * len(drawn))
+    for m, (array, new, coding) in enumerate(zip(samples.arrays, drawn, codings, strict=True)):
+        new, missing = _recoded(new, coding, samples.columns[m]), samples.missing_elements(m)
+        unknown = np.isnan(new) & ~missing
+        if unknown.any():
+            missing = missing | unknown
+            there = ~flat_rows(missing)
+            observed[m] = there.any(axis=1)
+            masks[m] = there if (there != observed[m][:, None]).any() else None
         new = np.where(missing, 0.0, new) if missing.any() else new
         arrays.append(None if array is None else new.astype(array.dtype, copy=False))
-    return replace(samples, arrays=tuple(arrays))
+    elements = tuple(masks) if any(mask is not None for mask in masks) else None
+    return replace(samples, arrays=tuple(arrays), observed=observed, elements=elements)
+
+
+def _recoded(drawn: np.ndarray, source: ColumnTable | None, own: ColumnTable | None) -> np.ndarray:
+    """Return elements of one table as another codes them; NaN of levels that it does not know."""
+    if source is None or own is None:
+        return drawn
+    pairs = list(zip(source.columns, own.columns, strict=True))
+    if all(theirs.levels == ours.levels for theirs, ours in pairs):
+        return drawn
+    flat = flat_rows(drawn)
+    parts = [
+        flat[:, where]
+        if theirs.levels == ours.levels
+        else ours.encode(theirs.decode(flat[:, where]), lenient=True)
+        for (theirs, ours), where in zip(pairs, slices_of(source.layout), strict=True)
+    ]
+    return np.hstack(parts).reshape(len(flat), *own.element_shape)

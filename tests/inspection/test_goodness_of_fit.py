@@ -144,9 +144,21 @@ def test_replicates_have_the_gaps_of_the_samples(taught):
     one[:20], other[20:40], one[50:60, 1] = np.nan, np.nan, np.nan
     est = taught().fit([one, other])
     part = UnseenPart(est=est, X=[one, other], rows=np.arange(200), components=np.arange(4))
-    for left in replicates(part, part.model, 3, rng=np.random.RandomState(0)):
+    for left in replicates(part, est, 3, rng=np.random.RandomState(0)):
         for values, given in zip((*left.own, *left.of_cells), (one, other) * 2, strict=True):
             np.testing.assert_array_equal(values == 0, np.isnan(given))
+
+
+def test_halves_may_lack_a_word(quick):
+    """A rare word is in one half alone; in draws that the other is asked about it is missing."""
+    nodes, one, _, rng = drawn(13, 200)
+    words = pd.DataFrame(one, columns=list("abcd")).assign(
+        word=np.array(["low", "high"])[nodes[:, 0]], alone=rng.permutation(["x", *199 * ["y"]])
+    )
+    words.loc[3, "word"] = "once"
+    est = quick().fit({"words": words, "word": words[["word"]]})
+    found = goodness_of_fit(est, {"words": words, "word": words[["word"]]}, n_replicates=19)
+    assert np.isfinite(found.to_frame()[["p_value", "size", "misfit"]].to_numpy()).all()
 
 
 def test_a_fit_that_is_asked_of_its_own_samples_says_so(est):
