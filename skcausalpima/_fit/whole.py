@@ -17,7 +17,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._base.progress_lines import ProgressLines
-from .._base.repeated_fits import is_one_of_many
 from .._base.scikit_learn import fit_context
 from .._base.types import KnownNodes, Samples, Unchecked, Values
 from .._base.warn import warn_caller
@@ -25,6 +24,7 @@ from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
+from .._held_out.fits import is_one_of_many
 from .._initialization.begin import begin
 from .._initialization.linear_parts import linear_modalities, noiseless
 from .._initialization.low_rank import filled_data

@@ -13,8 +13,8 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import check_random_state
 
 from .._base.grid import NodeGrid
-from .._base.scalar_checks import JOBS, count
-from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
+from .._base.scalar_checks import JOBS, count, validate_params
+from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing
 from .._base.types import Samples, Seed, Unchecked, Values
 from .._base.warn import warn_caller
 from .._clustering.margins import AGREED
@@ -112,6 +112,8 @@ def edge_confidence(
 
     Raises
     ------
+    TypeError
+        If ``est`` is no CausalPIMA, such as a pipeline that holds one.
     ValueError
         The node sizes of the estimator were changed since its fit, or all refits fail.
         ``refit="mixture"`` with ``resample=False``, with parameters that are no longer those of the

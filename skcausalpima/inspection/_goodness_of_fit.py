@@ -10,8 +10,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 
-from .._base.scalar_checks import count
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import count, validate_params
 from .._base.types import Samples
 from .._data.element_axes import names_of_elements
 from .._data.several import check_rows_with

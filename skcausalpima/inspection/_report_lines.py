@@ -239,10 +239,8 @@ def _separation(fit: Figures) -> Lines:
     if len(separation.set_aside):
         yield "samples set aside in training", f"{len(separation.set_aside)} that no other is like"
     if len(separation.outlying):
-        yield (
-            "samples far less probable than others",
-            f"{len(separation.outlying)} of {fit.n_samples}",
-        )
+        of_all = f"{len(separation.outlying)} of {fit.n_samples}"
+        yield "samples far less probable than others", of_all
 
 
 def _nodes(fit: Figures) -> Lines:

@@ -21,6 +21,7 @@ from ..._structure.digraphs import (
 from ..._structure.graph_picture import Edge
 from ...graph import CategoricalDAG
 from .._edge_report import EdgeConfidence
+from .._fitted_estimator import refuse
 from .._matched_refits import arrows
 from .display import PAGE, POINTS_PER_INCH, Axes, Display, Size, inches, letters_across
 from .graph_drawing import BELOW, SMALL_FONT, GraphDrawing
@@ -146,6 +147,9 @@ class GraphDisplay(Display):
         cls._check_estimator(est)
         if confidence is None:
             return cls.from_graph(est.dag_, ax=ax)
+        if not hasattr(confidence, "dag"):
+            needed = "from_estimator needs what edge_confidence returns as confidence"
+            refuse(confidence, f"{cls.__name__}.{needed}")
         dag, fitted = confidence.dag, node_graph(est.dag_)
         if list(dag) != list(fitted) or set(dag.edges) != set(fitted.edges):
             raise ValueError(
@@ -183,6 +187,8 @@ class GraphDisplay(Display):
         ------
         ValueError
             If the graph has a cycle or no nodes.
+        TypeError
+            If it is no graph.
         ImportError
             If matplotlib is not installed.
 
@@ -200,6 +206,8 @@ class GraphDisplay(Display):
         'line: reversible, width: weight'
         >>> plt.close()
         """
+        needed = "from_graph needs a CategoricalDAG or a networkx.DiGraph as graph"
+        cls._check_kind(graph, (CategoricalDAG, nx.Graph), needed)
         return cls._of_graph(graph).plot(ax)
 
     @classmethod
