@@ -14,7 +14,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base.naming_estimator import ELSEWHERE, NamingEstimator, naming_arguments
+from ._base.naming_estimator import ELSEWHERE, naming_arguments
 from ._base.parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
@@ -29,6 +29,7 @@ from ._base.parameter_objects import (
     Training,
 )
 from ._base.scalar_checks import check_count
+from ._base.shown_estimator import ShownEstimator
 from ._base.types import Abscissae, Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from ._data.adapters import as_points
 from ._data.containers import Decoded
@@ -66,7 +67,7 @@ class CausalPIMA(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
-    NamingEstimator,
+    ShownEstimator,
 ):
     r"""Causal disentanglement of multimodal data.
 
