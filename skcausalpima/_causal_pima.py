@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import networkx as nx
 import numpy as np
@@ -2160,10 +2160,6 @@ n_outcomes)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = allows_gaps(self)
         return tags
-
-    def _get_params_html(self, deep: bool = True, *options: Unchecked, **named: Unchecked) -> Any:
-        """Return the table of parameters: parts stand in their objects, those of words nowhere."""
-        return super()._get_params_html(False, *options, **named)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "lower_bound_")
