@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import networkx as nx
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base.naming_estimator import ELSEWHERE, NamingEstimator, naming_arguments
+from ._base.naming_estimator import ELSEWHERE, naming_arguments
 from ._base.parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
@@ -29,6 +29,7 @@ from ._base.parameter_objects import (
     Training,
 )
 from ._base.scalar_checks import check_count
+from ._base.shown_estimator import ShownEstimator
 from ._base.types import Abscissae, Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from ._data.adapters import as_points
 from ._data.containers import Decoded
@@ -66,7 +67,7 @@ class CausalPIMA(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
-    NamingEstimator,
+    ShownEstimator,
 ):
     r"""Causal disentanglement of multimodal data.
 
@@ -2159,10 +2160,6 @@ n_outcomes)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = allows_gaps(self)
         return tags
-
-    def _get_params_html(self, deep: bool = True, *options: Unchecked, **named: Unchecked) -> Any:
-        """Return the table of parameters: parts stand in their objects, those of words nowhere."""
-        return super()._get_params_html(False, *options, **named)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "lower_bound_")

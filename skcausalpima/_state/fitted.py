@@ -362,7 +362,7 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
 def _at_edge(graph: HardGraph, weight: float, reverse: float = 0.0) -> Values:
     """Return the weight of an edge and, of probabilities, the sum of both directions."""
     is_sum = graph.probabilities is not None
-    return {"weight": weight} | ({ADJACENT: weight + reverse} if is_sum else {})
+    return {"weight": weight} | ({ADJACENT: min(weight + reverse, 1.0)} if is_sum else {})
 
 
 def _compact(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
