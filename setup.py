@@ -1,6 +1,6 @@
 """The README as an index page shows it: what is relative to the repository gets an address.
 
-All other metadata are in ``pyproject.toml``. The build runs this file, and says what the owner has
+All other metadata are in ``pyproject.toml``. A build runs this file, and says what the owner has
 still to fill in.
 """
 
@@ -10,25 +10,24 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from setuptools import setup
-
 ROOT = Path(__file__).parent
-
-#: What only the owner can fill in: keys of the file of each name.
-OF_THE_OWNER = {
-    "CITATION.cff": ["repository-code"],
-    ".github/ISSUE_TEMPLATE/config.yml": ["contact_links"],
-}
 
 #: Addresses in ``[project.urls]``; the first two are those of the README's links.
 ADDRESSES = ["Documentation", "Source", "Issues"]
+
+#: What else only the owner can fill in: file, what is missing, and how it looks once it is there.
+OF_THE_OWNER = [
+    ("CITATION.cff", "repository-code", r"(?m)^repository-code: "),
+    ("SECURITY.md", "the address of private reports", r"https://"),
+    (".github/ISSUE_TEMPLATE/config.yml", "contact_links", r"(?m)^contact_links:"),
+]
 
 
 def long_description(readme: str, urls: Mapping[str, str], version: str) -> str:
     """Return the README with an address for each link and picture, or, without addresses, as it is.
 
     Pages of ``doc`` are those of the built documentation. Other files and pictures are those of the
-    tag of this version, in the form that GitHub, GitLab and Gitea know.
+    tag of this version, where GitHub has them.
     """
     if not all(urls.get(name) for name in ADDRESSES[:2]):
         return readme
@@ -48,27 +47,34 @@ def long_description(readme: str, urls: Mapping[str, str], version: str) -> str:
 
 def missing(root: Path) -> list[str]:
     """Return what the owner has not filled in, a line for each file."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = metadata(root)
     urls = project.get("urls", {})
     lacking = [f"[project.urls] {name}" for name in ADDRESSES if not urls.get(name)]
-    found = {"pyproject.toml": ([] if project.get("authors") else ["authors"]) + lacking}
-    for name, keys in OF_THE_OWNER.items():
-        if (root / name).is_file():  # the archive of the sources has no folder .github
-            text = (root / name).read_text(encoding="utf-8")
-            found[name] = [key for key in keys if not re.search(rf"(?m)^{key}:", text)]
-    return [f"{name}: {', '.join(keys)}" for name, keys in found.items() if keys]
+    lacking = ([] if project.get("authors") else ["authors"]) + lacking
+    lines = [f"pyproject.toml: {', '.join(lacking)}"] if lacking else []
+    for name, what, pattern in OF_THE_OWNER:
+        path = root / name  # the archive of the sources has no folder .github
+        if path.is_file() and not re.search(pattern, path.read_text(encoding="utf-8")):
+            lines.append(f"{name}: {what}")
+    return lines
+
+
+def metadata(root: Path) -> dict:
+    """Return what ``pyproject.toml`` says of the project."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def main() -> None:
     """Hand the README to setuptools; ``dynamic`` in ``pyproject.toml`` asks for it."""
-    if lines := missing(ROOT):
+    from setuptools import setup  # not there where tests import this file
+
+    if "egg_info" not in sys.argv and (lines := missing(ROOT)):
         print("Not to be uploaded yet: the owner fills in", *lines, sep="\n  ", file=sys.stderr)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     version = (ROOT / "skcausalpima" / "_base" / "version.py").read_text(encoding="utf-8")
     setup(
         long_description=long_description(
             (ROOT / "README.rst").read_text(encoding="utf-8"),
-            project.get("urls", {}),
+            metadata(ROOT).get("urls", {}),
             re.search(r'__version__ = "(.+)"', version)[1],
         ),
         long_description_content_type="text/x-rst",
