@@ -38,8 +38,8 @@ def answers(fitted: FittedModel, state: FittedState, samples: Modalities) -> Ans
         import pandas as pd
     except ImportError as error:
         raise ImportError(
-            "to_frame needs pandas; install it with `pip install pandas`, or take the arrays that "
-            "predict_nodes and predict_proba return."
+            "to_frame needs pandas; install it with `pip install 'skcausalpima[pandas]'`, or take "
+            "the arrays that predict_nodes and predict_proba return."
         ) from error
     names, sizes = state.spec.node_names, state.spec.node_sizes
     if taken := [name for name in names if name in OTHERS]:

@@ -2,8 +2,6 @@
 
 import copy
 import inspect
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -301,35 +299,3 @@ def test_channels_that_come_first(brief, shape):
     X = np.random.default_rng(0).normal(size=(8, *shape))
     with pytest.warns(UserWarning, match=r"np.moveaxis\(array, 1, -1\)"):
         brief((2,), encoders="conv", max_iter=1).fit(X)
-
-
-@pytest.mark.slow
-def test_without_optional_packages():
-    code = """
-import sys
-absent = {"pandas", "polars", "xarray", "matplotlib", "tqdm"}
-class Hiding:
-    def __init__(self, finder):
-        self.finder = finder
-    def __getattr__(self, name):
-        return getattr(self.finder, name)
-    def find_spec(self, name, *where):
-        hidden = name.partition(".")[0] in absent
-        return None if hidden else self.finder.find_spec(name, *where)
-sys.meta_path[:] = map(Hiding, sys.meta_path)
-import numpy as np
-from skcausalpima import CausalPIMA, Initialization
-group = np.repeat([0, 1], 20)
-X = {"a": np.random.default_rng(0).normal(size=(40, 3)) + 6 * group[:, None], "b": group * 6.0}
-init = Initialization(pretraining_epochs=1)
-model = CausalPIMA(2, init=init, max_iter=1, random_state=0).fit(X)
-print(sorted(model.impute({**X, "b": None})), model.sample(2)[0]["b"].shape)
-try:
-    model.to_graph().table("N1")
-except ImportError as error:
-    print("pandas" in str(error))
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.splitlines() == ["['a', 'b'] (2,)", "True"], done.stderr

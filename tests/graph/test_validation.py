@@ -174,7 +174,7 @@ def test_from_arrays(arguments, message):
 def test_missing_optional_packages_are_named(sprinkler, monkeypatch):
     for module in ("pandas", "pgmpy.factors.discrete", "pgmpy.models"):
         monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(ImportError, match="pip install pandas"):
+    with pytest.raises(ImportError, match=r"pip install 'skcausalpima\[pandas\]'"):
         sprinkler.table("w")
     with pytest.raises(ImportError, match="pip install pgmpy"):
         sprinkler.to_pgmpy()

@@ -173,7 +173,7 @@ def test_without_matplotlib_a_sentence_and_the_graph(named, tmp_path, monkeypatc
     page = Page((tmp_path / "fit.html").read_text(encoding="utf-8"))
     assert page.named("img") == []
     assert len(page.named("svg")) == 1
-    assert any("needs matplotlib, which is not installed" in text for text in page.texts)
+    assert any("needs matplotlib; install it" in text for text in page.texts)
 
 
 def test_a_picture_that_cannot_be_drawn_is_said(named, named_pair, tmp_path, monkeypatch):

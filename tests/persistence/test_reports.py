@@ -1,13 +1,12 @@
-"""Records of what a fit tells: documented, frozen, and short to look at."""
+"""Records of what a fit tells: frozen, and short to look at."""
 
 import copy
 import pickle
-from dataclasses import MISSING, FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from numpydoc.docscrape import NumpyDocString
 from resigned_files import read_file, write_file
 from same_fits import assert_same
 from sklearn.base import clone
@@ -53,20 +52,6 @@ def told_by(est):
     told = [*of_fit, *est.choices_.tried, *est.adapted_, *est.report().contexts.values()]
     assert {type(report) for report in told} == set(KINDS)
     return told
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_field_is_documented(kind):
-    documented = {entry.name: entry for entry in NumpyDocString(kind.__doc__)["Parameters"]}
-    assert list(documented) == [of.name for of in fields(kind)]
-    for of in fields(kind):
-        entry = documented[of.name]
-        assert entry.type
-        assert "".join(entry.desc).strip()
-        has_default = (of.default, of.default_factory) != (MISSING, MISSING)
-        assert has_default == ("default=" in entry.type), of.name
-        if "np.ndarray" in of.type and "dict" not in of.type:
-            assert "shape" in entry.type, of.name
 
 
 def test_records_do_not_change_and_editors_complete_them(adapted):

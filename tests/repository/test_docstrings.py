@@ -4,12 +4,17 @@ import importlib
 import inspect
 import re
 import tomllib
+from dataclasses import MISSING, fields
 from pathlib import Path
 
-from numpydoc.validate import validate
+import pytest
 
 from skcausalpima import CausalPIMA, ModalityTransformer, functional
+from skcausalpima._state.plain import REPORTS
+from skcausalpima.inspection import ContextReport
 from skcausalpima.modules._decoder_protocol import Decoder
+
+validate = pytest.importorskip("numpydoc.validate", reason="the extra doc brings numpydoc").validate
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"]
@@ -68,6 +73,22 @@ def test_docstrings_pass_numpydocs_checks():
         for path, errors in found.items()
     }
     assert {path: errors for path, errors in left.items() if errors} == {}
+
+
+@pytest.mark.parametrize("kind", [*REPORTS, ContextReport], ids=lambda kind: kind.__name__)
+def test_every_field_of_a_report_is_documented(kind):
+    from numpydoc.docscrape import NumpyDocString
+
+    documented = {entry.name: entry for entry in NumpyDocString(kind.__doc__)["Parameters"]}
+    assert list(documented) == [of.name for of in fields(kind)]
+    for of in fields(kind):
+        entry = documented[of.name]
+        assert entry.type
+        assert "".join(entry.desc).strip()
+        has_default = (of.default, of.default_factory) != (MISSING, MISSING)
+        assert has_default == ("default=" in entry.type), of.name
+        if "np.ndarray" in of.type and "dict" not in of.type:
+            assert "shape" in entry.type, of.name
 
 
 def test_every_public_name_shows_an_example():

@@ -26,7 +26,9 @@ def pandas_for(what: str) -> ModuleType:
     try:
         import pandas as pd
     except ImportError as error:
-        raise ImportError(f"{what} needs pandas; install it with `pip install pandas`.") from error
+        raise ImportError(
+            f"{what} needs pandas; install it with `pip install 'skcausalpima[pandas]'`."
+        ) from error
     return pd
 
 

@@ -58,8 +58,8 @@ class Display:
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
-                f"{cls.__name__}.plot needs matplotlib, which is not installed: "
-                "pip install 'skcausalpima[plot]' brings it."
+                f"{cls.__name__}.plot needs matplotlib; install it with "
+                "`pip install 'skcausalpima[plot]'`."
             ) from error
         return plt
 
