@@ -156,6 +156,7 @@ def test_frames_pipelines_clones_and_pickles():
         ({"node_sizes": 1}, np.eye(5), "a node needs at least 2 outcomes"),
         ({}, np.full((9, 2), np.nan), "Input X contains NaN"),
         ({}, [[np.inf, 1.0]] * 9, "Input X contains infinity"),
+        ({}, [[np.inf, -np.inf]] * 9, "Input X contains infinity"),
         ({}, np.zeros((9, 0)), "0 feature"),
         ({}, np.arange(9.0), "Expected 2D array, got 1D array"),
         ({"random_state": "seed"}, np.eye(5), "'random_state' parameter of GridClustering must be"),
