@@ -42,7 +42,7 @@ from scipy.stats import chi2, norm
 from sklearn.datasets import load_digits
 
 from skcausalpima import CausalPIMA
-from skcausalpima._clustering.matching import align_nodes, outcome_indicators
+from skcausalpima._held_out.matching import align_nodes, outcome_indicators
 from skcausalpima.inspection import information_gain, table_intervals
 from skcausalpima.metrics import node_recovery
 

@@ -267,7 +267,7 @@ def data_frames() -> list[Form]:
         works("polars.DataFrame", lambda: fit(polars_frame(FRAME)), "frame"),
         told("rows in another order", lambda: fit(shuffled), "'curve'", "another order", "loc"),
         told("rows of other names", lambda: fit(others), "'curve'", "other rows", "reset_index"),
-        told("two halves of the rows", lambda: fit(halved), "'curve'", "other rows", "reindex"),
+        told("two halves of the rows", lambda: fit(halved), "'curve'", "other rows", "align"),
         works("text in a column", lambda: fit(MultimodalData([WORDS])), "words"),
         works("categories in a column", lambda: fit(kinds), "words"),
         told("dates in a column", lambda: fit(days), "'day'", "dates"),

@@ -36,7 +36,7 @@ from sklearn.base import BaseEstimator
 
 from skcausalpima import CausalPIMA
 from skcausalpima._base.grid import NodeGrid
-from skcausalpima._clustering.matching import align_nodes, outcome_indicators
+from skcausalpima._held_out.matching import align_nodes, outcome_indicators
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import TableIntervals, table_intervals
 

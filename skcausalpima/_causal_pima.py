@@ -269,10 +269,11 @@ class CausalPIMA(
     dag_ : networkx.DiGraph
         The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size`` and, where
         ``known_nodes`` had labels, ``states``, the names of the outcomes; edges have ``weight`` in
-        [0, 1] and ``compelled``, whether all graphs that fit as well, and respect what was stated
-        about edges, have that arrow. Contexts come after the nodes, with ``kind="context"`` and
-        their ``role``: those with "cause" are parents; others are linked, which has no direction,
-        to nodes whose tables differ between their labels.
+        [0, 1], of this direction, and ``compelled``, whether all graphs that fit as well, and
+        respect what was stated about edges, have that arrow; where ``edge_probabilities_`` are
+        known, ``adjacent`` is the sum of both directions. Contexts come after the nodes, with
+        ``kind="context"`` and their ``role``: those with "cause" are parents; others are linked,
+        which has no direction, to nodes whose tables differ between their labels.
     cpts_ : dict of str to ndarray
         Conditional probability table of each node, of shape (\*parent sizes, node size), parents
         in the order of ``list(dag_.predecessors(node))``; of contexts with ``role="cause"`` the
@@ -335,9 +336,8 @@ class CausalPIMA(
     found_again_ : FoundAgainReport or None
         Whether samples are enough for the cells, asked of fewer than 300 distinct ones. None of
         more samples, of more than 128 cells, of tables with words or levels, on disk, in several
-        processes, with another ``init``, in repeated fits, where all samples lie in one cell, of
-        experts that cannot draw, and in files of before. A fit that is continued keeps that of its
-        first part.
+        processes, with another ``init``, in repeated fits, where all samples lie in one cell, and
+        of experts that cannot draw. A fit that is continued keeps that of its first part.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
@@ -412,7 +412,7 @@ class CausalPIMA(
     A modality of a sample is missing if all its elements are NaN, or where
     ``MultimodalData(..., observed=mask)`` says so; in methods other than ``fit`` a list may hold
     None for a modality that no sample has. Elements that are NaN while others of the modality are
-    not: see ``missing_values``.
+    not: see ``missing_values``. Up to a tenth of the rows of ``fit`` may have no value at all.
 
     The published algorithm is :meth:`CausalPIMA.published`.
 

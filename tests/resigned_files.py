@@ -9,10 +9,6 @@ import safetensors.numpy
 from safetensors import safe_open
 
 from skcausalpima._state.file import FORMAT, _digest
-from skcausalpima._state.older import LISTS, REPORTS
-
-#: Names of the records that were namespaces up to version 19.
-RECORDS = {kind.__name__ for kind in (*REPORTS.values(), *LISTS.values())}
 
 NAN = {"$": "float", "value": "nan"}
 
@@ -67,25 +63,6 @@ def read_file(path):
     with safe_open(str(path), framework="numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return json.loads(file.metadata()[FORMAT]), arrays
-
-
-def namespaces(plain):
-    """Return plain data in which records are namespaces, as they were up to version 19."""
-    if isinstance(plain, list):
-        return [namespaces(entry) for entry in plain]
-    if not isinstance(plain, dict):
-        return plain
-    fields = {name: namespaces(value) for name, value in plain.items() if name != "$"}
-    if plain["$"] not in RECORDS:
-        return {"$": plain["$"]} | fields
-    mapping = {"$": "dict", "keys": list(fields), "values": list(fields.values())}
-    return {"$": "namespace", "fields": mapping}
-
-
-def as_of_version_19(document, arrays):
-    """Return a file as it was when records were namespaces."""
-    fit = {name: namespaces(plain) for name, plain in document["fit"].items()}
-    return document | {"version": 19, "fit": fit}, arrays
 
 
 def write_file(path, document, arrays, digest=True):

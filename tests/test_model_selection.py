@@ -50,6 +50,18 @@ def test_three_groups(quick, groups):
         assert_array_equal(np.isnan(results[name]), [True, True, False])
 
 
+def test_rows_without_any_value_are_a_tenth_of_the_whole_and_not_of_each_fold(quick, groups):
+    images, curves = (array.copy() for array in groups)
+    images[:12] = curves[:12] = np.nan
+    folds = [np.arange(60), np.arange(60, 120)]  # of the first a fifth
+    selection = select_node_sizes(quick(max_iter=1), [images, curves], [3], cv=[folds, folds[::-1]])
+    assert_array_equal(selection.best_estimator.separation_.without_values, range(12))
+    images[12] = curves[12] = np.nan
+    for candidates in ([3], None):
+        with pytest.raises(ValueError, match="13 of 120 rows have no value at all"):
+            select_node_sizes(quick(), [images, curves], candidates)
+
+
 @pytest.mark.long
 def test_a_grid_rather_than_its_cells(quick, grid):
     selection = select_node_sizes(quick(), grid, [(4,), (2, 2), (2, 3)])

@@ -46,10 +46,10 @@ networks = {
 # What each edge is worth
 # -----------------------
 #
-# One line per edge: its weight, the probability of that arrow over all graphs; whether its
-# direction is identified; and how much the parent tells about the child, given the other parents.
-# Three graphs fit the chain equally well, and an arrow points its way in one or two of them: hence
-# the weights of a third and two thirds.
+# One line per edge: its probability over all graphs, of the arrow or of either direction
+# (``adjacent``); whether its direction is identified; and how much the parent tells about the
+# child, given the other parents. Three graphs fit the chain equally well, and an arrow points its
+# way in one or two of them: hence the third and two thirds of ``edge_weights_``.
 
 for title, network in networks.items():
     print(f"\n{title}\n{network.summary()}")
@@ -59,7 +59,7 @@ for title, network in networks.items():
 # --------------------------------
 #
 # Arrows are compelled, since every graph that fits equally well has them, and have a weight of .8
-# or more. Plain lines are reversible or weak. The widths are the weights. (In a notebook, a
+# or more. Plain lines are reversible or weak. The widths are the probabilities. (In a notebook, a
 # network that ends a cell is drawn, too.)
 
 fig, axes = plt.subplots(2, 1, figsize=(6, 4.4), layout="constrained")

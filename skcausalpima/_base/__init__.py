@@ -7,6 +7,5 @@
   refuses single values.
 - ``scikit_learn`` and ``pytorch`` have all names that these call private: what their next versions
   may break.
-- ``repeated_fits`` makes many fits, of which some survive an interrupt; ``arithmetic`` has the
-  decorator by which public methods work in surroundings of their own.
+- ``arithmetic`` has the decorator by which public methods work in surroundings of their own.
 """

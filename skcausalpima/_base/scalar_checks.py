@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TypeGuard
+from typing import Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 from sklearn.utils import check_scalar
 
 from .scikit_learn import HasMethods, Interval
+from .scikit_learn import validate_params as _validate_params
 from .types import Unchecked
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: The largest number of things: what an int of C holds.
 MAX_COUNT = 2**31 - 1
+
+
+def pythonic(value: Unchecked) -> Unchecked:
+    """Return a number of NumPy's, which may overflow, as one of Python's, and all else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def validate_params(
+    constraints: dict[str, list], *, prefer_skip_nested_validation: bool
+) -> Callable[[Function], Function]:
+    """Check arguments of a function as scikit-learn does; it gets Python's numbers for NumPy's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._base.scalar_checks import count, validate_params
+    >>> @validate_params({"n_draws": [count(1)]}, prefer_skip_nested_validation=True)
+    ... def below(n_draws):
+    ...     return n_draws - 4
+    >>> below(np.uint8(3))
+    -1
+    """
+
+    def decorated(function: Function) -> Function:
+        checked = _validate_params(
+            constraints, prefer_skip_nested_validation=prefer_skip_nested_validation
+        )(function)
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            named = {name: pythonic(value) for name, value in kwargs.items()}
+            return checked(*map(pythonic, args), **named)
+
+        return cast("Function", called)
+
+    return decorated
 
 
 class NumberRange(Interval):

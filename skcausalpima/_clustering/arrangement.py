@@ -13,16 +13,9 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import check_random_state
 
 from .._base.grid import NodeGrid
+from .._held_out.matching import align_nodes, known_counts
 from .clusters import Place
-from .matching import (
-    TIE_TOLERANCE,
-    align_nodes,
-    known_agreements,
-    known_counts,
-    near_ties,
-    node_agreement,
-    tolerated_share,
-)
+from .matching import TIE_TOLERANCE, known_agreements, near_ties, node_agreement, tolerated_share
 from .placements import Problem, least_rise, make_problem, misfits_of, neighbours, search
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,

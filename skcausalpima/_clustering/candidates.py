@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._base.grid import NodeGrid, n_effects
+from .._held_out.matching import align_nodes, outcome_indicators
 from .arrangement import Arrangement, arrange_labels
 from .clusters import Clustering, Finder, Proposal, max_components
 from .latent_classes import TableColumns, latent_classes
@@ -25,7 +26,7 @@ from .margins import (
     SAME_AGREEMENT,
     WORSE_FIT,
 )
-from .matching import align_nodes, outcome_indicators, tolerated_share
+from .matching import tolerated_share
 from .over_fitted import smallest_share
 
 #: Clusterings that are looked at, where a grid has enough samples.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._base.grid import NodeGrid
+from .._held_out.matching import outcome_indicators
 from .margins import LEAST_COUNT
-from .matching import outcome_indicators
 
 #: An iteration that raises the mean log-likelihood by less is the last one.
 TOL = 1e-4

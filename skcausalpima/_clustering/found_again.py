@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
+from .._held_out.matching import adjusted_rand_index
 from .clusters import max_components
 from .margins import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED
-from .matching import adjusted_rand_index
 from .over_fitted import fit_mixture, merged_to_all
 
 #: Parts that clusters are found in, and how much of the samples each of them has.

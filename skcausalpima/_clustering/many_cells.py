@@ -22,6 +22,7 @@ from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
 from .._base.grid import NodeGrid, n_effects
+from .._held_out.matching import adjusted_rand_index, align_nodes, known_counts, outcome_indicators
 from .arrangement import arrange_labels
 from .clusters import Clustering, Place
 from .factorial import FactorialFit, FactorialMixture, exchanged
@@ -36,7 +37,6 @@ from .margins import (
     SAME_NODES_BOUND,
     SIGNAL,
 )
-from .matching import adjusted_rand_index, align_nodes, known_counts, outcome_indicators
 
 _MAX_ELEMENTS = 4_000_000  # responsibilities of the rows that nodes are sought in
 _N_STARTS = 6  # independent ones, until two of them agree

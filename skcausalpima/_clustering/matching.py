@@ -1,4 +1,4 @@
-"""Nodes and outcomes of two labellings, matched to each other, and how far they agree."""
+"""Which arrangements and labellings agree with what is known, and with each other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .._base.grid import NodeGrid
+from .._held_out.matching import (
+    adjusted_rand_index,
+    agreement_of_matched_nodes,
+    align_nodes,
+    outcome_indicators,
+)
 from .margins import NEAR_TIE
 
 #: Differences of misfits, which are parts of the variation, that are none.
@@ -16,93 +22,6 @@ TIE_TOLERANCE = 1e-9
 
 
 _MAX_RIVALS = 100  # the best ones, of grids on which many arrangements fit alike
-
-
-def known_counts(
-    known: np.ndarray, labels: np.ndarray, n_clusters: int, node_sizes: Sequence[int]
-) -> list[np.ndarray]:
-    """Count the samples of each cluster that are known to have each outcome.
-
-    Parameters
-    ----------
-    known : ndarray of shape (n_samples, n_nodes)
-        Outcomes, -1 where unknown.
-    labels : ndarray of shape (n_samples,)
-        Cluster of each sample.
-    n_clusters : int
-        Number of clusters.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-
-    Returns
-    -------
-    list of ndarray of shape (n_clusters, size)
-        One table per node.
-    """
-    tables = []
-    for column, size in zip(known.T, node_sizes, strict=True):
-        table = np.zeros((n_clusters, size), dtype=np.int64)
-        np.add.at(table, (labels[column >= 0], column[column >= 0]), 1)
-        tables.append(table)
-    return tables
-
-
-def outcome_indicators(nodes: np.ndarray, node_sizes: Sequence[int]) -> list[np.ndarray]:
-    """Return outcomes as the counts of :func:`align_nodes`, each sample a cluster of its own.
-
-    Parameters
-    ----------
-    nodes : ndarray of shape (n_samples, n_nodes)
-        Outcomes.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-
-    Returns
-    -------
-    list of ndarray of shape (n_samples, size)
-        One table of zeros and ones per node.
-    """
-    return [np.eye(size)[column] for column, size in zip(nodes.T, node_sizes, strict=True)]
-
-
-def align_nodes(
-    outcomes: np.ndarray, counts: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Swap nodes of one size and renumber outcomes so that most known outcomes agree.
-
-    What is not known keeps its position and number where it can.
-
-    Parameters
-    ----------
-    outcomes : ndarray of shape (n_clusters, n_nodes)
-        Outcomes of the cell that each cluster lies on.
-    counts : sequence of ndarray of shape (n_clusters, size)
-        From :func:`known_counts`.
-
-    Returns
-    -------
-    outcomes : ndarray of shape (n_clusters, n_nodes)
-        The new outcomes.
-    order : ndarray of shape (n_nodes,)
-        The node that comes to each position.
-    agreement : int
-        Number of known outcomes that agree.
-    """
-    sizes = [table.shape[1] for table in counts]
-    n_nodes, step = len(sizes), 0.4 / (sum(sizes) + len(sizes))  # all steps add up to below 1
-    gains = np.full((n_nodes, n_nodes), -1e9)  # (position, node)
-    numbers = {}
-    for position, node in np.ndindex(n_nodes, n_nodes):
-        if sizes[position] != sizes[node]:
-            continue
-        column, size = outcomes[:, node], sizes[node]
-        gain = np.eye(size)[:, column] @ counts[position] + step * np.eye(size)  # (old, new)
-        old, new = linear_sum_assignment(gain, maximize=True)
-        numbers[position, node], gains[position, node] = new, gain[old, new].sum()
-    order = linear_sum_assignment(gains + step * np.eye(n_nodes), maximize=True)[1]
-    columns = [numbers[position, node][outcomes[:, node]] for position, node in enumerate(order)]
-    agreement = sum(int(gains[position, node]) for position, node in enumerate(order))
-    return np.stack(columns, axis=1), order, agreement
 
 
 def known_agreements(outcomes: np.ndarray, counts: Sequence[np.ndarray]) -> np.ndarray:
@@ -231,7 +150,7 @@ def agreements(labellings: Sequence[np.ndarray], node_sizes: Sequence[int]) -> n
     ]
     matrix = np.eye(len(marks))
     for first, second in itertools.combinations(range(len(marks)), 2):
-        mean = _of_nodes(marks[first].T @ marks[second], node_sizes).mean()
+        mean = agreement_of_matched_nodes(marks[first].T @ marks[second], node_sizes).mean()
         matrix[first, second] = matrix[second, first] = mean
     return matrix
 
@@ -274,69 +193,3 @@ def largest_agreement(matrix: np.ndarray) -> tuple[float, float]:
     without = rest.max(axis=0)
     spread = np.square(without - without.mean()).sum()
     return agreement, float(np.sqrt(spread * (n_labellings - 1) / n_labellings))
-
-
-def agreement_by_node(
-    first: np.ndarray, second: np.ndarray, node_sizes: Sequence[int]
-) -> np.ndarray:
-    """Return how far two labellings of the same samples agree on each node.
-
-    Parameters
-    ----------
-    first, second : ndarray of shape (n_samples, n_nodes)
-        Outcomes of the nodes.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-
-    Returns
-    -------
-    ndarray of shape (n_nodes,)
-        Adjusted Rand indices, the nodes in the order of the first labelling; those of one size are
-        matched.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima._clustering.matching import agreement_by_node
-    >>> nodes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> agreement_by_node(nodes, 1 - nodes[:, ::-1], (2, 2))
-    array([1., 1.])
-    """
-    marks = [
-        np.concatenate(outcome_indicators(labels, node_sizes), axis=1) for labels in (first, second)
-    ]
-    return _of_nodes(marks[0].T @ marks[1], node_sizes)
-
-
-def _of_nodes(joint: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:
-    """Return the indices of matched nodes from counts of outcomes, (sum of sizes, the same)."""
-    sizes = np.asarray(node_sizes)
-    ends = np.cumsum(sizes)
-    blocks = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-    indices = np.full((len(sizes), len(sizes)), -2.0)
-    for i, j in zip(*np.nonzero(sizes[:, None] == sizes), strict=True):
-        indices[i, j] = adjusted_rand_index(joint[blocks[i], blocks[j]])
-    return indices[linear_sum_assignment(indices, maximize=True)]
-
-
-def adjusted_rand_index(table: np.ndarray) -> float:
-    """Return the adjusted Rand index of two labellings from their table of counts.
-
-    Parameters
-    ----------
-    table : ndarray of shape (n_first, n_second)
-        How many samples have each pair of labels.
-
-    Returns
-    -------
-    float
-        1 for equal partitions, around 0 for independent ones.
-    """
-
-    def pairs(numbers: np.ndarray) -> float:
-        return float((numbers * (numbers - 1) / 2).sum())
-
-    both, first, second = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
-    expected = first * second / max(pairs(table.sum()[None]), 1.0)
-    largest = (first + second) / 2
-    return 1.0 if largest <= expected else (both - expected) / (largest - expected)

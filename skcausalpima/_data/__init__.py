@@ -11,6 +11,9 @@ Columns that are no numbers become elements here: ``coded_form`` (``stated_likel
 once, in ``fit``, and a ``ColumnTable`` (``column_kinds``) codes, there and in all methods. From
 here on a table is an array of elements, of which ``ModelSpec.layouts`` says which belong together.
 
+``MultimodalData.align`` puts frames of unlike rows together; ``aligned_rows`` says which of these
+are the same samples.
+
 ``read_samples`` (``samples``) adds what is known of each sample (``known_nodes``) and keeps the
 rows that are trained on: not those of weight zero (``sample_weight``), nor those that nothing else
 is like (``outliers``). ``scaling`` fits the units of modalities, by ``units`` where these are left

@@ -129,7 +129,7 @@ class Table:
     def from_dict(cls, plain: Values) -> Table:
         """Undo :meth:`as_dict`."""
         coding = ColumnTable.from_dict(plain["coding"]) if "coding" in plain else None
-        axes = axes_of_plain(plain.get("axes", ()))  # files of before have none
+        axes = axes_of_plain(plain.get("axes", ()))
         return cls(plain["kind"], tuple(plain["dims"]), plain["labels"], coding=coding, axes=axes)
 
     def as_dict(self) -> Values:

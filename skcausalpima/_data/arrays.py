@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar, cast
 
 import numpy as np
 from sklearn.utils import check_array
@@ -97,6 +97,7 @@ def common_n_samples(arrays: Sequence[Kept | None], names: Sequence[str]) -> int
         raise ValueError("there is no modality: pass at least one array that is not None.")
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name}: {count}" for name, count in list(counts.items())[:5])
+        short, long = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         hint = ", ..." if len(counts) > 5 else ""
         if len(counts) > 2:
             hint += (
@@ -104,9 +105,11 @@ def common_n_samples(arrays: Sequence[Kept | None], names: Sequence[str]) -> int
                 "or pad them to one shape, and pass np.stack(X)"
             )
         raise ValueError(
-            f"all modalities must have the same number of samples, got {listed}{hint}. The first "
-            "axis of each counts the samples: pass the same samples in the same order in each, "
-            "with a row of NaN where a sample lacks a modality."
+            f"all modalities must have the same number of samples, got {listed}{hint}. "
+            f"{short!r} has {counts[long] - counts[short]} fewer than {long!r}. The first axis of "
+            "each counts the samples: pass the same samples in the same order in each, with a row "
+            "of NaN where a sample lacks a modality. MultimodalData.align(frames) makes "
+            "them of DataFrames whose indexes name the samples."
         )
     return next(iter(counts.values()))
 
@@ -157,12 +160,20 @@ def concatenate_rows(pieces: Sequence[tuple[Kept | None, int]], name: str) -> np
     if len(shapes) > 1:
         raise ValueError(f"modality {name!r} must have one shape, got {sorted(shapes)}.")
     gap = shapes.pop()
-    are_words = all(array.dtype.kind == "O" for array in present)
-    filler = np.array(None) if are_words else np.float32(np.nan)
+    fillers = {"O": np.array(None), "M": np.datetime64("NaT")}
+    filler = fillers.get(present[0].dtype.kind, np.float32(np.nan))
     blocks = [
         np.full((n, *gap), filler) if array is None else np.asarray(array) for array, n in pieces
     ]
     return np.concatenate(blocks, dtype=common_dtype(blocks, name))
+
+
+def rows_or_gaps(array: np.ndarray, rows: np.ndarray, name: str) -> np.ndarray:
+    """Return a copy of some rows of a modality; those of number -1 are missing."""
+    if (rows >= 0).all():
+        return array[rows]
+    last_is_missing = concatenate_rows([(array, len(array)), (None, 1)], name)
+    return cast("np.ndarray", last_is_missing)[rows]
 
 
 def common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:

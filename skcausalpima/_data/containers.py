@@ -274,7 +274,8 @@ def _with_modalities(data: MultimodalData, labels: dict[str, np.ndarray]) -> Mul
     none = [None] * len(labels)
     columns, dtypes = [*data._columns, *none], [*data._frame_dtypes, *none]
     axes = [*data._axes, *[()] * len(labels)]
-    return MultimodalData(dict(data.items()) | labels)._with_columns(columns, dtypes, axes)
+    made = MultimodalData(dict(data.items()) | labels)._with_columns(columns, dtypes, axes)
+    return made._with_index(data.index)
 
 
 CONTAINERS = {
@@ -294,10 +295,14 @@ CONTAINERS = {
     "container": Container(
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
-        write=lambda named, form: MultimodalData(named)._with_columns(
-            form.columns,
-            [None if table.coding is None else table.coding.dtypes for table in form.tables],
-            [table.axes for table in form.tables],
+        write=lambda named, form: (
+            MultimodalData(named)
+            ._with_columns(
+                form.columns,
+                [None if table.coding is None else table.coding.dtypes for table in form.tables],
+                [table.axes for table in form.tables],
+            )
+            ._with_index(form.rows)
         ),
         entries=lambda X: list(X.names),
         without=lambda X, names: X[:, [name for name in X.names if name not in names]],

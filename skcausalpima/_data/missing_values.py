@@ -18,6 +18,9 @@ from .table_labels import Columns
 #: Smallest share of the samples that the model is learned from.
 SMALLEST_SHARE = 0.2
 
+#: Largest share of rows without any value: more come of a join that failed (arbitrary).
+LARGEST_WITHOUT_VALUES = 0.1
+
 
 def allows_gaps(estimator: BaseEstimator) -> bool:
     """Return whether single elements of a modality may be missing: ``missing_values`` says it."""
@@ -132,8 +135,23 @@ def without_missing(array: Rows, missing: np.ndarray, elements: np.ndarray | Non
     return array
 
 
-def check_observed(observed: np.ndarray, names: Sequence[str], goes_on: bool = False) -> None:
-    """Check that a fit, or one that goes on, sees something of every modality and every sample."""
+def needs_values(estimator: BaseEstimator) -> bool:
+    """Return whether nothing can be said of samples without any value: there is no prior expert."""
+    return not getattr(getattr(estimator, "posterior", None), "prior_expert", True)
+
+
+def rows_without_values(observed: np.ndarray) -> np.ndarray:
+    """Return the numbers of the samples that have no modality."""
+    return np.flatnonzero(~observed.any(axis=0))
+
+
+def check_observed(
+    observed: np.ndarray, names: Sequence[str], every_sample: bool, goes_on: bool = False
+) -> None:
+    """Check that a fit, or one that goes on, sees something of every modality.
+
+    ``every_sample`` says whether each sample needs a value, too.
+    """
     for name, present in zip(names, observed, strict=True):
         if not present.any():
             remedy = "leave it out of fit, or pass samples that have it."
@@ -143,13 +161,41 @@ def check_observed(observed: np.ndarray, names: Sequence[str], goes_on: bool = F
                     "until others come that have it, and pass them together."
                 )
             raise ValueError(f"modality {name!r} is missing in all samples: {remedy}")
-    empty = np.flatnonzero(~observed.any(axis=0))
-    if empty.size > 0:
-        listed = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
+    empty = rows_without_values(observed)
+    if every_sample and len(empty):
         raise ValueError(
-            f"no modality is observed in {empty.size} sample(s), row(s) {listed}: every sample "
-            "needs at least one modality in fit; drop these rows."
+            f"{_nothing_in(empty)}: every sample needs at least one modality in fit; drop these "
+            "rows."
         )
+
+
+def check_joined(observed: np.ndarray, n_rows: int, n_without: int, earlier: bool = False) -> None:
+    """Check that no more rows lack all values than are left where files were joined.
+
+    Parameters
+    ----------
+    observed : ndarray of bool of shape (n_modalities, n_samples)
+        True where a sample has the modality.
+    n_rows, n_without : int
+        How many rows were seen, and how many of these are without any value: of all ranks, and of
+        earlier calls.
+    earlier : bool, default=False
+        Whether there are such calls.
+    """
+    if n_without > LARGEST_WITHOUT_VALUES * n_rows:
+        seen = " seen so far" if earlier else ""
+        raise ValueError(
+            f"{_nothing_in(rows_without_values(observed))}: {n_without} of {n_rows} rows{seen} "
+            "have no value at all, while up to a tenth may; these are not trained on. More come of "
+            "a join that failed: are the modalities in the same order, under the same index? Else "
+            "drop these rows."
+        )
+
+
+def _nothing_in(rows: np.ndarray) -> str:
+    """Say that samples have no modality, and which ones."""
+    listed = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "") or "of other ranks"
+    return f"no modality is observed in {len(rows)} sample(s), row(s) {listed}"
 
 
 def check_observed_blocks(

@@ -664,7 +664,8 @@ def _joined(
     columns = [part.columns_out if forward else part.columns for part, _ in pairs]
     axes = [part.axes_out if forward else part.axes for part, _ in pairs]
     kept = [dtypes if part.transformer == "passthrough" else None for part, dtypes in pairs]
-    return MultimodalData(arrays, observed=data._observed)._with_columns(columns, kept, axes)
+    made = MultimodalData(arrays, observed=data._observed)._with_columns(columns, kept, axes)
+    return made._with_index(data.index)
 
 
 def fit_part(

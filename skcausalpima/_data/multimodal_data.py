@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .._base.types import Abscissa, Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
-from .arrays import check_shapes, common_n_samples, concatenate_rows
+from .aligned_rows import aligned_rows
+from .arrays import check_shapes, common_n_samples, concatenate_rows, rows_or_gaps
 from .column_dtypes import Dtypes, common_dtypes
 from .element_axes import ElementAxes, axes_of_names, common_axes, stated_axes
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
@@ -20,7 +21,7 @@ from .on_disk import Kept, OnDisk, on_disk
 from .recipes import describe, is_mapping
 from .selection_keys import position, positions, row_key
 from .stated_axes import read_axes
-from .table_labels import Columns, check_same_rows, common_columns
+from .table_labels import Columns, check_same_rows, common_columns, common_index
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +72,8 @@ class MultimodalData:
         Which samples have which modalities, by the mask and by NaN.
     dtypes : tuple of (dtype or None)
         The dtype of each modality.
+    index : pandas.Index of length n_samples, or None
+        Names of the samples: the index of the DataFrames; None where there is no DataFrame.
     axes : dict of str to (ndarray, (str, ndarray), list or None)
         Where the elements of each modality lie; None where nothing says so.
     shape : tuple
@@ -145,15 +148,16 @@ class MultimodalData:
             array if array is None else on_disk(array, name) or as_modality(array, name)
             for array, name in zip(arrays, self.names, strict=True)
         )
-        self._n_samples = common_n_samples(self.arrays, self.names)
-        self._observed = check_observed_blocks(observed, self.names, self._n_samples)
         tables = list(map(Table.of, arrays))
         check_same_rows([table.rows for table in tables], self.names)
+        self._n_samples = common_n_samples(self.arrays, self.names)
+        self._observed = check_observed_blocks(observed, self.names, self._n_samples)
         self._columns: tuple[Columns, ...] = tuple(table.columns for table in tables)
         self._frame_dtypes: tuple[Dtypes, ...] = tuple(table.dtypes for table in tables)
         read = {} if axes is None else read_axes(axes, self.names, self.modality_shapes)
         pairs = zip(self.names, tables, strict=True)
         self._axes: tuple[ElementAxes, ...] = tuple(read.get(n, table.axes) for n, table in pairs)
+        self.index: pd.Index | None = next((t.rows for t in tables if t.rows is not None), None)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -325,14 +329,18 @@ class MultimodalData:
         chosen = positions(columns, self.names)
         rows = row_key(rows, self._n_samples)
         arrays = [self.arrays[k] for k in chosen]
-        return MultimodalData(
-            [None if array is None else array[rows] for array in arrays],
-            [self.names[k] for k in chosen],
-            observed=None if self._observed is None else self._observed[rows][:, chosen],
-        )._with_columns(
-            [self._columns[k] for k in chosen],
-            [self._frame_dtypes[k] for k in chosen],
-            [self._axes[k] for k in chosen],
+        return (
+            MultimodalData(
+                [None if array is None else array[rows] for array in arrays],
+                [self.names[k] for k in chosen],
+                observed=None if self._observed is None else self._observed[rows][:, chosen],
+            )
+            ._with_columns(
+                [self._columns[k] for k in chosen],
+                [self._frame_dtypes[k] for k in chosen],
+                [self._axes[k] for k in chosen],
+            )
+            ._with_index(None if self.index is None else self.index[rows])
         )
 
     def _with_columns(
@@ -347,6 +355,11 @@ class MultimodalData:
             self._frame_dtypes = tuple(dtypes)
         if axes is not None:
             self._axes = tuple(axes)
+        return self
+
+    def _with_index(self, index: pd.Index | None) -> MultimodalData:
+        """Set the names of the samples."""
+        self.index = index
         return self
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
@@ -471,7 +484,8 @@ class MultimodalData:
         array([[1, 2],
                [3, 4]])
         """
-        columns, flat = Table.of(flat).columns, as_modality(flat, "flat")
+        table, flat = Table.of(flat), as_modality(flat, "flat")
+        columns = table.columns
         shapes = check_shapes(shapes)
         sizes = [int(np.prod(shape)) for shape in shapes]
         ends = np.cumsum(sizes).tolist()
@@ -489,7 +503,7 @@ class MultimodalData:
         axes = [
             axes_of_names(of) if len(n) == 1 else () for of, n in zip(labels, shapes, strict=True)
         ]
-        return cls(arrays, names)._with_columns(labels, axes=axes)
+        return cls(arrays, names)._with_columns(labels, axes=axes)._with_index(table.rows)
 
     @classmethod
     def from_frame(cls, frame: Unchecked) -> MultimodalData:
@@ -530,7 +544,84 @@ class MultimodalData:
             groups = dict.fromkeys(table.columns.get_level_values(0))
             return cls({name: table[name] for name in groups})
         names = _check_names(table.columns, table.shape[1])
-        return cls([_stack_cells(table[name], name) for name in names], names)
+        arrays = [_stack_cells(table[name], name) for name in names]
+        return cls(arrays, names)._with_index(table.index)
+
+    @classmethod
+    def align(
+        cls, frames: Mapping[str, pd.DataFrame | pd.Series], how: str = "inner"
+    ) -> MultimodalData:
+        """Put DataFrames of unlike rows together, by the names of samples in their indexes.
+
+        Parameters
+        ----------
+        frames : mapping of str to (DataFrame or Series)
+            Two or more modalities by name. An index names each sample once. Entries that are
+            labels of contexts, or other columns about samples, are aligned as all others.
+        how : {"inner", "outer"}, default="inner"
+            "inner" takes the samples that all frames have, in the order of the first frame.
+            "outer" takes all samples, in the order in which they appear first: those of the first
+            frame, then those that the second one adds, and so on. Where a sample lacks a modality,
+            its row is NaN (None beside words), and ``observed`` is False.
+
+        Returns
+        -------
+        MultimodalData
+            Copies, whose ``index`` has the names of the samples. Columns are what they are in the
+            whole frame: words, ordered categories, booleans and whole numbers are these still
+            where rows are missing.
+
+        Raises
+        ------
+        TypeError
+            If frames is no mapping, or one of them has no index, as arrays have none.
+        ValueError
+            If there are fewer than two frames, if an index has several levels or a sample without
+            a name or twice, if ``how`` is another word, or if no sample is in all frames (with
+            "outer", if a frame shares none with any other).
+
+        Warns
+        -----
+        UserWarning
+            If rows of unlike frames have numbers for names, as where nothing was set as index.
+
+        See Also
+        --------
+        concatenate : Put samples of the same modalities one after another.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skcausalpima import MultimodalData
+        >>> mass = pd.DataFrame({"mass": [5, 6, 7]}, index=["a", "b", "c"])
+        >>> hue = pd.DataFrame({"hue": [0.1, 0.2]}, index=["d", "b"])
+        >>> MultimodalData.align({"mass": mass, "hue": hue}, how="inner")
+        MultimodalData(1 sample, mass: (1,) int64, hue: (1,) float64)
+        >>> X = MultimodalData.align({"mass": mass, "hue": hue}, how="outer")
+        >>> list(X.index)
+        ['a', 'b', 'c', 'd']
+        >>> X.to_flat()
+        array([[5. , nan],
+               [6. , 0.2],
+               [7. , nan],
+               [nan, 0.1]])
+        """
+        index, places = aligned_rows(frames, how)
+        tables = list(map(Table.of, frames.values()))
+        arrays = [
+            rows_or_gaps(as_modality(frame, name), rows, name)
+            for (name, frame), rows in zip(frames.items(), places, strict=True)
+        ]
+        observed = np.stack(places, axis=1) >= 0
+        return (
+            cls(arrays, list(frames), observed=None if observed.all() else observed)
+            ._with_columns(
+                [table.columns for table in tables],
+                [table.dtypes for table in tables],
+                [table.axes for table in tables],
+            )
+            ._with_index(index)
+        )
 
     @classmethod
     def concatenate(cls, parts: Sequence[MultimodalData]) -> MultimodalData:
@@ -572,10 +663,14 @@ class MultimodalData:
         if any(part._observed is not None for part in parts):
             observed = np.concatenate([part.observed for part in parts])
         axes = zip(*(part._axes for part in parts), strict=True)
-        return cls(arrays, names, observed=observed)._with_columns(
-            list(map(common_columns, columns, names)),
-            list(map(common_dtypes, given, names)),
-            list(map(common_axes, axes, names)),
+        return (
+            cls(arrays, names, observed=observed)
+            ._with_columns(
+                list(map(common_columns, columns, names)),
+                list(map(common_dtypes, given, names)),
+                list(map(common_axes, axes, names)),
+            )
+            ._with_index(common_index([part.index for part in parts]))
         )
 
 

@@ -126,11 +126,12 @@ def alone(values: np.ndarray, n_cells: int, counts: np.ndarray | None = None) ->
     half_of_cell = len(reference) // (2 * n_cells)
     if 2 * half_of_cell < LEAST_OF_CELL:
         return order[:0]
-    distances = _neighbours(values[reference], half_of_cell).kneighbors()[0]
-    width, near = np.median(distances[:, -1]), np.empty(len(values))
+    distances = _neighbours(values, half_of_cell, reference).kneighbors()[0]
+    # samples that share no column are at no distance: as far off as can be
+    width, near = np.median(np.nan_to_num(distances[:, -1], nan=np.inf)), np.empty(len(values))
     near[reference] = distances[:, KTH - 1]
     if len(others):
-        nearest = _neighbours(values[reference], KTH)
+        nearest = _neighbours(values, KTH, reference)
         near[others] = nearest.kneighbors(values[others])[0][:, -1]
     suspects = np.flatnonzero(near > FAR * width)
     if width == 0.0 or not 0 < len(suspects) <= LARGEST_SHARE * len(values):
@@ -146,10 +147,12 @@ def alone(values: np.ndarray, n_cells: int, counts: np.ndarray | None = None) ->
     return suspects
 
 
-def _neighbours(values: np.ndarray, k: int) -> NearestNeighbors:
-    """Return who finds so many nearest ones of these, by what both have."""
+def _neighbours(
+    values: np.ndarray, k: int, among: np.ndarray | slice = slice(None)
+) -> NearestNeighbors:
+    """Return who finds so many nearest ones among some rows, for any row, by what both have."""
     metric = "nan_euclidean" if np.isnan(values).any() else "euclidean"
-    return NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(values)
+    return NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(values[among])
 
 
 def _is_kind(values: np.ndarray, reference: np.ndarray, suspects: np.ndarray) -> bool:
@@ -161,7 +164,7 @@ def _is_kind(values: np.ndarray, reference: np.ndarray, suspects: np.ndarray) ->
     others = np.setdiff1d(reference, suspects)
     if len(suspects) < LEAST_OF_KIND or not len(others):
         return False
-    nearest = _neighbours(values[others], 1).kneighbors(values[suspects])[1][:, 0]
+    nearest = _neighbours(values, 1, others).kneighbors(values[suspects])[1][:, 0]
     steps = np.nan_to_num(values[suspects] - values[others[nearest]])
     steps /= np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), np.finfo(steps.dtype).tiny)
     n = len(suspects)

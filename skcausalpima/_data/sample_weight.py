@@ -83,10 +83,10 @@ def training_rows(
     """Turn weighted rows into a form that depends on their content and total weights only.
 
     Equal rows are one row of the sum of their weights w, which is trained on as ceil(w) copies of
-    the weight w / ceil(w): an integer weight is repetition, and zero is removal. Where all rows
-    are different and count for one sample they keep their order; else they are sorted by a hash
-    of their content, so that neither the order of rows nor how a weight is spread over equal rows
-    makes a difference.
+    the weight w / ceil(w): an integer weight is repetition, and zero, which rows without any value
+    have, is removal. Where all rows are different and count for one sample they keep their order;
+    else they are sorted by a hash of their content, so that neither the order of rows nor how a
+    weight is spread over equal rows makes a difference.
 
     Parameters
     ----------
@@ -114,8 +114,10 @@ def training_rows(
     >>> [(float(x[row, 0]), float(w)) for row, w in sorted(zip(found.rows, found.weights))]
     [(5.0, 0.75), (5.0, 0.75), (7.0, 1.0), (7.0, 1.0)]
     """
-    n_samples = modalities.n_samples
-    weights = np.ones(n_samples) if sample_weight is None else _checked(sample_weight, n_samples)
+    n_samples, weights = modalities.n_samples, np.ones(modalities.n_samples)
+    weights[~modalities.observed.any(axis=0)] = 0.0
+    if sample_weight is not None:
+        weights = _checked(sample_weight, weights)
     kept = np.flatnonzero(weights)  # first of all: a row of weight zero must leave no trace
     keys, first, groups = np.unique(
         _row_keys(modalities, tables, kept), return_index=True, return_inverse=True
@@ -209,9 +211,9 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray | None = None) -> floa
     return float(unit * np.average(values / unit, weights=weights))
 
 
-def _checked(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
-    """Return weights that a fit can use."""
-    weights = check_weights(sample_weight, n_samples)
+def _checked(sample_weight: ArrayLike, has_values: np.ndarray) -> np.ndarray:
+    """Return weights that a fit can use: 0 where a row, of shape (n_samples,), has no value."""
+    weights: np.ndarray = check_weights(sample_weight, len(has_values)) * has_values
     if not 2 <= weights.sum() <= MAX_WEIGHT:
         raise ValueError(
             f"sample_weight adds up to {weights.sum():.3g} samples, while a minimum of 2 and a "

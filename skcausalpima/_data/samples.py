@@ -136,12 +136,21 @@ class FitSamples:
         Which rows of X these are, and what they count for; None for all of them, as they are.
     set_aside : ndarray of int of shape (n_set_aside,)
         Rows of X that nothing else is like, of which these are without.
+    without_values : ndarray of int of shape (n_without_values,)
+        Rows of X without any value, of which these are without, too.
     """
 
     modalities: Modalities
     knowledge: NodeKnowledge
     rows: TrainingRows | None = None
     set_aside: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    without_values: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def n_given(self) -> int:
+        """Number of rows of X."""
+        here = self.modalities.n_samples if self.rows is None else len(self.rows.positions)
+        return int(self.ranks.sum(np.array(here)))
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -249,4 +258,7 @@ def read_samples(
         if len(far_off):
             trained = among.without(far_off)
             set_aside = np.flatnonzero((trained.positions < 0) & (among.positions >= 0))
-    return samples if trained is None else replace(samples.take(trained), set_aside=set_aside)
+    if trained is None:
+        return samples
+    without = modalities.without_values
+    return replace(samples.take(trained), set_aside=set_aside, without_values=without)

@@ -109,7 +109,13 @@ def read_several(
     data = X[:, names] if isinstance(X, MultimodalData) else MultimodalData(parts, names)
     further = zip(names, tables, data._frame_dtypes, data._axes, strict=True)
     return data, [
-        replace(table, labels={**table.labels, **note(X, name)}, dtypes=dtypes, axes=axes)
+        replace(
+            table,
+            labels={**table.labels, **note(X, name)},
+            rows=data.index,
+            dtypes=dtypes,
+            axes=axes,
+        )
         for name, table, dtypes, axes in further
     ]
 
@@ -175,9 +181,11 @@ def check_none_is_missing(data: MultimodalData) -> None:
 
 def check_rows_with(X: Samples, **given: Unchecked) -> None:
     """Check that tables, by what they are called, have the index of samples in any form."""
-    parts = CONTAINERS[container_of(X)].read(X).values()
-    rows = (rows for part in parts if (rows := Table.of(part).rows) is not None)
-    first = next(rows, None)
+    if isinstance(X, MultimodalData):
+        first = X.index
+    else:
+        parts = CONTAINERS[container_of(X)].read(X).values()
+        first = next((rows for part in parts if (rows := Table.of(part).rows) is not None), None)
     for what, table in given.items():
         check_rows_beside(table, what, first)
 
@@ -311,7 +319,7 @@ def read_array(
     table = Table.of(X)
     X = X.to_frame() if table.kind == "series" else X
     if is_coded:
-        with _advised(estimator, X, names is None):
+        with advised(estimator, X, names is None):
             rows = X if hasattr(X, "columns") else flat_rows(as_modality(X, "X"))
             validate_data(estimator, rows, reset=names is None, skip_check_array=True)
         return MultimodalData([X], names)
@@ -331,7 +339,7 @@ def read_array(
 def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool) -> np.ndarray:
     """Return a table as scikit-learn checks it: of numbers, or objects that are looked at later."""
     gaps = allows_gaps(estimator)
-    with _advised(estimator, X, reset):
+    with advised(estimator, X, reset):
         try:
             return validate_data(
                 estimator,
@@ -350,7 +358,7 @@ def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool
 
 
 @contextmanager
-def _advised(estimator: BaseEstimator, X: Samples, reset: bool) -> Iterator[None]:
+def advised(estimator: BaseEstimator, X: Samples, reset: bool) -> Iterator[None]:
     """Refuse columns of one name; say how to take those of ``fit``, where they are all there."""
     columns = list(getattr(X, "columns", ()))
     if repeated := [name for name, n in Counter(columns).items() if n > 1]:

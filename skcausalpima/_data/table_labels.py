@@ -27,11 +27,7 @@ def check_same_rows(rows: Iterable[pd.Index | None], names: Sequence[str]) -> No
     indexes = {name: index for name, index in pairs if index is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
-        remedy = (
-            "Align them with frame.loc[other.index] (or reindex, whose rows of NaN are missing), "
-            "or use frame.reset_index(drop=True) on each if they go together as they are."
-        )
-        _check_index(index, indexes[first], f"modality {name!r}", repr(first), remedy)
+        _check_index(index, indexes[first], f"modality {name!r}", repr(first))
 
 
 def check_rows_beside(given: Unchecked, what: str, rows: pd.Index | None) -> None:
@@ -48,20 +44,73 @@ def check_rows_beside(given: Unchecked, what: str, rows: pd.Index | None) -> Non
     """
     for part in given.values() if isinstance(given, Mapping) else [given]:
         if rows is not None and hasattr(part, "iloc"):
-            remedy = f"Align it with {what}.loc[X.index], or pass arrays if rows go together."
-            _check_index(cast("pd.DataFrame", part).index, rows, what, "X", remedy)
+            _check_index(cast("pd.DataFrame", part).index, rows, what, "X")
 
 
-def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, remedy: str) -> None:
+def is_numbered(index: pd.Index) -> bool:
+    """Return whether an index counts the rows from 0, as that of a frame without names does."""
+    counted = isinstance(getattr(index, "start", None), int)  # a RangeIndex
+    return counted and index.equals(type(index)(len(index)))
+
+
+def refuse_repeated(index: pd.Index, what: str) -> None:
+    """Raise where a sample stands more than once in an index."""
+    repeated = index[index.duplicated()].unique()
+    if len(repeated):
+        more = f" (and {len(repeated) - 1} more)" if len(repeated) > 1 else ""
+        raise ValueError(
+            f"the sample {repeated.tolist()[0]!r}{more} stands more than once in {what}: a sample "
+            "is one row of each. Keep one row of it, as by frame[~frame.index.duplicated()], or "
+            "the mean, by frame.groupby(level=0).mean()."
+        )
+
+
+def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str) -> None:
     """Raise where a table has other rows than another, or the same in another order."""
     if index.equals(expected):
         return
-    strange = index.difference(expected, sort=False)
-    if len(strange):
-        difference = f"other rows than {other}, such as {strange[0]!r}"
+    refuse_repeated(index, what)
+    refuse_repeated(expected, other)
+    strange = index.difference(expected, sort=False).tolist()
+    lacking = expected.difference(index, sort=False).tolist()
+    difference = f"has the rows of {other} in another order"
+    if strange:
+        difference = f"has other rows than {other}, such as {strange[0]!r}"
+    elif lacking:
+        difference = f"lacks rows of {other}, such as {lacking[0]!r}"
+    if n := abs(len(index) - len(expected)):
+        word = "longer" if len(index) > len(expected) else "shorter"
+        difference += f", and is {word} by {n} row{'s' if n > 1 else ''}"
+    if other != "X":
+        remedy = _remedy(index, expected, bool(strange or lacking))
     else:
-        difference = f"the rows of {other} in another order"
-    raise ValueError(f"{what} has {difference}: a sample is one row of each. {remedy}")
+        call = "reindex(X.index)" if lacking else "loc[X.index]"
+        remedy = f"Align it with {what}.{call}, or pass arrays if rows go together."
+    raise ValueError(f"{what} {difference}: a sample is one row of each. {remedy}")
+
+
+def _remedy(index: pd.Index, expected: pd.Index, is_unlike: bool) -> str:
+    """Say what to do about two modalities whose indexes differ."""
+    as_they_are = (
+        ", or frame.reset_index(drop=True) on each if rows go together as they are"
+        if len(index) == len(expected)
+        else ""
+    )
+    if not is_unlike:
+        return f"Use frame.loc[other.index], or MultimodalData.align(frames){as_they_are}."
+    names = "Their rows have numbers, not names: use frame.set_index(column) first. "
+    return (
+        f"{names if is_numbered(index) and is_numbered(expected) else ''}"
+        "MultimodalData.align(frames, how='inner') takes the samples that all have, and "
+        f"how='outer' all samples, with rows of NaN{as_they_are}."
+    )
+
+
+def common_index(indexes: Sequence[pd.Index | None]) -> pd.Index | None:
+    """Return the names of samples that stand one after another; None where some have none."""
+    first, *others = indexes
+    named = [index for index in others if index is not None]
+    return None if first is None or len(named) < len(others) else first.append(named)
 
 
 def common_columns(columns: Sequence[Columns], name: str) -> Columns:

@@ -17,7 +17,15 @@ from .column_kinds import ColumnTable
 from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
 from .element_axes import check_axes_fit, check_like_fit, stated_axes
-from .missing_values import allows_gaps, check_observed, find_missing, without_missing
+from .missing_values import (
+    allows_gaps,
+    check_joined,
+    check_observed,
+    find_missing,
+    needs_values,
+    rows_without_values,
+    without_missing,
+)
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .ranks import ALONE, Ranks
@@ -100,6 +108,18 @@ class Modalities:
         if elements is None:
             elements = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
         return ~elements.reshape(self.n_samples, *self.shapes[k])
+
+    @property
+    def without_values(self) -> np.ndarray:
+        """Rows that have no modality."""
+        return rows_without_values(self.observed)
+
+    def check_joined(self, n_before: int = 0, n_without_before: int = 0) -> None:
+        """Check that rows without any value are few among all of a fit, and so many of before."""
+        here = np.array([self.n_samples, len(self.without_values)])
+        n_rows, n_without = self.ranks.sum(here).astype(int).tolist()
+        n_rows, n_without = n_rows + n_before, n_without + n_without_before
+        check_joined(self.observed, n_rows, n_without, earlier=n_before > 0)
 
     def check_elements(self, where: str = "all samples") -> None:
         """Check that a fit sees every element of every modality in some sample."""
@@ -186,7 +206,7 @@ def read_modalities(
     contexts = read_contexts(taken, len(data), known, learns)
     modalities = _checked(estimator, data, form, contexts, reset)
     if reset:
-        check_observed(modalities.observed, modalities.names)
+        check_observed(modalities.observed, modalities.names, needs_values(estimator))
         modalities.check_elements()
         if taken:
             estimator.contexts_ = contexts.labels
@@ -205,12 +225,13 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     Returns
     -------
     Modalities
-        What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
+        What ``fit`` needs: two samples that have a modality, and each modality in some sample.
     """
     check_kept_likelihoods(getattr(estimator, "likelihoods", "auto"), fitted_form(estimator))
     modalities = read_modalities(estimator, X, reset=False)
-    _check_n_samples(modalities.n_samples)
-    check_observed(modalities.observed, modalities.names, goes_on=True)
+    _check_n_samples(modalities.n_samples - len(modalities.without_values))
+    every_sample = needs_values(estimator)
+    check_observed(modalities.observed, modalities.names, every_sample, goes_on=True)
     return modalities
 
 

@@ -106,6 +106,8 @@ def learn(
         reg_covar=setup.training.mixture.reg_covar,
         settings=before.settings,
         n_calls=before.n_calls + 1,
+        n_rows=before.n_rows + samples.n_given,
+        n_without_values=before.n_without_values + len(samples.without_values),
         moments=moments_of(model, progress.optimizer),
     )
 

@@ -221,15 +221,21 @@ def _separation(
     data: TensorData,
 ) -> SeparationReport:
     """Report how components are separated and filled, how sure outcomes are, what is outlying."""
-    occupancy = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
-    joint = probabilities.astype(np.float64).reshape(-1, *fitted.model.prior.node_sizes)
+    counts = data.total_of(np.bincount(labels, samples.weights, len(fitted.means)))
+    of_cells = probabilities.astype(np.float64)
+    weights = np.ones(len(labels)) if samples.weights is None else samples.weights
+    shares = data.total_of(weights @ of_cells)
+    joint = of_cells.reshape(-1, *fitted.model.prior.node_sizes)
     nodes = range(1, joint.ndim)
     likeliest = [joint.sum(axis=tuple(set(nodes) - {node})).max(axis=1) for node in nodes]
     certainty = np.array([data.mean_of(column, samples.weights) for column in likeliest])
     return replace(
-        separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty),
+        separation_report(
+            fitted.means, fitted.full_covariances(), counts, shares[fitted.cells], certainty
+        ),
         outlying=_outlying(in_units, samples, data),
         set_aside=samples.set_aside,
+        without_values=samples.without_values,
         trusts_all=fitted.reference is None,
     )
 
@@ -324,6 +330,8 @@ def _arrivals(
         shrinkage=float(setup.training.mixture.shrinkage),
         reg_covar=float(setup.training.mixture.reg_covar),
         settings=fixed_settings(setup),
+        n_rows=samples.n_given,
+        n_without_values=int(data.total_of(np.array(len(samples.without_values)))),
     )
 
 

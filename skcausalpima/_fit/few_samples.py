@@ -8,16 +8,16 @@ import numpy as np
 import torch
 
 from .._base.grid import NodeGrid
-from .._base.repeated_fits import is_one_of_many
 from .._base.reports.cells import FoundAgainReport
 from .._clustering.contest import LEAST_CANDIDATES, Contest
 from .._clustering.enough_samples import ask_draws
 from .._clustering.many_cells import has_many_cells
 from .._clustering.margins import FEW_SAMPLES
-from .._clustering.matching import agreement_by_node
 from .._data.column_kinds import LEVELLED
 from .._data.sample_weight import may_coincide, row_digests
 from .._data.samples import FitSamples
+from .._held_out.fits import is_one_of_many
+from .._held_out.matching import agreement_by_node
 from .._inference.decoding import drawn_data, drawn_points
 from .._inference.fitted_model import FittedModel
 from .._initialization.begin import begin

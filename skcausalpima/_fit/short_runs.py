@@ -11,8 +11,8 @@ from typing import cast
 import numpy as np
 import torch
 
-from .._base.repeated_fits import is_one_of_many
 from .._clustering.margins import AGREEING, LEAST_OF_STARTS, ODD_RUN
+from .._held_out.fits import is_one_of_many
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import initialize_run

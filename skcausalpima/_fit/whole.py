@@ -24,6 +24,7 @@ from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
+from .._held_out.fits import is_one_of_many
 from .._initialization.begin import begin
 from .._initialization.linear_parts import linear_modalities, noiseless
 from .._initialization.low_rank import filled_data
@@ -180,7 +181,10 @@ def fit_anew(
         given = read_modalities(estimator, call.X, reset=True, order=order)
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in before}
-    setup, samples = set_up(params, replace(given, ranks=ranks), *call.known)
+    of_all = replace(given, ranks=ranks)
+    if not is_one_of_many.get():  # of folds the whole was looked at
+        of_all.check_joined()
+    setup, samples = set_up(params, of_all, *call.known)
     # a model function is asked for the samples of one rank, and may fail there
     if any(expert is not None and expert.per == "sample" for expert in setup.spec.experts):
         check_alone(ranks, "an expert per sample")
@@ -248,7 +252,8 @@ def fit_arrivals(
     check_target(call.y)
     training = clone(params.training).set_params(outliers="keep")  # of few that come at a time
     params = replace(params, training=training)
-    setup, samples, given = set_up_further(estimator, before, params, call)
+    earlier = before.arrivals.n_rows, before.arrivals.n_without_values
+    setup, samples, given = set_up_further(estimator, before, params, call, earlier)
     samples = beside_those_of_before(samples, before.arrivals)
     statement, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
     check_unchanged(setup, before.spec, before.arrivals.settings, statement, else_)
@@ -296,10 +301,18 @@ def _no_checkpoint() -> BegunFit:
 
 
 def set_up_further(
-    estimator: BaseEstimator, before: FittedState, params: Parameters, call: FitCall
+    estimator: BaseEstimator,
+    before: FittedState,
+    params: Parameters,
+    call: FitCall,
+    earlier: tuple[int, int] = (0, 0),
 ) -> tuple[Setup, FitSamples, Modalities]:
-    """Resolve parameters for data that a fitted model goes on with."""
+    """Resolve parameters for data that a fitted model goes on with.
+
+    So many rows were seen ``earlier``, of which so many had no value.
+    """
     params, given = as_built(params, before.spec), read_further(estimator, call.X)
+    given.check_joined(*earlier)
     kept = LastFit(
         scaler=before.scaler,
         dag=node_graph(estimator.dag_),

@@ -157,9 +157,18 @@ class ContextModel(ABC):
     def weights_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the weights of the components under labels, (n_samples, n_components)."""
         index = self.contexts.mix_index(codes)
+        if index is None:
+            return np.tile(self.weights_of_all(), (codes.shape[1], 1))
         logs = self.model.prior.regime_log_weights().detach()
         table = logs.double().exp().cpu().numpy()[:, self.cells]
-        return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
+        return table[index]
+
+    def of_components(self, cells: torch.Tensor, samples: Modalities) -> np.ndarray:
+        """Return probabilities of cells as those of components: shares where there is no value."""
+        probabilities, empty = cells.cpu().numpy()[:, self.cells], samples.without_values
+        if len(empty):  # a posterior of the mean field is no prior
+            probabilities[empty] = self.weights_of(samples.codes[:, empty])
+        return probabilities
 
     def weights_under(self, stated: Labels) -> np.ndarray:
         """Return the weights of the components under labels, over all labels of other contexts."""

@@ -122,7 +122,7 @@ class FittedModel(ContextModel):
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
         cells = cells_of_samples(self.model, self.asked(modalities), self.encoders)
-        return self.components_of(cells.cpu().numpy().argmax(axis=1))
+        return self.of_components(cells, modalities).argmax(axis=1)
 
     def probabilities(self, modalities: Modalities) -> np.ndarray:
         """Return the probabilities of :meth:`posterior` alone, in less time."""
@@ -155,7 +155,7 @@ class FittedModel(ContextModel):
             completed = self.completed(block)
             return FoundOfSamples(*completed.averaged(self._posterior(completed.samples)))
         posterior = sample_posterior(self.model, self.asked(block), self.encoders)
-        probabilities = self._in_order(posterior.cells)
+        probabilities = self._in_order(posterior.cells, block)
         points = posterior.means.cpu().numpy()
         check_near(points, "latent coordinates")
         return FoundOfSamples(points, probabilities, posterior.centres.cpu().numpy())
@@ -164,22 +164,22 @@ class FittedModel(ContextModel):
         """Return the probabilities of samples that are scaled all at once."""
         if (block.codes < 0).any():
             return self._posterior(block).probabilities
-        return self._in_order(cells_of_samples(self.model, self.asked(block), self.encoders))
+        return self._in_order(cells_of_samples(self.model, self.asked(block), self.encoders), block)
 
-    def _in_order(self, cells: Tensor) -> np.ndarray:
-        """Return probabilities of cells as those of components."""
-        probabilities = cells.cpu().numpy()[:, self.cells]
+    def _in_order(self, cells: Tensor, block: Modalities) -> np.ndarray:
+        """Return probabilities of cells as those of components, all of them finite."""
+        probabilities = self.of_components(cells, block)
         check_near(probabilities, "probabilities")
         return probabilities
 
     def in_units(self, of_scaled: Tensor, data: TensorData, observed: np.ndarray) -> np.ndarray:
         """Return the bound of every sample in the user's units, from those of scaled samples.
 
-        ``observed`` of shape (n_modalities, n_samples) is false where a modality is missing.
+        ``observed``, (n_modalities, n_samples), is false where one is missing: 0 where all are.
         """
         values = of_scaled.cpu().numpy()
         jacobian = self.scaler.log_jacobian(observed, data.element_masks())
-        return values + jacobian.astype(values.dtype)
+        return np.where(observed.any(axis=0), values + jacobian.astype(values.dtype), 0.0)
 
     def reconstruct(
         self,

@@ -239,18 +239,22 @@ def warn_of_collapse(labels: np.ndarray, n_cells: int) -> None:
 
 
 def separation_report(
-    means: np.ndarray, covariances: np.ndarray, counts: np.ndarray, certainty: np.ndarray
+    means: np.ndarray,
+    covariances: np.ndarray,
+    counts: np.ndarray,
+    shares: np.ndarray,
+    certainty: np.ndarray,
 ) -> SeparationReport:
     """Report how well the components are separated and filled.
 
-    ``counts`` says how many samples each of them has, ``certainty`` how probable the likeliest
-    outcome of each node is, in the mean over samples. Which rows are outlying is not known yet.
+    ``counts`` says of how many samples each of them is the likeliest, ``shares`` how probable it
+    is, ``certainty`` how probable the likeliest outcome of each node is, in the mean over samples.
+    Which rows are outlying is not known yet.
 
     Where the Fisher ratio of two components is below 1, their means are closer than their common
     standard deviation: they have merged.
     """
-    occupancy = counts / counts.sum()
-    filled = np.flatnonzero(occupancy > 0)
+    filled = np.flatnonzero(counts)
     means, covariances = (values[filled].astype(np.float64) for values in (means, covariances))
     smallest, merged = np.inf, [np.empty((0, 2), dtype=np.intp)]
     for first, (others, ratios) in zip(filled, fisher_ratios(means, covariances), strict=False):
@@ -259,8 +263,8 @@ def separation_report(
         merged.append(np.stack([np.full_like(close, first), close], axis=1))
     return SeparationReport(
         smallest=float(smallest),
-        occupancy=occupancy,
-        empty=np.flatnonzero(occupancy == 0),
+        occupancy=shares / shares.sum(),
+        empty=np.flatnonzero(counts == 0),
         merged=np.concatenate(merged),
         certainty=certainty,
     )

@@ -19,6 +19,7 @@ from .._base.parameter_objects import (
     Context,
     Initialization,
 )
+from .._base.scalar_checks import pythonic
 from .._base.scikit_learn import validate_parameter_constraints
 from .._base.types import Unchecked, Values
 from .parameters import PARAMETER_CONSTRAINTS
@@ -53,7 +54,7 @@ def parameters_of(estimator: BaseEstimator) -> Parameters:
     >>> params.structure, params.init.pretraining_epochs
     (GradientStructure(), 'auto')
     """
-    params: Values = {name: _pythonic(getattr(estimator, name)) for name in PARAMETER_CONSTRAINTS}
+    params: Values = {name: pythonic(getattr(estimator, name)) for name in PARAMETER_CONSTRAINTS}
     sizes = params["node_sizes"]
     params["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
     if isinstance(sizes, Integral):
@@ -71,14 +72,9 @@ def parameters_of(estimator: BaseEstimator) -> Parameters:
     return Parameters(**params)
 
 
-def _pythonic(value: Unchecked) -> Unchecked:
-    """Return a number of NumPy's as one of Python's, and all else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _with_pythonic_parts(parts: BaseEstimator) -> BaseEstimator:
     """Return an object whose parts are no numbers of NumPy's; the same one where none is."""
-    numbers = {n: _pythonic(v) for n, v in vars(parts).items() if isinstance(v, np.generic)}
+    numbers = {n: pythonic(v) for n, v in vars(parts).items() if isinstance(v, np.generic)}
     if not numbers:
         return parts
     parts = copy.copy(parts)

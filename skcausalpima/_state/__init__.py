@@ -7,6 +7,6 @@ the dtype and axes of an array. ``training`` has what fits that go on need: ``Tr
 
 ``plain`` turns values into plain data and back, for pickles and for files. ``file`` writes and
 reads one file as a whole; ``stored`` says what is in it, and the order in which loading checks it:
-fields, then numbers against the model, which is built without memory (``stored_model``). ``older``
-reads what was written before.
+fields, then numbers against the model, which is built without memory (``stored_model``). Files
+of another number of the format are refused.
 """

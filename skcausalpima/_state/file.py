@@ -38,7 +38,7 @@ from .._base.scalar_checks import check_path
 from .._base.types import Values
 
 FORMAT = "skcausalpima"
-VERSION, OLDEST = 23, 15
+VERSION = 24
 UNDAMAGED = "an undamaged file from CausalPIMA.save"
 PARTS = {"version", "class", "library", "parameters", "input", "sha256"}
 #: What else is in a file, and what is said where it is in one that is to have another.
@@ -96,17 +96,12 @@ def read(file: Path, name: str, kind: str) -> tuple[Values, dict[str, np.ndarray
 
 
 def _check_version(document: Values) -> None:
-    """Raise where the JSON is of another version of the format, or of none."""
+    """Raise where the JSON is of another number of the format, or of none."""
     version = document.get("version") if type(document) is dict else None
-    if type(version) is not int or version < 1:
-        raise ValueError(f"its format has the version {version!r:.50}, not a number from 1")
-    here = f"but this version of skcausalpima reads version {VERSION}"
-    if version > VERSION:
-        raise ValueError(f"it has version {version} of the format, {here}: update skcausalpima")
-    if version < OLDEST:
+    if type(version) is not int or version != VERSION:
         raise ValueError(
-            f"it has version {version} of the format, an older one, whose fits are made otherwise, "
-            f"{here}: load it with the version that saved it, or fit again"
+            f"its format has the number {version!r:.50}, and this version of skcausalpima reads "
+            f"{VERSION} alone: load it with the version that saved it, or fit again"
         )
 
 

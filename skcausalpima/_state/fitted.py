@@ -24,7 +24,7 @@ from .._contexts.fitted import NO_CONTEXTS, FittedContexts, links
 from .._data.known_nodes import OutcomeNames, labels_by_node
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec
-from .._structure.digraphs import CONTEXT, KIND, TOLD, compel_nothing
+from .._structure.digraphs import ADJACENT, CONTEXT, KIND, TOLD, compel_nothing
 from ..functional import COVARIANCE_TYPES, covariance_type_named
 from .fields import Sizes, array, declared, is_array
 from .training import Arrivals, Numbers, TrainingState
@@ -326,9 +326,9 @@ def _graph(state: FittedState) -> nx.DiGraph:
         dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
     _add_contexts(dag, state)
     for parent, child in np.argwhere(graph.adjacency):
-        weight = float(graph.edge_weights[parent, child])
+        weights = graph.edge_weights[[parent, child], [child, parent]].tolist()
         compelled = bool(graph.compelled[parent, child])
-        dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
+        dag.add_edge(names[parent], names[child], compelled=compelled, **_at_edge(graph, *weights))
     if state.by_chance:
         compel_nothing(dag)
     elif state.arrangement is not None and state.arrangement.told is not None:
@@ -352,11 +352,17 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
     causes = list(contexts.cause_shares)
     for cause, node in np.argwhere(graph.cause_edges):
         weight = float(graph.cause_weights[cause, node])
-        dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
+        dag.add_edge(causes[cause], names[node], compelled=True, **_at_edge(graph, weight))
     for name, linked in links(contexts, graph.adjacency, state.spec.node_sizes).items():
         for node, weight in zip(names, linked.tolist(), strict=True):
             if weight > 0.5 and contexts.roles[name] == "measured":
-                dag.add_edge(node, name, weight=weight, compelled=False)
+                dag.add_edge(node, name, compelled=False, **_at_edge(graph, weight))
+
+
+def _at_edge(graph: HardGraph, weight: float, reverse: float = 0.0) -> Values:
+    """Return the weight of an edge and, of probabilities, the sum of both directions."""
+    is_sum = graph.probabilities is not None
+    return {"weight": weight} | ({ADJACENT: weight + reverse} if is_sum else {})
 
 
 def _compact(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:

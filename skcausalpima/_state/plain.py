@@ -11,15 +11,25 @@ import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from types import FunctionType, SimpleNamespace
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
 
 from .._base.parameter_objects import OBJECTS
+from .._base.reports.cells import (
+    ArrangementReport,
+    FoundAgainReport,
+    GapsReport,
+    SeparationReport,
+    StabilityReport,
+)
+from .._base.reports.contexts import AdaptedLabel
+from .._base.reports.report import Report
+from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from .._base.types import Values
 from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import CandidateReport
@@ -29,14 +39,6 @@ from .._model.spec import ModelSpec, of_another_version
 from ..cluster import GridClustering
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .fitted import FITTED, ExpertTable, FittedState, HardGraph, fitted_attributes
-from .older import (
-    LISTS,
-    REPORTS,
-    check_fields_of,
-    is_in_paper_words,
-    with_paper_words,
-    with_reports,
-)
 from .training import (
     Arrivals,
     BegunRun,
@@ -151,24 +153,11 @@ def portable(state: Values) -> Values:
 
 
 def restored(state: Values) -> Values:
-    """Undo :func:`portable`.
-
-    Raises
-    ------
-    ValueError
-        If the pickle is of another version.
-    """
-    if FITTED not in state and "lower_bound_" in state:
-        raise of_another_version("it has no fitted state")
+    """Undo :func:`portable`; a pickle of another version raises a ValueError."""
     plain = {name: state[name] for name in (*PLAIN_IN_PICKLES, FITTED) if name in state}
     tagged = {n: v for n, v in plain.items() if type(v) is dict and TAG in v}
     unpacked = {**state, **{name: unpack(value) for name, value in tagged.items()}}
-    if FITTED not in unpacked:
-        return unpacked
-    fit = vars(unpacked[FITTED])
-    if is_in_paper_words(fit):
-        unpacked = with_paper_words(unpacked) | {FITTED: FittedState(**with_paper_words(fit))}
-    return unpacked | fitted_attributes(unpacked[FITTED])
+    return unpacked | fitted_attributes(unpacked[FITTED]) if FITTED in unpacked else unpacked
 
 
 #: What an expert is given besides its function, start values and bounds.
@@ -315,25 +304,31 @@ class Form:
 
 
 def _by_fields(kind: type) -> Form:
-    """Return the form of a dataclass: its fields (see :func:`check_fields_of`).
-
-    Reports among them may be namespaces, as they were before.
-    """
+    """Return the form of a dataclass: its fields, all of them."""
 
     def make(**given: Loaded) -> Loaded:
-        check_fields_of(kind, given)
-        return kind(**with_reports(given))
+        known = {field.name for field in fields(kind)}
+        if set(given) != known:
+            raise of_another_version(
+                f"its {kind.__name__} has the fields {sorted(given)}, but this version's has "
+                f"{sorted(known)}"
+            )
+        return kind(**given)
 
     return Form(kind, vars, make)
 
 
+#: What fitted states tell.
+REPORTS: tuple[type[Report], ...] = (
+    *(SeparationReport, ConvergenceReport, ArrangementReport, StabilityReport, FoundAgainReport),
+    *(GapsReport, ChoicesReport, TriedStart, AdaptedLabel),
+)
 #: Dataclasses that are stored by their fields.
 BY_FIELDS: tuple[type, ...] = (
     *(FittedState, HardGraph, TrainingState, Draws, StopperState, SeenOfTraining, StoredStart),
     *(FixedSettings, Arrivals, BegunRun, CandidateReport, Arrangement, ModelSpec, ModalityScaler),
     FittedContexts,
-    *REPORTS.values(),
-    *LISTS.values(),
+    *REPORTS,
 )
 FORMS = {
     "float": Form(float, lambda v: {"value": repr(v)}, _make_float),
@@ -360,9 +355,6 @@ FORMS = {
     ),
     "bytes": Form(bytes, lambda v: {"hex": v.hex()}, lambda hex: bytes.fromhex(hex)),
     "objects": Form(np.ndarray, _take_objects, _make_objects),
-    "namespace": Form(  # what reports were up to version 19
-        SimpleNamespace, lambda v: {"fields": vars(v)}, lambda fields: SimpleNamespace(**fields)
-    ),
     "graph": Form(nx.DiGraph, _take_graph, _make_graph),
     "random_state": Form(np.random.RandomState, _take_random_state, _make_random_state),
     "expert_table": Form(

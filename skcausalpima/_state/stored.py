@@ -36,9 +36,8 @@ from .._model.spec import ModelSpec
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
 from .fields import check_fields
-from .file import UNDAMAGED, VERSION, file_to_read, file_to_write, read, write
+from .file import UNDAMAGED, file_to_read, file_to_write, read, write
 from .fitted import FITTED, INPUT, FittedState, fitted_attributes
-from .older import PAPER_WORDS_UNTIL, of_before, with_paper_words
 from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
@@ -268,10 +267,6 @@ def _read(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "
             f"version {document['library']})"
         )
-    if document["version"] <= PAPER_WORDS_UNTIL:
-        parameters, fit = with_paper_words(parameters), with_paper_words(fit)
-    if kind == "fit" and document["version"] < VERSION:
-        fit = of_before(fit)
     names = {field.name for field in fields(make)}
     if set(fit) != names:
         lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)

@@ -233,6 +233,8 @@ class Arrivals:
         Parameters that must stay, besides the specification of the model.
     n_calls : int, default=0
         How often samples have arrived.
+    n_rows, n_without_values : int, default=0
+        How many rows were ever given, and how many of these had no value at all.
     moments : dict of str to (dict of str to ndarray), optional
         What Adam keeps, by parameter.
     """
@@ -244,6 +246,8 @@ class Arrivals:
     reg_covar: float
     settings: FixedSettings
     n_calls: int = 0
+    n_rows: int = 0
+    n_without_values: int = 0
     moments: dict[str, Numbers] = declared(are_moments, default_factory=dict)
 
 

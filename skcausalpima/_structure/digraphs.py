@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
+from typing import Any
 
 import networkx as nx
 
@@ -13,6 +14,7 @@ SURE_WEIGHT = 0.8
 BY_CHANCE = "placed_by_chance"  # attribute of graphs
 KIND, CONTEXT = "kind", "context"  # attribute of nodes, and its value for contexts
 TOLD = "told"  # attribute of nodes: whether they are told to be factors, where that was asked
+ADJACENT = "adjacent"  # attribute of edges: how probable either direction is, both together
 
 
 def is_by_chance(graph: nx.DiGraph) -> bool:
@@ -65,6 +67,24 @@ def sure_arrows(
         for edge in compelled
         if edge[0] in contexts or weights.get(edge) is None or weights[edge] >= SURE_WEIGHT
     )
+
+
+def number_at_edge(attributes: Mapping[str, Any], is_arrow: bool) -> tuple[str, float | None]:
+    """Return the number that stands at an edge, and what it is.
+
+    A line stands for both directions, so that it has their sum, where weights are probabilities.
+
+    Examples
+    --------
+    >>> from skcausalpima._structure.digraphs import number_at_edge
+    >>> number_at_edge({"weight": 0.5, "adjacent": 1.0}, is_arrow=False)
+    ('adjacent', 1.0)
+    >>> number_at_edge({"weight": 0.9, "adjacent": 1.0}, is_arrow=True)
+    ('weight', 0.9)
+    """
+    is_sum = not is_arrow and attributes.get(ADJACENT) is not None
+    name = ADJACENT if is_sum else "weight"
+    return name, attributes.get(name)
 
 
 def node_graph(graph: nx.DiGraph, with_causes: bool = False) -> nx.DiGraph:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClusterMixin
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._base.arithmetic import adding_anything, working_in
 from .._base.grid import NodeGrid, n_effects
@@ -39,6 +39,7 @@ from .._clustering.margins import (
     SCORES_OF_EMBEDDINGS,
 )
 from .._clustering.node_sizes import check_enough_samples, check_node_sizes
+from .._data.table_of_numbers import read_table
 from ..exceptions import ArrangementWarning, InstabilityWarning
 from ._principal_scores import BLOCK_ROWS, PrincipalAxes
 
@@ -164,8 +165,10 @@ class GridClustering(ClusterMixin, NamingEstimator):
         Raises
         ------
         ValueError
-            If there are more than 1024 cells or fewer samples than cells, or X has other than
-            finite numbers.
+            If there are more than 1024 cells or fewer samples than cells, X has other than finite
+            numbers, or columns share a name.
+        TypeError
+            If X is masked, or holds text or dates.
 
         Warns
         -----
@@ -265,7 +268,16 @@ class GridClustering(ClusterMixin, NamingEstimator):
     @working_in(adding_anything)
     def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """Return samples as an array of finite numbers, in the precision that they have."""
-        return np.asarray(validate_data(self, X, dtype=(np.float64, np.float32), reset=reset))
+        table = read_table(self, X, reset)
+        missing = np.isnan(table)
+        if missing.any():
+            raise ValueError(
+                f"Input X contains NaN in {missing.sum()} of {missing.size} elements, the first in "
+                f"row {missing.any(axis=1).argmax()}: GridClustering needs all values. Use "
+                "CausalPIMA, which takes X with missing values, or fill them in first, as by "
+                "sklearn.impute.SimpleImputer().fit_transform(X)."
+            )
+        return table
 
     def _cells_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the cells of samples, some at a time."""

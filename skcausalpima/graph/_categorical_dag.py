@@ -13,7 +13,14 @@ from sklearn.utils import check_random_state
 
 from .._base.types import Outcomes
 from .._structure import equivalence as _equivalence
-from .._structure.digraphs import check_graph, copy_graph, doubtful_edges, is_by_chance, sure_arrows
+from .._structure.digraphs import (
+    check_graph,
+    copy_graph,
+    doubtful_edges,
+    is_by_chance,
+    number_at_edge,
+    sure_arrows,
+)
 from . import _bif, _formats
 from ._conditional import ConditionalDistribution, family_joints, query
 from ._svg import to_svg
@@ -842,7 +849,8 @@ class CategoricalDAG:
         -------
         str
             Per edge: ``->`` where its direction is compelled or known and its weight not below 0.8,
-            else ``--``; the edge attribute ``weight`` (if any); ``compelled`` (all equivalent DAGs
+            else ``--``; the edge attribute ``weight`` (if any), of ``--`` in place of it
+            ``adjacent`` (if any), the sum of both directions; ``compelled`` (all equivalent DAGs
             agree on the direction), ``known`` (they do not, but the edge attribute ``compelled``
             says that knowledge or interventions settle it; ``by site`` if the context site does,
             which was set from outside), both with ``weak`` where the weight is below 0.8, or
@@ -874,8 +882,8 @@ class CategoricalDAG:
             attributes = self.graph.edges[edge]
             reason = settled.get((i, j), "known") if attributes.get("compelled") else "reversible"
             parts = [f"{edge[0]} {'->' if edge in arrows else '--'} {edge[1]}"]
-            if attributes.get("weight") is not None:
-                parts.append(f"weight {attributes['weight']:.2f}")
+            word, number = number_at_edge(attributes, edge in arrows)
+            parts += [] if number is None else [f"{word} {number:.2f}"]
             settled_by = reason if pdag[j, i] else "compelled"
             is_weak = settled_by != "reversible" and edge not in arrows
             parts.append(f"{settled_by}, weak" if is_weak else settled_by)
@@ -1097,7 +1105,7 @@ class CategoricalDAG:
         -------
         str
             Reversible edges, and those of a ``weight`` below 0.8, are dashed and have no head;
-            edges are labelled with their ``weight``, if they have one.
+            edges are labelled with ``weight`` or ``adjacent``, as :meth:`summary` is.
 
         Examples
         --------

@@ -14,6 +14,7 @@ import networkx as nx
 import numpy as np
 
 from .._base.reports.shown_table import pandas_for
+from .._structure.digraphs import number_at_edge
 from ._validation import Tables, check_names, check_text, shown
 
 if TYPE_CHECKING:
@@ -177,9 +178,10 @@ def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
 def to_dot(graph: nx.DiGraph, solid: Collection[tuple[Hashable, Hashable]]) -> str:
     """Write a graph in Graphviz's DOT language; edges that are not ``solid`` are dashed lines."""
     lines = [f"  {_quote(node)};" for node in graph]
-    for u, v, weight in graph.edges(data="weight"):
+    for u, v, attributes in graph.edges(data=True):
         style = [] if (u, v) in solid else ["style=dashed", "dir=none"]
-        label = [] if weight is None else [f'label="{weight:.2f}"']
+        word, number = number_at_edge(attributes, (u, v) in solid)
+        label = [] if number is None else [f'label="{word} {number:.2f}"']
         options = ", ".join([*style, *label])
         edge = f"{_quote(u)} -> {_quote(v)}"
         lines.append(f"  {edge} [{options}];" if options else f"  {edge};")

@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 
 from .._base.names import printable
-from .._structure.digraphs import doubtful_edges, is_by_chance
+from .._structure.digraphs import doubtful_edges, is_by_chance, number_at_edge
 from .._structure.graph_picture import LINE, Edge, GraphPicture, strokes, width_of_line
 
 FONT = 13.0  # pixels
@@ -28,7 +28,8 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     Parameters
     ----------
     graph : networkx.DiGraph
-        The graph; nodes have the attribute ``size``, edges may have ``weight``.
+        The graph; nodes have the attribute ``size``, edges may have ``weight`` and
+        ``adjacent``, by which lines and arrows are wide.
     solid : collection of (hashable, hashable)
         The compelled edges.
 
@@ -48,7 +49,7 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     ]
     parts += [f'<g opacity="{PALE}">'] if picture.is_pale else []
     for edge, route in picture.layout.routes.items():
-        weight = graph.edges[edge].get("weight")
+        _, weight = number_at_edge(graph.edges[edge], edge in solid)
         parts += _edge(route, weight, edge in solid, edge in picture.dashed)
     for node, text in picture.texts.items():
         frame = picture.layout.centres[node], picture.boxes[node]

@@ -12,8 +12,8 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scalar_checks import count
-from .._base.scikit_learn import StrOptions, validate_params
+from .._base.scalar_checks import count, validate_params
+from .._base.scikit_learn import StrOptions
 from .._base.types import Samples, Seed
 from .._data.several import check_rows_with
 from .._structure.digraphs import node_graph
@@ -181,6 +181,8 @@ def associate_nodes(
 
     Raises
     ------
+    TypeError
+        If ``est`` is no CausalPIMA, such as a pipeline that holds one.
     ValueError
         The metadata have another number of samples or no columns, or a column holds dates,
         infinite numbers, or words among numbers with fractions.

@@ -13,8 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._base.grid import NodeGrid
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scalar_checks import check_count, count
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import check_count, count, validate_params
 from .._base.types import KnownNodes, Samples, Seed
 from .._data.known_nodes import outcome_names, read_outcomes
 from .._data.sample_weight import check_weights
@@ -274,6 +273,8 @@ def calibration_curves(
     ------
     NotFittedError
         If the estimator is not fitted.
+    TypeError
+        If ``est`` is no CausalPIMA, such as a pipeline that holds one.
     ValueError
         If only one of X and ``known_nodes`` is given, they do not go together, or nothing is known.
 

@@ -13,9 +13,8 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import check_random_state
 
 from .._base.grid import NodeGrid
-from .._base.repeated_fits import completed_in_parts, for_a_part
-from .._base.scalar_checks import JOBS, count
-from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
+from .._base.scalar_checks import JOBS, count, validate_params
+from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing
 from .._base.types import Samples, Seed, Unchecked, Values
 from .._base.warn import warn_caller
 from .._clustering.margins import AGREED
@@ -24,6 +23,7 @@ from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
+from .._held_out.fits import completed_in_parts, for_a_part
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import canonical_member
 from ..exceptions import InterruptionWarning
@@ -112,6 +112,8 @@ def edge_confidence(
 
     Raises
     ------
+    TypeError
+        If ``est`` is no CausalPIMA, such as a pipeline that holds one.
     ValueError
         The node sizes of the estimator were changed since its fit, or all refits fail.
         ``refit="mixture"`` with ``resample=False``, with parameters that are no longer those of the

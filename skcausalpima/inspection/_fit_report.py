@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -19,7 +20,7 @@ from .._base.types import Samples, Unchecked, Values
 from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import doubts
 from .._data.validation import fitted_form
-from .._structure.digraphs import node_graph
+from .._structure.digraphs import ADJACENT, node_graph
 from ._fitted_estimator import check_estimator, outcome_names
 from ._goodness_of_fit import goodness_of_fit
 from ._mailed_report import mailed_page, write_page
@@ -47,11 +48,11 @@ class FitReport(Figures):
     node_sizes : tuple of int
         Their numbers of outcomes.
     n_samples : int
-        Number of training samples.
+        Number of training samples; those without any value are not counted.
     cells : ndarray of shape (n_cells, n_nodes)
         The outcomes of each cell, the fullest cell first.
     shares : ndarray of shape (n_cells,)
-        Share of the training samples in each.
+        Share of the training samples in each, the mean of its probability.
     as_expected : ndarray of bool of shape (n_cells,)
         Whether a cell that holds samples lies in the latent space where the effects of its
         outcomes, learned from the cells with more than a few samples, put it.
@@ -74,9 +75,12 @@ class FitReport(Figures):
     convergence : ConvergenceReport
         Its ``convergence_``.
     edges : tuple of (str, str, float, bool)
-        Parent, child, weight, and whether the arrow is compelled.
+        Parent, child, weight of this direction, and whether the arrow is compelled.
     choices : ChoicesReport
         Its ``choices_``.
+    adjacent : mapping of (str, str) to float
+        How probable it is that the nodes of an edge are joined, either way. Empty where edges have
+        no probabilities (``edge_probabilities_``).
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
     calibration : mapping of str to CalibrationCurve
@@ -171,15 +175,17 @@ class FitReport(Figures):
             (*e, attributes["weight"], attributes["compelled"])
             for *e, attributes in dag.edges(data=True)
         ]
-        is_known = (shares > 0) & ~hardly_filled(shares, len(est.labels_))
+        n_samples = len(est.labels_) - len(est.separation_.without_values)
+        is_filled = ~np.isin(np.arange(len(shares)), est.separation_.empty)
+        is_known = is_filled & ~hardly_filled(shares, is_filled, n_samples)
         means, outcomes = est.cluster_means_, est.cluster_states_
-        as_expected = lie_where_effects_put_them(means, outcomes, is_known, shares > 0)
+        as_expected = lie_where_effects_put_them(means, outcomes, is_known, is_filled)
         tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
         codings = [(str(name), table.coding) for name, table in tables]
         report = cls(
             node_names=tuple(map(str, dag)),
             node_sizes=tuple(est.joint_.shape),
-            n_samples=len(est.labels_),
+            n_samples=n_samples,
             cells=est.cluster_states_[order],
             shares=shares[order],
             as_expected=as_expected[order],
@@ -193,6 +199,7 @@ class FitReport(Figures):
             n_iter=est.n_iter_,
             convergence=est.convergence_,
             edges=tuple(edges),
+            adjacent=nx.get_edge_attributes(dag, ADJACENT),
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
             calibration=curves_of_own_draws(est),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,8 +15,8 @@ from .._base.types import Unchecked
 from .._clustering.margins import AGREEING
 from .._structure.digraphs import node_graph
 
-#: What tells the estimator from others, which this room must not import.
-OWN_METHOD = "predict_nodes"
+#: What tells the estimator from others, which this room must not import: only it learns a graph.
+OWN_METHOD = "to_graph"
 
 
 def check_estimator(est: Unchecked, caller: str) -> None:
@@ -43,10 +44,15 @@ def check_estimator(est: Unchecked, caller: str) -> None:
     Traceback (most recent call last):
     TypeError: associate_nodes needs a fitted CausalPIMA as est, got KMeans.
     """
-    if not hasattr(est, OWN_METHOD):
-        what = f"the class {est.__name__}" if isinstance(est, type) else type(est).__name__
-        raise TypeError(f"{caller} needs a fitted CausalPIMA as est, got {what}{_remedy(est)}.")
+    if not (isinstance(est, BaseEstimator) and hasattr(est, OWN_METHOD)):
+        refuse(est, f"{caller} needs a fitted CausalPIMA as est", _remedy(est))
     check_is_fitted(est)
+
+
+def refuse(value: Unchecked, needed: str, remedy: str = "") -> NoReturn:
+    """Raise a TypeError that says who needs what, and what came."""
+    what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    raise TypeError(f"{needed}, got {what}{remedy}.")
 
 
 def _remedy(est: Unchecked) -> str:

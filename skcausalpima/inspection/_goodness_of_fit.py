@@ -10,13 +10,11 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 
-from .._base.scalar_checks import count
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import count, validate_params
 from .._base.types import Samples
 from .._data.element_axes import names_of_elements
 from .._data.several import check_rows_with
 from .._data.units import column_names
-from .._inference.kept_models import model_of
 from ._fit_lines import (
     BETWEEN,
     CELLS,
@@ -210,9 +208,7 @@ def goodness_of_fit(
         known, limits = _indicators(metadata, rows)
     data = joined([residuals(part, part.samples, rng) for part in parts])
     asked = _asked(est, unseen, data.labels, known)
-    drawn = zip(
-        *(replicates(part, model_of(est), n_replicates, rng) for part in parts), strict=True
-    )
+    drawn = zip(*(replicates(part, est, n_replicates, rng) for part in parts), strict=True)
     compared = [statistics(data, asked), *(statistics(joined(left), asked) for left in drawn)]
     lines, p_value = _compared(compared)
     if len(asked.enough) < len(asked.cells):

@@ -12,13 +12,9 @@ from sklearn.mixture import GaussianMixture
 
 from .._base.grid import NodeGrid, n_effects
 from .._clustering.arrangement import arrange_labels
-from .._clustering.matching import (
-    adjusted_rand_index,
-    align_nodes,
-    known_counts,
-    outcome_indicators,
-)
 from .._data.validation import Modalities
+from .._held_out.matching import match, node_agreements
+from .._held_out.units import Units
 from .._inference.fitted_model import FittedModel
 
 #: Draws of one heap, and how many of them may agree as much as the samples: that is 5 %.
@@ -47,14 +43,28 @@ class HalvesOfOneHeap:
 
     @classmethod
     def of(
-        cls, model: FittedModel, samples: Modalities, nodes: np.ndarray, sizes: Sequence[int]
+        cls,
+        model: FittedModel,
+        samples: Modalities,
+        nodes: np.ndarray,
+        sizes: Sequence[int],
+        units: Units | None = None,
     ) -> Self:
         """Compare samples whose nodes are known with draws of the same covariance."""
-        return cls.of_scores(principal_scores(model, samples, 2 * n_effects(sizes)), nodes, sizes)
+        scores = principal_scores(model, samples, 2 * n_effects(sizes))
+        return cls.of_scores(scores, nodes, sizes, units)
 
     @classmethod
-    def of_scores(cls, scores: np.ndarray, nodes: np.ndarray, sizes: Sequence[int]) -> Self:
+    def of_scores(
+        cls,
+        scores: np.ndarray,
+        nodes: np.ndarray,
+        sizes: Sequence[int],
+        units: Units | None = None,
+    ) -> Self:
         """Compare uncorrelated scores of samples, (n_samples, n_scores), with such draws.
+
+        Halves keep groups together, and rows of a drawn group are as alike as those of the samples.
 
         Examples
         --------
@@ -68,13 +78,17 @@ class HalvesOfOneHeap:
         array([ True])
         """
         rng, sizes = np.random.RandomState(0), tuple(sizes)
-        rows = rng.permutation(len(scores))[:MOST_ROWS]
-        agreement = _agreement(scores[rows], sizes, rng, nodes[rows])
+        units = Units(len(scores)) if units is None else units
+        order = rng.permutation(units.n)
+        order = order[: max(2, np.searchsorted(units.sizes[order].cumsum(), MOST_ROWS, "right"))]
+        rows = units.rows_of(order)
+        numbers = np.repeat(np.arange(len(order)), units.sizes[order])
+        agreement = _agreement(scores[rows], sizes, rng, numbers % 2, nodes[rows])
         spread, ranks = scores[rows].std(axis=0), _ranks(agreement, sizes)
         drawn = np.empty((N_DRAWS, len(sizes)))
         for draw in drawn:
-            heap = spread * rng.normal(size=(len(rows), len(spread)))
-            of_nodes = _agreement(heap, sizes, rng)
+            heap = spread * Units.of(numbers).drawn_alike(rng, scores[rows])
+            of_nodes = _agreement(heap, sizes, rng, numbers % 2)
             draw[ranks] = of_nodes[_ranks(of_nodes, sizes)]
         limits = np.sort(drawn, axis=0)[-int(LEVEL * (N_DRAWS + 1))]
         return cls(agreement=agreement, drawn=drawn, limits=limits)
@@ -108,23 +122,23 @@ def _agreement(
     points: np.ndarray,
     sizes: tuple[int, ...],
     rng: np.random.RandomState,
+    sides: np.ndarray,
     nodes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return how far mixtures of two halves agree on each node, laid on the grid as ``nodes``.
 
-    Without these both are laid as the first one is.
+    Without these both are laid as the first one is. ``sides`` has 0 or 1 for each row.
     """
-    marks = []
-    for half in (slice(None, None, 2), slice(1, None, 2)):
+    of_halves = []
+    for side in (0, 1):
         n_cells = int(np.prod(sizes))
         mixture = GaussianMixture(
             n_cells, covariance_type="tied", reg_covar=1e-6 * points.var(), random_state=rng
         )
-        labels = mixture.fit(points[half]).predict(points)
+        labels = mixture.fit(points[sides == side]).predict(points)
         cells = arrange_labels(labels, points, sizes, None, rng, n_clusters=n_cells).cells
         outcomes = NodeGrid(sizes).outcomes(cells)
         if nodes is None:
             nodes = outcomes[labels]
-        counts = known_counts(nodes, labels, n_cells, sizes)
-        marks.append(outcome_indicators(align_nodes(outcomes, counts)[0][labels], sizes))
-    return np.array([adjusted_rand_index(a.T @ b) for a, b in zip(*marks, strict=True)])
+        of_halves.append(match(outcomes, labels, nodes, sizes).outcomes[labels])
+    return node_agreements(of_halves[0], of_halves[1], sizes)

@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scalar_checks import count
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import count, validate_params
 from .._base.types import Samples, Seed
 from .._inference.information import expected_entropies, node_entropies
 from .._inference.kept_models import model_of, samples_of

@@ -12,8 +12,7 @@ from sklearn.utils import check_random_state
 
 from .._base.parameter_objects import ScoreSearch
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scalar_checks import count
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import count, validate_params
 from .._base.types import Seed
 from .._base.warn import warn_caller
 from .._model.objects import parameters_of

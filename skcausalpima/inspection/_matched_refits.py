@@ -10,9 +10,10 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 
+from .._base.grid import NodeGrid
 from .._base.progress_lines import ProgressLines, duration
-from .._clustering.matching import adjusted_rand_index, align_nodes, outcome_indicators
 from .._fit.whole import seconds_of_fit
+from .._held_out.matching import match
 from .._structure.digraphs import is_by_chance
 from .._structure.equivalence import cpdag
 
@@ -93,15 +94,8 @@ def match_refit(
     MatchedRefit
         Graph and agreement, in the order of the reference's nodes.
     """
-    both = np.ravel_multi_index((*nodes.T, *reference.T), (*sizes, *sizes))
-    _, rows, counts = np.unique(both, return_index=True, return_counts=True)
-    nodes, reference = nodes[rows], reference[rows]  # samples that are alike count together
-    tables = [counts[:, None] * indicators for indicators in outcome_indicators(reference, sizes)]
-    aligned, order, _ = align_nodes(nodes, tables)
+    cells = np.ravel_multi_index(tuple(nodes.T), tuple(sizes))
+    matched = match(NodeGrid(tuple(sizes)).outcomes(), cells, reference, sizes)
+    order = matched.order
     edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
-    pairs = zip(tables, outcome_indicators(aligned, sizes), strict=True)
-    joints = [table.T @ other for table, other in pairs]
-    indices = [  # of a node that collapsed 0, where 0 / 0 would praise it with 1
-        0.0 if joint.any(axis=1).sum() == 1 else adjusted_rand_index(joint) for joint in joints
-    ]
-    return MatchedRefit(edges, compelled, np.array(indices), order)
+    return MatchedRefit(edges, compelled, matched.agreement, order)

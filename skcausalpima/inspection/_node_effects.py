@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import validate_params
 from .._base.types import Abscissa, Samples
 from .._data.element_axes import stated_axes
 from .._data.several import check_rows_with

@@ -116,7 +116,7 @@ def _on_starts(fit: Figures) -> Iterator[str]:
             "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
             "state some known_nodes."
         )
-    if fit.shares.max() == 1 and len(fit.shares) > 1:
+    if len(fit.shares) > 1 and _are_in_one_cell(fit):
         yield (
             "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer "
             "outcomes; there may be none."
@@ -156,7 +156,7 @@ def _on_starts(fit: Figures) -> Iterator[str]:
 
 def _on_cells(fit: Figures) -> Iterator[str]:
     """Yield what cells ask for that are not apart, not sure, or not full."""
-    certainty, one_cell = fit.separation.certainty, fit.shares.max() == 1
+    certainty, one_cell = fit.separation.certainty, _are_in_one_cell(fit)
     if uncut := _without_gaps(fit):
         yield (
             f"{uncut}. What hangs together was cut: by more outcomes than there are, or because a "
@@ -188,7 +188,10 @@ def _on_cells(fit: Figures) -> Iterator[str]:
             f"{n_empty} of {len(fit.shares)} cells hold no samples: the grid may be too large, "
             "or a combination does not occur. Compare smaller node_sizes."
         )
-    is_doubted = hardly_filled(fit.shares, fit.n_samples) & ~fit.as_expected
+    fullest_first = np.argsort(-fit.separation.occupancy, kind="stable")
+    hold_samples = ~np.isin(fullest_first, fit.separation.empty)
+    few = hardly_filled(fit.shares, hold_samples, fit.n_samples)
+    is_doubted = few & ~fit.as_expected
     n_tiny = int(is_doubted.sum())
     if n_tiny and not one_cell:
         n_fewest = round(fit.n_samples * fit.shares[is_doubted].min())
@@ -200,11 +203,16 @@ def _on_cells(fit: Figures) -> Iterator[str]:
         )
 
 
-def hardly_filled(shares: np.ndarray, n_samples: int) -> np.ndarray:
-    """Return which cells hold samples, but hardly any."""
-    n_filled = int((shares > 0).sum())
+def _are_in_one_cell(fit: Figures) -> bool:
+    """Return whether all other cells are the likeliest of no sample."""
+    return len(fit.separation.empty) == len(fit.shares) - 1
+
+
+def hardly_filled(shares: np.ndarray, hold_samples: np.ndarray, n_samples: int) -> np.ndarray:
+    """Return which of the cells that hold samples hold hardly any."""
+    n_filled = int(hold_samples.sum())
     few = min(FEW_SAMPLES, n_samples / (4 * n_filled)) / n_samples
-    return (shares > 0) & (shares < max(few, smallest_share(n_filled)))
+    return hold_samples & (shares < max(few, smallest_share(n_filled)))
 
 
 def _without_gaps(fit: Figures) -> str:

@@ -18,7 +18,7 @@ from .._base.reports.cells import (
 from .._base.reports.contexts import ContextReport
 from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
-from .._structure.digraphs import SURE_WEIGHT
+from .._structure.digraphs import ADJACENT, SURE_WEIGHT, number_at_edge
 from ._calibration import CalibrationCurve
 from ._fitted_estimator import speak_against_cells
 from ._goodness_report import GoodnessOfFit
@@ -59,6 +59,7 @@ class Figures:
     convergence: ConvergenceReport
     edges: tuple[tuple[str, str, float, bool], ...]
     choices: ChoicesReport
+    adjacent: Mapping[tuple[str, str], float] = field(default_factory=dict)
     outcome_names: tuple[tuple[str, ...], ...] = ()
     calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
     depths: tuple[str, ...] = ()
@@ -233,13 +234,13 @@ def _separation(fit: Figures) -> Lines:
         label = f"  {view} alone" if k else "sure of cells of its own draws"
         yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
     yield "cells without samples", f"{len(separation.empty)} of {len(fit.shares)}"
+    if len(separation.without_values):
+        yield "rows without any value", f"{len(separation.without_values)}, not trained on"
     if len(separation.set_aside):
         yield "samples set aside in training", f"{len(separation.set_aside)} that no other is like"
     if len(separation.outlying):
-        yield (
-            "samples far less probable than others",
-            f"{len(separation.outlying)} of {fit.n_samples}",
-        )
+        of_all = f"{len(separation.outlying)} of {fit.n_samples}"
+        yield "samples far less probable than others", of_all
 
 
 def _nodes(fit: Figures) -> Lines:
@@ -283,7 +284,8 @@ def _stability(fit: Figures) -> Lines:
         others = stability.rand_indices[~np.eye(n_fits, dtype=bool)]
         yield "the two that differ most", f"{others.min():.2f}"
     elif stability.agreement is None:
-        why = "all samples lie in one cell" if fit.shares.max() == 1 else "too many cells"
+        is_one = len(fit.separation.empty) == len(fit.shares) - 1
+        why = "all samples lie in one cell" if is_one else "too many cells"
         yield "agreement with other starts", f"not known: {why}"
     if stability.with_starts is not None:
         yield "agreement with other starts", f"{stability.with_starts:.2f} {scale}"
@@ -331,9 +333,11 @@ def _graph(fit: Figures) -> Lines:
         yield "edges", f"{len(fit.edges)} between {len(fit.node_names)} nodes{doubt}"
     for parent, child, weight, compelled in fit.edges:
         # the direction of others is a convention, or in doubt
-        arrow = "->" if compelled and weight >= SURE_WEIGHT else "--"
-        is_doubtful = {parent, child} & set(fit._untold)
-        yield f"  {parent} {arrow} {child}", f"{weight:.2f}{' (not told)' if is_doubtful else ''}"
+        is_arrow = compelled and weight >= SURE_WEIGHT
+        joined = fit.adjacent.get((parent, child))
+        word, number = number_at_edge({"weight": weight, ADJACENT: joined}, is_arrow)
+        not_told = " (not told)" if {parent, child} & set(fit._untold) else ""
+        yield f"  {parent} {'->' if is_arrow else '--'} {child}", f"{word} {number:.2f}{not_told}"
 
 
 def _contexts(fit: Figures) -> Lines:

@@ -15,21 +15,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import nbinom, poisson
+from sklearn.base import BaseEstimator
 
 from .._data.arrays import flat_rows
-from .._data.column_kinds import COUNTS, LEVELLED, Column, ColumnTable, between, slices_of
-from .._data.validation import Modalities
-from .._inference.fitted_model import FittedModel
+from .._data.column_kinds import ColumnTable, slices_of
+from .._data.validation import Modalities, fitted_form
+from .._inference.kept_models import model_of
 from ._unseen import UnseenPart
 
 #: Elements of replicates that are held at a time.
 ELEMENTS_AT_ONCE = 2**22
 #: Fields of :class:`Residuals` with a table for each modality.
 TABLES = ("own", "of_cells", "seen")
-#: Uniform numbers keep this far from 0 and 1, where normal scores are infinite.
-MARGIN = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +74,12 @@ def residuals(part: UnseenPart, samples: Modalities, rng: np.random.RandomState)
         x = np.zeros(present.shape) if array is None else np.asarray(flat_rows(array), np.float64)
         coding, first = samples.columns[m], [flat_rows(part[m]) for part in (decoded, centres)]
         means = first[0].astype(np.float64), first[1].astype(np.float64)[labels]
-        if coding is None:
-            left = [x - mean for mean in means]
-        else:
-            dispersions = _inverse_dispersions(part, m)
-            draws = rng.random_sample((len(x), len(coding.columns)))
-            left = [_of_columns(coding, x, mean, dispersions, draws) for mean in means]
-            present = present[
-                :, [where.start for where in slices_of(coding.layout)][: draws.shape[1]]
-            ]
+        n_coded = 0 if coding is None else len(coding.columns)
+        draws = rng.random_sample((len(x), n_coded))  # of numbers none
+        if coding is not None:
+            starts = [where.start for where in slices_of(coding.layout)]
+            present = present.take(starts[:n_coded], axis=1)
+        left = [model.model.decoders[m].residuals(x, mean, draws) for mean in means]
         parts.append(
             (
                 *(values if present.all() else np.where(present, values, 0.0) for values in left),
@@ -107,15 +101,17 @@ def centred_in_groups(values: np.ndarray, present: np.ndarray, groups: np.ndarra
 
 
 def replicates(
-    part: UnseenPart, source: FittedModel, n_replicates: int, rng: np.random.RandomState
+    part: UnseenPart, source: BaseEstimator, n_replicates: int, rng: np.random.RandomState
 ) -> Iterator[Residuals]:
     """Yield what is left of replicates: draws of a fit with the cells, gaps and contexts of X.
 
     The cell of each row is drawn from its probabilities by the part, and the data from the source's
     cell. Where the source is a fit to all samples, and the part one to a half of them, they differ
-    by chance as the part and the truth do, if less so.
+    by chance as the part and the truth do, if less so. Levels that the part has not seen are
+    missing.
     """
     samples, model = part.model.labelled(part.samples), part.model
+    codings = [table.coding for table in fitted_form(source).tables]
     steps = model.probabilities(samples).cumsum(axis=1)
     n, at_once = samples.n_samples, ELEMENTS_AT_ONCE // max(1, sum(samples.widths))
     at_once = min(n_replicates, max(1, at_once // samples.n_samples))
@@ -125,75 +121,48 @@ def replicates(
         cut = rng.random_sample((len(rows), 1)) * steps[rows, -1:]
         components = (steps[rows] < cut).sum(axis=1)
         asked = samples.take(rows)
-        drawn = source.draw(
+        drawn = model_of(source).draw(
             part.components[components], rng, asked.contexts if asked.contexts.labels else None
         )
-        left = residuals(part, _in_place_of(asked, drawn), rng)
+        left = residuals(part, _in_place_of(asked, drawn, codings), rng)
         for k in range(times):
             here = slice(k * n, (k + 1) * n)
             tables = {name: [table[here] for table in getattr(left, name)] for name in TABLES}
             yield Residuals(**tables, labels=left.labels[here])
 
 
-def _in_place_of(samples: Modalities, drawn: Sequence[np.ndarray]) -> Modalities:
-    """Return drawn elements with the gaps, contexts and dtypes of samples."""
+def _in_place_of(
+    samples: Modalities, drawn: Sequence[np.ndarray], codings: Sequence[ColumnTable | None]
+) -> Modalities:
+    """Return drawn elements with the gaps, contexts, levels and dtypes of samples."""
     arrays: list[np.ndarray | None] = []
-    for m, (array, new) in enumerate(zip(samples.arrays, drawn, strict=True)):
-        missing = samples.missing_elements(m)
+    observed, masks = samples.observed.copy(), list(samples.elements or [None] * len(drawn))
+    for m, (array, new, coding) in enumerate(zip(samples.arrays, drawn, codings, strict=True)):
+        new, missing = _recoded(new, coding, samples.columns[m]), samples.missing_elements(m)
+        unknown = np.isnan(new) & ~missing
+        if unknown.any():
+            missing = missing | unknown
+            there = ~flat_rows(missing)
+            observed[m] = there.any(axis=1)
+            masks[m] = there if (there != observed[m][:, None]).any() else None
         new = np.where(missing, 0.0, new) if missing.any() else new
         arrays.append(None if array is None else new.astype(array.dtype, copy=False))
-    return replace(samples, arrays=tuple(arrays))
+    elements = tuple(masks) if any(mask is not None for mask in masks) else None
+    return replace(samples, arrays=tuple(arrays), observed=observed, elements=elements)
 
 
-def _inverse_dispersions(part: UnseenPart, m: int) -> np.ndarray:
-    """Return 1 / r of the negative binomial columns of a modality, in their order."""
-    numbers = part.est._fitted.numbers
-    names = [n for n in numbers if n.startswith(f"decoders.{m}.") and n.endswith("log_dispersions")]
-    return np.exp(-numbers[names[0]]) if names else np.zeros(0)
-
-
-def _of_columns(
-    coding: ColumnTable,
-    x: np.ndarray,
-    means: np.ndarray,
-    dispersions: np.ndarray,
-    draws: np.ndarray,
-) -> np.ndarray:
-    """Return what is left of each column of a table, given expected elements."""
-    left, n_dispersed = np.empty(draws.shape), 0
-    depth = np.exp(x[:, -1]) if coding.has_depth else np.ones(len(x))
-    for k, (column, where) in enumerate(
-        zip(coding.columns, slices_of(coding.layout), strict=False)
-    ):
-        if column.word in LEVELLED:
-            low, high = _level_bounds(column, x[:, where], means[:, where])
-        elif column.word in COUNTS:
-            counts = np.round(np.expm1(x[:, where.start]) * depth)
-            rates = np.maximum(np.expm1(means[:, where.start]) * depth, MARGIN)
-            law = poisson(rates)
-            if column.word == "negative_binomial":
-                r = 1.0 / dispersions[n_dispersed]
-                n_dispersed, law = n_dispersed + 1, nbinom(r, r / (r + rates))
-            high = law.cdf(counts)
-            low = high - law.pmf(counts)
-        else:
-            left[:, k] = x[:, where.start] - means[:, where.start]
-            continue
-        uniform = np.clip(low + draws[:, k] * (high - low), MARGIN, 1.0 - MARGIN)
-        left[:, k] = ndtri(uniform)
-    return left
-
-
-def _level_bounds(
-    column: Column, x: np.ndarray, means: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities of levels below that of each row, and up to it."""
-    if column.word == "bernoulli":
-        codes, shares = np.round(x[:, 0]).astype(int), np.hstack([1.0 - means, means])
-    elif column.word == "ordinal":
-        codes, shares = (x >= 0.5).sum(axis=1), between(means)
-    else:
-        codes, shares = x.argmax(axis=1), means
-    high, rows = np.clip(shares, 0.0, None).cumsum(axis=1), np.arange(len(x))
-    high /= high[:, -1:]
-    return np.where(codes > 0, high[rows, np.maximum(codes - 1, 0)], 0.0), high[rows, codes]
+def _recoded(drawn: np.ndarray, source: ColumnTable | None, own: ColumnTable | None) -> np.ndarray:
+    """Return elements of one table as another codes them; NaN of levels that it does not know."""
+    if source is None or own is None:
+        return drawn
+    pairs = list(zip(source.columns, own.columns, strict=True))
+    if all(theirs.levels == ours.levels for theirs, ours in pairs):
+        return drawn
+    flat = flat_rows(drawn)
+    parts = [
+        flat[:, where]
+        if theirs.levels == ours.levels
+        else ours.encode(theirs.decode(flat[:, where]), lenient=True)
+        for (theirs, ours), where in zip(pairs, slices_of(source.layout), strict=True)
+    ]
+    return np.hstack(parts).reshape(len(flat), *own.element_shape)

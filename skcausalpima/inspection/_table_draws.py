@@ -14,7 +14,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._base.grid import NodeGrid
-from .._base.repeated_fits import completed_in_parts
 from .._base.types import Samples, Values
 from .._base.warn import warn_caller
 from .._data.known_nodes import allowed_cells, outcome_names
@@ -22,6 +21,7 @@ from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
+from .._held_out.fits import completed_in_parts
 from .._inference.kept_models import model_of, samples_of
 from .._structure.digraphs import node_graph
 from ..exceptions import InterruptionWarning

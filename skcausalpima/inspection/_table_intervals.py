@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from .._base.scalar_checks import JOBS, NumberRange, count
-from .._base.scikit_learn import StrOptions, validate_params
+from .._base.scalar_checks import JOBS, NumberRange, count, validate_params
+from .._base.scikit_learn import StrOptions
 from .._base.types import Samples, Seed
 from .._base.warn import warn_caller
 from .._structure.digraphs import copy_graph, node_graph
@@ -99,6 +99,8 @@ def table_intervals(
     ------
     NotFittedError
         If the estimator is not fitted.
+    TypeError
+        If ``est`` is no CausalPIMA, such as a pipeline that holds one.
     ValueError
         If ``params`` has other names, or values that ``fit`` would refuse. ``by`` does not have a
         group for each sample, has less than two or more than 64 groups, or comes with ``refit``.

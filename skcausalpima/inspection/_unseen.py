@@ -12,17 +12,14 @@ from sklearn.base import BaseEstimator, clone
 
 from .._base.grid import NodeGrid
 from .._base.progress_lines import ProgressLines
-from .._base.repeated_fits import completed, for_a_part
 from .._base.scikit_learn import safe_indexing
 from .._base.types import Samples
-from .._clustering.matching import (
-    adjusted_rand_index,
-    align_nodes,
-    known_counts,
-    outcome_indicators,
-)
 from .._data.sample_weight import may_coincide, row_digests
 from .._data.validation import Modalities, as_container
+from .._held_out.fits import for_a_part
+from .._held_out.held_out import HeldOut, Part
+from .._held_out.matching import match, node_agreements
+from .._held_out.units import Units
 from .._inference.fitted_model import FittedModel
 from .._inference.kept_models import model_of, samples_of
 from .._state.fitted import FittedState
@@ -91,6 +88,8 @@ class UnseenSamples:
     ----------
     parts : tuple of UnseenPart
         One, the estimator and all samples; or two, clones that were fitted to half of them.
+    units : Units
+        What all samples belong to.
     node_names : tuple of str
         The nodes.
     agreement : ndarray of shape (n_nodes,) or None
@@ -102,6 +101,7 @@ class UnseenSamples:
     """
 
     parts: tuple[UnseenPart, ...]
+    units: Units
     node_names: tuple[str, ...]
     agreement: np.ndarray | None
     cut: np.ndarray
@@ -149,7 +149,11 @@ _KEPT: WeakKeyDictionary[FittedState, tuple[bytes, UnseenSamples]] = WeakKeyDict
 
 
 def unseen_parts(
-    est: BaseEstimator, X: Samples, *, seen: bool = True, caller: str
+    est: BaseEstimator,
+    X: Samples,
+    *,
+    seen: bool = True,
+    caller: str,
 ) -> UnseenSamples:
     """Return fits and samples that they have not seen.
 
@@ -179,22 +183,25 @@ def unseen_parts(
     """
     check_estimator(est, caller)
     samples = samples_of(est, X)
+    units = Units(samples.n_samples)
     n_cells = len(est.weights_)
     n_needed = 2 * max(LEAST_OF_HALF, LEAST_OF_CELL * n_cells)
-    if samples.n_samples < n_needed:
+    n_samples = samples.n_samples - len(samples.without_values)
+    if n_samples < n_needed:
         raise ValueError(
             f"{caller} needs at least {n_needed} samples for {n_cells} cells, two halves that are "
-            f"compared, got {samples.n_samples}: pass more of them."
+            f"compared, got {n_samples}: pass more of them."
         )
+    samples.check_joined()
     if not seen:
         _check_unseen(est, samples, caller)
         rows = np.arange(samples.n_samples)
         part = UnseenPart(est=est, X=X, rows=rows, components=np.arange(n_cells))
-        return _of_parts(est, samples, (part,), est.predict_nodes(X), None)
+        return _of_parts(est, samples, units, (part,), est.predict_nodes(X), None)
     check_same_sizes(est)
-    key, kept = _key(samples), _KEPT.get(est._fitted)
+    key, kept = _key(samples, units), _KEPT.get(est._fitted)
     if kept is None or key is None or kept[0] != key:
-        kept = key or b"", _halves(est, X, samples, caller)
+        kept = key or b"", _halves(est, X, samples, units, caller)
         _KEPT[est._fitted] = kept
     return kept[1]
 
@@ -213,53 +220,48 @@ def _check_unseen(est: BaseEstimator, samples: Modalities, caller: str) -> None:
         )
 
 
-def _key(samples: Modalities) -> bytes | None:
+def _key(samples: Modalities, units: Units) -> bytes | None:
     """Return by what samples are known again; None where they are on disk."""
     digests = row_digests(samples)
-    return None if digests is None else digests.tobytes() + samples.codes.tobytes()
+    labels = samples.codes.tobytes() + units.numbers.tobytes()
+    return None if digests is None else digests.tobytes() + labels
 
 
-def _halves(est: BaseEstimator, X: Samples, samples: Modalities, caller: str) -> UnseenSamples:
+def _halves(
+    est: BaseEstimator, X: Samples, samples: Modalities, units: Units, caller: str
+) -> UnseenSamples:
     """Fit clones to two halves, and match them."""
-    rng, data = np.random.RandomState(SEED), as_container(X, est)
-    order = rng.permutation(samples.n_samples)
+    data, sizes = as_container(X, est), est.joint_.shape
     # labels of contexts are in both halves, as far as two samples have them
-    order = order[np.lexsort(samples.codes[:, order])] if len(samples.codes) else order
-    halves = np.sort(order[::2]), np.sort(order[1::2])
-    seeds = rng.randint(2**31 - 1, size=2).tolist()
-    fits = [
-        partial(_fitted, est, safe_indexing(data, rows), seed, caller)
-        for rows, seed in zip(halves[::-1], seeds, strict=True)
-    ]
+    halves = HeldOut.folds(units, 2, SEED, samples.codes)
     lines = ProgressLines(getattr(est, "verbose", 0), f"[{caller}]")
-    clones = list(completed(fits, None, lines, things="fits to halves").results.values())
-    if len(clones) < 2:
+    fits = halves.fits(partial(_fitted, est, data, caller), lines=lines, things="fits to halves")
+    if len(fits.results) < 2:
         raise KeyboardInterrupt
     nodes, parts, outcomes = est.predict_nodes(X), [], []
-    for half, rows in zip(clones, halves, strict=True):
-        components, matched = _matched(est, half, nodes, half.predict(data))
-        part = UnseenPart(est=half, X=safe_indexing(data, rows), rows=rows, components=components)
-        parts.append(part)
-        outcomes.append(matched)
-    sizes = est.joint_.shape
-    marks = [outcome_indicators(matched, sizes) for matched in outcomes]
-    tables = [first.T @ second for first, second in zip(*marks, strict=True)]
-    agreement = np.array(
-        [
-            # where a half has one outcome alone, 0 / 0 would praise it with 1
-            adjusted_rand_index(table)
-            if min(map(np.count_nonzero, (table.sum(axis=0), table.sum(axis=1)))) > 1
-            else 0.0
-            for table in tables
-        ]
-    )
-    return _of_parts(est, samples, tuple(parts), nodes, agreement)
+    grid = NodeGrid(sizes)
+    order = np.argsort(grid.cells(est.cluster_states_))
+    for half, part in zip(fits.results.values(), halves.parts, strict=True):
+        labels = half.predict(data)
+        matched = match(half.cluster_states_, labels, nodes, sizes)
+        parts.append(
+            UnseenPart(
+                est=half,
+                X=safe_indexing(data, part.held),
+                rows=part.held,
+                components=order[grid.cells(matched.outcomes)],
+            )
+        )
+        outcomes.append(matched.outcomes[labels])
+    agreement = node_agreements(outcomes[0], outcomes[1], sizes)
+    return _of_parts(est, samples, units, tuple(parts), nodes, agreement)
 
 
-def _fitted(est: BaseEstimator, X: Samples, seed: int, caller: str) -> BaseEstimator:
+def _fitted(est: BaseEstimator, data: Samples, caller: str, part: Part) -> BaseEstimator:
     """Fit a clone to a half of the samples."""
     try:
-        return for_a_part(clone(est).set_params(random_state=seed)).fit(X)
+        half = for_a_part(clone(est).set_params(random_state=part.seed))
+        return half.fit(safe_indexing(data, part.rows))
     except ValueError as error:
         raise ValueError(
             f"{caller} fits clones of est to two halves of X, and one failed: {error} Pass samples "
@@ -267,24 +269,10 @@ def _fitted(est: BaseEstimator, X: Samples, seed: int, caller: str) -> BaseEstim
         ) from error
 
 
-def _matched(
-    est: BaseEstimator, half: BaseEstimator, nodes: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the component of est that each of a half's stands for, and outcomes of the samples.
-
-    ``nodes`` are outcomes by est, ``labels`` components by the half, of the same samples.
-    """
-    sizes = est.joint_.shape
-    counts = known_counts(nodes, labels, len(half.cluster_states_), sizes)
-    outcomes, *_ = align_nodes(half.cluster_states_, counts)
-    grid = NodeGrid(sizes)
-    components = np.argsort(grid.cells(est.cluster_states_))[grid.cells(outcomes)]
-    return components, outcomes[labels]
-
-
 def _of_parts(
     est: BaseEstimator,
     samples: Modalities,
+    units: Units,
     parts: tuple[UnseenPart, ...],
     nodes: np.ndarray,
     agreement: np.ndarray | None,
@@ -296,9 +284,10 @@ def _of_parts(
     model = model_of(est)
     return UnseenSamples(
         parts=parts,
+        units=units,
         node_names=tuple(node_graph(est.dag_)),
         agreement=agreement,
         cut=cut_nodes(est, samples),
         told=np.ones(len(sizes), bool) if are_told is None else are_told,
-        _compare=partial(HalvesOfOneHeap.of, model, samples, nodes, sizes),
+        _compare=partial(HalvesOfOneHeap.of, model, samples, nodes, sizes, units),
     )

@@ -13,8 +13,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scalar_checks import count
-from .._base.scikit_learn import validate_params
+from .._base.scalar_checks import count, validate_params
 from .._base.types import Samples
 from .._clustering.arrangement import means_of_labels
 from .._data.several import check_rows_with

@@ -11,7 +11,6 @@ from sklearn.utils import check_random_state
 
 from .._base.budgets import FEW_ROWS
 from .._base.grid import NodeGrid, n_effects
-from .._base.repeated_fits import for_a_part
 from .._base.reports.cells import ArrangementReport, GapsReport
 from .._base.scikit_learn import safe_indexing
 from .._base.types import Samples
@@ -22,6 +21,7 @@ from .._clustering.factors_or_kinds import additivity
 from .._clustering.gaps import find_gaps
 from .._clustering.many_cells import has_many_cells
 from .._data.validation import read_modalities
+from .._held_out.fits import for_a_part
 from .._initialization.begin import Start, begin
 from .._initialization.low_rank import filled_data
 from .._initialization.principal_components import PrincipalScores
@@ -140,7 +140,9 @@ def start_folds(
     params = parameters_of(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit to all samples tells
-        setup, samples = set_up(params, read_modalities(model, X, reset=True))
+        given = read_modalities(model, X, reset=True)
+        given.check_joined()
+        setup, samples = set_up(params, given)
         sizes = setup.spec.node_sizes
         is_arranged = setup.training.initialization.method == "arranged"
         if not is_arranged or has_many_cells(sizes):

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._base.progress_lines import ProgressLines
-from .._base.repeated_fits import completed
 from .._base.types import Samples, Sizes
 from .._base.warn import warn_caller
+from .._held_out.fits import completed
 from ..exceptions import InterruptionWarning
 from ._folds import Fold, fit_fold, start_folds
 from ._verdicts import (

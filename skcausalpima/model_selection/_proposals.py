@@ -112,6 +112,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     rng = check_random_state(params.random_state)
     n_nodes = _stated_nodes(params)
     given = read_modalities(model, X, reset=True)
+    given.check_joined()
     singles: dict[int, float] = {2: -math.inf}
     grids: list[ScoredGrid] = []
     limit = min(MAX_CELLS, n_training)

@@ -14,8 +14,8 @@ from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 
 from .._base.progress_lines import ProgressLines
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
-from .._base.scalar_checks import JOBS
-from .._base.scikit_learn import HasMethods, num_samples, validate_params
+from .._base.scalar_checks import JOBS, validate_params
+from .._base.scikit_learn import HasMethods, num_samples
 from .._base.types import Samples, Seed, Sizes
 from .._clustering.node_sizes import check_node_names, check_node_sizes
 from .._data.adapters import as_array

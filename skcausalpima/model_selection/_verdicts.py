@@ -23,7 +23,7 @@ from .._clustering.margins import (
     MENDED,
     MIN_STABILITY,
 )
-from .._clustering.matching import align_nodes, outcome_indicators
+from .._held_out.matching import align_nodes, outcome_indicators
 from ..exceptions import NodeSizesWarning
 from ._folds import Fold
 

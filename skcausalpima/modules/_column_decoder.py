@@ -73,6 +73,11 @@ class ColumnDecoder(Decoder):
         slices, width = slices_of(layout), sum(size for _, size in layout)
         if width != math.prod(shape):
             raise ValueError(f"layout has {width} elements, but samples are of shape {shape}.")
+        unknown = sorted({word for word, _ in layout} - {*COLUMN_LIKELIHOODS, DEPTH})
+        if unknown:
+            raise ValueError(
+                f"layout has the words {unknown}: expected some of {list(COLUMN_LIKELIHOODS)}."
+            )
         self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
         self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
         has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
@@ -253,6 +258,34 @@ class ColumnDecoder(Decoder):
         """
         drawn = self._each(lambda part, eta: part.draw(eta, normal), self.predictors(z).double())
         return ((drawn - self.centre.double()) / self.factor.double()).to(z)
+
+    def residuals(self, x: np.ndarray, means: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return what is left of each column: each likelihood says what it leaves.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, width)
+            Coded samples, not scaled.
+        means : ndarray of shape (n_samples, width)
+            Their expected elements, in the same units.
+        uniform : ndarray of shape (n_samples, n_columns)
+            Draws between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            Differences of numbers; else randomized quantile residuals.
+        """
+        left, elements = np.empty(uniform.shape), torch.arange(x.shape[1]).to(self.factor.device)
+        parts = [
+            (part, elements[index].cpu().numpy(), elements[first].cpu().numpy())
+            for part, index, first in self._parts(ColumnLikelihood)
+        ]
+        starts = np.sort(np.concatenate([first for _, _, first in parts]))
+        for part, index, first in parts:
+            columns = np.searchsorted(starts, first)
+            left[:, columns] = part.residuals(means[:, index], x[:, index], uniform[:, columns])
+        return left
 
     def scaled_slopes(
         self, around: Around, log_variance: Tensor, x: Tensor | None = None

@@ -18,8 +18,11 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
+from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid, pad, softplus
+
+from .._data.column_kinds import between
 
 #: Probabilities of the start keep this far from 0 and 1.
 MARGIN = 1e-2
@@ -28,12 +31,16 @@ MARGIN = 1e-2
 #: there says nothing of the way to where it is, and steps would grow from round to round.
 LONGEST_STEP = 4.0
 
+#: Uniform numbers keep this far from 0 and 1, where normal scores are infinite (arbitrary).
+NEAREST = 1e-9
+
 Normal: TypeAlias = Callable[..., Tensor]
 Pair: TypeAlias = tuple[Tensor, Tensor]
+Bounds: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class ColumnLikelihood(nn.Module):
-    """The likelihood of some columns of one kind.
+    """The likelihood of some columns of one kind; one without a distribution is refused as a class.
 
     Parameters
     ----------
@@ -47,6 +54,14 @@ class ColumnLikelihood(nn.Module):
     """
 
     is_told_by_scaled = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.distribution is ColumnLikelihood.distribution:
+            raise TypeError(
+                f"{cls.__name__} is a likelihood without the method distribution: write one that "
+                "returns P(< x) and P(<= x) of each column."
+            )
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
@@ -94,6 +109,21 @@ class ColumnLikelihood(nn.Module):
         """Return twice what a perfect fit would gain per sample over marginal distributions."""
         raise NotImplementedError
 
+    def distribution(self, means: np.ndarray, x: np.ndarray) -> Bounds:
+        """Return P(< x) and P(<= x) of each column, (n_samples, n_columns), as SciPy has them.
+
+        Where :meth:`means` are these, (n_samples, n_elements).
+        """
+        raise NotImplementedError
+
+    def residuals(self, means: np.ndarray, x: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return what is left of each column: randomized quantile residuals, unless of numbers.
+
+        ``uniform``, (n_samples, n_columns), are draws between 0 and 1.
+        """
+        low, high = self.distribution(means, x)
+        return ndtri(np.clip(low + uniform * (high - low), NEAREST, 1.0 - NEAREST))
+
 
 class Gaussian(ColumnLikelihood):
     """Numbers, in units in which each has about the variance 1."""
@@ -124,6 +154,14 @@ class Gaussian(ColumnLikelihood):
     def null_deviance(self, x: Tensor) -> Tensor:
         return x.var(dim=0, correction=0).sum() / self.log_variance.exp()
 
+    def distribution(self, means: np.ndarray, x: np.ndarray) -> Bounds:
+        both = ndtr((x - means) * math.exp(-0.5 * float(self.log_variance)))
+        return both, both
+
+    def residuals(self, means: np.ndarray, x: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return differences, in the unit of the numbers, whatever that is."""
+        return x - means
+
 
 class Bernoulli(ColumnLikelihood):
     """Yes or no, as 1 and 0."""
@@ -151,6 +189,9 @@ class Bernoulli(ColumnLikelihood):
         mean = x.mean(dim=0).clamp(0.0, 1.0)  # rounding, where all rows are alike
         return -2.0 * (torch.xlogy(mean, mean) + torch.xlogy(1.0 - mean, 1.0 - mean)).sum()
 
+    def distribution(self, means: np.ndarray, x: np.ndarray) -> Bounds:
+        return _of_levels(np.stack([1.0 - means, means], axis=-1), np.round(x).astype(int))
+
 
 class _Ragged(ColumnLikelihood):
     """Columns of unlike numbers of elements, as tables of as many entries each."""
@@ -174,6 +215,17 @@ class _Ragged(ColumnLikelihood):
     def flat(self, table: Tensor) -> Tensor:
         """Undo :meth:`table`."""
         return table[..., self.is_element]
+
+    @staticmethod
+    def _outcomes(means: np.ndarray, x: np.ndarray) -> Bounds:
+        """Return the probabilities of the levels of one column, and which of them each row has."""
+        raise NotImplementedError
+
+    def distribution(self, means: np.ndarray, x: np.ndarray) -> Bounds:
+        columns = (np.split(table, np.cumsum(self.sizes)[:-1], axis=1) for table in (means, x))
+        bounds = [_of_levels(*self._outcomes(*column)) for column in zip(*columns, strict=True)]
+        low, high = (np.stack(of_columns, axis=1) for of_columns in zip(*bounds, strict=True))
+        return low, high
 
 
 class Categorical(_Ragged):
@@ -216,6 +268,10 @@ class Categorical(_Ragged):
     def null_deviance(self, x: Tensor) -> Tensor:
         share = x.mean(dim=0).clamp_min(0.0)  # rounding, of what none of the rows has
         return -2.0 * torch.xlogy(share, share).sum()
+
+    @staticmethod
+    def _outcomes(means: np.ndarray, x: np.ndarray) -> Bounds:
+        return means, x.argmax(axis=1)
 
 
 class ManyLevels(Categorical):
@@ -289,6 +345,19 @@ class Ordinal(_Ragged):
         above = pad(pad(self.table(x.mean(dim=0), 0.0), (1, 0), value=1.0), (0, 1))
         share = (above[..., :-1] - above[..., 1:]).clamp_min(0.0)
         return -2.0 * torch.xlogy(share, share).sum()
+
+    @staticmethod
+    def _outcomes(means: np.ndarray, x: np.ndarray) -> Bounds:
+        return between(means), (x >= 0.5).sum(axis=1)
+
+
+def _of_levels(shares: np.ndarray, codes: np.ndarray) -> Bounds:
+    """Return the probabilities of levels below a code, and up to it, of shares (.., n_levels)."""
+    high = np.clip(shares, 0.0, None).cumsum(axis=-1)
+    high /= high[..., -1:]
+    below = np.take_along_axis(high, np.maximum(codes - 1, 0)[..., None], axis=-1)[..., 0]
+    up_to = np.take_along_axis(high, codes[..., None], axis=-1)[..., 0]
+    return np.where(codes > 0, below, 0.0), up_to
 
 
 def uniform(normal: Normal, shape: Sequence[int]) -> Tensor:

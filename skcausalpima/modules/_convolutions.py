@@ -100,6 +100,7 @@ class ConvEncoder(nn.Module):
         linear: bool = True,
     ) -> None:
         super().__init__()
+        shape, latent_dim = tuple(map(int, shape)), int(latent_dim)
         self.spatial, channels = spatial_shape(shape)
         self.n_channels, n_axes = channels, len(self.spatial)
         sizes, layers = self.spatial, list[nn.Module]()
@@ -223,8 +224,8 @@ class ConvDecoder(Decoder):
         linear: bool = True,
     ) -> None:
         super().__init__()
-        self.shape: tuple[int, ...] = tuple(shape)
-        spatial, n_channels = spatial_shape(shape)
+        self.shape: tuple[int, ...] = tuple(map(int, shape))
+        spatial, n_channels = spatial_shape(self.shape)
         n_axes, self.n_channels = len(spatial), n_channels
         factors = (math.prod(self.strides[k:]) for k in range(len(self.strides) + 1))
         sizes = [tuple(math.ceil(size / by) for size in spatial) for by in factors]
@@ -250,7 +251,9 @@ class ConvDecoder(Decoder):
                 nn.ReLU(),
             ]
         self.convolutions = nn.Sequential(*layers[:-1])
-        self.linear = zeroed(unset(nn.Linear, latent_dim, math.prod(shape))) if linear else None
+        self.linear = (
+            zeroed(unset(nn.Linear, latent_dim, math.prod(self.shape))) if linear else None
+        )
         self.log_variance: Transposed | None = None
 
     @torch.no_grad()

@@ -9,12 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from scipy.stats import nbinom, poisson
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from .._base.pytorch import standard_gamma
-from ._column_likelihoods import ColumnLikelihood, Normal, Pair, root_of_curvature, tiny, uniform
+from ._column_likelihoods import (
+    NEAREST,
+    Bounds,
+    ColumnLikelihood,
+    Normal,
+    Pair,
+    root_of_curvature,
+    tiny,
+    uniform,
+)
 
 #: Logarithms of the dispersion r; at the largest, counts are Poisson's.
 LOG_DISPERSIONS = (math.log(1e-2), math.log(1e4))
@@ -135,6 +146,16 @@ class Poisson(ColumnLikelihood):
         """Return what a perfect fit of each count gains."""
         return torch.xlogy(counts, counts / means) - (counts - means)
 
+    def distribution(self, means: np.ndarray, x: np.ndarray) -> Bounds:
+        depth = np.exp(x[:, self.n_counts :]) if self.has_depth else 1.0
+        counts, rates = (np.expm1(table[:, : self.n_counts]) * depth for table in (x, means))
+        high, at = self._law(np.round(counts), np.maximum(rates, NEAREST))
+        return high - at, high
+
+    def _law(self, counts: np.ndarray, means: np.ndarray) -> Bounds:
+        """Return P(<= count) and P(count)."""
+        return poisson.cdf(counts, means), poisson.pmf(counts, means)
+
 
 class NegativeBinomial(Poisson):
     """Counts whose variance is more than their mean, by a dispersion r for each column."""
@@ -171,6 +192,10 @@ class NegativeBinomial(Poisson):
         r = self.log_dispersions.double().exp()
         both = (counts + r) * ((counts + r) / (means + r)).log()
         return torch.xlogy(counts, counts / means) - both
+
+    def _law(self, counts: np.ndarray, means: np.ndarray) -> Bounds:
+        r = 1.0 / np.exp(-self.log_dispersions.cpu().numpy())
+        return nbinom.cdf(counts, r, r / (r + means)), nbinom.pmf(counts, r, r / (r + means))
 
     @torch.no_grad()
     def update_dispersions(self, eta: Tensor, x: Tensor, weights: Tensor) -> None:

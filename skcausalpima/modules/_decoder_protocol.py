@@ -149,6 +149,14 @@ class Decoder(nn.Module):
         means = self.decode(z, components)
         return means + self.deviations(z, components, log_variance) * normal(*means.shape)
 
+    def residuals(self, x: np.ndarray, means: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return what is left of each column of samples, given what is decoded, in units of data.
+
+        ``x`` and ``means`` are of shape (n_samples, width), ``uniform`` are draws between 0 and 1
+        for each column, which matter where these are no numbers.
+        """
+        return x - means
+
     def scaled_slopes(
         self, around: Around, log_variance: Tensor, x: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -60,8 +60,8 @@ class MLPDecoder(Decoder):
         narrowed: bool = True,
     ) -> None:
         super().__init__()
-        self.shape: tuple[int, ...] = tuple(shape)
-        width = math.prod(shape)
+        self.shape: tuple[int, ...] = tuple(map(int, shape))
+        width = math.prod(self.shape)
         narrow = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
         sizes = narrow[::-1]
         self.network = multilayer_perceptron([latent_dim, *sizes, width], generator)

@@ -154,7 +154,7 @@ class MLPEncoder(nn.Module):
         narrowed: bool = True,
     ) -> None:
         super().__init__()
-        width = math.prod(shape)
+        width, latent_dim = math.prod(map(int, shape)), int(latent_dim)
         sizes = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
         self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
         self.linear = zeroed(unset(nn.Linear, width, latent_dim, bias=False)) if linear else None

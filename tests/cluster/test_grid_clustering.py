@@ -154,7 +154,12 @@ def test_frames_pipelines_clones_and_pickles():
         ({"node_sizes": (33, 32)}, np.eye(5), "make 1056 cells, .* no more than 1024: use fewer"),
         ({"node_sizes": (3, 2)}, np.eye(5), "X has 5 samples, but .* make 6 cells: fit at least"),
         ({"node_sizes": 1}, np.eye(5), "a node needs at least 2 outcomes"),
-        ({}, np.full((9, 2), np.nan), "Input X contains NaN"),
+        (
+            {},
+            np.full((9, 2), np.nan),
+            "Input X contains NaN in 18 of 18 elements, .* row 0",
+        ),
+        ({}, np.where(np.eye(9), np.nan, 1.0), r"CausalPIMA, which .*SimpleImputer\(\)\.fit_trans"),
         ({}, [[np.inf, 1.0]] * 9, "Input X contains infinity"),
         ({}, [[np.inf, -np.inf]] * 9, "Input X contains infinity"),
         ({}, np.zeros((9, 0)), "0 feature"),

@@ -5,7 +5,7 @@ import pytest
 
 from skcausalpima._clustering.enough_samples import ask_draws, draws_in_words
 from skcausalpima._clustering.margins import DRAWS_OF_FIT, MOST_TIMES
-from skcausalpima._clustering.matching import agreement_by_node
+from skcausalpima._held_out.matching import agreement_by_node
 
 
 def missing(*seeds):

@@ -19,7 +19,8 @@ from skcausalpima._clustering.arrangement import arrange, means_of_labels
 from skcausalpima._clustering.contest import Contest, View
 from skcausalpima._clustering.factors_or_kinds import additivity
 from skcausalpima._clustering.gaps import find_gaps
-from skcausalpima._clustering.matching import agreement_by_node, agreements, largest_agreement
+from skcausalpima._clustering.matching import agreements, largest_agreement
+from skcausalpima._held_out.matching import agreement_by_node
 
 SEEDS = st.integers(0, 2**16)
 SIZES = st.sampled_from([(2, 2), (2, 3, 2), (3, 3)])

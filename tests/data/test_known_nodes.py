@@ -15,15 +15,11 @@ from some_slow import some_slow
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima._clustering.candidates import choose_candidate, propose_candidates
-from skcausalpima._clustering.matching import (
-    align_nodes,
-    known_agreements,
-    known_counts,
-    tolerated_share,
-)
+from skcausalpima._clustering.matching import known_agreements, tolerated_share
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
 from skcausalpima._data.samples import read_knowledge
+from skcausalpima._held_out.matching import align_nodes, known_counts
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass

@@ -8,7 +8,7 @@ from gate import Gate, read
 from numpy.testing import assert_array_equal
 
 from skcausalpima import MissingValues, MultimodalData
-from skcausalpima._data.missing_values import complete_enough
+from skcausalpima._data.missing_values import check_joined, complete_enough
 
 
 def with_counts(*counts, n_modalities=4):
@@ -157,3 +157,13 @@ def test_gaps_may_be_refused(refusing):
             reads(partly)
     with pytest.raises(ValueError, match="contains NaN"):
         gate.fit(partly[0].reshape(9, 6))
+
+
+def test_up_to_a_tenth_of_the_rows_may_lack_all_values():
+    observed = np.ones((2, 20), dtype=bool)
+    observed[:, [3, 17]] = False
+    check_joined(observed, 20, 2)
+    with pytest.raises(ValueError, match=r"row\(s\) 3, 17: 2 of 19 .* a tenth may"):
+        check_joined(observed, 19, 2)
+    with pytest.raises(ValueError, match=r"6 of 59 rows seen so far .* a join that failed"):
+        check_joined(observed, 59, 6, earlier=True)

@@ -177,9 +177,9 @@ def test_what_a_fit_needs(arrays, mask):
         read(never)
     with pytest.raises(ValueError, match="'curve' is missing in all samples"):
         ModalityTransformer({"curve": PCA(2)}).fit(never)
-    mask[3] = False
-    with pytest.raises(ValueError, match=r"no modality is observed in 1 sample\(s\), row\(s\) 3"):
-        read(MultimodalData(arrays, NAMES, observed=mask))
+    mask[3:6] = False
+    with pytest.raises(ValueError, match=r"in 3 sample\(s\), row\(s\) 3, 4, 5: 3 of 24"):
+        read(MultimodalData(arrays, NAMES, observed=mask)).check_joined()
     arrays[0][2] = np.inf
     with pytest.raises(ValueError, match="'image' contains infinity in sample 2"):
         read(MultimodalData(arrays, NAMES, observed={"image": mask[:, 0]}))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, Training
 from skcausalpima._data.outliers import alone, in_units_of_deviation
+from skcausalpima.model_selection import select_node_sizes
 
 pytestmark = pytest.mark.short_fits
 
@@ -204,3 +208,51 @@ def test_what_is_known_is_learned() -> None:
     known[7] = label[7]
     model = CausalPIMA(2, **BRIEF).fit(x, known_nodes=known)
     np.testing.assert_array_equal(model.separation_.set_aside, [9])
+
+
+N_ROWS, ROLES = [300, 1000, 1200], ["suspect", "other", "reference"]
+
+
+def one_gap(role: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return two clusters with five samples of far more noise, and one value of one row missing."""
+    x, _ = clusters(n)
+    order = np.random.RandomState(0).permutation(n)  # as the reference is drawn
+    far = np.r_[order[:3], order[-2:]]
+    x[far] += 39.0 * np.random.default_rng(1).normal(size=(5, 6))
+    x[order[{"reference": 10, "other": -10, "suspect": -1}[role]], 2] = np.nan
+    return x, np.sort(far)
+
+
+@pytest.mark.parametrize(("role", "n"), list(itertools.product(ROLES, N_ROWS)))
+def test_one_missing_value_in_any_row(role: str, n: int) -> None:
+    """What distances are was asked of some rows alone: others that have a gap were an error."""
+    x, far = one_gap(role, n)
+    np.testing.assert_array_equal(alone(x, 2), far)
+
+
+@pytest.mark.parametrize(("role", "n"), each_once(ROLES, N_ROWS))
+def test_fits_with_one_missing_value_in_any_row(role: str, n: int) -> None:
+    x, far = one_gap(role, n)
+    model = CausalPIMA(2, **BRIEF).fit(x)
+    np.testing.assert_array_equal(model.separation_.set_aside, far)
+    model.partial_fit(x)
+    assert np.isfinite(model.predict_proba(x)).all()
+
+
+@pytest.mark.parametrize(
+    ("role", "n"), some_slow(itertools.product(ROLES, N_ROWS), [("suspect", 1000)])
+)
+def test_node_sizes_with_one_missing_value_in_any_row(role: str, n: int) -> None:
+    x, far = one_gap(role, n)
+    chosen = select_node_sizes(CausalPIMA(**BRIEF), x, [2, 3], cv=2)
+    assert chosen.best_node_sizes == (2,)
+    np.testing.assert_array_equal(chosen.best_estimator.separation_.set_aside, far)
+
+
+def test_a_row_that_shares_a_column_with_few_hides_no_others() -> None:
+    """Its distances are not known, and so none was: nothing was set aside."""
+    x, _ = clusters(300)
+    x[[7, 9]] *= -12.0
+    x[25:, 0] = np.nan
+    x[20, 1:] = np.nan
+    np.testing.assert_array_equal(alone(x, 2), [7, 9])

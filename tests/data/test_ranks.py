@@ -74,6 +74,23 @@ def test_which_samples_are_complete_enough_is_asked_of_all_rows():
     assert [rows.tolist() for rows in found] == [list(range(10)), []]
 
 
+def test_rows_without_values_are_counted_over_all_ranks(arrays):
+    """They may be more than a tenth of a rank's rows; where they are too many all ranks say so."""
+    for array in arrays:
+        array[:3] = np.nan
+    on_ranks(lambda ranks: modalities(ranks, arrays).check_joined())
+    for array in arrays:
+        array[3] = np.nan
+
+    def told(ranks):
+        with pytest.raises(ValueError, match="4 of 33 rows have no value") as error:
+            modalities(ranks, arrays).check_joined()
+        return str(error.value)[:40]
+
+    here, there = (f"no modality is observed in {n} sample(s)" for n in (4, 0))
+    assert [text[: len(here)] for text in on_ranks(told)] == [here, there]
+
+
 def test_numbers_of_samples_are_those_of_all_rows(arrays):
     def numbers(ranks):
         rows = slice(None) if ranks is ALONE else PARTS[ranks.rank]

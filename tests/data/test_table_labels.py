@@ -197,6 +197,32 @@ def test_rows_of_frames_are_the_same_rows():
         MultimodalData([ONE, TWO.rename(index={"s0": "t0"})])
 
 
+TWICE = TWO.rename(index={"s5": "s4"})
+
+
+@pytest.mark.parametrize(
+    ("frames", "match"),
+    [
+        ([ONE, TWO[:9]], r"'b' lacks rows of 'a', such as 's9', and is shorter by 3 rows: .*align"),
+        ([ONE[1:], TWO], r"'b' has other rows than 'a', such as 's0', and is longer by 1 row: "),
+        ([ONE[1:], TWO[:-1]], r"'b' has other rows than 'a', such as 's0': .*align.*reset_index"),
+        ([ONE[:5], TWO[5:]], r"'b' has other rows than 'a', such as 's5', and is longer by 2 rows"),
+        ([ONE, TWICE], "sample 's4' stands more than once in modality 'b'"),
+        ([TWICE, ONE], "sample 's4' stands more than once in 'a'"),
+        ([TWICE, TWICE[::-1]], "sample 's4' stands more than once in modality 'b'"),
+        ([ONE.set_axis(range(12)), TWO[:9].set_axis(range(9))], "'b' lacks .*numbers, not names"),
+    ],
+)
+@pytest.mark.parametrize("use", [read, MultimodalData])
+def test_what_is_to_be_done_about_unlike_rows(frames, match, use):
+    with pytest.raises(ValueError, match=match):
+        use(dict(zip("ab", frames, strict=True)))
+
+
+def test_a_sample_may_stand_twice_in_all_frames_alike():
+    assert len(MultimodalData([TWICE, TWICE])) == 12
+
+
 @pytest.mark.parametrize(
     "X",
     [
@@ -223,6 +249,8 @@ TURNED = KNOWN[::-1]
             {"known_nodes": KNOWN.reset_index(drop=True)},
             r"known_nodes has other rows than X, such as 0: .* arrays",
         ),
+        (ONE, {"known_nodes": KNOWN[:7]}, r"known_nodes lacks .*'s7', .* 5 rows: .*reindex\(X"),
+        (MultimodalData([ONE]), {"known_nodes": TURNED}, "known_nodes has the rows of X in anoth"),
     ],
 )
 def test_what_is_known_of_samples_has_their_rows(X, given, match):

@@ -180,13 +180,16 @@ def test_all_missing_at_predict_but_not_in_fit(image, curve):
     image[[1, 4]] = curve[[1, 4]] = np.nan
     assert_array_equal(np.flatnonzero(~estimator.read([image, curve]).observed.any(axis=0)), [1, 4])
     with pytest.raises(
-        ValueError, match=r"no modality is observed in 2 sample\(s\), row\(s\) 1, 4"
+        ValueError, match=r"no modality is observed in 2 sample\(s\), row\(s\) 1, 4: 2 of 12 rows"
     ):
-        Strict().fit([image, curve])
+        read([image, curve]).check_joined()
+    read([image, curve]).check_joined(8, 0)  # a tenth of all that were seen
+    with pytest.raises(ValueError, match="3 of 20 rows seen so far have no value at all"):
+        read([image, curve]).check_joined(8, 1)
     gaps = np.full((9, 2), np.nan)
     gaps[8] = 1.0
     with pytest.raises(ValueError, match=r"8 sample\(s\), row\(s\) 0, 1, 2, 3, 4, \.\.\.:"):
-        Strict().fit([gaps, gaps])
+        read([gaps, gaps]).check_joined()
 
 
 # Number formats --------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def test_the_warning_of_a_near_tie_points_to_the_caller(quick):
     assert [warning.filename for warning in near_ties] == [__file__]
 
 
-def test_separation_is_the_fisher_ratio(fitted):
+def test_separation_is_the_fisher_ratio(fitted, pair):
     report = fitted.separation_
     means, covariances = fitted.cluster_means_, fitted.cluster_covariances_
     ratios = {}
@@ -278,6 +278,7 @@ def test_separation_is_the_fisher_ratio(fitted):
         along = [direction @ c @ direction for c in (covariances[i], covariances[j])]
         ratios[i, j] = (direction @ (means[i] - means[j])) ** 2 / sum(along)
     assert_allclose(report.smallest, min(ratios.values()), rtol=1e-9)
-    assert_allclose(report.occupancy, np.bincount(fitted.labels_, minlength=4) / 72)
+    assert_allclose(report.occupancy, fitted.predict_proba(pair).mean(axis=0), rtol=1e-5)
+    assert_array_equal(report.empty, np.setdiff1d(range(4), fitted.labels_))
     assert {tuple(pair) for pair in report.merged} == {p for p, r in ratios.items() if r < 1}
     assert len(report.empty) == 0

@@ -7,16 +7,12 @@ import networkx as nx
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from resigned_files import as_of_version_19, read_file, write_file
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.arrangement_report import with_factors
 from skcausalpima._clustering.factors_or_kinds import Additivity
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import ArrangementReport, GapsReport, GraphDisplay
-
-#: What an arrangement says of factors.
-OF_FACTORS = {"p_value", "node_p_values", "context_p_values", "told"}
 
 
 def four_kinds(seed, n_samples=200):
@@ -106,26 +102,6 @@ def test_what_is_told_goes_to_files_and_comes_back(of_kinds, tmp_path):
     loaded = CausalPIMA.load(tmp_path / "model")
     assert_array_equal(loaded.arrangement_.told, of_kinds.arrangement_.told)
     assert loaded.dag_.nodes == of_kinds.dag_.nodes
-
-
-def test_files_of_version_15_load_without_it(of_kinds, tmp_path):
-    of_kinds.save(tmp_path / "model")
-    document, arrays = as_of_version_19(*read_file(tmp_path / "model"))
-    for part in ("arrangement", "convergence"):
-        fields = document["fit"][part]["fields"]
-        kept = [(k, v) for k, v in zip(fields["keys"], fields["values"], strict=True)]
-        kept = [(k, v) for k, v in kept if k not in {*OF_FACTORS, "bound"}]
-        fields["keys"], fields["values"] = map(list, zip(*kept, strict=True))
-    del document["fit"]["row_digests"]
-    arrays = {
-        k: v for k, v in arrays.items() if k.split(".")[-1] not in {*OF_FACTORS, "row_digests"}
-    }
-    write_file(tmp_path / "old", document | {"version": 15}, arrays)
-    loaded = CausalPIMA.load(tmp_path / "old")
-    assert loaded.arrangement_.told is loaded.arrangement_.p_value is None
-    assert loaded.convergence_.bound is None
-    assert loaded.report().verdict == "not told"
-    assert_array_equal(loaded.predict(four_kinds(1)), of_kinds.predict(four_kinds(1)))
 
 
 def test_further_samples_keep_what_was_told(of_factors):

@@ -95,6 +95,9 @@ def check_agreement(model, names=NAMES):
         edge = position[parent], position[child]
         assert attributes["weight"] == model.edge_weights_[edge]
         assert isinstance(attributes["compelled"], bool)
+        joined = model.edge_weights_[edge] + model.edge_weights_[edge[::-1]]
+        has_sum = model.edge_probabilities_ is not None  # of others no sum would be one
+        assert attributes.get("adjacent") == (joined if has_sum else None)
         assert model.node_scores_[edge[0]] < model.node_scores_[edge[1]]
 
 
@@ -150,6 +153,15 @@ def test_gradient(fast, chain):
         strict=True,
     ):
         assert compelled == (not directed[j, i])
+
+
+def test_lines_of_the_gradient_have_weights(fast, chain):
+    """They are no probabilities, of which sums would be one."""
+    model = fast(structure=GradientStructure(edge_threshold=0.0), max_iter=1).fit(chain[1])
+    lines = [*model.to_graph().summary().split("\n"), *str(model.report()).split("\n")]
+    lines = [line for line in lines if " -- " in line]
+    assert lines
+    assert all(" weight " in line and "adjacent" not in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from scipy import special
 from sklearn.metrics import adjusted_rand_score
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, MissingValues, MultimodalData
+from skcausalpima import CausalPIMA, MeanField, MissingValues, MultimodalData
 from skcausalpima._fit import whole
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import ExpertDecoder, line
@@ -353,6 +353,53 @@ def test_a_fit_that_is_continued(quick, gappy, options):
     assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
 
 
+@pytest.mark.parametrize("options", [{}, {"posterior": "mean_field"}], ids=str)
+def test_rows_without_any_value_leave_no_trace(quick, options):
+    """They have the shares for probabilities, and nothing to say: a join left them."""
+    curves, empty = grouped()[0][1], [3, 7, 80]
+    gaps = curves.copy()
+    gaps[empty] = np.nan
+    weights = np.where(np.arange(N_SAMPLES) == 7, 9.0, 1.0)
+    model = quick((2,), **options).fit(gaps, sample_weight=weights)
+    others = quick((2,), **options).fit(np.delete(curves, empty, axis=0))
+    of_rows = ("labels_", "node_labels_", "separation_")
+    assert_same_fits(model, others, gaps, of_rows)
+    assert_array_equal(model.separation_.without_values, empty)
+    assert_array_equal(model.separation_.occupancy, others.separation_.occupancy)
+    assert_array_equal(model.labels_, model.predict(gaps))
+    assert_allclose(model.predict_proba(gaps)[empty], np.tile(model.weights_, (3, 1)), rtol=1e-6)
+    assert_array_equal(model.score_samples(gaps)[empty], 0.0)
+    report = model.report()
+    assert report.n_samples == N_SAMPLES - 3
+    assert "rows without any value            3, not trained on" in str(report)
+
+
+def test_many_rows_without_any_value_are_a_join_that_failed(quick, tmp_path):
+    """A tenth is that of all rows that were seen, and of later ones with those of before."""
+    X, _ = grouped()
+    gaps = without(X, np.arange(N_SAMPLES) >= np.full((2, 1), 17))
+    with pytest.raises(ValueError, match=r"in 17 sample\(s\), .*: 17 of 160 rows"):
+        quick().fit(gaps)
+    quick().fit(without(X, np.arange(N_SAMPLES) >= np.full((2, 1), 16))).save(tmp_path / "model")
+    model = CausalPIMA.load(tmp_path / "model")
+    model.partial_fit([array[:40] for array in X])
+    model.partial_fit([array[13:23] for array in gaps])  # 20 of 210
+    assert_array_equal(model.separation_.without_values, range(4))
+    with pytest.raises(ValueError, match=r"22 of 215 rows seen so far have no value at all"):
+        model.partial_fit([array[15:20] for array in gaps])
+    with pytest.raises(ValueError, match="Found 1 sample"):
+        model.partial_fit([array[16:18] for array in gaps])
+
+
+def test_the_published_posterior_needs_values(quick):
+    X, _ = grouped()
+    gaps = without(X, np.arange(N_SAMPLES) >= np.full((2, 1), 1))
+    with pytest.raises(ValueError, match=r"1 sample\(s\), row\(s\) 0: every sample needs at least"):
+        quick(posterior=MeanField(prior_expert=False)).fit(gaps)
+    with pytest.raises(ValueError, match=r"1 sample\(s\), row\(s\) 0: every sample needs at least"):
+        CausalPIMA.published((2, 2), max_iter=1).fit(gaps)
+
+
 @pytest.mark.slow
 def test_one_modality(quick):
     """Rows without it are no part of a fit; afterwards they have the prior."""
@@ -360,7 +407,7 @@ def test_one_modality(quick):
     gaps = curves.copy()
     gaps[::5] = np.nan
     with pytest.raises(ValueError, match=r"no modality is observed in 32 sample\(s\)"):
-        quick((2,)).fit(MultimodalData([gaps]))
+        quick((2,)).fit(MultimodalData([gaps]))  # more than a tenth
     model = quick((2,)).fit(MultimodalData([curves]))
     found = model.predict_proba(MultimodalData([gaps]))
     assert_allclose(found[::5], np.tile(model.weights_, (32, 1)), rtol=1e-5)

@@ -33,14 +33,16 @@ def peak_bytes(function, *arguments):
 
 def test_separation_holds_no_matrix_per_pair(mixture):
     labels = np.arange(N_COMPONENTS)
-    assert peak_bytes(separation_report, *mixture, labels, np.ones(2)) < 8 * mixture[1].nbytes
+    assert (
+        peak_bytes(separation_report, *mixture, labels, labels, np.ones(2)) < 8 * mixture[1].nbytes
+    )
 
 
 def test_separation_of_pairs_is_what_it_is_of_all(mixture):
     means, covariances = (array[:30] for array in mixture)
     labels = np.delete(np.arange(30), 7)
     counts = np.bincount(labels, minlength=len(means))
-    report = separation_report(means, 20 * covariances, counts, np.ones(2))
+    report = separation_report(means, 20 * covariances, counts, counts, np.ones(2))
     first, second = np.triu_indices(30, k=1)
     differences = means[first] - means[second]
     solved = np.linalg.solve(

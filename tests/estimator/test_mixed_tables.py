@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, MissingValues, ModalityTransformer, MultimodalData
-from skcausalpima._base.repeated_fits import for_a_part
+from skcausalpima._held_out.fits import for_a_part
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.metrics import node_recovery
 

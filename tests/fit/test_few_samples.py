@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
 
 from skcausalpima import CausalPIMA
-from skcausalpima._base.repeated_fits import is_one_of_many
 from skcausalpima._fit import few_samples
+from skcausalpima._held_out.fits import is_one_of_many
 from skcausalpima.exceptions import InstabilityWarning
 from skcausalpima.inspection import table_intervals
 

@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import Initialization, Training
-from skcausalpima._base.repeated_fits import is_one_of_many
 from skcausalpima._clustering.margins import LEAST_OF_STARTS
 from skcausalpima._fit import restarts, short_runs
 from skcausalpima._fit.short_runs import with_short_runs
+from skcausalpima._held_out.fits import is_one_of_many
 from skcausalpima._training.observer import Interruption
 from skcausalpima.exceptions import DivergenceError
 from skcausalpima.modules import ExpertError

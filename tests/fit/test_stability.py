@@ -11,9 +11,9 @@ from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._base.progress_lines import ProgressLines
-from skcausalpima._base.repeated_fits import completed
 from skcausalpima._fit import short_runs, stability
 from skcausalpima._fit.stability import rand_indices
+from skcausalpima._held_out.fits import completed
 from skcausalpima._inference.reports import StartAgreement, stability_report
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning

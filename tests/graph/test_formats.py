@@ -229,7 +229,11 @@ def test_dot(sprinkler):
     graph.edges["s", "w"]["weight"] = 0.5
     lines = CategoricalDAG(graph, sprinkler.cpts).to_dot().splitlines()
     assert '  "c" -> "s" [style=dashed, dir=none];' in lines
-    assert '  "s" -> "w" [style=dashed, dir=none, label="0.50"];' in lines
+    assert '  "s" -> "w" [style=dashed, dir=none, label="weight 0.50"];' in lines
+    graph.edges["s", "w"]["adjacent"] = 0.7
+    assert 'label="adjacent 0.70"]' in CategoricalDAG(graph, sprinkler.cpts).to_dot()
+    graph.edges["s", "w"]["weight"] = 0.9  # an arrow
+    assert '"s" -> "w" [label="weight 0.90"];' in CategoricalDAG(graph, sprinkler.cpts).to_dot()
     assert '  "r" -> "w";' in lines
     quoted = CategoricalDAG.from_arrays([[0]], [[1.0]], names=['say "x\\"']).to_dot()
     assert r'"say \"x\\\"";' in quoted

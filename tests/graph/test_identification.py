@@ -124,6 +124,17 @@ def test_a_weak_arrow_shows_no_direction(sprinkler):
     assert "s -> w" in CategoricalDAG(graph, sprinkler.cpts).summary()
 
 
+def test_what_has_no_direction_says_how_probable_both_are_together(sprinkler):
+    graph = nx.DiGraph(sprinkler.graph)
+    weights = {("c", "s"): (0.5, 1.0), ("s", "w"): (0.6, 0.9), ("r", "w"): (0.8, 0.9)}
+    for edge, (weight, adjacent) in weights.items():
+        graph.edges[edge].update(weight=weight, adjacent=adjacent)
+    lines = CategoricalDAG(graph, sprinkler.cpts).summary().splitlines()
+    assert lines[0].startswith("c -- s  adjacent 1.00  reversible")
+    assert lines[2].startswith("s -- w  adjacent 0.90  compelled, weak")
+    assert lines[3].startswith("r -> w  weight 0.80  compelled")
+
+
 def test_summary_of_no_edges():
     assert "independent" in CategoricalDAG.from_arrays([[0]], [[0.5, 0.5]]).summary()
 

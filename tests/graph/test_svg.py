@@ -61,6 +61,15 @@ def test_heavy_edges_are_wide():
     assert widths[0] < widths[1] < widths[2] < 5
 
 
+def test_lines_are_as_wide_as_both_directions_together():
+    dags = (
+        network([("a", "b")], "ab", **numbers)
+        for numbers in ({"weight": 0.5, "adjacent": 0.9}, {"weight": 0.9}, {"weight": 0.5})
+    )
+    both, strong, weak = (next(drawing(dag).iter(f"{SVG}path")).get("stroke-width") for dag in dags)
+    assert both == strong != weak
+
+
 @pytest.mark.parametrize("n_nodes", [1, 3, 12])
 def test_names_and_sizes_stand_in_boxes_that_hold_them(n_nodes):
     names = [f"temperature_of_print_bed_no_{k:02d}" for k in range(n_nodes)]

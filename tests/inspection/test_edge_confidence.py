@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._base.grid import NodeGrid
-from skcausalpima._base.repeated_fits import Completed
+from skcausalpima._held_out.fits import Completed
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.graph import CategoricalDAG
@@ -411,7 +411,7 @@ def test_failures_keep_their_numbers_after_an_interrupt(monkeypatch):
     def some(calls, *_, **__):
         return Completed({0: calls[0](), 2: ["out of luck"]}, interrupted=True)
 
-    monkeypatch.setattr("skcausalpima._base.repeated_fits.completed", some)
+    monkeypatch.setattr("skcausalpima._held_out.fits.completed", some)
     est = Shuffled(random_state=0).fit(NODES)
     with pytest.warns(InterruptionWarning), pytest.warns(FitFailedWarning, match=r"numbers \[2\]"):
         found = edge_confidence(est, NODES, n_bootstraps=4, random_state=0)

@@ -288,6 +288,21 @@ def test_reversible_edges_have_no_arrow():
     assert "shape -> size" in str(changed(edges=(("shape", "size", 0.9, True),)))
 
 
+@pytest.mark.parametrize(
+    ("weight", "is_compelled", "line"),
+    [
+        (0.5, False, "shape -- size                   adjacent 0.98"),
+        (0.7, True, "shape -- size                   adjacent 0.98"),  # no sure direction
+        (0.9, True, "shape -> size                   weight 0.90"),
+    ],
+)
+def test_what_has_no_direction_has_the_number_of_both(weight, is_compelled, line):
+    edges = (("shape", "size", weight, is_compelled),)
+    assert line in str(changed(edges=edges, adjacent={("shape", "size"): 0.98}))
+    word = f"weight {weight:.2f}"  # of training by gradient, which has no probabilities
+    assert word in str(changed(edges=edges)).split("shape -")[1].split("\n")[0]
+
+
 def test_it_is_told_how_often_cells_of_draws_are_right(fitted):
     report = fitted.report()
     curves = calibration_curves(fitted, n_samples=300, random_state=0)
@@ -426,7 +441,7 @@ def test_a_bound_rises_or_falls(rise, told):
         ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
-        ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
+        ({"separation": {"empty": np.array([1, 2, 3])}}, "All samples lie in one cell"),
         ({"convergence": {"ended": "too early"}}, "raise max_iter"),
         ({"convergence": {"ended": "fallen"}}, "smaller training__learning_rate"),
         ({"choices": {"counts": {"image": list("abcd")}}}, "a, b, c and 1 more of 'image'"),

@@ -13,8 +13,8 @@ from scipy.stats import beta, multivariate_normal
 from some_slow import some_slow
 
 from skcausalpima._base.progress_lines import ProgressLines
-from skcausalpima._base.repeated_fits import Completed, completed
 from skcausalpima._fit.mixture_refits import mixture_refits
+from skcausalpima._held_out.fits import Completed, completed
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.inspection import table_intervals
 from skcausalpima.modules import ExpertDecoder, exponential_decay
@@ -173,7 +173,7 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         return Completed({1: calls[1]()}, interrupted=True)
 
     whole = refitted(est, X, n_draws=48)
-    monkeypatch.setattr("skcausalpima._base.repeated_fits.completed", some)
+    monkeypatch.setattr("skcausalpima._held_out.fits.completed", some)
     with pytest.warns(InterruptionWarning, match="the intervals are from 8 of 24 refits"):
         part = refitted(est, X, n_draws=48)
     assert_array_equal(part.draws["N1"], whole.draws["N1"][16:32])

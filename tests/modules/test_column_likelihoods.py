@@ -9,7 +9,7 @@ from skcausalpima._data import column_kinds
 from skcausalpima._data.column_kinds import LIKELIHOODS
 from skcausalpima.modules import Around, ColumnDecoder, MLPDecoder, masked_potential
 from skcausalpima.modules._column_decoder import COLUMN_LIKELIHOODS
-from skcausalpima.modules._column_likelihoods import ManyLevels
+from skcausalpima.modules._column_likelihoods import ColumnLikelihood, Gaussian, ManyLevels
 from skcausalpima.modules._count_likelihoods import NegativeBinomial
 
 SIZES = {
@@ -101,6 +101,85 @@ def test_probabilities_of_counts(word, depth):
         r = made.log_dispersions.exp().numpy()
         expected = stats.nbinom.logpmf(counts.double().numpy(), r, r / (r + means))
     np.testing.assert_allclose(made.log_likelihoods(eta, x).numpy(), expected, rtol=1e-9)
+
+
+def law_of(word, column, eta, made):
+    """Return SciPy's law of a column's outcomes, and the outcomes that are asked."""
+    if word == "gaussian":
+        law = stats.norm(eta[column], float(made.log_variance.exp()) ** 0.5)
+        return law, np.array([-2.0, 0.3, 5.0])
+    if word in ("poisson", "negative_binomial"):
+        mean, outcomes = np.exp(eta[column]), np.array([0.0, 1.0, 4.0, 30.0])
+        if word == "poisson":
+            return stats.poisson(mean), outcomes
+        r = float(made.log_dispersions[column].exp())
+        return stats.nbinom(r, r / (r + mean)), outcomes
+    start = sum(SIZES[word][:column])
+    shares = probabilities(word, eta[start : start + SIZES[word][column]])
+    return stats.rv_discrete(values=(np.arange(len(shares)), shares)), np.arange(len(shares))
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_distributions_are_those_of_scipy(word):
+    made, eta, sizes = likelihood(word), outputs(word), SIZES[word]
+    means = made.means(eta).numpy()
+    for column, size in enumerate(sizes):
+        law, outcomes = law_of(word, column, eta[0].numpy(), made)
+        start = sum(sizes[:column])
+        x = np.zeros((len(outcomes), sum(sizes)))
+        x[:, start : start + size] = (
+            [coded(word, k, size) for k in outcomes]
+            if word in ("bernoulli", "categorical", "ordinal")
+            else (outcomes if word == "gaussian" else np.log1p(outcomes))[:, None]
+        )
+        low, high = made.distribution(np.repeat(means, len(x), axis=0), x)
+        at = 0.0 if word == "gaussian" else law.pmf(outcomes)
+        assert low.shape == high.shape == (len(x), len(sizes))
+        np.testing.assert_allclose(high[:, column], law.cdf(outcomes), rtol=1e-9)
+        np.testing.assert_allclose(low[:, column], law.cdf(outcomes) - at, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("word", ["poisson", "negative_binomial"])
+def test_distributions_of_counts_know_the_depth(word):
+    made, eta = likelihood(word, has_depth=True), outputs(word).numpy()
+    counts, depths = np.array([[0.0, 3.0], [12.0, 40.0]]), np.array([[0.3], [20.0]])
+    x, means = np.log1p(counts / depths), depths * np.exp(eta)
+    logs = np.log(depths)
+    expected = np.hstack([np.log1p(np.exp(eta)).repeat(2, axis=0), logs])
+    low, high = made.distribution(expected, np.hstack([x, logs]))
+    law = stats.poisson(means)
+    if word == "negative_binomial":
+        r = made.log_dispersions.exp().numpy()
+        law = stats.nbinom(r, r / (r + means))
+    np.testing.assert_allclose(high, law.cdf(counts), rtol=1e-9)
+    np.testing.assert_allclose(low, law.cdf(counts - 1.0), rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_what_is_left_of_draws_is_standard_normal(word):
+    """Kolmogorov's distance of 4000 scores: below p = .001 in one of a thousand seeds."""
+    made, n = likelihood(word), 4000
+    generator = torch.Generator().manual_seed(1)
+    eta = torch.randn(n, sum(SIZES[word]), generator=generator, dtype=torch.float64)
+    x, uniform = made.draw(eta, normal()).numpy(), np.random.default_rng(0).random((n, 2))
+    left = made.residuals(made.means(eta).numpy(), x, uniform)
+    if word == "gaussian":  # in the unit of the numbers
+        np.testing.assert_array_equal(left, x - eta.numpy())
+        left = left / made.deviations(eta).numpy()
+    for column in left.T:
+        assert stats.kstest(column, "norm").pvalue > 0.001
+
+
+def test_what_is_not_likely_at_all_is_finite():
+    made = COLUMN_LIKELIHOODS["poisson"]([1])
+    left = made.residuals(np.zeros((1, 1)), np.log1p([[50.0]]), np.ones((1, 1)))
+    assert 5.0 < left[0, 0] < 7.0
+
+
+def test_a_likelihood_without_a_distribution_is_refused_as_a_class():
+    with pytest.raises(TypeError, match="Weibull is a likelihood without the method distribution"):
+        type("Weibull", (ColumnLikelihood,), {"means": lambda self, eta: eta})
+    assert issubclass(type("Scaled", (Gaussian,), {}), Gaussian)  # has it
 
 
 @pytest.mark.parametrize("word", KINDS)
@@ -268,6 +347,24 @@ def test_layout_must_have_the_elements_of_a_sample():
         ColumnDecoder(MLPDecoder((7,), 2, (8,), None), (7,), LAYOUT)
 
 
+def test_layout_must_have_words_that_are_known():
+    layout = [("weibull", 1), *LAYOUT[1:]]
+    with pytest.raises(ValueError, match=r"layout has the words \['weibull'\]: expected some of"):
+        ColumnDecoder(MLPDecoder((8,), 2, (8,), None), (8,), layout)
+
+
+def test_columns_leave_what_their_likelihoods_say():
+    decoder, z, x = decoder_of_all()
+    raw, means = (decoder._raw(of, slice(None)).detach().numpy() for of in (x, decoder(z)))
+    uniform = np.random.default_rng(0).random((60, len(LAYOUT)))
+    left = decoder.residuals(raw, means, uniform)
+    ends = np.cumsum([0, *(size for _, size in LAYOUT)])
+    for k, (word, size) in enumerate(LAYOUT):
+        own, here = COLUMN_LIKELIHOODS[word]([size]), slice(ends[k], ends[k + 1])
+        expected = own.residuals(means[:, here], raw[:, here], uniform[:, [k]])
+        np.testing.assert_array_equal(left[:, [k]], expected)
+
+
 @pytest.fixture
 def many(monkeypatch):
     """Look at each column of more than two categories by itself."""
@@ -295,6 +392,9 @@ def test_columns_of_many_words_say_what_others_do(request):
         lambda asked: asked.scaled_slopes(around, torch.zeros(()), x)[1],
     ):
         torch.testing.assert_close(ask(other), ask(decoder))
+    tables = [decoder._raw(of, slice(None)).detach().numpy() for of in (x, decoder(z))]
+    left = [asked.residuals(*tables, np.full((60, 5), 0.3)) for asked in (decoder, other)]
+    np.testing.assert_array_equal(*left)
     drawn = other.draw(z, zeros, torch.zeros(()), normal()) * other.factor + other.centre
     torch.testing.assert_close(drawn[:, 1:4].sum(dim=1), torch.ones(60, dtype=torch.float64))
 

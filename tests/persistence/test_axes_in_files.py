@@ -42,18 +42,6 @@ def tables_of(document):
     return document["input"]["_modality_tables"]
 
 
-def test_a_file_of_before_has_none(fit, tmp_path):
-    fit.save(tmp_path / "model")
-    document, arrays = read_file(tmp_path / "model")
-    for table in tables_of(document):
-        where = table["keys"].index("axes")
-        del table["keys"][where], table["values"][where]
-    kept = {name: a for name, a in arrays.items() if ".axes." not in name}
-    assert len(kept) == len(arrays) - 2
-    write_file(tmp_path / "model", document, kept)
-    assert CausalPIMA.load(tmp_path / "model").modality_axes_in_ == {"raman": None, "image": None}
-
-
 CHANGES = {
     "shorter": (lambda a: a[:-1].copy(), r"it has axes of \[3\] numbers for samples of shape \(4,"),
     "unordered": (lambda a: a[[0, 2, 1, 3]], "its axis is to rise or fall"),

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import warnings
 from datetime import date, datetime, timedelta, timezone
-from types import SimpleNamespace
 
 import joblib
 import networkx as nx
@@ -42,7 +41,6 @@ WIDTH = np.linspace(0.0, 1.0, 4)
 
 # What values of these types consist of.
 PARTS = {
-    SimpleNamespace: vars,
     ExpertTable: lambda table: (dict(table), table.parameters, table.outcome_names),
     nx.DiGraph: lambda graph: (
         graph.graph,
@@ -345,7 +343,7 @@ def test_plain_form_of_values():
         *(np.float32(0.1), np.float16(0.1), np.str_("a"), np.float64("nan"), np.array(2.0)),
         *(np.array([["a", "bc"]]), np.array([None, "x"], dtype=object), np.zeros((0, 2), "U1")),
         *(np.arange(6, dtype=">i4").reshape(2, 3), np.array([True]), np.random.RandomState(7)),
-        *(SimpleNamespace(a=np.arange(3), b=None), given_graph(), piecewise_linear(3), line),
+        *(given_graph(), piecewise_linear(3), line),
         *(date(2024, 2, 29), datetime(2024, 2, 29, 1, fold=1), b"\x00\xff"),
         datetime(2024, 2, 29, 23, 59, 59, 999, timezone(timedelta(hours=-3))),
     ]

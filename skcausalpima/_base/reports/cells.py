@@ -52,8 +52,7 @@ class ArrangementReport(Report):
     p_value : float, default=None
         With this probability chance would have the cells lie as near to sums of effects. It and
         those of nodes are bounds beyond 64 cells. These and the next two are None where nobody
-        asked: in large grids with empty cells, in files of before, where nodes are placed by
-        chance.
+        asked: in large grids with empty cells, where nodes are placed by chance.
     node_p_values : ndarray of shape (n_nodes,), default=None
         With these chance would have the effects of each node be as much alike.
     context_p_values : ndarray of shape (n_nodes,), default=None
@@ -66,7 +65,7 @@ class ArrangementReport(Report):
         whose known outcomes the data confirm is told in any case. Not told is no alarm.
     in_a_row : ndarray of bool of shape (n_nodes,), default=None
         Whether the outcomes of a node, three or more, lie on a line: .9 of the scatter between
-        their effects is along one direction. None where ``p_value`` is, and in files of before.
+        their effects is along one direction. None where ``p_value`` is.
     order : list of ndarray of shape (n_outcomes,), default=None
         The outcomes of each node along its line, from either end; their numbers where there is
         none. ``labels_`` and tables keep the numbers that outcomes have.
@@ -139,9 +138,9 @@ class SeparationReport(Report):
     smallest : float
         The smallest Fisher ratio of two components that hold samples.
     occupancy : ndarray of shape (n_components,)
-        The share of the training samples (of their weights) in each.
+        The share of the training samples (of their weights) in each: the mean of its probability.
     empty : ndarray of int of shape (n_empty,)
-        The components without any.
+        The components that are the likeliest of no sample.
     merged : ndarray of int of shape (n_pairs, 2)
         Pairs of components whose ratio is below 1.
     certainty : ndarray of shape (n_nodes,)
@@ -154,6 +153,8 @@ class SeparationReport(Report):
         Rows that nothing else is like, and that were not trained on (``training__outliers``).
     trusts_all : bool, default=True
         Whether there are none, so that new ones like these are not looked for.
+    without_values : ndarray of int of shape (n_without_values,), default=no rows
+        Rows of X without any value, which were not trained on either.
 
     Examples
     --------
@@ -173,6 +174,7 @@ class SeparationReport(Report):
     outlying: np.ndarray = field(default_factory=_no_rows)
     set_aside: np.ndarray = field(default_factory=_no_rows)
     trusts_all: bool = True
+    without_values: np.ndarray = field(default_factory=_no_rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -33,7 +33,7 @@ class ConvergenceReport(Report):
         The share that did not end in the component where they began.
     bound : float, default=None
         ``lower_bound_`` of the samples that the model is learned from, as ``history_`` is: the
-        complete ones, where they are enough. None in files of before.
+        complete ones, where they are enough.
     share_of_samples : float, default=1.0
         Which part of the samples an epoch saw. All are seen by what ends a fit: mixture, tables,
         variances and graph.
@@ -75,7 +75,7 @@ class TriedStart(Report):
     is_taken : bool
         Whether the fit began so.
     scale : dict of str to (str or None), default={}
-        Units of each modality; empty in files of before.
+        Units of each modality.
     components : {"principal", "classes", "discriminant", "independent"}, default="principal"
         What clusters were sought in.
     error : float, default=nan

@@ -119,6 +119,8 @@ class AssociationDisplay(Display):
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is no CausalPIMA, such as a pipeline that holds one.
         ValueError
             As :func:`associate_nodes`.
         ImportError
@@ -175,6 +177,8 @@ class AssociationDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If it is something else.
         ImportError
             If matplotlib is not installed.
 
@@ -197,6 +201,9 @@ class AssociationDisplay(Display):
         p 0.001
         >>> plt.close()
         """
+        cls._check_kind(
+            associations, NodeAssociations, "from_associations needs what associate_nodes returns"
+        )
         display = cls(
             associations.statistic,
             associations.node_names,
@@ -225,6 +232,8 @@ class AssociationDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If it is something else.
         ImportError
             If matplotlib is not installed.
 
@@ -247,6 +256,8 @@ class AssociationDisplay(Display):
         ['a', 'b']
         >>> plt.close()
         """
+        needed = "from_evidence needs what est.modality_evidence(X) returns"
+        cls._check_kind(evidence, ModalityEvidence, needed)
         names = evidence.node_names, evidence.modality_names
         return cls(evidence.alone.T, *names, measure="share of the node's entropy").plot(ax)
 

@@ -112,6 +112,8 @@ class CalibrationDisplay(Display):
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is no CausalPIMA, such as a pipeline that holds one.
         ValueError
             As :func:`calibration_curves`.
         ImportError

@@ -36,6 +36,7 @@ def titles_of_cells(est: BaseEstimator, shown: ShownModality) -> list[str]:
     empty, table = is_empty(est), est.expert_params_.get(shown.name)
     if table is None:
         shares = np.round(100 * est.separation_.occupancy).astype(int)
+        empty &= shares == 0  # those that are the likeliest of no sample may have a share
         titles = [f"{share} %" if share else "< 1 %" for share in shares]
     else:
         columns = [[f"{name} {value:.3g}" for value in table[name]] for name in table.parameters]

@@ -104,6 +104,8 @@ class EdgeConfidenceDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If it is something else.
         ImportError
             If matplotlib is not installed.
 
@@ -126,6 +128,8 @@ class EdgeConfidenceDisplay(Display):
         [1.0]
         >>> plt.close()
         """
+        needed = "from_confidence needs what edge_confidence returns"
+        cls._check_kind(confidence, EdgeConfidence, needed)
         settled = [edge[:2] for edge in confidence.dag.edges(data="compelled") if edge[2]]
         display = cls(
             confidence.edge,

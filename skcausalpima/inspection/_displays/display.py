@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 import numpy as np
 
 from ..._base.types import Unchecked, Values
-from .._fitted_estimator import check_estimator
+from .._fitted_estimator import check_estimator, refuse
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -44,6 +44,12 @@ class Display:
     def _check_estimator(cls, est: Unchecked) -> None:
         """Check that it is a fitted estimator, for ``from_estimator``."""
         check_estimator(est, f"{cls.__name__}.from_estimator")
+
+    @classmethod
+    def _check_kind(cls, value: Unchecked, kind: type | tuple[type, ...], needed: str) -> None:
+        """Check what another constructor takes, such as ``"from_graph needs a CategoricalDAG"``."""
+        if not isinstance(value, kind):
+            refuse(value, f"{cls.__name__}.{needed}")
 
     @classmethod
     def _pyplot(cls) -> ModuleType:

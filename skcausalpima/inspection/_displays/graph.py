@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._structure.digraphs import (
+    ADJACENT,
     check_graph,
     contexts_of,
     doubtful_edges,
@@ -20,6 +21,7 @@ from ..._structure.digraphs import (
 from ..._structure.graph_picture import Edge
 from ...graph import CategoricalDAG
 from .._edge_report import EdgeConfidence
+from .._fitted_estimator import refuse
 from .._matched_refits import arrows
 from .display import PAGE, POINTS_PER_INCH, Axes, Display, Size, inches, letters_across
 from .graph_drawing import BELOW, SMALL_FONT, GraphDrawing
@@ -31,10 +33,10 @@ class GraphDisplay(Display):
     """A picture of a graph of nodes, from left to right.
 
     Compelled edges, which all graphs of the equivalence class share, are arrows, unless they are
-    weak: below 0.8. Weak and reversible ones are plain lines: their direction is not known. The
-    stronger an edge, the wider its line. Edges at nodes that are not told to be factors
-    (``arrangement_.told``) are dashed. All is grey where a fit placed nodes by chance. Contexts
-    have dashed boxes with corners.
+    weak: below 0.8. Weak and reversible ones are plain lines: their direction is not known, and
+    their number is that of both directions together. The stronger an edge, the wider its line.
+    Edges at nodes that are not told to be factors (``arrangement_.told``) are dashed. All is grey
+    where a fit placed nodes by chance. Contexts have dashed boxes with corners.
 
     Parameters
     ----------
@@ -47,6 +49,9 @@ class GraphDisplay(Display):
         A number in [0, 1] for each edge; None draws all of them alike.
     meaning : str, default="weight"
         What the numbers are.
+    adjacent : mapping of (hashable, hashable) to float, default=None
+        A number in [0, 1] for each edge that is a line, in place of its strength: how surely its
+        ends are joined, either way. None draws the strength of one direction.
 
     Attributes
     ----------
@@ -81,6 +86,7 @@ class GraphDisplay(Display):
     compelled: Collection[Edge] | None = None
     strengths: Mapping[Edge, float] | None = None
     meaning: str = "weight"
+    adjacent: Mapping[Edge, float] | None = None
 
     @classmethod
     def from_estimator(
@@ -94,7 +100,8 @@ class GraphDisplay(Display):
             A fitted estimator.
         confidence : EdgeConfidence, default=None
             What :func:`edge_confidence` found of it; the widths are then the confidence of the
-            edges in place of their weight.
+            edges in place of their weight: how many refits compel an arrow, or join the ends of a
+            line.
         ax : matplotlib axes, default=None
             Where to draw; None makes a figure.
 
@@ -140,6 +147,9 @@ class GraphDisplay(Display):
         cls._check_estimator(est)
         if confidence is None:
             return cls.from_graph(est.dag_, ax=ax)
+        if not hasattr(confidence, "dag"):
+            needed = "from_estimator needs what edge_confidence returns as confidence"
+            refuse(confidence, f"{cls.__name__}.{needed}")
         dag, fitted = confidence.dag, node_graph(est.dag_)
         if list(dag) != list(fitted) or set(dag.edges) != set(fitted.edges):
             raise ValueError(
@@ -147,8 +157,13 @@ class GraphDisplay(Display):
                 f"{list(dag)}, but est has {list(fitted.edges)} of {list(fitted)}: pass "
                 "edge_confidence(est, X) of this fit."
             )
-        strengths = nx.get_edge_attributes(dag, "confidence")
-        return cls(dag, strengths=strengths, meaning="confidence").plot(ax)
+        strengths, nodes = nx.get_edge_attributes(dag, "confidence"), list(dag)
+        settled = {  # of others the confidence is that of being joined
+            (nodes[i], nodes[j]): float(confidence.adjacency[i, j])
+            for i, j in np.argwhere(arrows(dag)[1])
+        }
+        numbers = {"strengths": strengths, "adjacent": strengths | settled}
+        return cls(dag, **numbers, meaning="confidence").plot(ax)
 
     @classmethod
     def from_graph(
@@ -159,7 +174,7 @@ class GraphDisplay(Display):
         Parameters
         ----------
         graph : CategoricalDAG or networkx.DiGraph
-            A DAG; edges may have the attributes ``weight`` and ``compelled``.
+            A DAG; edges may have the attributes ``weight``, ``adjacent`` and ``compelled``.
         ax : matplotlib axes, default=None
             Where to draw; None makes a figure.
 
@@ -172,6 +187,8 @@ class GraphDisplay(Display):
         ------
         ValueError
             If the graph has a cycle or no nodes.
+        TypeError
+            If it is no graph.
         ImportError
             If matplotlib is not installed.
 
@@ -189,15 +206,22 @@ class GraphDisplay(Display):
         'line: reversible, width: weight'
         >>> plt.close()
         """
+        needed = "from_graph needs a CategoricalDAG or a networkx.DiGraph as graph"
+        cls._check_kind(graph, (CategoricalDAG, nx.Graph), needed)
         return cls._of_graph(graph).plot(ax)
 
     @classmethod
     def _of_graph(cls, graph: CategoricalDAG | nx.DiGraph) -> GraphDisplay:
         """Return what :meth:`from_graph` draws."""
         dag = graph.graph if isinstance(graph, CategoricalDAG) else graph
-        weights = {edge[:2]: edge[2] for edge in check_graph(dag).edges(data="weight")}
-        is_known = all(weight is not None for weight in weights.values())
-        return cls(dag, strengths=weights if is_known else None)
+        edges = check_graph(dag).edges
+        weights, adjacent = (
+            {edge[:2]: edge[2] for edge in edges(data=name) if edge[2] is not None}
+            for name in ("weight", ADJACENT)
+        )
+        are_known, are_sums = (len(numbers) == len(edges) for numbers in (weights, adjacent))
+        strengths = weights if are_known else None
+        return cls(dag, strengths=strengths, adjacent=adjacent if are_sums else None)
 
     def plot(self, ax: Axes | None = None, *, values: bool = True) -> GraphDisplay:
         """Draw the graph.
@@ -236,7 +260,8 @@ class GraphDisplay(Display):
         """
         self._pyplot()
         graph = check_graph(self.graph)
-        strengths, compelled = self._checked_strengths(graph), self._compelled(graph)
+        compelled = self._compelled(graph)
+        strengths = self._checked_strengths(graph, compelled)
         drawing = GraphDrawing.that_fits(graph, PAGE if ax is None else inches(ax))
         panel = self._one_axes(ax, drawing.figure_size())
         drawing.set_limits(panel)
@@ -256,14 +281,21 @@ class GraphDisplay(Display):
         scale = drawing.scale_in(room)
         return scale, float(scale * drawing.size[1] / POINTS_PER_INCH + BELOW)
 
-    def _checked_strengths(self, graph: nx.DiGraph) -> dict[Edge, float]:
-        """Return the strength of each edge; nothing where there are none."""
+    def _checked_strengths(self, graph: nx.DiGraph, compelled: set[Edge]) -> dict[Edge, float]:
+        """Return the number of each arrow and of each line; nothing where there are none."""
         if not self.strengths:
             return {}
-        known = {edge: float(self.strengths.get(edge, np.nan)) for edge in graph.edges}
+        of_lines = self.strengths if self.adjacent is None else self.adjacent
+        known = {
+            edge: float((self.strengths if edge in compelled else of_lines).get(edge, np.nan))
+            for edge in graph.edges
+        }
         lacking = [edge for edge, strength in known.items() if not np.isfinite(strength)]
         if lacking:
-            raise ValueError(f"strengths lacks the edges {lacking}: give one number per edge.")
+            raise ValueError(
+                f"strengths, or adjacent of lines, lacks the edges {lacking}: give one number per "
+                "edge."
+            )
         return known
 
     def _compelled(self, graph: nx.DiGraph) -> set[Edge]:
@@ -291,7 +323,7 @@ class GraphDisplay(Display):
             parts += [
                 "line: reversible or weak" if settled > len(compelled) else "line: reversible"
             ]
-        parts += [f"width: {self.meaning}"] if self.strengths and n_edges else []
+        parts += [f"width: {self._meanings(n_edges, compelled)}"] if self.strengths else []
         text = ", ".join(parts) if n_edges else "no edges"
         text += ", dashed line: of nodes not told to be factors" if doubtful_edges(graph) else ""
         text += ", dashed box: context" if contexts_of(graph) else ""
@@ -299,3 +331,10 @@ class GraphDisplay(Display):
             text = f"nodes placed by chance; {text}"
         label = wrapped(text, max(letters_across(self.ax_, SMALL_FONT), 18), 3)
         self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.5")
+
+    def _meanings(self, n_edges: int, compelled: set[Edge]) -> str:
+        """Say what the numbers of arrows are, and those of lines."""
+        if self.adjacent is None or n_edges == len(compelled):
+            return self.meaning
+        is_alone = not compelled and self.meaning == type(self).meaning
+        return ADJACENT if is_alone else f"{self.meaning} (lines: {ADJACENT})"

@@ -20,6 +20,7 @@ MARGIN = 4.0
 LEAST_SIZE = (3.0, 1.6)  # of a figure of its own, in inches
 BELOW = 0.4  # inches, for the line that says what edges mean
 WIDTHS = (1.0, 5.0)  # of lines of strength 0 and 1
+DASHES = (8.0, 5.0)  # of lines, and the gaps between them, however wide the line
 READABLE = 0.75  # of the font; names that have this are not cut more
 COMPELLED, REVERSIBLE, PALE = COLOURS[0], "#707070", "#c0c0c0"
 
@@ -78,7 +79,8 @@ class GraphDrawing(GraphPicture):
         colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
         style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
         look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
-        look |= {"ls": (0, (4, 2))} if edge in self.dashed else {}
+        if edge in self.dashed:
+            look["ls"] = 0, tuple(length / width for length in DASHES)
         arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
         return ax.add_artist(arrow)
 

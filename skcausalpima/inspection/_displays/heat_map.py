@@ -228,6 +228,8 @@ class TableDisplay(Display):
         ------
         ValueError
             If there is no such node.
+        TypeError
+            If ``dag`` is no CategoricalDAG.
         ImportError
             If matplotlib is not installed.
 
@@ -248,6 +250,7 @@ class TableDisplay(Display):
         ['0.90', '0.10', '0.20', '0.80']
         >>> plt.close()
         """
+        cls._check_kind(dag, CategoricalDAG, "from_graph needs a CategoricalDAG as dag")
         if node not in dag.nodes:
             raise ValueError(f"There is no node {node!r}: the nodes are {dag.nodes}.")
         parents = list(dag.graph.predecessors(node))

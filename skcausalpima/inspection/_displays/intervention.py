@@ -145,6 +145,7 @@ class InterventionDisplay(Display):
         {'before': array([0.5, 0.5]), 'seen': array([0.11, 0.89]), 'set': array([0.5, 0.5])}
         >>> plt.close()
         """
+        cls._check_kind(dag, CategoricalDAG, "from_graph needs a CategoricalDAG as dag")
         joints = _joints(dag, interventions, seen)
         marginals = {word: _marginals(dag, joint) for word, joint in joints.items()}
         return cls(marginals, interventions, states=dag.states).plot(ax)
@@ -226,8 +227,8 @@ class InterventionDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
-        dag = est.to_graph()
-        if check_count(n_draws, "n_draws", least=0) == 0:
+        dag, n_draws = est.to_graph(), check_count(n_draws, "n_draws", least=0)
+        if n_draws == 0:
             return cls.from_graph(dag, interventions, seen=seen, ax=ax)
         model, names = model_of(est), outcome_names(est)
         shown = shown_modality(est, modality, x)
@@ -307,8 +308,7 @@ class InterventionDisplay(Display):
         for (node, (n_outcomes,)), panel in zip(shapes[0], self.axes_.flat, strict=False):
             self._plot_bars(panel, {word: by_node[node] for word, by_node in marginals.items()})
             self._name(panel, node, n_outcomes)
-            is_left = panel in self.axes_[:, 0]
-            panel.tick_params(labelsize=TITLE_SIZE, length=2, labelleft=is_left)
+            panel.tick_params(labelsize=TITLE_SIZE, length=2, labelleft=panel in self.axes_[:, 0])
         self.axes_[0, 0].set_ylabel("probability", fontsize=HEADER_SIZE)
         last = self.axes_[0, min(len(shapes[0]), n_columns) - 1]
         last.legend(fontsize=TITLE_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

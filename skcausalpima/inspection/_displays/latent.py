@@ -369,7 +369,7 @@ def _coordinates(pair: Sequence[int], latent_dim: int) -> tuple[np.ndarray, tupl
         )
     if pair[0] == pair[1]:
         raise ValueError(f"projection={tuple(pair)} is one dimension twice: pass two.")
-    return np.eye(latent_dim)[:, pair], tuple(f"latent dimension {k}" for k in pair)
+    return np.eye(latent_dim)[:, list(map(int, pair))], tuple(f"latent dimension {k}" for k in pair)
 
 
 def _discriminants(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:

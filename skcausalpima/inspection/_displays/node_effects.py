@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from ..._base.types import Abscissa, Unchecked
 from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, outcome_names
+from .._node_effects import NodeEffects
 from .column_panels import ColumnsDisplay, Part
 from .display import Axes, SomeAxes, check_word, is_axes, letters_across
 from .effect_lines import (
@@ -34,9 +35,6 @@ from .painter import (
 )
 from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
 from .styles import GroupStyle, Look, group_style
-
-if TYPE_CHECKING:
-    from .._node_effects import NodeEffects
 
 PANELS_IN_A_ROW = 3
 COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without
@@ -246,6 +244,8 @@ class NodeEffectDisplay(ColumnsDisplay):
 
         Raises
         ------
+        TypeError
+            If ``effects`` is something else.
         ValueError
             If ``modality`` is none of these, or no node was tested.
 
@@ -261,6 +261,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         >>> NodeEffectDisplay.from_effects(effects).axes_.shape
         (1, 1)
         """
+        cls._check_kind(effects, NodeEffects, "from_effects needs what node_effects returns")
         return cls(**shown_effects(effects, modality, x)).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Axes | np.ndarray | None = None, **kwargs: Unchecked) -> Self:

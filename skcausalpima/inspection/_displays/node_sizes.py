@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.margins import MIN_STABILITY
+from .._fitted_estimator import refuse
 from .display import POINTS_PER_INCH, Axes, Display, SomeAxes, inches, letters_across
 from .labels import shortened, wrapped
 from .styles import COLOURS, Look, ground, ink
@@ -90,6 +91,8 @@ class NodeSizesDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If it is something else.
         ImportError
             If matplotlib is not installed.
 
@@ -111,6 +114,8 @@ class NodeSizesDisplay(Display):
         'chosen: 3'
         >>> plt.close()
         """
+        if not hasattr(selection, "results"):
+            refuse(selection, f"{cls.__name__}.from_selection needs what select_node_sizes returns")
         results = selection.results
         display = cls(
             results["node_sizes"],

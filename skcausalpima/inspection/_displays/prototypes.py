@@ -260,7 +260,7 @@ class PrototypeDisplay(ColumnsDisplay):
         60 %
         >>> plt.close()
         """
-        arrays, sizes = np.asarray(self.prototypes), tuple(self.node_sizes)
+        arrays, sizes = np.asarray(self.prototypes), tuple(map(int, self.node_sizes))
         if len(arrays) != math.prod(sizes):
             raise ValueError(
                 f"prototypes has {len(arrays)} rows, but the grid of node_sizes={sizes} has "
@@ -333,7 +333,7 @@ class PrototypeDisplay(ColumnsDisplay):
         room = int(BARS_SHARE * inches(ax)[1] / LINE) if is_axes(ax) else LARGEST_BARS
         self.cells_ = cells = self._largest(max(2, min(room, LARGEST_BARS)))
         of_cells = cell_names(
-            NodeGrid(tuple(self.node_sizes)).outcomes(np.array(cells)), names.outcomes
+            NodeGrid(tuple(map(int, self.node_sizes))).outcomes(np.array(cells)), names.outcomes
         )
         lines = [f"{n}  {titles[k]}".strip() for n, k in zip(of_cells, cells, strict=True)]
         bars = [(line, float(position)) for position, line in enumerate(lines)]

@@ -13,7 +13,7 @@ from ..._base.names import cut
 from ..._base.types import Abscissa, Unchecked, Values
 from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, slices_of
-from ..._data.element_axes import axes_of_names, stated_axes
+from ..._data.element_axes import stated_axes
 from ..._data.scaling import units_of_columns
 from ..._data.selection_keys import asked_modalities
 from ..._data.stated_axes import drawn_axes
@@ -237,8 +237,7 @@ def shown_modality(
     for axis in filter(None, drawn_axes(x, given, what)):
         axis.check_order(what)
     named = None if columns is None else tuple(map(str, columns))
-    of_names = axes_of_names(named) if len(given) == 1 else ()  # fits of before say no more
-    abscissa = stated_axes(table.axes or of_names) if x is None else x
+    abscissa = stated_axes(table.axes) if x is None else x
     centre, factor = model.scaler.centre[m], model.scaler.factor[m]
     if table.coding is not None:
         units = centre, np.broadcast_to(factor, centre.shape)

@@ -102,9 +102,9 @@ def test_by_hand(display, words):
         display.plot()
 
 
-@pytest.mark.parametrize("graph", [nx.DiGraph(), [("a", "b")], nx.DiGraph([(0, 1), (1, 0)])])
+@pytest.mark.parametrize("graph", [nx.DiGraph(), nx.DiGraph([(0, 1), (1, 0)])])
 def test_no_graph(graph):
-    with pytest.raises(
-        ValueError, match=r"graph (has no nodes|must be a .* got list)|has the cycle"
-    ):
+    with pytest.raises(ValueError, match=r"graph has no nodes|has the cycle"):
         GraphDisplay.from_graph(graph)
+    with pytest.raises(TypeError, match=r"needs a .* or a networkx.DiGraph as graph, got list"):
+        GraphDisplay.from_graph([("a", "b")])

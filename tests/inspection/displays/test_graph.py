@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import networkx as nx
+import numpy as np
 import pytest
 from drawn_texts import assert_readable, drawn_texts
 from matplotlib.patches import FancyBboxPatch
@@ -107,6 +108,22 @@ def test_strong_edges_are_wide_and_have_their_number():
     assert not {"0.10", "0.95"} & {text for text, _ in drawn_texts(display.figure_)}
 
 
+def test_lines_have_the_number_of_both_directions():
+    graph = graph_of("abcd", [("a", "c")], weight=0.9, adjacent=0.95)  # a -> c <- b, c -> d
+    graph.add_edge("b", "c", weight=0.6, adjacent=0.75)
+    graph.add_edge("c", "d", weight=0.85, adjacent=0.99)
+    display = GraphDisplay.from_graph(graph)
+    numbers = {text for text, _ in drawn_texts(display.figure_)} & {
+        f"{number:.2f}" for *_, data in graph.edges(data=True) for number in data.values()
+    }
+    assert numbers == {"0.90", "0.75", "0.85"}
+    assert "width: weight (lines: adjacent)" in display.ax_.get_xlabel().replace("\n", " ")
+    line = GraphDisplay.from_graph(graph_of("ab", [("a", "b")], weight=0.5, adjacent=1.0))
+    assert "1.00" in {text for text, _ in drawn_texts(line.figure_)}
+    assert line.ax_.get_xlabel() == "line: reversible, width: adjacent"
+    assert display.lines_["b", "c"].get_linewidth() < line.lines_["a", "b"].get_linewidth()
+
+
 def test_weights_need_not_be_known():
     graph = graph_of("abc", [("a", "b")], weight=None)
     graph.add_edge("b", "c", weight=0.5)
@@ -138,6 +155,13 @@ def test_confidence_takes_the_place_of_weights():
     display = GraphDisplay.from_estimator(est, confidence=SimpleNamespace(dag=found))
     assert display.strengths == {("a", "b"): 0.9}
     assert "width: confidence" in display.ax_.get_xlabel()
+    found.edges["a", "b"].update(compelled=True, confidence=0.3)  # that few compel it
+    shares = np.array([[0.0, 0.8], [0.8, 0.0]])
+    display = GraphDisplay.from_estimator(
+        est, confidence=SimpleNamespace(dag=found, adjacency=shares)
+    )
+    assert "0.80" in {text for text, _ in drawn_texts(display.figure_)}
+    assert "width: confidence (lines: adjacent)" in display.ax_.get_xlabel().replace("\n", " ")
     other = SimpleNamespace(dag=graph_of("ab", [("b", "a")], confidence=0.9))
     with pytest.raises(ValueError, match=r"pass edge_confidence\(est, X\) of this fit"):
         GraphDisplay.from_estimator(est, confidence=other)

@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 from sklearn.base import BaseEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._base.progress_lines import ProgressLines, duration
 from ..exceptions import ArrangementWarning, InstabilityWarning
-from .progress_lines import ProgressLines, duration
 
 R = TypeVar("R")
 
@@ -85,7 +85,7 @@ def completed(
     --------
     >>> from functools import partial
     >>> from skcausalpima._base.progress_lines import ProgressLines
-    >>> from skcausalpima._base.repeated_fits import completed
+    >>> from skcausalpima._held_out.fits import completed
     >>> completed([partial(pow, 2, k) for k in range(4)], None, ProgressLines(0, "[powers]"))
     Completed(results={0: 1, 1: 2, 2: 4, 3: 8}, interrupted=False)
     """
@@ -145,7 +145,7 @@ def completed_in_parts(
     Examples
     --------
     >>> from skcausalpima._base.progress_lines import ProgressLines
-    >>> from skcausalpima._base.repeated_fits import completed_in_parts
+    >>> from skcausalpima._held_out.fits import completed_in_parts
     >>> lines = ProgressLines(0, "[doubles]")
     >>> completed_in_parts(lambda seeds: [2 * s for s in seeds], [5, 6, 7], 2, None, lines)
     Completed(results={0: 10, 1: 12, 2: 14}, interrupted=False)
