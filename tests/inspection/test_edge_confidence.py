@@ -53,6 +53,7 @@ def renamed(nodes, order, numbers):
 class Shuffled(BaseEstimator):
     """Knows the nodes (its X) and a choice of graphs, but gives them other names in every fit."""
 
+    to_graph = None
     log = None  # a list, to see what the fits got
 
     def __init__(self, node_sizes=SIZES, graphs=(COLLIDER,), fails=0.0, random_state=None):

@@ -20,6 +20,7 @@ TABLES = {"a": np.array([0.6, 0.4]), "b": np.array([[0.8, 0.2], [0.3, 0.7]])}
 class Known(BaseEstimator):
     """A fit of a -> b whose X are the likelihoods of the cells."""
 
+    to_graph = None
     dag_, cpts_ = CHAIN, TABLES
     joint_ = CategoricalDAG(CHAIN, TABLES).joint()
     cluster_states_ = NodeGrid((2, 2)).outcomes()

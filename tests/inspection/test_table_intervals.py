@@ -18,6 +18,8 @@ OUTCOMES = np.repeat(NodeGrid((2, 2)).outcomes(), COUNTS.ravel(), axis=0)
 class Known(BaseEstimator):
     """A fit whose X are the likelihoods of the cells."""
 
+    to_graph = None
+
     def __init__(self, graph=CHAIN, joint=None):
         self.graph = graph
         self.joint = joint

@@ -166,7 +166,7 @@ def test_a_class_and_a_fitted_search_are_refused(named, data):
     search.best_estimator_ = named
     with pytest.raises(TypeError, match=r"got GridSearchCV: pass est.best_estimator_"):
         associate_nodes(search, data[0], {"a": np.zeros(80)})
-    with pytest.raises(TypeError, match="is a class"):
+    with pytest.raises(TypeError, match="got the class CausalPIMA"):
         GraphDisplay.from_estimator(CausalPIMA)
     with pytest.raises(TypeError, match="got the class KMeans"):
         GraphDisplay.from_estimator(KMeans)
