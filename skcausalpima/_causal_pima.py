@@ -1869,7 +1869,8 @@ n_outcomes)
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If ``check`` is True without X, or X has too few samples for halves.
+            If X has another form than the training data or another number of samples, or too few
+            for halves, or if ``check`` is True without X.
 
         See Also
         --------
