@@ -14,7 +14,7 @@ from .validation import Modalities
 #: row of 1000, was at 32. The nearest that was multiplied by 1000 was at 95, unless half were 0.
 FARTHEST = 50.0
 
-_ROWS = 1024  # at a time
+_ROWS = 1024  # at a time (arbitrary)
 
 
 def distance_of_half(scaler: ModalityScaler, samples: Modalities, m: int) -> float:
