@@ -735,7 +735,8 @@ mapping, default=None
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples with the modalities of before. The first ones must show all clusters: these are
             found in them, and later samples can move clusters but not find new ones. The units of
-            the data (``scale``) stay those of the first call.
+            the data (``scale``) stay those of the first call; samples that seem to be in others are
+            learned from, with a warning.
         y : Ignored
             Present for API consistency. A second modality is not y, but a part of X: an array of
             two axes or more is refused.
@@ -1870,7 +1871,8 @@ n_outcomes)
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If ``check`` is True without X, or X has too few samples for halves.
+            If X has another form than the training data or another number of samples, or too few
+            for halves, or if ``check`` is True without X.
 
         See Also
         --------

@@ -24,6 +24,11 @@ def usual_arithmetic() -> np.errstate:
     return np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
+def adding_anything() -> np.errstate:
+    """Return a context for scikit-learn's checks, which first add up all numbers, inf to -inf."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def working_in(surroundings: Callable[[], AbstractContextManager]) -> Callable[[Item], Item]:
     """Return a decorator: a function, or the public methods of a class, work in a context.
 

@@ -17,7 +17,7 @@ are the same samples.
 ``read_samples`` (``samples``) adds what is known of each sample (``known_nodes``) and keeps the
 rows that are trained on: not those of weight zero (``sample_weight``), nor those that nothing else
 is like (``outliers``). ``scaling`` fits the units of modalities, by ``units`` where these are left
-to the data.
+to the data; ``other_units`` warns of samples that arrive in others.
 
 What is on disk stays there (``OnDisk`` in ``on_disk``: rows are chosen without reading). ``Ranks``
 (``ranks``) are the processes that fit together; one process answers itself.

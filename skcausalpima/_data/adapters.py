@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_array
 
+from .._base.arithmetic import adding_anything, working_in
 from .._base.types import Unchecked, Values
 from .arrays import (
     beyond_floats,
@@ -201,6 +202,7 @@ def as_array(value: Unchecked, what: str) -> np.ndarray:
         raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
 
 
+@working_in(adding_anything)
 def as_points(array: ArrayLike, what: str) -> np.ndarray:
     """Return an array-like as a table of finite floats; errors say ``what``."""
     array = as_array(array, what)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_non_negative
 
+from .._base.arithmetic import adding_anything, working_in
 from .._base.scikit_learn import check_sample_weight
 from .adapters import as_array
 from .arrays import flat_rows
@@ -142,6 +143,7 @@ def training_rows(
     )
 
 
+@working_in(adding_anything)
 def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
     """Return weights as an array, after the checks that all weights must pass.
 
@@ -173,8 +175,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray
     if np.isnan(weights).any():  # a single number, which scikit-learn does not look at
         raise ValueError("sample_weight is nan: expected a finite number.")
     check_non_negative(weights, "`sample_weight`")
-    with np.errstate(over="ignore"):
-        total = weights.sum()
+    total = weights.sum()
     if not 0 < total < np.inf:
         raise ValueError(
             f"sample_weight adds up to {total:.3g} samples: expected a positive, finite sum."

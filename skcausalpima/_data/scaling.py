@@ -299,6 +299,19 @@ def _fit_one(
     return np.reshape(centre, shape), factor, word, effective_columns(spread), None
 
 
+def units_of_columns(
+    coding: ColumnTable, centre: np.ndarray, spread: np.ndarray, farthest: np.ndarray
+) -> np.ndarray:
+    """Return the units of the elements of a table before all are divided by one number."""
+    units = unit_of(spread, farthest, "feature") * np.ones(len(spread))
+    for (word, size), part in zip(coding.layout, slices_of(coding.layout), strict=True):
+        if word == "categorical":
+            units[part] = np.sqrt(np.maximum(centre[part], MAX_DEVIATION**-2.0))
+        elif word == "ordinal":
+            units[part] *= np.sqrt(size)
+    return units
+
+
 def _fit_columns(
     modalities: Modalities, k: int, coding: ColumnTable, weights: np.ndarray
 ) -> ScaledOne:
@@ -313,12 +326,7 @@ def _fit_columns(
     """
     shape = modalities.shapes[k]
     centre, spread, farthest = moments_of_observed(modalities, k, weights)
-    factor = unit_of(spread, farthest, "feature") * np.ones(len(spread))
-    for (word, size), part in zip(coding.layout, slices_of(coding.layout), strict=True):
-        if word == "categorical":
-            factor[part] = np.sqrt(np.maximum(centre[part], MAX_DEVIATION**-2.0))
-        elif word == "ordinal":
-            factor[part] *= np.sqrt(size)
+    factor = units_of_columns(coding, centre, spread, farthest)
     is_seen = np.ones(len(factor), dtype=bool)
     if coding.has_depth:
         factor[:-1] = unit_of(spread[:-1], farthest[:-1], "modality")

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from .._base.arithmetic import adding_anything, working_in
 from .._base.types import Samples, Unchecked
 from .._base.warn import warn_caller
 from .adapters import Table, as_array, as_modality
@@ -334,6 +335,7 @@ def read_array(
     return data
 
 
+@working_in(adding_anything)
 def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool) -> np.ndarray:
     """Return a table as scikit-learn checks it: of numbers, or objects that are looked at later."""
     gaps = allows_gaps(estimator)

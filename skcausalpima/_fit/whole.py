@@ -20,6 +20,7 @@ from .._base.progress_lines import ProgressLines
 from .._base.scikit_learn import fit_context
 from .._base.types import KnownNodes, Samples, Unchecked, Values
 from .._base.warn import warn_caller
+from .._data.other_units import warn_of_other_units
 from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
@@ -254,6 +255,7 @@ def fit_arrivals(
     params = replace(params, training=training)
     earlier = before.arrivals.n_rows, before.arrivals.n_without_values
     setup, samples, given = set_up_further(estimator, before, params, call, earlier)
+    warn_of_other_units(before.scaler, given)
     samples = beside_those_of_before(samples, before.arrivals)
     statement, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
     check_unchanged(setup, before.spec, before.arrivals.settings, statement, else_)

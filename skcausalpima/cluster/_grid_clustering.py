@@ -13,6 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._base.arithmetic import adding_anything, working_in
 from .._base.grid import NodeGrid, n_effects
 from .._base.naming_estimator import NamingEstimator
 from .._base.scalar_checks import SEQUENCE, count
@@ -264,6 +265,7 @@ class GridClustering(ClusterMixin, NamingEstimator):
         cells = self.predict(X)
         return NodeGrid(self._sizes).outcomes(cells)
 
+    @working_in(adding_anything)
     def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """Return samples as an array of finite numbers, in the precision that they have."""
         table = read_table(self, X, reset)

@@ -27,7 +27,7 @@ from ._mailed_report import mailed_page, write_page
 from ._report_advice import advice, alarms, hardly_filled
 from ._report_lines import Figures, percent, sections
 from ._report_page import STYLE, VERDICTS, advice_page, cells_page, figures_page
-from ._reported_fit import curves_of_own_draws, reported_contexts
+from ._reported_fit import check_samples, curves_of_own_draws, reported_contexts
 from ._unseen import unseen_parts
 
 WIDTH, LABEL_WIDTH, BAR_WIDTH = 80, 34, 30  # columns of a terminal
@@ -141,7 +141,8 @@ class FitReport(Figures):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If ``check`` is True without X, or X has too few samples for halves.
+            If X has another form than the training data or another number of samples, or too few
+            for halves, or if ``check`` is True without X.
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
 
@@ -162,10 +163,7 @@ class FitReport(Figures):
         (40, array([0.5, 0.5]), 'max_iter')
         """
         check_estimator(est, "FitReport.of")
-        if check and X is None:
-            raise ValueError(
-                "check=True compares two halves of the samples: pass them, report(X, check=True)."
-            )
+        check_samples(est, X, check)
         shares = est.separation_.occupancy
         order = np.argsort(-shares, kind="stable")
         grid = NodeGrid(est.joint_.shape)

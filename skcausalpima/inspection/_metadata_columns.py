@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from .._base.scalar_checks import is_missing
 from .._data.adapters import adapter_of
-from .._data.arrays import without_gradients
+from .._data.arrays import beyond_floats, without_gradients
 from .._data.recipes import is_mapping
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_column(what: str, column: ArrayLike, n_samples: int) -> np.ndarray:
         codes = np.full(n_samples, -1)
         codes[known] = [numbers[value] for value in present]
         return codes
-    return _as_floats(values, known)
+    return _as_floats(what, values, known)
 
 
 def read_groups(
@@ -125,7 +125,7 @@ def columns_of_numbers(metadata: Metadata, n_samples: int) -> dict[Hashable, np.
                 "compares nodes with categories; pandas.to_numeric(column) reads numbers that "
                 "are texts."
             )
-        columns[name] = _as_floats(values, known)
+        columns[name] = _as_floats(_called(name), values, known)
         _refuse_infinite(_called(name), columns[name])
     return columns
 
@@ -153,10 +153,13 @@ def _checked(what: str, column: ArrayLike, n_samples: int) -> tuple[np.ndarray, 
     return values, known
 
 
-def _as_floats(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _as_floats(what: str, values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return numbers, NaN where they are not known."""
     floats = np.full(len(values), np.nan)
-    floats[known] = values[known].astype(np.float64)
+    try:
+        floats[known] = values[known].astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(beyond_floats(what, error)) from error
     return floats
 
 
@@ -192,7 +195,7 @@ def _are_numbers(what: str, values: Collection) -> bool:
 
 def _refuse_infinite(what: str, values: Iterable) -> None:
     """Raise where a number of a column is infinite."""
-    if infinite := [value for value in values if np.isinf(float(value))]:
+    if infinite := [value for value in values if value in (np.inf, -np.inf)]:
         raise ValueError(
             f"{what} holds {infinite[0]}: expected finite numbers, and NaN where one is missing."
         )

@@ -7,12 +7,31 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._base.reports.contexts import ContextReport
+from .._base.types import Samples
 from .._contexts.fitted import cell_shares, overlaps
+from .._inference.kept_models import samples_of
 from ._calibration import CalibrationCurve, curves_of_draws
 
 N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
 MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
 MOST_ELEMENTS = 500  # of a sample, for networks such as convolutions: larger ones take seconds
+
+
+def check_samples(est: BaseEstimator, X: Samples | None, check: bool) -> None:
+    """Raise where samples are not those of a fit, as far as their form and number say."""
+    if X is None:
+        if check:
+            raise ValueError(
+                "check=True compares two halves of the samples: pass them, report(X, check=True)."
+            )
+        return
+    n_samples, n_of_fit = samples_of(est, X).n_samples, len(est.labels_)
+    if n_samples not in (n_of_fit, est._fitted.arrivals.n_rows):
+        raise ValueError(
+            f"X has {n_samples} sample(s), and the estimator was fitted to {n_of_fit}: report(X) "
+            "takes those of the fit. Of others, inspection.goodness_of_fit(est, X, seen=False) "
+            "says where the model does not hold, and plot_summary(X) draws them."
+        )
 
 
 def reported_contexts(est: BaseEstimator) -> dict[str, ContextReport]:

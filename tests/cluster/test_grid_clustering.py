@@ -161,6 +161,7 @@ def test_frames_pipelines_clones_and_pickles():
         ),
         ({}, np.where(np.eye(9), np.nan, 1.0), r"CausalPIMA, which .*SimpleImputer\(\)\.fit_trans"),
         ({}, [[np.inf, 1.0]] * 9, "Input X contains infinity"),
+        ({}, [[np.inf, -np.inf]] * 9, "Input X contains infinity"),
         ({}, np.zeros((9, 0)), "0 feature"),
         ({}, np.arange(9.0), "Expected 2D array, got 1D array"),
         ({"random_state": "seed"}, np.eye(5), "'random_state' parameter of GridClustering must be"),

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from skcausalpima import MultimodalData
 from skcausalpima._data import adapters, containers, several
-from skcausalpima._data.adapters import ADAPTERS, Adapter, Table, adapter_of
+from skcausalpima._data.adapters import ADAPTERS, Adapter, Table, adapter_of, as_points
 from skcausalpima._data.containers import CONTAINERS, Container
 
 TABLE = np.arange(6.0).reshape(3, 2)
@@ -118,3 +118,8 @@ def test_recipes_come_before_forms():
 
     with pytest.raises(TypeError, match=r"X is a Table.*to_pandas\(\)"):
         adapter_of(Table(), "X")
+
+
+def test_points_with_infinities_of_both_signs_are_refused():
+    with pytest.raises(ValueError, match="table of finite numbers: Input X contains infinity"):
+        as_points([[np.inf, -np.inf]], "X")

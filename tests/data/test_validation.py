@@ -371,6 +371,22 @@ def test_partial_nan_and_inf_in_a_flat_array():
         read(np.full((4, 5), np.nan))
 
 
+@pytest.mark.parametrize("write", [np.asarray, pd.DataFrame, lambda X: X[:, :, None]])
+def test_infinities_of_both_signs_are_one_error_without_a_warning(write):
+    X = np.ones((9, 2))
+    X[3:5] = [[np.inf], [-np.inf]]
+    for dtype in (np.float64, np.float32):
+        with pytest.raises(ValueError, match="infinity"):
+            read(write(X.astype(dtype)))
+        with pytest.raises(ValueError, match="infinity"):
+            Gate().fit(np.ones((9, 2))).read(X.astype(dtype))
+
+
+def test_numbers_that_single_precision_cannot_add_up_are_numbers():
+    X = np.repeat(np.array([[3e38, 3e38, -3e38, -3e38]], dtype=np.float32), 20, axis=0).T
+    assert_array_equal(read(X).arrays[0], X)
+
+
 @pytest.mark.parametrize(
     ("X", "match"),
     [

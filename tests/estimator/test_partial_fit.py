@@ -61,6 +61,12 @@ def test_components_keep_their_numbers(begun, further):
     assert np.mean(further[0].predict(X) == begun.predict(X)) > 0.95
 
 
+def test_samples_in_other_units_are_warned_of(begun):
+    images, curves = groups(50, 1)[0]
+    with pytest.warns(UserWarning, match=r"^Half of these .* modality 'modality1' .* first call"):
+        copy.copy(begun).partial_fit([images, 1000.0 * curves])
+
+
 def test_samples_of_before_decay(further):
     kept = further[0]._fitted.arrivals
     assert kept.n_calls == 3

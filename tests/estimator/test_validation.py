@@ -36,6 +36,7 @@ HUGE = 10**400
         (np.zeros(72), "adds up to 0 samples|at least one non-zero"),
         (np.r_[np.nan, np.ones(71)], "sample_weight contains NaN"),
         (np.r_[np.inf, np.ones(71)], "sample_weight contains infinity"),
+        (np.r_[np.inf, -np.inf, np.ones(70)], "sample_weight contains infinity"),
         (np.full(72, 1e308), "adds up to inf samples"),
         ([HUGE] + [1] * 71, "sample_weight.* too large|sample_weight.* beyond"),
         (HUGE, "sample_weight.* too large|sample_weight.* beyond"),

@@ -278,11 +278,19 @@ def test_pandas_is_optional(monkeypatch):
         ({"a": [[1]] * 71 + [[1, 2]]}, "'a' of metadata must hold categories"),
         (torch.ones(72, 1).bfloat16(), "metadata has dtype torch.bfloat16"),
         (MultimodalData([np.ones((72, 1))]), "metadata cannot be read"),
+        ({"a": [10**400, *range(71)]}, "'a' of metadata holds a number beyond those of a float"),
     ],
 )
 def test_wrong_metadata(fitted, pair, metadata, message):
     with pytest.raises((TypeError, ValueError), match=message):
         associate_nodes(fitted, pair, metadata)
+
+
+def test_integers_beyond_floats_are_categories():
+    nodes, columns = planted(0)
+    code = np.array([-(10**5000), 3, 10**400], dtype=object)
+    first, second = (associate(nodes, {"a": a}) for a in (columns[:, 1], code[columns[:, 1]]))
+    assert_array_equal(first.statistic, second.statistic)
 
 
 @pytest.mark.parametrize(

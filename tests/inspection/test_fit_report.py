@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skcausalpima import CausalPIMA, Training
@@ -542,3 +543,43 @@ def test_rows_that_are_named_are_few():
     report = replace(WELL, separation=separation)
     assert "rows 0, 1, 2, 3, 4, 5, 6, 7 and 22 more of X" in advice(report)[0]
     assert report.verdict == "told"
+
+
+@pytest.fixture
+def frame():
+    rows = np.random.default_rng(0).normal(size=(40, 2)) + 9 * (np.arange(40) % 2)[:, None]
+    return pd.DataFrame(rows, columns=["a", "b"])
+
+
+def of_other_form(pair):
+    """Return what is no X of a fit to two arrays."""
+    yield from ([pair[0]], [pair[0], pair[1][:, :-1]], [pair[0], pair[1][:-1]])
+    yield from ([part[:0] for part in pair], {"other": pair[0], "names": pair[1]})
+
+
+def message(method, X):
+    """Return with what a method refuses X."""
+    with pytest.raises(ValueError, match=r"\S") as raised:
+        method(X)
+    return str(raised.value)
+
+
+def test_samples_of_another_form_are_refused_as_predict_does(fitted, pair):
+    for X in of_other_form(pair):
+        assert message(fitted.report, X) == message(fitted.predict, X)
+
+
+def test_columns_of_another_name_are_refused_as_predict_does(frame):
+    est = CausalPIMA(2, max_iter=1, random_state=0).fit(frame)
+    for X in (frame.rename(columns={"a": "z"}), frame[["b"]], frame.assign(c=1.0)):
+        assert message(est.report, X) == message(est.predict, X)
+
+
+def test_samples_of_another_number_are_not_those_of_the_fit(frame):
+    est = CausalPIMA(2, max_iter=1, random_state=0).partial_fit(frame)
+    for X in (frame[1:], frame[:1], pd.concat([frame, frame[:1]])):
+        expected = f"X has {len(X)} sample(s), and the estimator was fitted to 40: report(X) takes"
+        assert message(est.report, X).startswith(expected)
+    est.partial_fit(frame[:20])
+    for X in (frame[:20], pd.concat([frame, frame[:20]])):  # those of the last call, or of all
+        assert est.report(X).n_samples == 20

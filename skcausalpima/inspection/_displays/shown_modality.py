@@ -14,6 +14,7 @@ from ..._base.types import Abscissa, Unchecked, Values
 from ..._data.arrays import flat_rows
 from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, slices_of
 from ..._data.element_axes import stated_axes
+from ..._data.scaling import units_of_columns
 from ..._data.selection_keys import asked_modalities
 from ..._data.stated_axes import drawn_axes
 from ..._data.validation import Modalities, fitted_form
@@ -23,6 +24,7 @@ from .painter import kind_of
 
 NAME_LETTERS = 6  # of a column and of a level
 DEVIATIONS = "standard deviations from the mean"
+ONE_LEVEL = 1e-12  # variance of a level up to which rounding alone makes it (arbitrary)
 
 
 class ShownColumn(NamedTuple):
@@ -162,7 +164,7 @@ class CodedModality(ShownModality):
             return cls(number, name, x, names if coding.is_named else None, unit=unit, **values)
         unit = f"probability, or {DEVIATIONS}" if has_unit.any() else "probability"
         centre = np.where(has_unit, np.ravel(units[0])[positions], 0.0)
-        factor = np.where(has_unit, _deviations(*units, positions[has_unit])[positions], 1.0)
+        factor = np.where(has_unit, _deviations(*units, coding)[positions], 1.0)
         firsts = np.cumsum([0, *(max(1, len(part.levels)) for part in parts)])
         parts = tuple(
             part._replace(centre=float(centre[first]), factor=float(factor[first]))
@@ -204,16 +206,19 @@ class CodedModality(ShownModality):
         return table if self.parts else table.reshape(len(table), *self.coding.shape)
 
 
-def _deviations(centre: np.ndarray, factor: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+def _deviations(centre: np.ndarray, factor: np.ndarray, coding: ColumnTable) -> np.ndarray:
     """Return the standard deviations of numbers, by the units of all elements of a table.
 
-    These are deviations times the number that makes the mean variance of all elements 1. Those of
-    levels, that are 0 or 1, are known from their means.
+    A fit divides all its elements by one more number. Where some are 0 or 1, their means show it:
+    these say what their units are without it. Else it is 1, unless numbers are constant.
     """
     centre, factor = np.ravel(centre), np.ravel(factor)
-    others = np.delete(np.arange(len(centre)), numbers)
-    of_levels = (centre * (1.0 - centre) / factor**2)[others].sum()
-    return factor * np.sqrt((len(centre) - of_levels) / max(len(numbers), 1))
+    is_level = np.array([word in LEVELLED for word, size in coding.layout for _ in range(size)])
+    variance = np.where(is_level, centre * (1.0 - centre), 0.0)
+    variance[variance < ONE_LEVEL] = 0.0
+    units = units_of_columns(coding, centre, np.sqrt(variance), np.maximum(centre, 1.0 - centre))
+    first = np.argmax(np.where(is_level, variance, -1.0))
+    return factor * (units[first] / factor[first] if is_level[first] else 1.0)
 
 
 def shown_modality(

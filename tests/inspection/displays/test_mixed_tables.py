@@ -15,7 +15,7 @@ from skcausalpima.inspection import (
     ReconstructionDisplay,
 )
 from skcausalpima.inspection._displays import column_panels
-from skcausalpima.inspection._displays.shown_modality import ShownColumn
+from skcausalpima.inspection._displays.shown_modality import ShownColumn, shown_modality
 
 N = 48
 TOWNS = [f"the town number {k} of the land" for k in range(1, 4)]
@@ -40,6 +40,34 @@ def frame():
 @pytest.fixture(scope="module")
 def counts():
     return np.random.default_rng(1).poisson(5.0, (N, 5))
+
+
+@pytest.mark.short_fits
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["town"],
+        ["constant", "town"],
+        ["constant", "paid ($)"],
+        ["constant", "size", "same"],
+        ["n", "town"],
+        ["constant", "n", "size", "yes"],
+    ],
+)
+@pytest.mark.parametrize("numbers", [[], ["mass", "wide"]])
+def test_numbers_are_in_their_standard_deviations_whatever_is_beside_them(
+    quick, frame, others, numbers
+):
+    more = {"constant": 3.0, "same": "x", "yes": True, "wide": 1e5 * frame["mass"] ** 3}
+    table = frame.assign(**more)[numbers + others]
+    words = {"n": "poisson"} if "n" in others else "auto"
+    shown = shown_modality(
+        quick((2,), max_iter=1, init="paper", likelihoods=words).fit(table), None
+    )
+    found = {column.name: column.factor for column in shown.parts if not column.levels}
+    expected = table[numbers].std(ddof=0).to_dict()
+    assert {name: found[name] for name in numbers} == pytest.approx(expected)
+    assert found.get("constant", 1.0) == pytest.approx(1.0)
 
 
 @pytest.fixture(scope="module")
