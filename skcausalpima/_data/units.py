@@ -74,7 +74,7 @@ def count_columns(modalities: Modalities, m: int) -> list[str]:
     Parameters
     ----------
     modalities : Modalities
-        The data; some of their rows are looked at.
+        The data.
     m : int
         Number of the modality.
 
@@ -86,15 +86,21 @@ def count_columns(modalities: Modalities, m: int) -> list[str]:
     if len(modalities.shapes[m]) != 1:
         return []
     values, observed = _some_rows(modalities, m)
-    are_whole = (values == np.round(values)).all(axis=0) & (values >= 0).all(axis=0)
     n_positive, largest = (values > 0).sum(axis=0), values.max(axis=0)
     mean = values.sum(axis=0) / np.maximum(n_positive, 1)
     has_zeros = observed.sum(axis=0) - n_positive >= ZEROS * observed.sum(axis=0)
-    are_counts = are_whole & has_zeros & (largest >= TAIL * mean)
+    are_counts = _are_whole(values) & has_zeros & (largest >= TAIL * mean)
     if (largest == largest.max()).sum() >= SHARED:  # the end of a scale, as of pixels and grades
         return []
-    numbers = np.flatnonzero(are_counts & (largest > 1))
+    numbers, flat = np.flatnonzero(are_counts & (largest > 1)), modalities.arrays[m]
+    if isinstance(flat, np.ndarray):  # all rows; those on disk are not read for this
+        numbers = numbers[_are_whole(flat[:, numbers])]
     return column_labels(modalities, m, numbers)
+
+
+def _are_whole(values: np.ndarray) -> np.ndarray:
+    """Return which columns hold whole numbers from 0 on alone; what is missing is 0."""
+    return np.asarray((values == np.round(values)).all(axis=0) & (values >= 0).all(axis=0))
 
 
 def column_labels(modalities: Modalities, m: int, numbers: np.ndarray) -> list[str]:

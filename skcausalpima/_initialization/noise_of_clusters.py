@@ -141,8 +141,8 @@ def gains_of_clusters(
     r"""Return by how many nats noise of clusters makes held-out samples more probable.
 
     Columns are regressed on scores, and on products of the first ones, in one half of the samples:
-    what is bent is no noise. In the other half, residuals r have
-    the log-density :math:`-\frac{1}{2} \sum_j [\log v_j f_c + r_j^2 / (v_j f_c)]` with the
+    what is bent is no noise, and what leaves no residuals says nothing. In the other half, they
+    have the log-density :math:`-\frac{1}{2} \sum_j [\log v_j f_c + r_j^2 / (v_j f_c)]` with the
     variances v of columns and a factor f of each cluster, or :math:`f_{cj}` of both, whichever is
     more probable on the whole, less that with f = 1; then halves change places.
 
@@ -182,18 +182,24 @@ def gains_of_clusters(
         coefficients = np.linalg.lstsq(basis[training], x[training], rcond=None)[0]
         squares = np.where(mask, np.square(x - basis @ coefficients), 0.0)
         counts = np.maximum(mask[training].sum(axis=0), 1)
-        variances = np.maximum(squares[training].sum(axis=0) / counts, np.finfo(float).tiny)
-        ratios = squares / variances
+        variances = squares[training].sum(axis=0) / counts
+        told = mask & (variances > np.finfo(float).tiny)
+        ratios = np.divide(squares, variances, out=np.zeros_like(squares), where=told)
         of_training = indicators[training].T
-        sums, numbers = of_training @ ratios[training], of_training @ mask[training]
-        prior = PRIOR_SAMPLES * mask.mean(axis=0)
-        of_columns = (sums + prior) / (numbers + prior)
-        of_all = (sums.sum(axis=1) + prior.sum()) / (numbers.sum(axis=1) + prior.sum())
+        sums, numbers = of_training @ ratios[training], of_training @ told[training]
+        prior = PRIOR_SAMPLES * told.mean(axis=0)
+        of_columns = _quotients(sums + prior, numbers + prior)
+        of_all = _quotients(sums.sum(axis=1) + prior.sum(), numbers.sum(axis=1) + prior.sum())
         for gains, factors in ((by_cluster, of_all[:, None]), (by_column, of_columns)):
             factor = np.broadcast_to(indicators @ factors, x.shape)
-            nats = 0.5 * np.where(mask, ratios - ratios / factor - np.log(factor), 0.0)
+            nats = 0.5 * np.where(told, ratios - ratios / factor - np.log(factor), 0.0)
             gains[~training] = nats.sum(axis=1)[~training]
     return max(by_cluster, by_column, key=np.mean)
+
+
+def _quotients(sums: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return mean ratios, 1 where there are none."""
+    return np.divide(sums, numbers, out=np.ones_like(sums), where=numbers > 0)
 
 
 def skewness(x: np.ndarray, mask: np.ndarray, points: np.ndarray, indicators: np.ndarray) -> float:

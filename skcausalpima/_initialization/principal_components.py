@@ -141,7 +141,7 @@ def _weighted(data: TensorData, units: np.ndarray) -> list[np.ndarray]:
             block -= block.mean(axis=0, dtype=np.float64)
         else:
             present = data.observed[m].cpu().numpy()
-            block -= block[present].mean(axis=0, dtype=np.float64)
+            block -= block[present].sum(axis=0, dtype=np.float64) / max(present.sum(), 1)
             block[~present] = 0.0
         blocks.append(block)
     return blocks

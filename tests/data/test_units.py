@@ -200,6 +200,14 @@ def test_counts_are_named():
     assert count_columns(read(make_lattices(random_state=0).images), 0) == []
 
 
+@pytest.mark.parametrize("odd", [-1.0, 0.5])
+def test_counts_are_counts_in_all_rows(odd):
+    """Some rows tell what looks like counts; a fit refuses these if another row is none."""
+    rows = np.random.default_rng(0).negative_binomial(0.5, 0.05, size=(2500, 2)).astype(float)
+    rows[1, 0] = odd
+    assert count_columns(read(rows), 0) == ["1"]
+
+
 def test_what_is_missing_is_no_count_of_zero():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(

@@ -185,6 +185,30 @@ def test_a_column_that_is_constant_says_nothing():
     assert np.isfinite(skewness(x, *asked))
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_whole"), [([], True), *(([*rows], False) for rows in ("", [0], [1], [4, 8]))]
+)
+def test_columns_that_say_nothing_do_not_count(rows, is_whole):
+    """They are constant, or a half (which is every other row) lacks them."""
+    rng, cluster = np.random.default_rng(0), np.arange(400) // 2 % 2
+    x = (1.0 + cluster[:, None]) * rng.normal(size=(400, 5))
+    seen, points, indicators = np.ones((400, 5), bool), np.zeros((400, 1)), np.eye(2)[cluster]
+    without = gains_of_clusters(x[:, :4], seen[:, :4], points, indicators)
+    x[:, 4] = np.isin(np.arange(400), rows) * x[:, 4]
+    seen[:, 4] = is_whole or np.isin(np.arange(400), rows)
+    gains = gains_of_clusters(x, seen, points, indicators)
+    others = np.setdiff1d(np.arange(400), rows)
+    np.testing.assert_allclose(gains[others], without[others], rtol=0.1, atol=0.02)
+    assert np.isfinite(gains).all()
+
+
+def test_a_column_that_varies_in_one_row_has_finite_gains():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    x[:, 2] = np.arange(40) == 6
+    asked = np.ones((40, 3), bool), np.zeros((40, 1)), np.eye(2)[np.arange(40) // 2 % 2]
+    assert np.isfinite(gains_of_clusters(x, *asked)).all()
+
+
 def test_a_whole_image_does_not_place_the_noise_of_a_table():
     """Half of a table beside an image, whose encoder knows nothing of the table's node.
 

@@ -149,6 +149,14 @@ def test_scores_and_noise_of_samples_that_lack_modalities_have_the_unit_of_the_d
     assert_allclose(np.abs(moved), np.abs(first), atol=1e-6 * np.abs(first).max())
 
 
+def test_a_modality_that_no_sample_has_says_nothing(x):
+    """Some rows of many may be such, and draws of a fit."""
+    observed = np.tile([[True], [False]], len(x))
+    both = principal_scores(make_data(x, np.zeros((len(x), 3)), observed=observed), 3, seed=0)
+    alone = principal_scores(make_data(x), 3, seed=0)
+    assert_allclose(np.abs(both.whitened), np.abs(alone.whitened), atol=1e-5)
+
+
 def test_scores_of_samples_that_lack_modalities_are_near_to_those_of_whole_ones(x):
     whole = principal_scores(make_data(x[:, :3], x[:, 3:]), 3, seed=0)
     parts = principal_scores(some_missing(x, 20)(1.0), 3, seed=0)
