@@ -29,7 +29,6 @@ from ._base.parameter_objects import (
     Training,
 )
 from ._base.scalar_checks import check_count
-from ._base.shown_estimator import ShownEstimator
 from ._base.types import Abscissae, Clusterer, KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from ._data.adapters import as_points
 from ._data.containers import Decoded
@@ -47,11 +46,11 @@ from ._inference.fitted_model import FittedModel
 from ._inference.kept_models import model_of, samples_of
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
-from ._model.spec import StatedNetworks, of_another_version
+from ._model.spec import StatedNetworks
 from ._model.stated import StatedExperts, Views
 from ._model.surroundings import in_usual_surroundings, reading_one_fit
 from ._state.fitted import FITTED, ExpertTable, FittedState, fitted_attributes, is_of_fit
-from ._state.plain import portable, restored
+from ._state.portable_estimator import PortableEstimator
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
 from ._structure.digraphs import node_graph
@@ -67,7 +66,7 @@ class CausalPIMA(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
-    ShownEstimator,
+    PortableEstimator,
 ):
     r"""Causal disentanglement of multimodal data.
 
@@ -596,6 +595,7 @@ class CausalPIMA(
         *,
         known_nodes: KnownNodes = None,
         interventions: KnownNodes = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the model, or train it further if ``warm_start=True`` and it has been fitted so.
 
@@ -637,6 +637,12 @@ mapping, default=None
             set in all of them. An edge between a node that was set and one that was not then has an
             identified direction, which the search finds; ``structure="gradient"`` rarely leaves the
             order of the nodes that it started from.
+        groups : array-like of shape (n_samples,) or str, default=None
+            A label of each sample, or the name of the entry of X that has them: samples of one
+            label belong together, as the spots of a specimen or the days of a plant do
+            (:doc:`/guide/groups`). A group counts for one sample, which its rows share; no group is
+            split. The labels are kept for the functions of ``inspection``. That entry is no
+            modality, and other methods need none.
 
         Returns
         -------
@@ -706,7 +712,7 @@ mapping, default=None
         array([1, 0, 1, 0])
         """
         stopped, params = self.__dict__.pop(BEGUN, None), parameters_of(self)
-        call = FitCall(X, y, sample_weight, known_nodes, interventions)
+        call = FitCall(X, y, sample_weight, known_nodes, interventions, groups)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
         with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
@@ -720,7 +726,11 @@ mapping, default=None
 
     @fitting
     def partial_fit(
-        self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Samples,
+        y: Unchecked = None,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Learn from samples that arrive in batches; the first call is :meth:`fit`.
 
@@ -742,6 +752,8 @@ mapping, default=None
             two axes or more is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             As in :meth:`fit`.
+        groups : array-like of shape (n_samples,) or str, default=None
+            As in :meth:`fit`; a group counts for one sample of each call that has rows of it.
 
         Returns
         -------
@@ -781,9 +793,9 @@ mapping, default=None
         (9, 40)
         """
         if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, sample_weight)
+            return self.fit(X, y, sample_weight, groups=groups)
         self._validate_params()  # which scikit-learn does in the first call only
-        call, params = FitCall(X, y, sample_weight), parameters_of(self)
+        call, params = FitCall(X, y, sample_weight, groups=groups), parameters_of(self)
         with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
@@ -797,6 +809,7 @@ mapping, default=None
         *,
         known_nodes: KnownNodes = None,
         interventions: KnownNodes = None,
+        groups: ArrayLike | None = None,
     ) -> np.ndarray:
         """Fit the model and return the component of every training sample.
 
@@ -807,12 +820,8 @@ mapping, default=None
         y : Ignored
             Present for API consistency. A second modality is not y, but a part of X: an array of
             two axes or more is refused.
-        sample_weight : array-like of shape (n_samples,), default=None
-            For how many samples each row counts; see :meth:`fit`.
-        known_nodes : array-like of shape (n_samples, n_nodes), DataFrame or mapping, default=None
-            Known outcomes; see :meth:`fit`.
-        interventions : array-like, default=None
-            Nodes that were intervened on; see :meth:`fit`.
+        sample_weight, known_nodes, interventions, groups : array-like, default=None
+            What is known of samples; see :meth:`fit`.
 
         Returns
         -------
@@ -832,8 +841,8 @@ mapping, default=None
         >>> CausalPIMA(2, max_iter=2, random_state=0).fit_predict(X)[:6]
         array([0, 1, 0, 1, 0, 1])
         """
-        self.fit(X, y, sample_weight, known_nodes=known_nodes, interventions=interventions)
-        return self.labels_
+        of_nodes: Values = {"known_nodes": known_nodes, "interventions": interventions}
+        return self.fit(X, y, sample_weight, groups=groups, **of_nodes).labels_
 
     def transform(self, X: Samples) -> np.ndarray:
         """Return the posterior means in the latent space.
@@ -1847,7 +1856,9 @@ n_outcomes)
         """
         return self._fitted_model().weights_under(labels)
 
-    def report(self, X: Samples | None = None, *, check: bool = False) -> FitReport:
+    def report(
+        self, X: Samples | None = None, *, check: bool = False, groups: ArrayLike | None = None
+    ) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.
 
         Parameters
@@ -1859,6 +1870,8 @@ n_outcomes)
             Whether to fit clones to two halves of X, and to say where the model does not hold in
             the half that each has not seen, and whether halves agree on nodes: two further fits,
             and some seconds.
+        groups : array-like of shape (n_samples,) or str, default=None
+            Which samples belong together, for ``check``; None for what :meth:`fit` was given.
 
         Returns
         -------
@@ -1894,7 +1907,7 @@ n_outcomes)
         >>> str(report).splitlines()[0]
         'Fit of 200 samples: N1 (2) x N2 (2)'
         """
-        return FitReport.of(self, X, check=check)
+        return FitReport.of(self, X, check=check, groups=groups)
 
     def plot_summary(
         self, X: Samples, *, modality: str | int | None = None, x: Abscissae = None
@@ -2074,6 +2087,7 @@ n_outcomes)
         sample_weight: ArrayLike | None = None,
         known_nodes: KnownNodes = None,
         interventions: KnownNodes = None,
+        groups: ArrayLike | None = None,
         experts: StatedExperts = None,
         encoders: StatedNetworks = None,
         decoders: StatedNetworks = None,
@@ -2089,7 +2103,7 @@ n_outcomes)
             What :class:`~skcausalpima.callback.Checkpoint` was given.
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             The data of the fit.
-        sample_weight, known_nodes, interventions : array-like, default=None
+        sample_weight, known_nodes, interventions, groups : array-like, default=None
             What the fit was given, see :meth:`fit`.
         experts, encoders, decoders : optional
             What the constructor got, where that was or held code, see :meth:`load`.
@@ -2140,22 +2154,10 @@ n_outcomes)
         (2, 4, True)
         """
         given = {"experts": experts, "encoders": encoders, "decoders": decoders}
-        knowledge = {"known_nodes": known_nodes, "interventions": interventions}
-        return load_checkpoint(cls, path, given).fit(X, sample_weight=sample_weight, **knowledge)
-
-    def __copy__(self) -> Self:
-        """Return an estimator with the same attributes, which shares their values."""
-        new = object.__new__(type(self))
-        new.__dict__ = dict(vars(self))
-        return new
-
-    def __getstate__(self) -> Values:
-        return portable(super().__getstate__())
-
-    def __setstate__(self, state: Values) -> None:
-        if lacking := sorted(set(self._get_param_names()) - set(state)):
-            raise of_another_version(f"it lacks the parameters {lacking}")
-        super().__setstate__(restored(state))
+        of_nodes: Values = {"known_nodes": known_nodes, "interventions": interventions}
+        return load_checkpoint(cls, path, given).fit(
+            X, None, sample_weight, groups=groups, **of_nodes
+        )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

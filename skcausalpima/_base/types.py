@@ -18,6 +18,10 @@ Several: TypeAlias = Sequence[ArrayLike | None] | Mapping[str, ArrayLike | None]
 Samples: TypeAlias = ArrayLike | Several
 #: Known outcomes of nodes, by position or name. A DataFrame is an array.
 KnownNodes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
+#: For how many samples each row counts.
+Weights: TypeAlias = ArrayLike | None
+#: A label of each sample, by which samples belong together, or the entry of X with them.
+Groups: TypeAlias = ArrayLike | str | None
 #: Labels of contexts, by name.
 Labels: TypeAlias = Mapping[str, Hashable] | None
 #: Shapes of one sample of each modality.

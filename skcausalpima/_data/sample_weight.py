@@ -86,7 +86,8 @@ def training_rows(
     the weight w / ceil(w): an integer weight is repetition, and zero, which rows without any value
     have, is removal. Where all rows are different and count for one sample they keep their order;
     else they are sorted by a hash of their content, so that neither the order of rows nor how a
-    weight is spread over equal rows makes a difference.
+    weight is spread over equal rows makes a difference. A group counts for one sample, of which
+    its rows have shares by their weights.
 
     Parameters
     ----------
@@ -109,7 +110,8 @@ def training_rows(
     >>> from skcausalpima._data.sample_weight import training_rows
     >>> x = np.array([[5.0], [6.0], [7.0]])
     >>> seen = np.ones((1, 3), dtype=bool)
-    >>> data = SimpleNamespace(arrays=(x,), observed=seen, n_samples=3, elements=None)
+    >>> data = SimpleNamespace(
+    ...     arrays=(x,), observed=seen, n_samples=3, elements=None, groups=None)
     >>> found = training_rows(data, [1.5, 0, 2])
     >>> [(float(x[row, 0]), float(w)) for row, w in sorted(zip(found.rows, found.weights))]
     [(5.0, 0.75), (5.0, 0.75), (7.0, 1.0), (7.0, 1.0)]
@@ -118,6 +120,10 @@ def training_rows(
     weights[~modalities.observed.any(axis=0)] = 0.0
     if sample_weight is not None:
         weights = _checked(sample_weight, weights)
+    if modalities.groups is not None:
+        totals = np.bincount(modalities.groups, weights)[modalities.groups]
+        weights = np.divide(weights, totals, out=np.zeros_like(weights), where=totals > 0)
+        tables = [*tables, modalities.groups[:, None]]
     kept = np.flatnonzero(weights)  # first of all: a row of weight zero must leave no trace
     keys, first, groups = np.unique(
         _row_keys(modalities, tables, kept), return_index=True, return_inverse=True

@@ -17,6 +17,7 @@ from .column_kinds import ColumnTable
 from .containers import CONTAINERS, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
 from .element_axes import check_axes_fit, check_like_fit, stated_axes
+from .groups import GROUPS_ENTRY, take_groups
 from .missing_values import (
     allows_gaps,
     check_joined,
@@ -70,6 +71,8 @@ class Modalities:
         Who has further samples.
     contexts : ContextLabels
         Labels of the samples, of no contexts where there are none.
+    groups : ndarray of int of shape (n_samples,), default=None
+        Number of the group that each sample belongs to; None where all stand alone.
     """
 
     arrays: tuple[Kept | None, ...]
@@ -82,6 +85,7 @@ class Modalities:
     contexts: ContextLabels
     elements: tuple[np.ndarray | None, ...] | None = None
     ranks: Ranks = ALONE
+    groups: np.ndarray | None = None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -138,8 +142,15 @@ class Modalities:
         arrays = tuple(array if array is None else array[rows] for array in self.arrays)
         elements = tuple(mask if mask is None else mask[rows] for mask in self.elements or ())
         observed = self.observed[:, rows]
-        taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
-        return replace(taken, elements=elements or None, contexts=self.contexts.take(rows))
+        return replace(
+            self,
+            arrays=arrays,
+            observed=observed,
+            n_samples=observed.shape[1],
+            elements=elements or None,
+            contexts=self.contexts.take(rows),
+            groups=None if self.groups is None else self.groups[rows],
+        )
 
     def blocks(self, n_rows: int) -> Iterator[Modalities]:
         """Return the samples in order, so many at a time; they share memory."""
@@ -181,7 +192,7 @@ def read_modalities(
     expected = None if reset else Expected.by(estimator)
     known = None if reset else getattr(estimator, "contexts_", {})
     stated = context_names(getattr(estimator, "contexts", None)) if known is None else list(known)
-    X, taken = without_contexts(X, stated)
+    X, taken = without_contexts(_without_groups(estimator, X, reset), stated)
     container, words = container_of(X), getattr(estimator, "likelihoods", "auto")
     several, fitted = container != "single", None if reset else fitted_form(estimator)
     if several:
@@ -237,6 +248,7 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
 
 def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     """Return several modalities as what can be split by sample, in the order of a fit."""
+    X = _without_groups(fitted, X)
     modalities, taken = without_contexts(X, list(getattr(fitted, "contexts_", ())))
     container = container_of(modalities)
     if container == "single":
@@ -246,6 +258,11 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
         return data
     labels = read_contexts(taken, len(data), fitted.contexts_).entries()
     return CONTAINERS["container"].beside(data, labels)
+
+
+def _without_groups(fitted: BaseEstimator | None, X: Samples, reset: bool = False) -> Samples:
+    """Return X without the entry that said in ``fit`` which samples belong together."""
+    return X if reset else take_groups(X, None, getattr(fitted, GROUPS_ENTRY, None))[0]
 
 
 def fitted_form(estimator: BaseEstimator) -> Form:

@@ -16,10 +16,12 @@ from .._base.warn import warn_caller
 from .._clustering.arrangement_report import with_factors
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
+from .._data.kept_groups import FitGroups
 from .._data.known_nodes import labels_by_node
 from .._data.sample_weight import TrainingRows, row_digests
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
+from .._held_out.fits import is_one_of_many
 from .._inference.evidence import (
     likelihood_terms,
     reference_rows,
@@ -38,6 +40,7 @@ from .._inference.reports import (
     warn_of_collapse,
     warn_of_few_samples,
 )
+from .._judge.repeats import repeats_of
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState
@@ -121,6 +124,7 @@ def fitted_state(
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
         row_digests=digests,
         contexts=contexts,
+        groups=FitGroups.of(given),
         **_of_training(best, setup, of_core, before, arrivals is not None),
         **_of_start(best, setup, samples, known, contexts, again, before),
     )
@@ -179,7 +183,7 @@ def _of_start(
         "stability": stability,
         "found_again": again,
         "gaps": agreement.gaps,
-        "choices": choices_report(setup, samples.modalities),
+        "choices": replace(choices_report(setup, samples.modalities), repeats=_repeats(samples)),
         "by_chance": nodes_by_chance(setup, best.candidates),
     }
 
@@ -238,6 +242,11 @@ def _separation(
         without_values=samples.without_values,
         trusts_all=fitted.reference is None,
     )
+
+
+def _repeats(samples: FitSamples) -> tuple[int, str] | None:
+    """Return of how many units rows look like repeats, where nobody has said what they are of."""
+    return None if is_one_of_many.get() else repeats_of(samples.modalities)
 
 
 def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np.ndarray:

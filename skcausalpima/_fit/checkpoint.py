@@ -236,7 +236,8 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     masks = [data.elements.get(m) for m in range(len(data.arrays) if data.elements else 0)]
     pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
     values = (a if mask is None else a.masked_fill(~mask, 0.0) for a, mask in pairs)
-    tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
+    of_rows = (data.observed, data.allowed, data.regime_index, data.weights, data.samples.units)
+    tensors = (*values, *of_rows, *masks)
     hashed = [
         tensor.hashes()
         if isinstance(tensor, ScaledRows)

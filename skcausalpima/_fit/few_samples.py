@@ -39,9 +39,9 @@ def found_again(
     """Return whether the start finds the cells of a fit again in draws from the fit.
 
     The question of a parametric bootstrap: if the fit were the truth, would so many samples show
-    it? Drawn are as many as there are distinct ones (of unlike weights fewer, Kish's effective
-    number), each in the cell of a sample of the fit; a draw lacks what that sample lacks, and what
-    is known of its nodes is known of the draw.
+    it? Drawn are as many as there are distinct ones, or groups (of unlike weights fewer, Kish's
+    effective number), each in the cell of a sample of the fit; a draw lacks what that sample lacks,
+    and what is known of its nodes is known of the draw.
 
     Parameters
     ----------
@@ -63,7 +63,9 @@ def found_again(
         fits, which show more; and of experts that cannot draw.
     """
     core = np.arange(data.n_samples) if samples.core is None else samples.core
-    if digests is None or len(digests) >= FEW_SAMPLES or not _is_asked(setup, data):
+    groups = samples.modalities.groups
+    n_distinct = 0 if digests is None else len(digests) if groups is None else groups.max() + 1
+    if digests is None or n_distinct >= FEW_SAMPLES or not _is_asked(setup, data):
         return None
     if len(np.unique(labels[core])) == 1:
         return None
@@ -71,7 +73,7 @@ def found_again(
     if of_rows is None:
         return None
     first, weights = _independent_samples(samples, of_rows, core)
-    if len(first) >= FEW_SAMPLES:
+    if groups is None and len(first) >= FEW_SAMPLES:
         return None
     source = Source(
         fitted=fitted,
@@ -82,7 +84,8 @@ def found_again(
         rows=first,
         shares=weights / weights.sum(),
     )
-    n_samples = round(1.0 / float(np.square(source.shares).sum()))
+    of_units = source.shares if groups is None else np.bincount(groups[first], source.shares)
+    n_samples = round(1.0 / float(np.square(of_units).sum()))
     try:
         return ask_draws(source.agreement, n_samples)
     except (ValueError, ExpertError):  # what is drawn is not finite, or beyond an expert's range

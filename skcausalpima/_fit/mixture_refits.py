@@ -24,6 +24,7 @@ from torch import Tensor
 from .._base.types import KnownNodes, Samples
 from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
+from .._held_out.units import Units
 from .._inference.fitted_model import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.mixture import in_components, smoothed
@@ -102,6 +103,7 @@ def mixture_refits(
     estimator: BaseEstimator,
     X: Samples,
     *,
+    units: Units | None = None,
     sample_weight: ArrayLike | None = None,
     known_nodes: KnownNodes = None,
     interventions: KnownNodes = None,
@@ -114,6 +116,8 @@ def mixture_refits(
         A fitted one.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         The data that it was fitted to.
+    units : Units, default=None
+        What samples belong to; None for each a unit of its own.
     sample_weight, known_nodes, interventions
         As ``fit`` was given them.
 
@@ -147,7 +151,13 @@ def mixture_refits(
         rows = np.arange(data.n_samples)
         for chosen in (samples.core, initial.rows):
             rows = rows if chosen is None else rows[chosen]
-        return MixtureRefits(setup, cast(StructuredVAE, model), encoders, data, initial, rows)
+        units = Units(samples.modalities.n_samples) if units is None else units
+        if samples.rows is not None and not units.are_rows:
+            units = units.take(samples.rows.rows)
+        elif units.are_rows:
+            units = Units(samples.modalities.n_samples)
+        parts = cast(StructuredVAE, model), encoders, data, initial, rows
+        return MixtureRefits(setup, *parts, units)
 
 
 def _reason_against(setup: Setup, model: MultimodalVAE) -> str:
@@ -180,6 +190,8 @@ class MixtureRefits:
         Those of its start.
     rows : ndarray of int
         Which of the samples these are.
+    units : Units
+        What samples belong to.
 
     Attributes
     ----------
@@ -196,6 +208,7 @@ class MixtureRefits:
         data: TensorData,
         initial: InitialSample,
         rows: np.ndarray,
+        units: Units,
     ) -> None:
         self.graph, self.mixture = setup.graph, setup.training.mixture
         self.prior = copy.deepcopy(model.prior).cpu()
@@ -203,10 +216,10 @@ class MixtureRefits:
         # arrays: joblib maps them into the memory of its workers
         self._arrays = tuple(None if tensor is None else tensor.numpy() for tensor in samples)
         ones = torch.ones(data.n_samples, dtype=torch.float64, device=data.device)
-        self.weights = data.samples.weighted(ones).cpu().numpy()
+        self.weights = units.weights(data.samples.weighted(ones).cpu().numpy())
         self.gamma = samples.responsibilities(self.prior).numpy()
         self.cells = self.gamma.argmax(axis=0)
-        self.rows = rows
+        self.rows, self.units = rows, units
         placed = None if initial.scores is None else initial.scores.placed
         self.scores = placed if _is_arranged_anew(setup, initial) else None
 
@@ -243,9 +256,8 @@ class MixtureRefits:
 
         ``arranges`` says whether clusters are laid on the grid anew, or stay on their cells.
         """
-        n_samples, shares = len(self.weights), self.weights / self.weights.sum()
         rngs = [np.random.RandomState(seed) for seed in seeds]
-        drawn = np.stack([rng.multinomial(n_samples, shares) for rng in rngs])
+        drawn = np.stack([self.units.counts(rng, self.weights) for rng in rngs])
         counts = torch.from_numpy(drawn).double()
         for row, rng, mixture in zip(counts, rngs, self._mixtures(counts), strict=True):
             yield self._replicate(row, rng, mixture, arranges)
@@ -278,7 +290,9 @@ class MixtureRefits:
         prior.covariances[cells] = mixture.covariances.to(prior.covariances)
         order = np.argsort(cells)
         gamma, weights = gamma[order], mixture.weights[order]
-        scaled = gamma * counts * (self.weights.sum() / len(self.weights))
+        scaled = gamma * counts * (self.weights.sum() / self.units.n)  # of the draw of a unit
+        if not self.units.are_rows:
+            scaled *= torch.from_numpy(self.weights)  # which its rows share
         regime_index = self.samples.regime_index
         expected = regime_counts(scaled, regime_index, len(prior.regimes))
         graph = select_graph(prior, expected, self.graph, rng, averages=False)

@@ -31,7 +31,14 @@ from .._state.training import BegunRun, Numbers, TrainingState
 from .._training.block_update import PassResult, data_pass
 from .._training.decoder_updates import fit_last_layers
 from .._training.distillation import distil, distillation_epochs
-from .._training.ending import ADVICE, Convergence, check_finite, check_model, told_divergence
+from .._training.ending import (
+    ADVICE,
+    Convergence,
+    check_finite,
+    check_model,
+    n_held_out,
+    told_divergence,
+)
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
@@ -205,7 +212,9 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
         candidates=state.candidates,
         moved=_moved(core, state),
         subset_state=None if encoders is None else export_state(encoders),
-        held_out=None if state.order is None else state.order[: _n_held_out(core, fraction)],
+        held_out=None
+        if state.order is None
+        else state.order[: n_held_out(core, state.order, fraction)],
     )
 
 
@@ -356,14 +365,8 @@ def _parts(
     """Set some samples aside for early stopping, free whether or not they are held in training."""
     if order is None:
         return held, None
-    n_held_out = _n_held_out(core, fraction)
-    rows = torch.as_tensor(order, device=core.device)
-    first, others = rows[:n_held_out], rows[n_held_out:]
+    rows, n_first = torch.as_tensor(order, device=core.device), n_held_out(core, order, fraction)
+    first, others = rows[:n_first], rows[n_first:]
     if core.is_streamed:  # in the order of the file
         first, others = first.sort().values, others.sort().values
     return held.subset(others), core.subset(first)
-
-
-def _n_held_out(data: TensorData, fraction: float) -> int:
-    """Return how many samples do not train."""
-    return int(np.ceil(fraction * data.n_samples))

@@ -20,11 +20,13 @@ from .._clustering.factors_or_kinds import Additivity
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.margins import NEAR_TIE, SAME_AGREEMENT
 from .._clustering.matching import TIE_TOLERANCE
+from .._held_out.units import Units
 from .._inference.posterior import cells_of_samples, sample_posterior
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import RunState, initialize_graph
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
+from .._judge.held_out_groups import gain_of_cells
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
@@ -79,7 +81,12 @@ def start_agreement(
         kinds.append(sorted(plain, key=lambda end: -end.bound)[:N_BEST])
     ends = [[end.responsibilities.argmax(dim=0).numpy() for end in kind] for kind in kinds if kind]
     gaps, sums = _gaps_and_sums(model, initial, cells)
-    return replace(_compare(cells, ends), gaps=gaps, additivity=sums)
+    gain = None
+    if data.samples.units is not None and initial.scores is not None:
+        units = Units.of(data.samples.units[0].cpu().numpy())
+        sought_in = initial.scores.whitened[rows, : model.prior.means.shape[1]]
+        gain = gain_of_cells(sought_in, cells, units)
+    return replace(_compare(cells, ends), gaps=gaps, additivity=sums, gain=gain)
 
 
 def agreement_of_many_cells(

@@ -18,12 +18,15 @@ from sklearn.utils import check_random_state
 
 from .._base.progress_lines import ProgressLines
 from .._base.scikit_learn import fit_context
-from .._base.types import KnownNodes, Samples, Unchecked, Values
+from .._base.types import Groups, KnownNodes, Samples, Unchecked, Values
 from .._base.warn import warn_caller
+from .._data.groups import GROUPS_ENTRY, take_groups
+from .._data.kept_groups import FitGroups, groups_of
 from .._data.other_units import warn_of_other_units
 from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
+from .._data.table_labels import check_rows_beside
 from .._data.validation import Modalities, read_further, read_modalities
 from .._held_out.fits import is_one_of_many
 from .._initialization.begin import begin
@@ -75,6 +78,7 @@ class FitCall:
     sample_weight: ArrayLike | None
     known_nodes: KnownNodes = None
     interventions: KnownNodes = None
+    groups: Groups = None
 
     @property
     def known(self) -> tuple[KnownNodes, KnownNodes, ArrayLike | None]:
@@ -177,9 +181,14 @@ def fit_anew(
             check_alone(ranks, "interventions")
         if params.contexts:
             check_alone(ranks, "contexts")
+        if call.groups is not None:
+            check_alone(ranks, "groups")
         check_target(call.y)
         order = () if stopped is None else stopped.spec.modality_names
-        given = read_modalities(estimator, call.X, reset=True, order=order)
+        X, labels = take_groups(call.X, call.groups)
+        setattr(estimator, GROUPS_ENTRY, call.groups if isinstance(call.groups, str) else None)
+        given = read_modalities(estimator, X, reset=True, order=order)
+        given = _grouped(given, labels)
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in before}
     of_all = replace(given, ranks=ranks)
@@ -313,7 +322,9 @@ def set_up_further(
 
     So many rows were seen ``earlier``, of which so many had no value.
     """
-    params, given = as_built(params, before.spec), read_further(estimator, call.X)
+    X, labels = take_groups(call.X, call.groups, getattr(estimator, GROUPS_ENTRY))
+    params, given = as_built(params, before.spec), read_further(estimator, X)
+    given = _grouped(given, labels, before.groups)
     given.check_joined(*earlier)
     kept = LastFit(
         scaler=before.scaler,
@@ -323,6 +334,12 @@ def set_up_further(
     )
     setup, samples = set_up(params, given, *call.known, kept)
     return setup, samples, given
+
+
+def _grouped(given: Modalities, labels: Unchecked, kept: FitGroups | None = None) -> Modalities:
+    """Return samples that know which of them belong together."""
+    check_rows_beside(labels, "groups", given.form.rows)
+    return replace(given, groups=groups_of(labels, given, kept))
 
 
 def _attributes(

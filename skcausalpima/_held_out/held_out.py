@@ -8,8 +8,10 @@ from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold
 
 from .._base.progress_lines import ProgressLines
+from .._base.types import Seed
 from .fits import Completed, completed
 from .units import Units
 
@@ -112,6 +114,12 @@ class HeldOut:
         calls = [partial(fit, part) for part in self.parts]
         silent = ProgressLines(0, "")
         return completed(calls, n_jobs, silent if lines is None else lines, things=things)
+
+
+def folds_of(units: Units, n_folds: int, seed: Seed) -> BaseCrossValidator:
+    """Return scikit-learn's splitter into random folds that keep units together."""
+    kind = KFold if units.are_rows else GroupKFold
+    return kind(n_folds, shuffle=True, random_state=seed)
 
 
 def _parts(

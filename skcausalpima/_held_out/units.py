@@ -25,7 +25,7 @@ class Units:
     >>> import numpy as np
     >>> from skcausalpima._held_out.units import Units
     >>> units = Units.of(np.array([7, 7, 3, 3, 3]))
-    >>> units.n, units.sizes, units.shares
+    >>> units.n, units.sizes, units.weights()
     (2, array([3, 2]), array([0.5       , 0.5       , 0.33333333, 0.33333333, 0.33333333]))
     >>> units.bootstrap(np.random.RandomState(0))[0]  # group 0, then group 1: all of their rows
     array([2, 3, 4, 0, 1])
@@ -49,6 +49,11 @@ class Units:
         """Whether each row is a unit of its own."""
         return self.codes is None
 
+    @property
+    def fit_params(self) -> dict[str, np.ndarray]:
+        """What ``fit`` is given beside these rows."""
+        return {} if self.codes is None else {"groups": self.codes}
+
     @cached_property
     def numbers(self) -> np.ndarray:
         """Number of each row's unit, (n_rows,)."""
@@ -64,10 +69,17 @@ class Units:
         """Number of units."""
         return self.n_rows if self.codes is None else len(self.sizes)
 
-    @cached_property
-    def shares(self) -> np.ndarray:
-        """What share of its unit each row is, (n_rows,); they add up to the number of units."""
-        return 1.0 / self.sizes[self.numbers]
+    def weights(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return for how many samples each row counts, (n_rows,): those of a group for one.
+
+        ``weights`` of shape (n_rows,) say so of rows, and which share of its group each is; all
+        count alike by default.
+        """
+        rows = np.ones(self.n_rows) if weights is None else weights
+        if self.codes is None:
+            return rows
+        totals = self.sums(rows)[self.codes]
+        return np.divide(rows, totals, out=np.zeros_like(rows), where=totals > 0)
 
     @cached_property
     def _order(self) -> np.ndarray:
@@ -135,9 +147,9 @@ class Units:
     def counts(self, rng: np.random.RandomState, weights: np.ndarray) -> np.ndarray:
         """Draw as many units with replacement, by their weight: how often each row is drawn.
 
-        ``weights`` of shape (n_rows,) are those of rows; a unit has the mean of its rows'.
+        ``weights`` of shape (n_rows,) are those that :meth:`weights` returns.
         """
-        of_units = self.means(weights)
+        of_units = self.sums(weights)
         return rng.multinomial(self.n, of_units / of_units.sum())[self.numbers]
 
     def dealt(

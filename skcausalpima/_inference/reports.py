@@ -35,6 +35,7 @@ from .._clustering.margins import (
 )
 from .._data.units import count_columns
 from .._data.validation import Modalities
+from .._held_out.difference import PairedDifference
 from .._model.left_open import Side
 from .._model.setup import Setup
 from ..exceptions import ArrangementWarning, InstabilityWarning
@@ -72,6 +73,8 @@ class StartAgreement:
         is but one cell, or no principal scores to look at.
     additivity : Additivity or None
         How far chance explains that cells lie at sums of effects; None likewise.
+    gain : PairedDifference or None
+        What cells gain on groups held out; None where samples stand alone.
     """
 
     labels: np.ndarray
@@ -81,6 +84,7 @@ class StartAgreement:
     replaced: bool = False
     gaps: GapsReport | None = None
     additivity: Additivity | None = None
+    gain: PairedDifference | None = None
 
 
 def choices_report(setup: Setup, modalities: Modalities) -> ChoicesReport:
@@ -213,6 +217,8 @@ def stability_report(
         short_runs=starts.short_runs,
         replaced=starts.replaced,
         rand_indices=rand_indices,
+        gain=None if starts.gain is None else starts.gain.mean,
+        gain_error=None if starts.gain is None else starts.gain.error,
     )
 
 

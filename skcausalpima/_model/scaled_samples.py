@@ -57,7 +57,7 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
     """Scale the samples of a fit, and add what is known of them and what they count for."""
     device, knowledge = setup.device, samples.knowledge
     data = scaled_data(samples.modalities, setup.scaler, device, setup.spec.torch_dtype)
-    allowed = index = weights = None
+    allowed = index = weights = units = None
     if knowledge.known_nodes is not None:
         cells = allowed_cells(knowledge.known_nodes, setup.spec.node_sizes)
         allowed = torch.from_numpy(cells).to(device)
@@ -65,8 +65,10 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
         index = torch.from_numpy(knowledge.regime_index)[None].to(device)
     if samples.weights is not None:
         weights = torch.from_numpy(samples.weights)[None].to(device, data.dtype)
-    with_knowledge = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
-    data, ranks = replace(data, samples=with_knowledge), samples.modalities.ranks
+    if samples.modalities.groups is not None:
+        units = torch.from_numpy(samples.modalities.groups)[None].to(device)
+    known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights, units=units)
+    data, ranks = replace(data, samples=known), samples.modalities.ranks
     n_cells = math.prod(setup.spec.node_sizes)
     return _of_ranks(data, ranks, n_cells) if ranks.are_several else data
 

@@ -21,6 +21,8 @@ from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.reports.training import ChoicesReport, ConvergenceReport
 from .._base.types import Values
 from .._contexts.fitted import NO_CONTEXTS, FittedContexts, links
+from .._data.groups import GROUPS_ENTRY
+from .._data.kept_groups import FitGroups
 from .._data.known_nodes import OutcomeNames, labels_by_node
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec
@@ -214,6 +216,8 @@ class FittedState:
         By which the samples of the fit are known again, in rising order; None where they are not.
     contexts : FittedContexts, default=NO_CONTEXTS
         Contexts and their offsets.
+    groups : FitGroups or None
+        Which rows of the fit belong together; None where each stands alone.
     """
 
     spec: ModelSpec
@@ -243,6 +247,7 @@ class FittedState:
     arrivals: Arrivals
     row_digests: np.ndarray | None = array("uint64", "")
     contexts: FittedContexts = NO_CONTEXTS
+    groups: FitGroups | None = None
 
     @property
     def outcomes(self) -> np.ndarray:
@@ -255,7 +260,7 @@ class FittedState:
 
 
 #: What an estimator keeps of a fit: the state, how samples came, and what a user reads.
-FITTED, INPUT = "_fitted", ("_input_form", "_modality_tables")
+FITTED, INPUT = "_fitted", ("_input_form", "_modality_tables", GROUPS_ENTRY)
 
 
 def fitted_attributes(state: FittedState) -> Values:

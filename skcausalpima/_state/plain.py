@@ -34,6 +34,7 @@ from .._base.types import Values
 from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import CandidateReport
 from .._contexts.fitted import FittedContexts
+from .._data.kept_groups import FitGroups
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec, of_another_version
 from ..cluster import GridClustering
@@ -327,7 +328,7 @@ REPORTS: tuple[type[Report], ...] = (
 BY_FIELDS: tuple[type, ...] = (
     *(FittedState, HardGraph, TrainingState, Draws, StopperState, SeenOfTraining, StoredStart),
     *(FixedSettings, Arrivals, BegunRun, CandidateReport, Arrangement, ModelSpec, ModalityScaler),
-    FittedContexts,
+    *(FittedContexts, FitGroups),
     *REPORTS,
 )
 FORMS = {

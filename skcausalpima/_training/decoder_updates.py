@@ -238,14 +238,14 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
         for m, regression in regressions.items():
             inputs = model.decoders[m].last_inputs(z).double()
             counted = inputs.T if block.observed is None else inputs.T * block.observed[m]
-            regression.add(block.weighted(counted), inputs, block.arrays[m].double())
+            regression.add(block.weighted(counted), inputs, block.arrays[m].double(), block.units)
     for m, regression in regressions.items():
         model.decoders[m].set_last_layer(regression.of_all(data).best(layers[m]))
 
 
 @dataclass(frozen=True)
 class Regressions:
-    """Sums of one regression over each of some folds of the samples, whose rows they take in turn.
+    """Sums of one regression over each of some folds, which take rows, or groups, in turn.
 
     Parameters
     ----------
@@ -265,10 +265,17 @@ class Regressions:
         products = layer.new_zeros(N_FOLDS, n_inputs, width, dtype=torch.float64)
         return cls(products.new_zeros(N_FOLDS, n_inputs, n_inputs), products)
 
-    def add(self, counted: Tensor, inputs: Tensor, explained: Tensor) -> None:
-        """Add samples, of which ``counted`` has the inputs times their weights, transposed."""
+    def add(
+        self, counted: Tensor, inputs: Tensor, explained: Tensor, units: Tensor | None = None
+    ) -> None:
+        """Add samples, of which ``counted`` has the inputs times their weights, transposed.
+
+        ``units`` of shape (1, n_samples) are the numbers of their groups.
+        """
         for fold in range(N_FOLDS):
-            rows = slice(fold, None, N_FOLDS)
+            rows: slice | Tensor = slice(fold, None, N_FOLDS)
+            if units is not None:
+                rows = (units[0] % N_FOLDS == fold).nonzero()[:, 0]
             self.squares[fold] += counted[:, rows] @ inputs[rows]
             self.products[fold] += counted[:, rows] @ explained[rows]
 

@@ -15,12 +15,13 @@ from .._base.types import Samples
 from .._data.arrays import flat_rows
 from .._data.element_axes import ElementAxes, names_of_elements, words_of_elements
 from .._data.units import column_names
+from .._held_out.units import Units
 from .._inference.kept_models import model_of, samples_of
 from ._column_effects import Estimates, estimate
 from ._left_out import FoldsOfColumns, without_folds
 from ._unseen import UnseenSamples
 
-#: Fewest samples of a cell that anything is said of: the errors hold for large samples (arbitrary).
+#: Fewest units of a cell that anything is said of: the errors hold for large samples (arbitrary).
 LEAST_EFFECTIVE = 20
 
 #: A fold of columns without which a fit knows less than this share of a node's entropy shows the
@@ -61,6 +62,8 @@ class AskedColumns:
         Probabilities of cells by all columns.
     folds : list of Fold
         These without some.
+    units : Units
+        What samples belong to.
     """
 
     values: np.ndarray
@@ -69,6 +72,7 @@ class AskedColumns:
     axes: dict[str, ElementAxes]
     shares: np.ndarray
     folds: list[Fold]
+    units: Units
 
     @classmethod
     def of(cls, est: BaseEstimator, X: Samples, parts: UnseenSamples) -> Self:
@@ -123,7 +127,13 @@ class AskedColumns:
             axes=axes,
             shares=shares,
             folds=asked,
+            units=parts.units,
         )
+
+    @property
+    def masses(self) -> np.ndarray:
+        """How many units each cell has, of shape ``node_sizes``."""
+        return np.tensordot(self.units.weights(), self.shares, axes=1)
 
     def known(self, node: int) -> np.ndarray:
         """Return the share of a node's entropy that is known without each fold, (n_folds,)."""
@@ -156,7 +166,8 @@ class AskedColumns:
             columns = fold.columns[which.ravel() == k]
             if rows.sum() > weights.shape[1]:
                 table = self.values[np.ix_(rows, columns)]
-                yield columns, estimate(weights[rows], table, contrasts)
+                units = self.units.take(np.flatnonzero(rows))
+                yield columns, estimate(weights[rows], table, contrasts, units)
 
 
 def _numbered(shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -14,12 +14,14 @@ from sklearn.utils import check_random_state
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import count, validate_params
 from .._base.scikit_learn import StrOptions
-from .._base.types import Samples, Seed
+from .._base.types import Groups, Samples, Seed
 from .._data.several import check_rows_with
+from .._held_out.stated_units import units_of
+from .._held_out.units import Units
 from .._structure.digraphs import node_graph
 from ._fitted_estimator import check_estimator
 from ._metadata_columns import Metadata, read_metadata
-from ._permutation_tests import Tested, numbers_test, table_test
+from ._permutation_tests import Tested, exchange_test, numbers_test, table_test
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -145,6 +147,7 @@ def associate_nodes(
     *,
     measure: str = "cramers_v",
     n_permutations: int = 999,
+    groups: Groups = None,
     random_state: Seed = None,
 ) -> NodeAssociations:
     r"""Measure how the predicted nodes depend on known properties of the samples.
@@ -171,6 +174,10 @@ def associate_nodes(
         is determined by the other. Columns of numbers have eta squared whatever this is.
     n_permutations : int, default=999
         Number of permutations. No p-value is below 1 / (n_permutations + 1).
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together
+        (:doc:`/guide/groups`): whole groups are
+        exchanged, each gets the values of another one.
     random_state : int, RandomState instance or None, default=None
         Source of the permutations.
 
@@ -198,8 +205,8 @@ def associate_nodes(
     The p-value is (1 + b) / (1 + n_permutations), where b permutations of the column have a
     statistic at least as large as the data [2]_. The tables of permuted columns are those with the
     same margins, with the same probabilities, so they are drawn as such [3]_. It is valid where
-    samples can be exchanged, that is, not where they come in series or groups, and where the column
-    had no part in the fit: one that was a modality or among ``known_nodes`` is associated by
+    samples can be exchanged (those that come in groups need ``groups``), and where the column had
+    no part in the fit: one that was a modality or among ``known_nodes`` is associated by
     construction.
 
     Of numbers, ranks are compared (ties share the mean rank): eta squared is the part of their
@@ -246,13 +253,14 @@ def associate_nodes(
     (('eta_squared',), array([[0.6]]), array([[0.001]]))
     """
     check_estimator(est, "associate_nodes")
+    X, units = units_of(est, X, groups)
     nodes = est.predict_nodes(X)
     check_rows_with(X, metadata=metadata)
     columns = read_metadata(metadata, len(nodes))
     read = list(columns.values())
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
-    options = measure, n_permutations, seed
+    options = measure, n_permutations, seed, units
     results = [_tested(outcomes, column, *options) for outcomes in nodes.T for column in read]
     shape = nodes.shape[1], len(read)
     statistic, p_value, expected = (np.reshape(part, shape) for part in zip(*results, strict=True))
@@ -268,11 +276,19 @@ def associate_nodes(
 
 
 def _tested(
-    outcomes: np.ndarray, column: np.ndarray, measure: str, n_permutations: int, seed: int
+    outcomes: np.ndarray,
+    column: np.ndarray,
+    measure: str,
+    n_permutations: int,
+    seed: int,
+    units: Units,
 ) -> Tested:
     """Return the statistic of a node and a column, its p-value, and its mean by chance."""
     known = _known(column)
     outcomes, column = outcomes[known], column[known]
+    if not units.are_rows:
+        of_known = units.take(np.flatnonzero(known))
+        return exchange_test(outcomes, column, measure, n_permutations, seed, of_known)
     if column.dtype.kind == "f":
         return numbers_test(outcomes, column, n_permutations, seed)
     return table_test(contingency_matrix(outcomes, column), measure, n_permutations, seed)

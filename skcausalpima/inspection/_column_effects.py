@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-#: Share of a column of probabilities that one sample may hold alone (leverage), so that squared
+from .._held_out.units import Units
+
+#: Share of a column of probabilities that one unit may hold alone (leverage), so that squared
 #: residuals stay finite (arbitrary).
 MOST_LEVERAGE = 0.99
 
-#: Cells of fewer samples than this are left out of the regression: nothing is known of their means
+#: Cells of fewer units than this are left out of the regression: nothing is known of their means
 #: (arbitrary).
 LEAST_MASS = 2.0
 
@@ -35,7 +37,9 @@ class Estimates(NamedTuple):
     n_free: int
 
 
-def estimate(shares: np.ndarray, values: np.ndarray, contrasts: np.ndarray) -> Estimates:
+def estimate(
+    shares: np.ndarray, values: np.ndarray, contrasts: np.ndarray, units: Units | None = None
+) -> Estimates:
     r"""Return contrasts of the means of cells, from probabilities that do not know the columns.
 
     Where columns are independent given the cell, :math:`E[x_j \mid \text{rest}] = \sum_c r_c
@@ -43,6 +47,9 @@ def estimate(shares: np.ndarray, values: np.ndarray, contrasts: np.ndarray) -> E
     bias: :math:`b = (R'R)^{-1} R'x_j`. Errors are HC3 [1]_, :math:`V = (R'R)^{-1} R'
     \mathrm{diag}(e^2 / (1 - h)^2)\, R\, (R'R)^{-1}`. The p-value is the larger of this one and that
     of plain least squares on normal scores, which outliers and skew do not move.
+
+    Rows of one unit u are held out together: the errors are :math:`(I - H_{uu})^{-1} e_u`, added up
+    along :math:`R_u` before they are squared (CR3 [2]_), of normal scores, too.
 
     Parameters
     ----------
@@ -52,6 +59,8 @@ def estimate(shares: np.ndarray, values: np.ndarray, contrasts: np.ndarray) -> E
         Without gaps.
     contrasts : ndarray of shape (n_contrasts, n_cells)
         Weights of the means; cells that count for none may be empty.
+    units : Units, default=None
+        What samples belong to; None for each a unit of its own.
 
     Returns
     -------
@@ -62,6 +71,8 @@ def estimate(shares: np.ndarray, values: np.ndarray, contrasts: np.ndarray) -> E
     ----------
     .. [1] J. G. MacKinnon and H. White, "Some heteroskedasticity-consistent covariance matrix
        estimators with improved finite sample properties", Journal of Econometrics 29, 1985.
+    .. [2] R. M. Bell and D. F. McCaffrey, "Bias reduction in standard errors for linear regression
+       with multi-stage samples", Survey Methodology 28, 2002.
 
     Examples
     --------
@@ -72,26 +83,45 @@ def estimate(shares: np.ndarray, values: np.ndarray, contrasts: np.ndarray) -> E
     >>> found.effect.round(2), found.error.round(2)
     (array([[10.]]), array([[1.]]))
     """
-    kept = shares.sum(axis=0) >= LEAST_MASS
+    units = Units(len(shares)) if units is None else units
+    kept = (shares * units.weights()[:, None]).sum(axis=0) >= LEAST_MASS
     design, weights = shares[:, kept], contrasts[:, kept]
     inverse = np.linalg.pinv(design.T @ design, hermitian=True)
-    n_free = max(len(design) - np.linalg.matrix_rank(design), 1)
+    n_free = max(units.n - np.linalg.matrix_rank(design), 1)
     hat = design @ inverse
-    leverage = np.minimum((hat * design).sum(axis=1), MOST_LEVERAGE)
     along = weights @ hat.T  # (contrast, sample): effects are along @ values
 
     residuals = values - design @ (hat.T @ values)
-    error = np.sqrt(np.square(along) @ np.square(residuals / (1.0 - leverage)[:, None]))
+    error = _robust(along, residuals, design, hat, units)
     effect = along @ values
     scores = stats.norm.ppf((stats.rankdata(values, axis=0) - 0.5) / len(values))
     of_scores = scores - design @ (hat.T @ scores)
-    variance = np.square(of_scores).sum(axis=0) / n_free
-    plain = np.sqrt(np.square(along).sum(axis=1)[:, None] * variance)
+    if units.are_rows:
+        variance = np.square(of_scores).sum(axis=0) / n_free
+        error_of_scores = np.sqrt(np.square(along).sum(axis=1)[:, None] * variance)
+    else:
+        error_of_scores = _robust(along, of_scores, design, hat, units)
     varies = np.ptp(values, axis=0) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        largest = np.minimum(np.abs(effect / error), np.abs(along @ scores / plain))
+        largest = np.minimum(np.abs(effect / error), np.abs(along @ scores / error_of_scores))
     p_value = 2.0 * stats.t.sf(largest, n_free)
     return Estimates(effect, error, np.where(varies, p_value, np.nan), n_free)
+
+
+def _robust(
+    along: np.ndarray, residuals: np.ndarray, design: np.ndarray, hat: np.ndarray, units: Units
+) -> np.ndarray:
+    """Return errors of contrasts, (n_contrasts, n_columns), from what other units leave of each."""
+    if units.are_rows:
+        leverage = np.minimum((hat * design).sum(axis=1), MOST_LEVERAGE)
+        return np.sqrt(np.square(along) @ np.square(residuals / (1.0 - leverage)[:, None]))
+    squares = np.zeros((len(along), residuals.shape[1]))
+    for unit in range(units.n):
+        rows = units.rows_of(np.array([unit]))
+        leverages, axes = np.linalg.eigh(hat[rows] @ design[rows].T)
+        left = axes.T @ residuals[rows] / (1.0 - np.minimum(leverages, MOST_LEVERAGE))[:, None]
+        squares += np.square(along[:, rows] @ axes @ left)
+    return np.sqrt(squares)
 
 
 def against_others(shares: np.ndarray, enough: np.ndarray) -> np.ndarray:

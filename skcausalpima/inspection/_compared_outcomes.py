@@ -30,7 +30,7 @@ def compare_outcomes(
 ) -> tuple[dict[str, Table], dict[str, str]]:
     """Compare the outcomes of each node."""
     n_samples, sizes = len(asked.values), est.joint_.shape
-    enough = asked.shares.sum(axis=0) >= LEAST_EFFECTIVE
+    enough = asked.masses >= LEAST_EFFECTIVE
     lines, untested = {}, dict(untested)
     for node, name in enumerate(node_graph(est.dag_)):
         table = lines[name] = _empty(sizes[node], asked)
@@ -80,7 +80,7 @@ def compare_groups(
         of_kinds = shares.sum(axis=tuple(others)).reshape(len(shares), -1)
         return of_kinds[:, :, None] * in_group[:, None, :]
 
-    masses = by_groups(asked.shares).sum(axis=0)
+    masses = np.tensordot(asked.units.weights(), by_groups(asked.shares), axes=1)
     lines = {kind: _empty(n_groups, asked) for kind in kinds}
     contrasts, lacking = np.zeros((len(kinds), n_groups, len(kinds), n_groups)), {}
     for k, kind in enumerate(kinds):
@@ -88,7 +88,9 @@ def compare_groups(
         contrasts[k, :, k] = of_kind
         if np.isnan(of_kind).all():
             lacking[kind] = _too_few(f"groups of {kind}")
-    there = replace(asked, values=asked.values[rows], folds=[])
+    there = replace(
+        asked, values=asked.values[rows], folds=[], units=asked.units.take(np.flatnonzero(rows))
+    )
     for fold in asked.folds:
         weights = by_groups(fold.shares)[rows].reshape(rows.sum(), -1)
         for k, kind in enumerate(kinds):

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from .._base.grid import NodeGrid
 from .._base.scalar_checks import JOBS, count, validate_params
 from .._base.scikit_learn import StrOptions, check_method_params, safe_indexing
-from .._base.types import Samples, Seed, Unchecked, Values
+from .._base.types import Groups, Samples, Seed, Unchecked, Values
 from .._base.warn import warn_caller
 from .._clustering.margins import AGREED
 from .._data.known_nodes import outcome_names
@@ -24,6 +24,9 @@ from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._held_out.fits import completed_in_parts, for_a_part
+from .._held_out.held_out import HeldOut
+from .._held_out.stated_units import units_of
+from .._held_out.units import Units
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import canonical_member
 from ..exceptions import InterruptionWarning
@@ -51,6 +54,7 @@ def edge_confidence(
     refit: str = "auto",
     n_bootstraps: int | None = None,
     resample: bool = True,
+    groups: Groups = None,
     params: dict[str, Unchecked] | None = None,
     n_jobs: int | None = None,
     random_state: Seed = None,
@@ -88,6 +92,10 @@ def edge_confidence(
         Whether the refits get bootstrap samples. If False, all have all of X and differ by their
         seeds only, which shows what depends on the luck of the start, and not what depends on the
         sample.
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together
+        (:doc:`/guide/groups`): whole groups are
+        drawn, and in the choice of a graph each counts as one sample.
     params : dict, default=None
         Parameters of ``fit``, such as ``known_nodes``: pass those that the estimator was fitted
         with. Entries with one element per sample are drawn along with the samples.
@@ -187,6 +195,7 @@ def edge_confidence(
     >>> dag = CategoricalDAG(found.dag, est.cpts_)  # dag.summary() shows the confidence
     """
     check_estimator(est, "edge_confidence")
+    X, units = units_of(est, X, groups)
     reference = est.predict_nodes(X)  # checks X, too
     dag = node_graph(est.dag_)
     sizes = check_same_sizes(est)
@@ -196,7 +205,7 @@ def edge_confidence(
     kept = None
     if refit == "mixture" or (refit == "auto" and resample and _agreement(est) >= AGREED):
         try:
-            kept = mixture_refits(est, X, **known)
+            kept = mixture_refits(est, X, units=units, **known)
         except (TypeError, ValueError):  # whole refits say what cannot be
             if refit == "mixture":
                 raise
@@ -205,7 +214,7 @@ def edge_confidence(
     if kept is not None:
         size, call = kept.at_once, partial(_of_mixture, kept, is_by_chance(dag), tuple(sizes))
     else:
-        given = as_container(X, est), known, resample, reference, sizes
+        given = as_container(X, est), known, units if resample else None, reference, sizes
         size, call = 1, partial(_refit, clone(est), *given)
     lines = announced_refits(est, n_bootstraps, kept is None, n_jobs, verbose, "edge_confidence")
     refits, interrupted = completed_in_parts(call, seeds, size, n_jobs, lines)
@@ -253,19 +262,18 @@ def _refit(
     estimator: BaseEstimator,
     X: Samples,
     params: Values,
-    resample: bool,
+    units: Units | None,
     reference: np.ndarray,
     sizes: Sequence[int],
     seeds: Sequence[int],
 ) -> Sequence[MatchedRefit | str]:
-    """Fit a clone and match it; one that fails returns what went wrong."""
-    rng, estimator, n_samples = np.random.RandomState(*seeds), clone(estimator), len(reference)
-    estimator.set_params(random_state=rng.randint(2**31 - 1))
+    """Fit a clone to all samples, or to drawn units, and match it; or return what went wrong."""
+    (part,) = HeldOut.bootstrap(units or Units(len(reference)), seeds).parts
+    estimator = clone(estimator).set_params(random_state=part.seed)
     try:
-        if resample:
-            rows = rng.randint(n_samples, size=n_samples)
-            params = check_method_params(X, params, rows)
-            for_a_part(estimator).fit(safe_indexing(X, rows), **params)
+        if units is not None:
+            params = check_method_params(X, params, part.rows) | part.units.fit_params
+            for_a_part(estimator).fit(safe_indexing(X, part.rows), **params)
         else:
             estimator.fit(X, **params)
         graph = arrows(node_graph(estimator.dag_))

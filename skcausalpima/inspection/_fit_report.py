@@ -16,10 +16,11 @@ from sklearn.base import BaseEstimator
 from .._base.grid import NodeGrid
 from .._base.names import printable
 from .._base.reports.shown_table import Frame, pandas_for, tag
-from .._base.types import Samples, Unchecked, Values
+from .._base.types import Groups, Samples, Unchecked, Values
 from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import doubts
 from .._data.validation import fitted_form
+from .._held_out.stated_units import units_of
 from .._structure.digraphs import ADJACENT, node_graph
 from ._fitted_estimator import check_estimator, outcome_names
 from ._goodness_of_fit import goodness_of_fit
@@ -27,11 +28,11 @@ from ._mailed_report import mailed_page, write_page
 from ._report_advice import advice, alarms, hardly_filled
 from ._report_lines import Figures, percent, sections
 from ._report_page import STYLE, VERDICTS, advice_page, cells_page, figures_page
+from ._report_text import WIDTH, column, line_as_text, wrapped
 from ._reported_fit import check_samples, curves_of_own_draws, reported_contexts
 from ._unseen import unseen_parts
 
-WIDTH, LABEL_WIDTH, BAR_WIDTH = 80, 34, 30  # columns of a terminal
-COLUMN_WIDTH = 12  # of the outcomes of a node
+BAR_WIDTH = 30  # columns of a terminal
 MAX_CELLS = 16  # as many are listed one by one
 
 
@@ -118,7 +119,13 @@ class FitReport(Figures):
     _of: ClassVar[tuple[BaseEstimator, Samples | None] | None] = None
 
     @classmethod
-    def of(cls, est: BaseEstimator, X: Samples | None = None, *, check: bool = False) -> FitReport:
+    def of(
+        cls,
+        est: BaseEstimator,
+        X: Samples | None = None,
+        check: bool = False,
+        groups: Groups = None,
+    ) -> FitReport:
         """Collect the figures of a fitted estimator.
 
         Parameters
@@ -130,6 +137,8 @@ class FitReport(Figures):
         check : bool, default=False
             Whether to fit clones to two halves of X, and to say where the model does not hold
             (:func:`goodness_of_fit`), and whether halves agree on nodes.
+        groups : array-like of shape (n_samples,) or str, default=None
+            Which samples belong together, as ``fit`` takes it; None for what the fit was given.
 
         Returns
         -------
@@ -163,6 +172,8 @@ class FitReport(Figures):
         (40, array([0.5, 0.5]), 'max_iter')
         """
         check_estimator(est, "FitReport.of")
+        if check and X is not None:
+            X, units = units_of(est, X, groups)
         check_samples(est, X, check)
         shares = est.separation_.occupancy
         order = np.argsort(-shares, kind="stable")
@@ -206,10 +217,9 @@ class FitReport(Figures):
             doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
         if check and X is not None:
-            halves = unseen_parts(est, X, caller="report").why_not
-            report = replace(
-                report, goodness=goodness_of_fit(est, X), halves=tuple(filter(None, halves))
-            )
+            halves = unseen_parts(est, X, units, caller="report").why_not
+            goodness = goodness_of_fit(est, X, groups=units.codes)
+            report = replace(report, goodness=goodness, halves=tuple(filter(None, halves)))
         report = replace(report, advice=advice(report))
         object.__setattr__(report, "_of", (copy.copy(est), X))
         return report
@@ -242,10 +252,10 @@ class FitReport(Figures):
         title = self._title()
         parts = [textwrap.fill(title, WIDTH), "=" * min(WIDTH, len(title)), *self._cells_as_text()]
         for name, lines in sections(self).items():
-            parts += ["", name, *(_line_as_text(*line) for line in lines)]
+            parts += ["", name, *(line_as_text(*line) for line in lines)]
         parts += ["", "What to do next"]
         for number, sentence in enumerate(self.advice, 1):
-            parts.append(_wrapped(f"{number}. {sentence}", "  ", "     "))
+            parts.append(wrapped(f"{number}. {sentence}", "  ", "     "))
         return "\n".join(map(printable, "\n".join(parts).split("\n")))
 
     def __repr__(self) -> str:
@@ -369,29 +379,10 @@ class FitReport(Figures):
     def _cells_as_text(self) -> list[str]:
         """Write one line per cell, by its outcomes, with a bar."""
         cells, lengths, rest = self._listed_cells()
-        columns = [_column(list(names)) for names in zip(self.node_names, *cells, strict=True)]
+        columns = [column(list(names)) for names in zip(self.node_names, *cells, strict=True)]
         head, *rows = ("  " + "  ".join(row) for row in zip(*columns, strict=True))
         lines = ["", "Cells", f"{head}  samples"] if len(head) < WIDTH - 40 else ["", "Cells"]
         for row, share, length in zip(rows, self.shares, lengths, strict=False):
             bar = "#" * round(BAR_WIDTH * length)
             lines.append(f"{row[: WIDTH - 43]}  {percent(share):>7}  {bar}".rstrip())
         return [*lines, f"  {rest}"] if rest else lines
-
-
-def _column(names: Sequence[str]) -> list[str]:
-    """Shorten names so that they fit into a column, and let them end below each other."""
-    short = [textwrap.shorten(n, COLUMN_WIDTH, placeholder="..") or n[:COLUMN_WIDTH] for n in names]
-    return [name.rjust(max(map(len, short))) for name in short]
-
-
-def _line_as_text(label: str, value: str) -> str:
-    """Write a label and a value below each other where they are long."""
-    start, indent = f"  {label}".ljust(LABEL_WIDTH + 2), " " * (LABEL_WIDTH + 2)
-    if not start.endswith(" "):
-        return f"{_wrapped(start, '', '  ')}\n{_wrapped(value, indent, indent)}"
-    return start + _wrapped(value, indent, indent).removeprefix(indent)
-
-
-def _wrapped(text: str, first: str, others: str) -> str:
-    """Break a text into lines."""
-    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others)

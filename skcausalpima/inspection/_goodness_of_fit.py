@@ -11,10 +11,11 @@ from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 
 from .._base.scalar_checks import count, validate_params
-from .._base.types import Samples
+from .._base.types import Groups, Samples
 from .._data.element_axes import names_of_elements
 from .._data.several import check_rows_with
 from .._data.units import column_names
+from .._held_out.stated_units import units_of
 from ._fit_lines import (
     BETWEEN,
     CELLS,
@@ -27,6 +28,7 @@ from ._fit_lines import (
     Statistics,
     statistics,
 )
+from ._fitted_estimator import check_estimator
 from ._goodness_report import HALVES, FitLine, GoodnessOfFit
 from ._metadata_columns import Metadata, read_metadata
 from ._residuals import joined, replicates, residuals
@@ -103,6 +105,7 @@ def goodness_of_fit(
     X: Samples,
     *,
     metadata: Metadata | None = None,
+    groups: Groups = None,
     seen: bool = True,
     n_replicates: int = 199,
 ) -> GoodnessOfFit:
@@ -120,6 +123,10 @@ def goodness_of_fit(
     metadata : DataFrame, mapping or array-like of shape (n_samples, n_columns), default=None
         What is known of samples beside X, as in :func:`associate_nodes`: instrument, day, age. Each
         column has a line, which asks whether samples of one cell differ by it.
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together
+        (:doc:`/guide/groups`): halves keep them
+        together, and one sample of each, drawn at random, is asked about.
     seen : bool, default=True
         Whether X is what the estimator was fitted to. Then two clones are fitted to halves of it,
         and each is asked about the other half: on samples of its own a fit alarms where nothing is
@@ -198,8 +205,11 @@ def goodness_of_fit(
     >>> found.worst.name, found.worst.where
     ('metadata: instrument', 'column 2')
     """
-    unseen = unseen_parts(est, X, seen=seen, caller="goodness_of_fit")
-    parts, rng = unseen.parts, np.random.RandomState(SEED)
+    check_estimator(est, "goodness_of_fit")
+    X, units = units_of(est, X, groups)
+    unseen = unseen_parts(est, X, units, seen=seen, caller="goodness_of_fit")
+    unseen, rng = unseen.of_one_each(), np.random.RandomState(SEED)
+    parts = unseen.parts
     rows = np.concatenate([part.rows for part in parts])
     known: dict[str, np.ndarray] = {}
     limits: list[str] = []

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
+from .._held_out.units import Units
 from .._structure.digraphs import node_graph
 from ._fitted_estimator import outcome_names
 from ._group_tests import table_p_value
@@ -27,7 +28,7 @@ class GroupTables(ShownTable):
 
     Parameters
     ----------
-    groups : tuple of hashable
+    labels : tuple of hashable
         The groups, in the order in which they first come.
     n_samples : ndarray of shape (n_groups,)
         Their numbers of samples.
@@ -58,14 +59,14 @@ class GroupTables(ShownTable):
     >>> X = X + np.random.default_rng(0).normal(size=X.shape)
     >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
     >>> site = np.tile(["here", "there"], 40)
-    >>> found = table_intervals(model, X, by=site, random_state=0).groups
-    >>> found.groups, found.share["N1"].round(1).tolist()
+    >>> found = table_intervals(model, X, by=site, random_state=0).by
+    >>> found.labels, found.share["N1"].round(1).tolist()
     (('here', 'there'), [[0.5, 0.5], [0.5, 0.5]])
     >>> found.p_value["N1"] > 0.05
     True
     """
 
-    groups: tuple[Hashable, ...]
+    labels: tuple[Hashable, ...]
     n_samples: np.ndarray
     share: dict[str, np.ndarray]
     share_low: dict[str, np.ndarray]
@@ -107,7 +108,7 @@ class GroupTables(ShownTable):
         >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 40, axis=0)
         >>> X = X + np.random.default_rng(0).normal(size=X.shape)
         >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
-        >>> found = table_intervals(model, X, by=["a", "b"] * 40, random_state=0).groups
+        >>> found = table_intervals(model, X, by=["a", "b"] * 40, random_state=0).by
         >>> found.to_frame()["share"].round(1)
         node  outcome  group
         N1    0        a        0.5
@@ -120,7 +121,7 @@ class GroupTables(ShownTable):
         rows = [
             (node, outcome, group)
             for node, outcomes in self.outcome_names.items()
-            for outcome, group in itertools.product(outcomes, self.groups)
+            for outcome, group in itertools.product(outcomes, self.labels)
         ]
         parts = {"share": self.share, "low": self.share_low, "high": self.share_high}
         columns = {
@@ -145,7 +146,7 @@ class GroupTables(ShownTable):
                 )
                 shares = [f"{mean:.2f} [{low:.2f}, {high:.2f}]" for mean, low, high in ends]
                 rows.append([node, outcome, *shares, "" if k else f"{self.p_value[node]:.3f}"])
-        sizes = [f"{g} ({n})" for g, n in zip(self.groups, self.n_samples, strict=True)]
+        sizes = [f"{g} ({n})" for g, n in zip(self.labels, self.n_samples, strict=True)]
         title = f"Shares of outcomes by group, intervals of {self.level:.0%}"
         any_of_all = f"Any table differs: p {self.any_p_value:.3f}."
         return TableText(
@@ -168,6 +169,7 @@ def group_tables(
     codes, labels = groups
     names, known = list(node_graph(est.dag_)), codes >= 0
     likelihoods, codes = likelihoods.take(known), codes[known]
+    _check_whole(likelihoods.units, codes)
     nodes, n_groups = len(names), len(labels)
     together = likelihoods.by_group(codes, n_groups)
     draws = together.evidence().draws(together.tables, n_draws, rng)
@@ -187,7 +189,7 @@ def group_tables(
     n_samples = np.bincount(codes, minlength=n_groups)
     p_values, notes = _tested(likelihoods, codes, labels, nodes, rng)
     return GroupTables(
-        groups=labels,
+        labels=labels,
         n_samples=n_samples,
         share={name: part.mean(axis=0) for name, part in shares.items()},
         share_low={name: low for name, (low, _) in share_ends.items()},
@@ -205,6 +207,17 @@ def group_tables(
     )
 
 
+def _check_whole(units: Units, codes: np.ndarray) -> None:
+    """Check that samples which belong together have one label of ``by``."""
+    differ = np.flatnonzero(codes != codes[units.firsts][units.numbers])
+    if len(differ):
+        raise ValueError(
+            f"by has two labels within one of groups, the second in row {differ[0]} of those with "
+            "a label: labels of whole groups are compared. Leave groups out if samples of a group "
+            "have nothing in common."
+        )
+
+
 def _tested(
     likelihoods: Likelihoods,
     codes: np.ndarray,
@@ -213,7 +226,7 @@ def _tested(
     rng: np.random.RandomState,
 ) -> tuple[list[float], list[str]]:
     """Return the p-value of each node's table and of all, and what limits them."""
-    counts = np.bincount(codes, minlength=len(labels))
+    counts = np.bincount(codes[likelihoods.units.firsts], minlength=len(labels))
     small = np.flatnonzero(counts < FEWEST).tolist()
     notes = [f"Group {labels[k]!r} has {counts[k]} samples, too few to be tested." for k in small]
     if len(labels) - len(small) < 2:

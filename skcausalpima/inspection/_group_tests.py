@@ -60,13 +60,19 @@ def table_p_value(
         likelihoods.values.shape[1], n_groups, -1
     )
     sums = np.maximum(joint.sum(axis=0), np.finfo(float).tiny)
+    units = likelihoods.units
     families = [_families(joint / sums, likelihoods, node) for node in asked]
-    steps = np.cumsum(sums / sums.sum(axis=0), axis=0)[:-1, None]
+    shares = sums / sums.sum(axis=0)
+    if not units.are_rows:  # samples of a group have one label, and count as one together
+        shares = np.exp(units.means(np.log(shares).T)).T
+        shares /= shares.sum(axis=0)
+    steps = np.cumsum(shares, axis=0)[:-1, None]
     observed = _ratios(families, codes[None])[0]
     n_larger, n_at_once = 0, max(1, LABELS_AT_ONCE // len(codes))
     for start in range(0, N_DRAWS, n_at_once):
-        levels = rng.uniform(size=(min(n_at_once, N_DRAWS - start), len(codes)))
-        n_larger += (_ratios(families, (steps <= levels).sum(axis=0)) >= observed - ROUNDING).sum()
+        levels = rng.uniform(size=(min(n_at_once, N_DRAWS - start), units.n))
+        drawn = (steps <= levels).sum(axis=0)[:, units.numbers]
+        n_larger += (_ratios(families, drawn) >= observed - ROUNDING).sum()
     return float((1 + n_larger) / (1 + N_DRAWS))
 
 

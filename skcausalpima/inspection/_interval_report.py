@@ -32,7 +32,7 @@ class TableIntervals(ShownTable):
         The graph whose tables these are.
     draws : dict of str to ndarray
         Tables of each node from their posterior, of shape (n_draws, \\*table shape).
-    groups : GroupTables or None, default=None
+    by : GroupTables or None, default=None
         With ``by``: the same of each group, and whether they differ.
 
     Examples
@@ -54,7 +54,7 @@ class TableIntervals(ShownTable):
     node_names: tuple[str, ...]
     dag: nx.DiGraph
     draws: dict[str, np.ndarray]
-    groups: GroupTables | None = None
+    by: GroupTables | None = None
 
     def intervene(self, interventions: Outcomes) -> OutcomeIntervals:
         """Return how sure the outcomes of all nodes are where some nodes are set.
@@ -154,7 +154,7 @@ class TableIntervals(ShownTable):
             [node, outcome, given, f"{mean:.2f}", _words(low, high)]
             for node, outcome, given, mean, low, high in self._entries()
         ]
-        notes = [] if self.groups is None else ["The attribute groups has those of each group."]
+        notes = [] if self.by is None else ["The attribute by has those of each group."]
         return TableText(title, ("node", "outcome", "given", "mean", "interval"), rows, notes)
 
 

@@ -12,10 +12,11 @@ from sklearn.base import BaseEstimator
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import validate_params
-from .._base.types import Abscissa, Samples
+from .._base.types import Abscissa, Groups, Samples
 from .._data.element_axes import stated_axes
 from .._data.several import check_rows_with
 from .._data.stated_axes import axes_of_sample
+from .._held_out.stated_units import units_of
 from .._inference.kept_models import samples_of
 from .._structure.digraphs import node_graph
 from ._asked_columns import AskedColumns
@@ -201,7 +202,12 @@ class NodeEffects(ShownTable):
 
 @validate_params({"seen": ["boolean"]}, prefer_skip_nested_validation=True)
 def node_effects(
-    est: BaseEstimator, X: Samples, *, by: ArrayLike | None = None, seen: bool = True
+    est: BaseEstimator,
+    X: Samples,
+    *,
+    by: ArrayLike | None = None,
+    groups: Groups = None,
+    seen: bool = True,
 ) -> NodeEffects:
     r"""Test which columns differ between the outcomes of nodes, in samples that are not the fit's.
 
@@ -219,6 +225,10 @@ def node_effects(
         Groups that are given, such as the instrument or the treatment; None or NaN where unknown.
         Then these are compared within each kind: each combination of outcomes of those nodes that
         can be tested.
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together: halves keep
+        them together, errors are those of groups, and numbers of samples that are needed are
+        numbers of groups (:doc:`/guide/groups`).
     seen : bool, default=True
         Whether the fit has seen X. Then clones of the estimator are fitted to two random halves,
         without further parameters of ``fit``, and each is asked about the other half. False asks
@@ -237,8 +247,8 @@ def node_effects(
         If it is not fitted.
     ValueError
         If rows are samples of the fit though ``seen`` is False, there are too few samples for
-        halves, ``by`` names a node, has another number of entries, a single group, or as many as
-        numbers have, or a modality is on disk.
+        halves, ``groups`` lack a label or have but one, ``by`` names a node, has another number of
+        entries, a single group, or as many as numbers have, or a modality is on disk.
 
     See Also
     --------
@@ -250,7 +260,8 @@ def node_effects(
     Columns are left out in folds: with :math:`r_{ic} = q(c \mid x_i \text{ without the fold})`
     least squares of :math:`x_{ij}` on :math:`r_i` has the means of cells without bias, if columns
     of different folds are independent given the cell. Neighbours in curves and images are left out
-    together, in stretches and patches. Errors are HC3, and the p-value is the larger of theirs and
+    together, in stretches and patches. Errors are HC3, of groups CR3, with as many degrees of
+    freedom as there are groups, less the cells; and the p-value is the larger of theirs and
     that of plain least squares on normal scores. Words and booleans are tested by indicators of
     their levels. Modalities that cannot lack single elements (experts, decoders per cluster) are
     left out as a whole.
@@ -272,12 +283,14 @@ def node_effects(
     [ True  True  True  True False False]
     """
     check_estimator(est, "node_effects")
-    codes, groups = None, tuple[str, ...]()
+    check_estimator(est, "node_effects")
+    X, units = units_of(est, X, groups)
+    codes, compared = None, tuple[str, ...]()
     if by is not None:
         check_rows_with(X, by=by)
         codes, labels = read_groups(by, samples_of(est, X).n_samples, tuple(node_graph(est.dag_)))
-        groups = tuple(map(str, labels))
-    parts = unseen_parts(est, X, seen=seen, caller="node_effects")
+        compared = tuple(map(str, labels))
+    parts = unseen_parts(est, X, units, seen=seen, caller="node_effects")
     reasons = zip(parts.node_names, parts.why_not, strict=True)
     untested = {name: why for name, why in reasons if why}
     asked = AskedColumns.of(est, X, parts)
@@ -287,9 +300,9 @@ def node_effects(
         outcomes = {name: tuple(words) for name, words in named}
         return _corrected(asked, lines, outcomes, untested, parts.untold)
     kinds, shares = kinds_of(est, parts.node_names, untested)
-    lines, lacking = compare_groups(asked, kinds, shares, codes, len(groups))
+    lines, lacking = compare_groups(asked, kinds, shares, codes, len(compared))
     notes = tuple(f"{name} makes no kinds: {why}" for name, why in untested.items())
-    return _corrected(asked, lines, dict.fromkeys(kinds, groups), lacking, notes + parts.untold)
+    return _corrected(asked, lines, dict.fromkeys(kinds, compared), lacking, notes + parts.untold)
 
 
 def _corrected(

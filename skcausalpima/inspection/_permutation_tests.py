@@ -8,6 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from scipy.special import entr
 from scipy.stats import random_table, rankdata
+from sklearn.metrics.cluster import contingency_matrix
+
+from .._held_out.units import Units
 
 #: Entries of the tables that are drawn at a time.
 MAX_DRAWN = 2**22
@@ -33,6 +36,48 @@ def table_test(table: np.ndarray, measure: str, n_permutations: int, seed: int) 
         for batch in np.array_split(np.arange(n_permutations), n_batches)
     ]
     return _compared(observed, np.concatenate(drawn))
+
+
+def exchange_test(
+    outcomes: np.ndarray,
+    column: np.ndarray,
+    measure: str,
+    n_permutations: int,
+    seed: int,
+    units: Units,
+) -> Tested:
+    """Return the statistic of a node and a column, compared with exchanged groups of samples.
+
+    Each group gets the values of another one, see :meth:`Units.exchanged`. ``column`` has numbers,
+    or codes of categories.
+    """
+    is_number = column.dtype.kind == "f"
+    statistic = _eta_squared if is_number else _of_table(measure)
+    column = rankdata(column) if is_number else np.unique(column, return_inverse=True)[1]
+    if len(np.unique(outcomes)) < 2 or np.ptp(column) == 0:
+        return NOTHING
+    rng, observed = np.random.RandomState(seed), statistic(outcomes, column)
+    drawn = [statistic(outcomes, column[units.exchanged(rng)]) for _ in range(n_permutations)]
+    return _compared(observed, np.array(drawn))
+
+
+def _of_table(measure: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    """Return a function of outcomes and categories."""
+
+    def statistic(outcomes: np.ndarray, column: np.ndarray) -> float:
+        table = contingency_matrix(outcomes, column)  # exchanged groups may leave one category
+        return float(MEASURES[measure](table[None])[0]) if min(table.shape) > 1 else 0.0
+
+    return statistic
+
+
+def _eta_squared(outcomes: np.ndarray, ranks: np.ndarray) -> float:
+    """Return the part of the variance of ranks that lies between outcomes."""
+    centred = ranks - ranks.mean()
+    sums = np.bincount(outcomes, centred)
+    sizes = np.maximum(np.bincount(outcomes), 1)
+    total = np.square(centred).sum()
+    return float((np.square(sums) / sizes).sum() / total) if total > 0 else 0.0
 
 
 def numbers_test(

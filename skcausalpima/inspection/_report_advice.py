@@ -122,6 +122,12 @@ def _on_starts(fit: Figures) -> Iterator[str]:
             "outcomes; there may be none."
         )
     again = fit.found_again
+    if fit._has_no_clusters:
+        yield (
+            "No clusters: groups that were held out are explained by one Gaussian as well as by "
+            "cells. Rows of a group lie close together, and may be all that was found. Compare a "
+            "single node, other columns, or more groups."
+        )
     if again is not None and not again.found:
         yield (
             f"{again.n_samples} samples are few for these cells: as many that the fit draws do not "

@@ -16,12 +16,14 @@ from .._base.reports.cells import (
     StabilityReport,
 )
 from .._base.reports.contexts import ContextReport
-from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
+from .._base.reports.training import ChoicesReport, ConvergenceReport
 from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
+from .._held_out.difference import ERRORS
 from .._structure.digraphs import ADJACENT, SURE_WEIGHT, number_at_edge
 from ._calibration import CalibrationCurve
 from ._fitted_estimator import speak_against_cells
 from ._goodness_report import GoodnessOfFit
+from ._tried_starts import what_differs
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
@@ -77,6 +79,12 @@ class Figures:
     def _is_found(self) -> bool:
         """True if draws of the fit were found again: then starts have nothing to say against it."""
         return self.found_again is not None and self.found_again.found
+
+    @property
+    def _has_no_clusters(self) -> bool:
+        """True if cells are not better than one Gaussian, by two errors, on groups held out."""
+        gain, error = self.stability.gain, self.stability.gain_error
+        return gain is not None and error is not None and not gain > ERRORS * error
 
     @property
     def _are_in_doubt(self) -> bool:
@@ -164,46 +172,19 @@ def _data(fit: Figures) -> Lines:
     if choices.linear:
         yield "trained in short steps", f"{', '.join(choices.linear)} (linear, and noise)"
     for k, (start, words) in enumerate(
-        zip(choices.tried, _what_differs(choices.tried), strict=True)
+        zip(choices.tried, what_differs(choices.tried), strict=True)
     ):
         mark = " (taken)" if start.is_taken else ""
         agreement = f"{start.agreement:.2f}" + (
             "" if np.isnan(start.error) else f" +- {start.error:.2f}"
         )
         yield "" if k else "starts tried", f"{agreement} if {words}{mark}"
+    if choices.repeats is not None:
+        n_units, how = choices.repeats
+        yield "rows look like repeats", f"of {n_units} units ({how}): pass groups="
     taken = [start.modality_weights for start in choices.tried if start.is_taken]
     if taken not in ([], [choices.modality_weights]):
         yield "weights in training", str(choices.modality_weights)
-
-
-def _what_differs(tried: Sequence[TriedStart]) -> list[str]:
-    """Write in what starts differ: weights, views, units, components."""
-    columns = [
-        [_weights(start.modality_weights) for start in tried],
-        [_views(start.views) for start in tried],
-        [_units(start.scale) for start in tried],
-        [f"{start.components} components" for start in tried],
-    ]
-    unlike = [column for column in columns if len(set(column)) > 1]
-    return [", ".join(words) for words in zip(*unlike, strict=True)] or [""] * len(tried)
-
-
-def _weights(weights: str | Mapping[str, float]) -> str:
-    if isinstance(weights, str):
-        return weights
-    return ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
-
-
-def _views(views: Mapping[str, str | None]) -> str:
-    kinds = [f"{kind} of {name}" for name, kind in views.items() if kind is not None]
-    return " and ".join(kinds) or "no views"
-
-
-def _units(scale: Mapping[str, str | None]) -> str:
-    words = {str(word) for word in scale.values()}
-    if len(words) == 1:
-        return f"scale {words.pop()!r}"
-    return " and ".join(f"{name} scale {word!r}" for name, word in scale.items())
 
 
 def _scale(word: str | None, effective: float, n_varying: int) -> str:
@@ -307,6 +288,9 @@ def _stability(fit: Figures) -> Lines:
             yield "samples that would do", enough
     though = ", though other starts agree on other cells" if fit._others_agree else ""
     likely = f"likely{though}{' (not asked: other samples)' if again is None else ''}"
+    if stability.gain is not None:
+        gain = f"{stability.gain:.2f} +- {stability.gain_error:.2f} nats"
+        yield "gain of cells on groups held out", f"{gain} over one Gaussian"
     likely = "not known" if stability.agreement is None else likely
     yield "the same cells with another seed?", "doubtful" if stability.unstable else likely
 

@@ -20,8 +20,9 @@ from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
 from .._data.several import check_rows_with
-from .._fit.mixture_refits import MixtureRefits, mixture_refits
+from .._fit.mixture_refits import MixtureRefits
 from .._held_out.fits import completed_in_parts
+from .._held_out.units import Units
 from .._inference.kept_models import model_of, samples_of
 from .._structure.digraphs import node_graph
 from ..exceptions import InterruptionWarning
@@ -230,6 +231,8 @@ class Likelihoods:
         The graph.
     tables : list of ndarray
         The fit's, of all nodes and causes.
+    units : Units
+        What samples belong to.
     """
 
     values: np.ndarray
@@ -237,6 +240,7 @@ class Likelihoods:
     numbers: np.ndarray
     grid: Grid
     tables: list[np.ndarray]
+    units: Units
 
     def evidence(self) -> Evidence:
         """Set samples apart whose cell is certain."""
@@ -245,7 +249,8 @@ class Likelihoods:
     def take(self, rows: np.ndarray) -> Likelihoods:
         """Return some of the samples."""
         parts = self.values[rows], self.weights[rows], self.numbers[rows]
-        return replace(self, values=parts[0], weights=parts[1], numbers=parts[2])
+        units = self.units.take(np.arange(len(self.weights))[rows])
+        return replace(self, values=parts[0], weights=parts[1], numbers=parts[2], units=units)
 
     def by_group(self, codes: np.ndarray, n_groups: int) -> Likelihoods:
         """Return the same with the group, one more axis, as the first parent of every node.
@@ -265,7 +270,7 @@ class Likelihoods:
         )
 
 
-def likelihoods_of_fit(est: BaseEstimator, X: Samples, params: Values) -> Likelihoods:
+def likelihoods_of_fit(est: BaseEstimator, X: Samples, params: Values, units: Units) -> Likelihoods:
     """Take the fit's tables out of the probabilities of samples' cells."""
     dag = node_graph(est.dag_)
     sizes = est.joint_.shape
@@ -300,14 +305,18 @@ def likelihoods_of_fit(est: BaseEstimator, X: Samples, params: Values) -> Likeli
     grid = Grid(sizes=graph.sizes, parents=parents_of(graph.graph), regimes=knowledge.regimes)
     tables = [est.cpts_[name] for name in graph.nodes]
     return Likelihoods(
-        values=likelihoods, weights=weights, numbers=numbers, grid=grid, tables=tables
+        values=likelihoods,
+        weights=units.weights(weights),
+        numbers=numbers,
+        grid=grid,
+        tables=tables,
+        units=units,
     )
 
 
 def draws_of_refits(
     est: BaseEstimator,
-    X: Samples,
-    params: Values,
+    kept: MixtureRefits,
     n_draws: int,
     rng: np.random.RandomState,
     n_jobs: int | None,
@@ -319,7 +328,6 @@ def draws_of_refits(
             "refit='mixture' does not know tables that depend on contexts with role='cause': leave "
             "refit at None, or use edge_confidence(refit='mixture') for the graph."
         )
-    kept = mixture_refits(est, X, **params)
     parents = parents_of(node_graph(est.dag_))
     grid = Grid(sizes=est.joint_.shape, parents=parents, regimes=kept.regimes)
     n_refits = min(N_REFITS, n_draws)

@@ -12,8 +12,10 @@ from sklearn.utils import check_random_state
 
 from .._base.scalar_checks import JOBS, NumberRange, count, validate_params
 from .._base.scikit_learn import StrOptions
-from .._base.types import Samples, Seed
+from .._base.types import Groups, Samples, Seed
 from .._base.warn import warn_caller
+from .._fit.mixture_refits import mixture_refits
+from .._held_out.stated_units import units_of
 from .._structure.digraphs import copy_graph, node_graph
 from ..exceptions import InstabilityWarning
 from ._fitted_estimator import are_in_doubt, check_estimator
@@ -39,6 +41,7 @@ def table_intervals(
     X: Samples,
     *,
     by: ArrayLike | None = None,
+    groups: Groups = None,
     refit: str | None = None,
     level: float = 0.9,
     n_draws: int = 1000,
@@ -63,9 +66,13 @@ def table_intervals(
         The data that it was fitted to, in any form that it accepts.
     by : array-like of shape (n_samples,), default=None
         The group of each sample, such as a treatment or a site, known by other means than this
-        fit. Each group has shares of outcomes and tables of its own in the field ``groups``, with
+        fit. Each has shares of outcomes and tables of its own in the field ``by``, with
         intervals and a test of each node's table: which kinds are more frequent, which mechanism
         changed. Samples whose group is None or NaN count for no group.
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together
+        (:doc:`/guide/groups`): each of these counts as
+        one sample, and labels of ``by`` are those of whole groups.
     refit : "mixture" or None, default=None
         Whether what cells look like, and by which graph samples are put into them, is learned anew
         for the draws, from bootstrap samples of what the encoders say, as
@@ -178,6 +185,7 @@ def table_intervals(
     (2,)
     """
     check_estimator(est, "table_intervals")
+    X, units = units_of(est, X, groups)
     dag, rng = node_graph(est.dag_, with_causes=True), check_random_state(random_state)
     names, given = tuple(dag), dict(params or {})
     unknown = set(given) - {"sample_weight", "known_nodes", "interventions"}
@@ -186,17 +194,18 @@ def table_intervals(
             f"params has {sorted(unknown)}, but fit takes sample_weight, known_nodes and "
             "interventions."
         )
-    groups = None
+    compared = None
     if by is not None and refit is not None:
         raise ValueError("by compares groups by the fit's own cells: leave refit at None.")
     if refit is None:
-        likelihoods = likelihoods_of_fit(est, X, given)
+        likelihoods = likelihoods_of_fit(est, X, given, units)
         codes = None if by is None else read_groups(by, len(likelihoods.values), names)
         drawn = likelihoods.evidence().draws(likelihoods.tables, n_draws, rng)
         if codes is not None:
-            groups = group_tables(est, likelihoods, codes, level, n_draws, rng)
+            compared = group_tables(est, likelihoods, codes, level, n_draws, rng)
     else:
-        drawn = draws_of_refits(est, X, given, n_draws, rng, n_jobs, verbose)
+        kept = mixture_refits(est, X, units=units, **given)
+        drawn = draws_of_refits(est, kept, n_draws, rng, n_jobs, verbose)
     if are_in_doubt(est):
         warn_caller(
             "Cells of this fit may be wrong (its report() says why). Then its tables are of other "
@@ -212,5 +221,5 @@ def table_intervals(
         node_names=names,
         dag=copy_graph(dag),
         draws=draws,
-        groups=groups,
+        by=compared,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from weakref import WeakKeyDictionary
 
@@ -64,6 +64,12 @@ class UnseenPart:
     def model(self) -> FittedModel:
         """The trained model of the fit."""
         return model_of(self.est)
+
+    def some(self, rows: np.ndarray) -> UnseenPart:
+        """Return the part with those of its samples that are among these rows."""
+        kept = np.flatnonzero(np.isin(self.rows, rows))
+        few = safe_indexing(as_container(self.X, self.est), kept)
+        return replace(self, X=few, rows=self.rows[kept])
 
     def in_terms_of_fit(self, of_components: np.ndarray) -> np.ndarray:
         """Return what has a column for each component of the fit in the estimator's order."""
@@ -126,6 +132,13 @@ class UnseenSamples:
         sentence = f"{names}: not told whether factors or kinds that were laid on a grid; tested."
         return (sentence,) if names else ()
 
+    def of_one_each(self) -> UnseenSamples:
+        """Return the same with one sample of each unit, drawn at random; itself of single ones."""
+        if self.units.are_rows:
+            return self
+        rows = self.units.one_of_each(np.random.RandomState(SEED))
+        return replace(self, parts=tuple(part.some(rows) for part in self.parts))
+
     def _why_not(self, node: int) -> str:
         name = self.node_names[node]
         if self.cut[node]:
@@ -151,6 +164,7 @@ _KEPT: WeakKeyDictionary[FittedState, tuple[bytes, UnseenSamples]] = WeakKeyDict
 def unseen_parts(
     est: BaseEstimator,
     X: Samples,
+    units: Units | None = None,
     *,
     seen: bool = True,
     caller: str,
@@ -163,6 +177,8 @@ def unseen_parts(
         A fitted estimator; it stays as it is.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         Samples.
+    units : Units, default=None
+        What samples belong to: those of one unit lie in one half. None where each stands alone.
     seen : bool, default=True
         Whether these are what it was fitted to. Then two clones are fitted to random halves
         (once for a fit and samples, as long as the fit lives), and each is asked about the other;
@@ -183,14 +199,15 @@ def unseen_parts(
     """
     check_estimator(est, caller)
     samples = samples_of(est, X)
-    units = Units(samples.n_samples)
+    units = units or Units(samples.n_samples)
     n_cells = len(est.weights_)
     n_needed = 2 * max(LEAST_OF_HALF, LEAST_OF_CELL * n_cells)
-    n_samples = samples.n_samples - len(samples.without_values)
-    if n_samples < n_needed:
+    n_units = units.take(np.delete(np.arange(samples.n_samples), samples.without_values)).n
+    if n_units < n_needed:
+        things = "samples" if units.are_rows else "groups of samples"
         raise ValueError(
-            f"{caller} needs at least {n_needed} samples for {n_cells} cells, two halves that are "
-            f"compared, got {n_samples}: pass more of them."
+            f"{caller} needs at least {n_needed} {things} for {n_cells} cells, two halves that are "
+            f"compared, got {n_units}: pass more of them."
         )
     samples.check_joined()
     if not seen:
@@ -261,7 +278,7 @@ def _fitted(est: BaseEstimator, data: Samples, caller: str, part: Part) -> BaseE
     """Fit a clone to a half of the samples."""
     try:
         half = for_a_part(clone(est).set_params(random_state=part.seed))
-        return half.fit(safe_indexing(data, part.rows))
+        return half.fit(safe_indexing(data, part.rows), **part.units.fit_params)
     except ValueError as error:
         raise ValueError(
             f"{caller} fits clones of est to two halves of X, and one failed: {error} Pass samples "

@@ -10,13 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import count, validate_params
-from .._base.types import Samples
+from .._base.types import Groups, Samples
 from .._clustering.arrangement import means_of_labels
 from .._data.several import check_rows_with
+from .._held_out.held_out import folds_of
+from .._held_out.stated_units import units_of
+from .._held_out.units import Units
 from .._inference.kept_models import model_of, samples_of
 from .._structure.digraphs import node_graph
 from ._fitted_estimator import check_estimator, outcome_names
@@ -172,7 +175,12 @@ MEANINGS = {
 
 @validate_params({"n_axes": [count(1)]}, prefer_skip_nested_validation=True)
 def within_cell_axes(
-    est: BaseEstimator, X: Samples, *, n_axes: int = 3, metadata: Metadata | None = None
+    est: BaseEstimator,
+    X: Samples,
+    *,
+    n_axes: int = 3,
+    metadata: Metadata | None = None,
+    groups: Groups = None,
 ) -> WithinCellAxes:
     r"""Find what samples of one cell differ by, and where known numbers of the samples are.
 
@@ -190,6 +198,10 @@ def within_cell_axes(
     metadata : DataFrame, mapping or array-like of shape (n_samples, n_columns), default=None
         Columns of numbers, one for each sample. NaN is missing, and such a sample is left out for
         that column.
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together
+        (:doc:`/guide/groups`): folds of the
+        cross-validation keep them together.
 
     Returns
     -------
@@ -238,6 +250,7 @@ def within_cell_axes(
     ('held',)
     """
     check_estimator(est, "within_cell_axes")
+    X, units = units_of(est, X, groups)
     model, modalities = model_of(est), samples_of(est, X)
     check_rows_with(X, metadata=metadata)
     columns = {} if metadata is None else columns_of_numbers(metadata, modalities.n_samples)
@@ -257,7 +270,8 @@ def within_cell_axes(
     n_axes = min(n_axes, *moved.shape, len(means[0]))
     axes = PCA(n_axes, random_state=0).fit(moved)
     coordinates = axes.transform(moved)
-    r2 = np.array([_r2(number, components, coordinates, samples) for number in columns.values()])
+    asked = components, coordinates, samples, units
+    r2 = np.array([_r2(number, *asked) for number in columns.values()])
     r2 = r2.reshape(len(columns), n_axes + 3).T
     rows, steps = steps_of_nodes(est, samples, of_means, components)
     return WithinCellAxes(
@@ -282,18 +296,23 @@ def axis_names(n_axes: int) -> list[str]:
 
 
 def _r2(
-    number: np.ndarray, components: np.ndarray, coordinates: np.ndarray, raw: np.ndarray
+    number: np.ndarray,
+    components: np.ndarray,
+    coordinates: np.ndarray,
+    raw: np.ndarray,
+    units: Units,
 ) -> list[float]:
     """Return R^2 of a column from cells, cells and each axis, all axes, and from the samples."""
     known = ~np.isnan(number)
     n_axes = coordinates.shape[1]
-    if known.sum() < LEAST_SAMPLES or np.ptp(number[known]) == 0:
+    of_known = units.take(np.flatnonzero(known))
+    if of_known.n < LEAST_SAMPLES or np.ptp(number[known]) == 0:
         return [np.nan] * (n_axes + 3)
     marks = (components[known, None] == np.unique(components[known])).astype(np.float64)
     scaled = coordinates[known] / coordinates.std(axis=0)
     subsets = [scaled[:, :0], *np.split(scaled, n_axes, axis=1), scaled]
     features = [_features(marks, places) for places in subsets]
-    return [_ridge_r2(table, number[known]) for table in (*features, raw[known])]
+    return [_ridge_r2(table, number[known], of_known) for table in (*features, raw[known])]
 
 
 def _features(marks: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -303,12 +322,14 @@ def _features(marks: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.hstack([marks, places, slopes, places[:, first] * places[:, second]])
 
 
-def _ridge_r2(features: np.ndarray, number: np.ndarray) -> float:
+def _ridge_r2(features: np.ndarray, number: np.ndarray, units: Units) -> float:
     """Return R^2 of a ridge regression in five-fold cross-validation."""
     centred = features - features.mean(axis=0)
     length = np.sqrt(np.square(centred).sum(axis=1).mean()) or 1.0
-    folds = KFold(5, shuffle=True, random_state=0)
-    predicted = cross_val_predict(RidgeCV(ALPHAS), centred / length, number, cv=folds)
+    folds = folds_of(units, 5, 0)
+    predicted = cross_val_predict(
+        RidgeCV(ALPHAS), centred / length, number, groups=units.codes, cv=folds
+    )
     return float(r2_score(number, predicted))
 
 

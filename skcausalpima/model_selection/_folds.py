@@ -22,6 +22,7 @@ from .._clustering.gaps import find_gaps
 from .._clustering.many_cells import has_many_cells
 from .._data.validation import read_modalities
 from .._held_out.fits import for_a_part
+from .._held_out.held_out import Part
 from .._initialization.begin import Start, begin
 from .._initialization.low_rank import filled_data
 from .._initialization.principal_components import PrincipalScores
@@ -59,17 +60,15 @@ class Fold:
         return float(self.node_agreements.min())
 
 
-def fit_fold(
-    estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
-) -> Fold:
+def fit_fold(estimator: BaseEstimator, X: Samples, part: Part) -> Fold:
     """Fit one candidate to one training set."""
-    for_a_part(estimator).fit(safe_indexing(X, training))
+    for_a_part(estimator).fit(safe_indexing(X, part.rows), **part.units.fit_params)
     return _as_fold(
         names=tuple(node_graph(estimator.dag_)),
         probabilities=estimator.predict_proba(X).astype(float),
         points=estimator.transform(X).astype(float),
         states=estimator.cluster_states_,
-        bounds=estimator.score_samples(safe_indexing(X, held_out)).astype(float),
+        bounds=estimator.score_samples(safe_indexing(X, part.held)).astype(float),
         arrangement=estimator.arrangement_,
         gaps=estimator.gaps_,
     )
@@ -113,7 +112,7 @@ def _as_fold(
 
 @in_usual_surroundings
 def start_folds(
-    estimator: BaseEstimator, X: Samples, splits: list[tuple[np.ndarray, np.ndarray]]
+    estimator: BaseEstimator, X: Samples, splits: tuple[Part, ...]
 ) -> list[Fold] | None:
     """Return what the start of a fit finds in each training set, of all samples.
 
@@ -126,7 +125,7 @@ def start_folds(
         With the ``node_sizes`` of the candidate.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         All samples.
-    splits : list of (ndarray, ndarray)
+    splits : tuple of Part
         Rows of training and held-out samples.
 
     Returns
@@ -150,7 +149,7 @@ def start_folds(
         seed = check_random_state(params.random_state).randint(2**31 - 1)
         with precision_of(setup.device):
             start = begin(setup, samples, filled_data(setup, samples), seed)
-        return [_start_fold(start, training, seed) for training, _ in splits]
+        return [_start_fold(start, part.rows, seed) for part in splits]
 
 
 def _start_fold(start: Start, training: np.ndarray, seed: int) -> Fold:

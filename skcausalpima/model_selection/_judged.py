@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._base.progress_lines import ProgressLines
 from .._base.types import Samples, Sizes
 from .._base.warn import warn_caller
 from .._held_out.fits import completed
+from .._held_out.held_out import Part
 from ..exceptions import InterruptionWarning
 from ._folds import Fold, fit_fold, start_folds
 from ._verdicts import (
@@ -42,7 +42,7 @@ class Judged(NamedTuple):
 def judged_candidates(
     models: dict[Sizes, BaseEstimator],
     X: Samples,
-    splits: list[tuple[np.ndarray, np.ndarray]],
+    splits: tuple[Part, ...],
     n_jobs: int | None,
     verbose: int | None,
 ) -> tuple[dict[Sizes, Judged], bool]:
@@ -56,7 +56,7 @@ def judged_candidates(
         By node sizes.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         All samples.
-    splits : list of (ndarray, ndarray)
+    splits : tuple of Part
         Rows of training and held-out samples.
     n_jobs, verbose : int
         As of :func:`~skcausalpima.model_selection.select_node_sizes`.
@@ -117,7 +117,7 @@ def _fitted(
     model: BaseEstimator,
     sizes: Sizes,
     X: Samples,
-    splits: list[tuple[np.ndarray, np.ndarray]],
+    splits: tuple[Part, ...],
     n_first: int,
     n_jobs: int | None,
     verbose: int | None,
@@ -130,7 +130,7 @@ def _fitted(
     for part in (splits[:n_first], splits[n_first:]):
         if not part or (folds and is_settled(folds, sizes, len(splits))):
             continue
-        calls = [partial(fit_fold, clone(model), X, *split) for split in part]
+        calls = [partial(fit_fold, clone(model), X, split) for split in part]
         try:
             lines = ProgressLines(verbose, NAME)
             fits, interrupted = completed(calls, n_jobs, lines, f"{sizes}: ")

@@ -10,16 +10,19 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
+from sklearn.model_selection import BaseCrossValidator, check_cv
 
 from .._base.progress_lines import ProgressLines
 from .._base.reports.shown_table import Frame, ShownTable, TableText, pandas_for
 from .._base.scalar_checks import JOBS, validate_params
 from .._base.scikit_learn import HasMethods, num_samples
-from .._base.types import Samples, Seed, Sizes
+from .._base.types import Groups, Samples, Seed, Sizes
 from .._clustering.node_sizes import check_node_names, check_node_sizes
 from .._data.adapters import as_array
 from .._data.validation import as_container
+from .._held_out.held_out import HeldOut, Part, folds_of
+from .._held_out.stated_units import units_of
+from .._held_out.units import Units
 from ._judged import NAME, judged_candidates
 from ._proposals import proposed
 from ._verdicts import Results, choose, measure
@@ -132,6 +135,7 @@ def select_node_sizes(
     candidates: Sequence[int | Sequence[int]] | None = None,
     *,
     cv: Splits = 5,
+    groups: Groups = None,
     n_jobs: int | None = None,
     verbose: int | None = None,
 ) -> NodeSizeSelection:
@@ -194,6 +198,10 @@ def select_node_sizes(
         A number of folds (shuffled by the estimator's ``random_state``), or anything that
         scikit-learn's ``check_cv`` knows. At least two folds; five make ten pairs, three only
         three, among which one poor fit decides.
+    groups : array-like of shape (n_samples,), default=None
+        A label of each sample, such as its patient, by which samples belong together
+        (:doc:`/guide/groups`): a number of folds
+        keeps them together, and a splitter of scikit-learn gets them.
     n_jobs : int, default=None
         Number of fits at a time.
     verbose : int, default=None
@@ -244,9 +252,10 @@ def select_node_sizes(
     ()
     """
     stated = None if candidates is None else _check_candidates(candidates)
+    X, units = units_of(estimator, X, groups)
     X = as_container(X)
-    splits = _splits(cv, X, estimator.random_state)
-    n_training = min(len(training) for training, _ in splits)
+    splits = _splits(cv, X, estimator.random_state, units)
+    n_training = min(len(part.rows) for part in splits)
     tried = proposed(estimator, X, n_training) if stated is None else stated
     if stated is None:
         lines = ProgressLines(verbose, NAME)
@@ -266,7 +275,9 @@ def select_node_sizes(
     results = measure(list(judged), list(folds), list(failed))
     results["fitted"] = np.array(is_fitted)
     best = list(judged)[choose(results, np.array(is_sound))]
-    return NodeSizeSelection(best, None if interrupted else models[best].fit(X), results)
+    return NodeSizeSelection(
+        best, None if interrupted else models[best].fit(X, **units.fit_params), results
+    )
 
 
 def _named(estimator: BaseEstimator, sizes: Sizes) -> Sizes | dict[str, int]:
@@ -300,14 +311,17 @@ def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[Sizes]:
     return checked
 
 
-def _splits(cv: Splits, X: Samples, random_state: Seed) -> list[tuple[np.ndarray, np.ndarray]]:
+def _splits(cv: Splits, X: Samples, random_state: Seed, units: Units) -> tuple[Part, ...]:
     """Return the rows of training and held-out samples of each fold."""
     if isinstance(cv, (bool, np.bool_)):
         raise TypeError(f"cv is {cv!r}: expected a number of folds, a splitter or splits.")
     if isinstance(cv, Integral):
-        cv = KFold(cv, shuffle=True, random_state=random_state)
+        n_folds = int(cv)
+        if not units.are_rows and units.n < n_folds:
+            raise ValueError(f"cv={cv} folds need as many groups, got {units.n}: pass fewer folds.")
+        cv = folds_of(units, n_folds, random_state)
     try:
-        pairs = [(training, held_out) for training, held_out in check_cv(cv).split(X)]
+        pairs = list(check_cv(cv).split(X, groups=units.codes))
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"cv does not split X into pairs of rows: {error}") from error
@@ -315,7 +329,7 @@ def _splits(cv: Splits, X: Samples, random_state: Seed) -> list[tuple[np.ndarray
     splits = [(_rows(training, n_samples), _rows(other, n_samples)) for training, other in pairs]
     if len(splits) < 2:
         raise ValueError("cv must make at least two folds, whose cells can be compared, got one.")
-    return splits
+    return HeldOut.splits(units, splits).parts
 
 
 def _rows(rows: ArrayLike, n_samples: int) -> np.ndarray:

@@ -64,6 +64,8 @@ class Batch:
     trust : Tensor of shape (n_modalities, n_samples), default=None
         By which what a modality says is raised to a power; None for 1. Of a sample with
         :math:`\kappa^2` times the noise that is :math:`\kappa^{-2}`.
+    units : Tensor of int of shape (1, n_samples), default=None
+        Number of the group that each sample belongs to; None where all stand alone.
     """
 
     arrays: tuple[Tensor, ...]
@@ -75,6 +77,7 @@ class Batch:
     views: dict[int, Tensor] | None = None
     gaps: dict[int, Gap] | None = None
     trust: Tensor | None = None
+    units: Tensor | None = None
 
     @property
     def present(self) -> Tensor:
@@ -152,6 +155,7 @@ class Batch:
             views=None if views is None else {m: of_rows(view) for m, view in views.items()},
             gaps=None if gaps is None else {m: Gap(*map(of_rows, gap)) for m, gap in gaps.items()},
             trust=columns(self.trust),
+            units=columns(self.units),
         )
 
     def weighted(self, values: Tensor) -> Tensor:

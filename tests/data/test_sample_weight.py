@@ -169,7 +169,9 @@ def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
 def modalities_of(*arrays, observed=None):
     n = len(arrays[0])
     observed = np.ones((len(arrays), n), dtype=bool) if observed is None else observed
-    return SimpleNamespace(arrays=arrays, observed=observed, n_samples=n, elements=None)
+    return SimpleNamespace(
+        arrays=arrays, observed=observed, n_samples=n, elements=None, groups=None
+    )
 
 
 def test_rows_that_are_trained_on():

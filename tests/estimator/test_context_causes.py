@@ -193,7 +193,7 @@ def test_groups_beside_a_cause(case):
     """Groups by chance: their shares are those of all, and tables keep the labels as an axis."""
     est, X, _ = case
     group = np.random.default_rng(0).integers(2, size=len(X["dose"]))
-    found = table_intervals(est, X, by=group, n_draws=50, random_state=0).groups
+    found = table_intervals(est, X, by=group, n_draws=50, random_state=0).by
     assert list(found.p_value) == ["a", "b"]
     assert found.low["a"].shape == (2, 3, 2)
     assert found.cell_share.shape == (2, 2, 2)

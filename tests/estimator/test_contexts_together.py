@@ -13,6 +13,7 @@ from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, ModalityTransformer, MultimodalData
 from skcausalpima._base.grid import NodeGrid
+from skcausalpima._held_out.units import Units
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.inspection import calibration_curves, edge_confidence, table_intervals
 from skcausalpima.inspection._table_draws import likelihoods_of_fit
@@ -249,7 +250,9 @@ def test_how_sure_edges_are(moved, refit):
 def test_what_samples_say_of_cells_is_without_the_weights_of_their_label(moved):
     """By the weights under each label that the fit itself states."""
     est, X = moved
-    values = likelihoods_of_fit(est, X, {}).values[:, NodeGrid((2, 2)).cells(est.cluster_states_)]
+    values = likelihoods_of_fit(est, X, {}, Units(len(est.labels_))).values[
+        :, NodeGrid((2, 2)).cells(est.cluster_states_)
+    ]
     for label in est.contexts_["site"]:
         rows = np.asarray(X["site"]) == label
         expected = est.predict_proba(X)[rows] / est.weights_of(site=label)

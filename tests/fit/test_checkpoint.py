@@ -20,7 +20,7 @@ DATA = TensorData(SAMPLES, torch.float32)
 
 
 def test_the_fingerprint_does_not_depend_on_classes_and_their_addresses():
-    elsewhere = SimpleNamespace(**vars(SAMPLES))
+    elsewhere = SimpleNamespace(samples=SimpleNamespace(units=None), **vars(SAMPLES))
     assert data_fingerprint(elsewhere, 0.2) == data_fingerprint(DATA, 0.2)
 
 
@@ -34,6 +34,7 @@ def test_the_fingerprint_does_not_depend_on_classes_and_their_addresses():
         ("regime_index", 1 - REGIMES),
         ("weights", None),
         ("elements", {1: ARRAYS[1] > 0}),
+        ("units", torch.arange(len(ARRAYS[0]))[None]),
     ],
 )
 def test_every_array_counts(field, value):

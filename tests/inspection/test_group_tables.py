@@ -52,14 +52,14 @@ def drawn(seed, n=300, a=(0.4, 0.4), b=((0.2, 0.7), (0.2, 0.7)), distance=8.0):
 
 
 def by_group(X, group, n_draws=5, **more):
-    return table_intervals(Known(), X, by=group, n_draws=n_draws, random_state=0, **more).groups
+    return table_intervals(Known(), X, by=group, n_draws=n_draws, random_state=0, **more).by
 
 
 def test_certain_samples_give_beta_quantiles_in_each_group():
     group, outcomes, X = drawn(0)
     found = by_group(X, group, n_draws=1000)
-    assert_array_equal(found.n_samples, [(group == label).sum() for label in found.groups])
-    for k, label in enumerate(found.groups):
+    assert_array_equal(found.n_samples, [(group == label).sum() for label in found.labels])
+    for k, label in enumerate(found.labels):
         a, b = outcomes[group == label].T
         posterior = beta((a == 1).sum() + 0.5, (a == 0).sum() + 0.5)
         assert_allclose(found.share_low["a"][k, 1], posterior.ppf(0.05), atol=0.02)
@@ -127,7 +127,7 @@ def test_samples_without_a_group_count_for_none_and_names_do_not_matter():
     words[::7] = None
     kept = np.array([word is not None for word in words])
     some, others = by_group(X, words, 500), by_group(X[kept], group[kept], 500)
-    assert [str(label) in "xy" for label in some.groups] == [True, True]
+    assert [str(label) in "xy" for label in some.labels] == [True, True]
     assert_array_equal(some.n_samples, others.n_samples)
     assert_allclose(some.share["a"], others.share["a"], atol=0.01)
     assert abs(some.p_value["b"] - others.p_value["b"]) < 0.1
@@ -137,7 +137,7 @@ def test_all_samples_have_the_intervals_that_they_have_without_groups():
     group, _, X = drawn(4)
     plain = table_intervals(Known(), X, n_draws=20, random_state=0)
     both = table_intervals(Known(), X, by=group, n_draws=20, random_state=0)
-    assert plain.groups is None
+    assert plain.by is None
     assert_array_equal(plain.draws["b"], both.draws["b"])
 
 
@@ -163,7 +163,7 @@ def test_a_group_of_two_samples_is_not_tested():
     words = np.array(["many", "others"])[group]
     words = np.where(np.arange(300) < 2, "two", words)
     found = by_group(X, words, 50)
-    assert found.groups[0] == "two"
+    assert found.labels[0] == "two"
     assert found.notes == ("Group 'two' has 2 samples, too few to be tested.",)
     assert 0 < found.p_value["a"] <= 1
     assert (found.share_high["a"] - found.share_low["a"])[0, 0] > 0.5
@@ -183,7 +183,7 @@ def test_what_is_shown():
     assert isinstance(found, GroupTables)
     frame = found.to_frame()
     assert frame.index.names == ["node", "outcome", "group"]
-    assert frame.loc[("b", "1", "two"), "low"] == found.share_low["b"][found.groups.index("two"), 1]
+    assert frame.loc[("b", "1", "two"), "low"] == found.share_low["b"][found.labels.index("two"), 1]
     assert frame.loc[("b", "1", "two"), "p_value"] == found.p_value["b"]
     lines = str(found).splitlines()
     assert lines[0] == "Shares of outcomes by group, intervals of 90%"
@@ -198,7 +198,7 @@ def test_groups_of_a_series_and_of_a_masked_array():
     group, _, X = drawn(10, 60)
     series = by_group(X, pd.Series(group, index=np.arange(60) + 7))
     masked = by_group(X, np.ma.masked_array(group, np.arange(60) < 5))
-    assert set(series.groups) == {0, 1}
+    assert set(series.labels) == {0, 1}
     assert masked.n_samples.sum() == 55
 
 

@@ -5,6 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima import CausalPIMA
+from skcausalpima._held_out.held_out import HeldOut
+from skcausalpima._held_out.units import Units
 from skcausalpima.metrics import node_recovery
 from skcausalpima.model_selection._folds import start_folds
 from skcausalpima.model_selection._verdicts import failures_of_starts
@@ -18,7 +20,8 @@ def square():
     effects = 8 * np.linalg.qr(rng.normal(size=(6, 2)))[0].T
     X = rng.normal(size=(400, 6)) + factors @ effects
     rows = np.arange(400)
-    return X, factors, [(rows[rows % 5 != k], rows[rows % 5 == k]) for k in range(5)]
+    pairs = [(rows[rows % 5 != k], rows[rows % 5 == k]) for k in range(5)]
+    return X, factors, HeldOut.splits(Units(400), pairs).parts
 
 
 def started(sizes, X, splits, **parameters):
@@ -44,7 +47,8 @@ def test_training_sets_differ(square):
     """A training set that lacks an outcome does not know it."""
     X, factors, splits = square
     lacking = np.flatnonzero(factors[:, 0] == 0), np.flatnonzero(factors[:, 0] == 1)
-    first, other = started((2,), X, [lacking, splits[0]])
+    (part,) = HeldOut.splits(Units(400), [lacking]).parts
+    first, other = started((2,), X, [part, splits[0]])
     assert node_recovery(factors[:, :1], first.cells).accuracies[0] < 0.8
     assert other.cells.shape == first.cells.shape == (400, 1)
 

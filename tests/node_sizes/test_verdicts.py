@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skcausalpima._held_out.held_out import HeldOut
+from skcausalpima._held_out.units import Units
 from skcausalpima.exceptions import NodeSizesWarning
 from skcausalpima.model_selection._folds import Fold, fit_fold
 from skcausalpima.model_selection._verdicts import (
@@ -259,7 +261,8 @@ def test_what_a_fit_is_asked_for(quick):
     """Two cells beside each other, in the probabilities of all samples."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 2)) + 12 * np.eye(2)[rng.integers(2, size=90)]
-    found = fit_fold(quick((2,)), X, np.arange(60), np.arange(60, 90))
+    (part,) = HeldOut.splits(Units(90), [(np.arange(60), np.arange(60, 90))]).parts
+    found = fit_fold(quick((2,)), X, part)
     assert found.cells.shape == (90, 1)
     assert found.bounds.shape == (30,)
     assert found.shared < 0.01

@@ -25,6 +25,7 @@ LAYERS = [
     {"_state"},
     {"_training"},
     {"_initialization", "_inference"},
+    {"_judge"},
     {"_fit"},
     {"inspection", "model_selection"},
     {"_causal_pima"},
@@ -41,6 +42,7 @@ LIGHT_ROOMS = {
     "graph",
     "inspection",
     "_contexts",
+    "_judge",
     "cluster",
 } - {"functional"}
 # Besides the constructors that do nothing but store their arguments.

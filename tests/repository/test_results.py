@@ -119,7 +119,7 @@ def results(quick, pair):
     of_fit = [
         fitted.report(), fitted.separation_, fitted.arrangement_, fitted.stability_,
         fitted.choices_, fitted.convergence_,
-        ins.table_intervals(fitted, X, by=site, n_draws=2, random_state=0).groups,
+        ins.table_intervals(fitted, X, by=site, n_draws=2, random_state=0).by,
         ins.within_cell_axes(fitted, X, metadata={EVIL: np.arange(72) + 0.5}),
     ]  # fmt: skip
     return {type(result): result for result in [*MADE, *of_fit]}

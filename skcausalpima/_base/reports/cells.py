@@ -207,6 +207,11 @@ class StabilityReport(Report):
         kept, ``short_runs`` of the first.
     rand_indices : ndarray of shape (n_fits, n_fits)
         Those of all pairs of fits, the fits in the order of their starts.
+    gain : float or None, default=None
+        By how many nats per row cells explain groups that were held out better than one Gaussian
+        does, in what clusters were sought in; None without ``groups``.
+    gain_error : float or None, default=None
+        Its standard error over groups.
 
     Examples
     --------
@@ -223,6 +228,8 @@ class StabilityReport(Report):
         short_runs=None,
         replaced=False,
         rand_indices=array([[1.]]),
+        gain=None,
+        gain_error=None,
     )
     """
 
@@ -233,6 +240,8 @@ class StabilityReport(Report):
     short_runs: float | None
     replaced: bool
     rand_indices: np.ndarray
+    gain: float | None = None
+    gain_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -128,6 +128,9 @@ class ChoicesReport(Report):
     components : {"principal", "classes", "discriminant", "independent"}, default="principal"
         What clusters were sought in: principal components, all of them in units of latent classes
         or as discriminant ones, or independent ones.
+    repeats : (int, str) or None, default=None
+        Where nobody said which rows belong together, and they look like repeats: of how many units,
+        and by what.
 
     Examples
     --------
@@ -148,3 +151,4 @@ class ChoicesReport(Report):
     counts: dict[str, list[str]]
     predicted: list[str] = field(default_factory=list)
     components: str = "principal"
+    repeats: tuple[int, str] | None = None
