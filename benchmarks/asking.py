@@ -279,8 +279,8 @@ def compared_groups(est, X, truth, outcomes: np.ndarray, seed: int, n_turns: int
             joints = in_terms_of(est, outcomes, joints)[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fits that may be wrong
-            found = table_intervals(est, X, by=codes, n_draws=400, random_state=turn).groups
-        places = [found.groups.index(k) for k in (0, 1)]
+            found = table_intervals(est, X, by=codes, n_draws=400, random_state=turn).by
+        places = [found.labels.index(k) for k in (0, 1)]
         tables = [tables_of(joint, est.dag_) for joint in joints]
         for k, place in enumerate(places):
             shares = {
