@@ -125,6 +125,7 @@ def gaps_and_sums(
     placed: np.ndarray,
     sizes: tuple[int, ...],
     cells_of: Callable[[np.ndarray], np.ndarray],
+    groups: np.ndarray | None = None,
 ) -> tuple[GapsReport | None, Additivity | None]:
     """Return the gaps between cells, and whether these lie at sums of effects.
 
@@ -137,6 +138,8 @@ def gaps_and_sums(
     cells_of : callable
         From numbers of samples to their cells: more samples are asked for where there are many
         cells.
+    groups : ndarray of int of shape (n_samples,), default=None
+        Which samples belong together.
 
     Returns
     -------
@@ -156,7 +159,11 @@ def gaps_and_sums(
         if wanted > n_rows:
             n_rows, rows = wanted, looked_at(n_samples, wanted)
             cells = cells_of(rows)
-        gaps = find_gaps(scaled[rows, : 2 * n_effects(sizes)], cells, grid.outcomes())
+        points, some = (
+            scaled[rows, : 2 * n_effects(sizes)],
+            None if groups is None else groups[rows],
+        )
+        gaps = find_gaps(points, cells, grid.outcomes(), some)
     if ROWS_PER_CELL * grid.n_cells > n_rows < n_samples:  # each cell may hold some of all samples
         rows = np.arange(n_samples)
         cells = cells_of(rows)

@@ -19,7 +19,12 @@ _THIRD = 1 / 6  # half of a third of the way from one mean to the other
 _N_POINTS = 50  # on a curve, between which it is straight
 
 
-def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> GapsReport:
+def find_gaps(
+    points: np.ndarray,
+    labels: np.ndarray,
+    outcomes: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> GapsReport:
     r"""Measure the density of samples half-way between neighbouring cells.
 
     Two cells are projected on their discriminant :math:`S^{-1} (m_2 - m_1)`, found on other
@@ -44,6 +49,8 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
         Cell of each sample.
     outcomes : ndarray of int of shape (n_cells, n_nodes)
         Outcomes of the nodes in each cell.
+    groups : ndarray of int of shape (n_samples,), default=None
+        Which samples belong together: they are found on, or projected, together, and count for one.
 
     Returns
     -------
@@ -65,7 +72,7 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
     (array([False]), (0, 2))
     """
     cells, labels = np.unique(labels, return_inverse=True)
-    neighbourhood, states = _Neighbourhood(points, labels), outcomes[cells]
+    neighbourhood, states = _Neighbourhood(points, labels, groups), outcomes[cells]
     nodes, cut = np.full(states.shape[1], math.nan), np.zeros(states.shape[1], dtype=bool)
     for node in range(states.shape[1]):
         others = np.delete(states, node, axis=1)
@@ -109,7 +116,8 @@ class _Densities(NamedTuple):
 class _Neighbourhood:
     """Samples in units of the scatter within their cells, and how near the other cells are."""
 
-    def __init__(self, points: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, points: np.ndarray, labels: np.ndarray, groups: np.ndarray | None) -> None:
+        self.groups = np.arange(len(points)) if groups is None else groups
         n_cells = labels.max() + 1
         self.members = [np.flatnonzero(labels == cell) for cell in range(n_cells)]
         means = np.array([points[rows].mean(axis=0) for rows in self.members])
@@ -144,39 +152,44 @@ class _Neighbourhood:
         """
         densities, n_needed = [], max(LEAST_OF_GAP, least * self.points.shape[1])
         for first, second in pairs.tolist():
-            groups = self._facing(first, second, part), self._facing(second, first, part)
-            n_least = min(map(len, groups))
+            rows = self._facing(first, second, part), self._facing(second, first, part)
+            groups = [np.unique(self.groups[r], return_inverse=True)[1] for r in rows]
+            n_least = min(int(numbers.max()) + 1 for numbers in groups)
             pair, shares = (first, second, part), (0.0, 0.0)
             if n_least >= n_needed:
                 if pair not in self._shares:
-                    self._shares[pair] = _middle_and_ends(_projected(*groups))
+                    positions = _projected([self.points[r] for r in rows], groups)
+                    self._shares[pair] = _middle_and_ends(positions)
                 shares = self._shares[pair]
             densities.append(2 * n_least * np.array(shares))
         return _Densities(*np.reshape(densities, (-1, 2)).T)
 
     def _facing(self, cell: int, other: int, part: float) -> np.ndarray:
-        """Return the part of a cell's samples that is nearest to another."""
+        """Return the numbers of the part of a cell's samples that is nearest to another."""
         rows = self.members[cell]
         n_rows = max(min(len(rows), LEAST_OF_GAP), math.ceil(part * len(rows)))
         order = np.argsort(self.far[rows, other], kind="stable")[:n_rows]
-        return self.points[rows[np.sort(order)]]
+        return rows[np.sort(order)]
 
 
-def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
+def _projected(cells: Sequence[np.ndarray], groups: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return where samples lie on the way between the means of two cells (0 and 1).
 
-    Each fold is projected on the discriminant of the others, and measured along their curve.
+    Each fold of groups is projected on the discriminant of the others, and measured along their
+    curve.
     """
-    groups, rng = (first, second), np.random.RandomState(0)
-    folds = [rng.permutation(len(group)) % min(_N_FOLDS, len(group)) for group in groups]
-    positions = [np.empty(len(group)) for group in groups]
+    folds, rng = [], np.random.RandomState(0)
+    for numbers in groups:
+        n = int(numbers.max()) + 1
+        folds.append((rng.permutation(n) % min(_N_FOLDS, n))[numbers])
+    positions = [np.empty(len(cell)) for cell in cells]
     for k in range(_N_FOLDS):
-        train = [group[fold != k] for group, fold in zip(groups, folds, strict=True)]
-        axis = _discriminant(train, [group.mean(axis=0) for group in train])
+        train = [cell[fold != k] for cell, fold in zip(cells, folds, strict=True)]
+        axis = _discriminant(train, [cell.mean(axis=0) for cell in train])
         curve = _Curve(np.concatenate(train), axis)
-        start, end = (curve.lengths(group).mean() for group in train)
-        for group, fold, position in zip(groups, folds, positions, strict=True):
-            position[fold == k] = (curve.lengths(group[fold == k]) - start) / (end - start or 1.0)
+        start, end = (curve.lengths(cell).mean() for cell in train)
+        for cell, fold, position in zip(cells, folds, positions, strict=True):
+            position[fold == k] = (curve.lengths(cell[fold == k]) - start) / (end - start or 1.0)
     return positions
 
 

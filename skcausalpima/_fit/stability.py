@@ -130,7 +130,9 @@ def _gaps_and_sums(
     def cells_of(rows: np.ndarray) -> np.ndarray:
         return cells if len(rows) == len(cells) else _cells(model, initial, rows)
 
-    return gaps_and_sums(scores.scaled, scores.placed, model.prior.node_sizes, cells_of)
+    units = initial.data.samples.units
+    groups = None if units is None else units[0].cpu().numpy()
+    return gaps_and_sums(scores.scaled, scores.placed, model.prior.node_sizes, cells_of, groups)
 
 
 def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAgreement:

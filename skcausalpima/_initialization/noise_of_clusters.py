@@ -119,14 +119,15 @@ def tables_of_unlike_noise(
     if points.shape[1] == 0 or len(np.unique(points, axis=0)) < SAMPLES_PER_NUMBER * n_clusters:
         return ()  # weights may have left some rows, many times
     indicators = np.eye(n_clusters)[_clusters(points, n_clusters, seed)]
-    unlike = []
+    units = initial.data.samples.units
+    groups, unlike = None if units is None else units[0].cpu().numpy()[rows], []
     for m in tables:
         x = initial.data.arrays[m].double().cpu().numpy()[rows]
         n_rows, n_columns = x.shape
         if not points.shape[1] + MORE_THAN_SCORES <= n_columns < MAX_COLUMNS:
             continue
         observed = initial.data.seen(m)[rows]
-        gains = gains_of_clusters(x, observed, points, indicators)
+        gains = gains_of_clusters(x, observed, points, indicators, groups)
         least = UNLIKE_NOISE * n_columns + 2.0 * gains.std() / math.sqrt(n_rows)
         by_chance = math.sqrt(2.0 / math.pi) * math.sqrt(6.0 / n_rows)
         is_gaussian = skewness(x, observed, points, indicators) < SKEWED + by_chance
@@ -136,7 +137,11 @@ def tables_of_unlike_noise(
 
 
 def gains_of_clusters(
-    x: np.ndarray, mask: np.ndarray, points: np.ndarray, indicators: np.ndarray
+    x: np.ndarray,
+    mask: np.ndarray,
+    points: np.ndarray,
+    indicators: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     r"""Return by how many nats noise of clusters makes held-out samples more probable.
 
@@ -156,6 +161,8 @@ def gains_of_clusters(
         Principal scores.
     indicators : ndarray of shape (n_samples, n_clusters)
         1 for the cluster of each sample.
+    groups : ndarray of int of shape (n_samples,), default=None
+        Which samples belong together, and lie in one half.
 
     Returns
     -------
@@ -177,7 +184,7 @@ def gains_of_clusters(
     left, right = np.triu_indices(_n_with_products(points))
     basis = np.column_stack([np.ones(len(x)), points, points[:, left] * points[:, right]])
     by_cluster, by_column = np.zeros(len(x)), np.zeros(len(x))
-    halves = np.arange(len(x)) % 2 == 0
+    halves = (np.arange(len(x)) if groups is None else groups) % 2 == 0
     for training in (halves, ~halves):
         coefficients = np.linalg.lstsq(basis[training], x[training], rcond=None)[0]
         squares = np.where(mask, np.square(x - basis @ coefficients), 0.0)

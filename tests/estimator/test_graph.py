@@ -97,7 +97,7 @@ def check_agreement(model, names=NAMES):
         assert isinstance(attributes["compelled"], bool)
         joined = model.edge_weights_[edge] + model.edge_weights_[edge[::-1]]
         has_sum = model.edge_probabilities_ is not None  # of others no sum would be one
-        assert attributes.get("adjacent") == (joined if has_sum else None)
+        assert attributes.get("adjacent") == (min(joined, 1.0) if has_sum else None)
         assert model.node_scores_[edge[0]] < model.node_scores_[edge[1]]
 
 

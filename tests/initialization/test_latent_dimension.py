@@ -16,6 +16,8 @@ from some_slow import some_slow
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering.contest import Contest
 from skcausalpima._clustering.latent_classes import TableColumns
+from skcausalpima._held_out.held_out import HeldOut
+from skcausalpima._held_out.units import Units
 from skcausalpima._initialization import latent_space
 from skcausalpima._initialization.latent_space import (
     _are_told_better,
@@ -357,5 +359,6 @@ def test_fits_find_clusters_that_first_scores_do_not_show(seed, n_columns):
 def test_folds_begin_where_clusters_show():
     x, labels = correlated(0)
     estimator = CausalPIMA(3, random_state=0)
-    (fold,) = start_folds(estimator, x, [(np.arange(200), np.arange(200, N_SAMPLES))])
+    split = np.arange(200), np.arange(200, N_SAMPLES)
+    (fold,) = start_folds(estimator, x, HeldOut.splits(Units(N_SAMPLES), [split]).parts)
     assert adjusted_rand_score(labels, fold.cells[:, 0]) > 0.95
