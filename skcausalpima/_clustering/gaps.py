@@ -116,7 +116,9 @@ class _Densities(NamedTuple):
 class _Neighbourhood:
     """Samples in units of the scatter within their cells, and how near the other cells are."""
 
-    def __init__(self, points: np.ndarray, labels: np.ndarray, groups: np.ndarray | None) -> None:
+    def __init__(
+        self, points: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
+    ) -> None:
         self.groups = np.arange(len(points)) if groups is None else groups
         n_cells = labels.max() + 1
         self.members = [np.flatnonzero(labels == cell) for cell in range(n_cells)]
