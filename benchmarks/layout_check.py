@@ -126,6 +126,8 @@ HOMES = {
     "inspection/_report_page": "inspection/report",
     "inspection/_reported_fit": "inspection/report",
     "inspection/_report_advice": "inspection/report",
+    "inspection/_report_text": "inspection/report",
+    "inspection/_tried_starts": "inspection/report",
     "inspection/_line_or_heaps": "judge",
     "inspection/_halves_of_one_heap": "judge",
 }
