@@ -730,6 +730,7 @@ mapping, default=None
         X: Samples,
         y: Unchecked = None,
         sample_weight: ArrayLike | None = None,
+        *,
         groups: ArrayLike | None = None,
     ) -> Self:
         """Learn from samples that arrive in batches; the first call is :meth:`fit`.
@@ -2155,9 +2156,8 @@ n_outcomes)
         """
         given = {"experts": experts, "encoders": encoders, "decoders": decoders}
         of_nodes: Values = {"known_nodes": known_nodes, "interventions": interventions}
-        return load_checkpoint(cls, path, given).fit(
-            X, None, sample_weight, groups=groups, **of_nodes
-        )
+        begun = load_checkpoint(cls, path, given)
+        return begun.fit(X, None, sample_weight, groups=groups, **of_nodes)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

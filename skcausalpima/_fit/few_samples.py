@@ -63,9 +63,10 @@ def found_again(
         fits, which show more; and of experts that cannot draw.
     """
     core = np.arange(data.n_samples) if samples.core is None else samples.core
+    if digests is None or not _is_asked(setup, data):
+        return None
     groups = samples.modalities.groups
-    n_distinct = 0 if digests is None else len(digests) if groups is None else groups.max() + 1
-    if digests is None or n_distinct >= FEW_SAMPLES or not _is_asked(setup, data):
+    if (len(digests) if groups is None else groups.max() + 1) >= FEW_SAMPLES:
         return None
     if len(np.unique(labels[core])) == 1:
         return None

@@ -151,11 +151,10 @@ def mixture_refits(
         rows = np.arange(data.n_samples)
         for chosen in (samples.core, initial.rows):
             rows = rows if chosen is None else rows[chosen]
-        units = Units(samples.modalities.n_samples) if units is None else units
-        if samples.rows is not None and not units.are_rows:
-            units = units.take(samples.rows.rows)
-        elif units.are_rows:
+        if units is None or units.are_rows:
             units = Units(samples.modalities.n_samples)
+        elif samples.rows is not None:
+            units = units.take(samples.rows.rows)
         parts = cast(StructuredVAE, model), encoders, data, initial, rows
         return MixtureRefits(setup, *parts, units)
 

@@ -81,11 +81,10 @@ def start_agreement(
         kinds.append(sorted(plain, key=lambda end: -end.bound)[:N_BEST])
     ends = [[end.responsibilities.argmax(dim=0).numpy() for end in kind] for kind in kinds if kind]
     gaps, sums = _gaps_and_sums(model, initial, cells)
-    gain = None
-    if data.samples.units is not None and initial.scores is not None:
-        units = Units.of(data.samples.units[0].cpu().numpy())
+    gain, groups = None, data.samples.groups
+    if groups is not None and initial.scores is not None:
         sought_in = initial.scores.whitened[rows, : model.prior.means.shape[1]]
-        gain = gain_of_cells(sought_in, cells, units)
+        gain = gain_of_cells(sought_in, cells, Units.of(groups))
     return replace(_compare(cells, ends), gaps=gaps, additivity=sums, gain=gain)
 
 
@@ -130,8 +129,7 @@ def _gaps_and_sums(
     def cells_of(rows: np.ndarray) -> np.ndarray:
         return cells if len(rows) == len(cells) else _cells(model, initial, rows)
 
-    units = initial.data.samples.units
-    groups = None if units is None else units[0].cpu().numpy()
+    groups = initial.data.samples.groups
     return gaps_and_sums(scores.scaled, scores.placed, model.prior.node_sizes, cells_of, groups)
 
 

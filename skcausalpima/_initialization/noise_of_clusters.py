@@ -119,8 +119,8 @@ def tables_of_unlike_noise(
     if points.shape[1] == 0 or len(np.unique(points, axis=0)) < SAMPLES_PER_NUMBER * n_clusters:
         return ()  # weights may have left some rows, many times
     indicators = np.eye(n_clusters)[_clusters(points, n_clusters, seed)]
-    units = initial.data.samples.units
-    groups, unlike = None if units is None else units[0].cpu().numpy()[rows], []
+    of_all, unlike = initial.data.samples.groups, []
+    groups = None if of_all is None else of_all[rows]
     for m in tables:
         x = initial.data.arrays[m].double().cpu().numpy()[rows]
         n_rows, n_columns = x.shape

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from .._held_out.difference import PairedDifference
+from .._held_out.difference import ERRORS, PairedDifference
 from .._held_out.held_out import HeldOut
 from .._held_out.units import Units
 
@@ -63,7 +63,7 @@ def gain_of_cells(points: np.ndarray, cells: np.ndarray, units: Units) -> Paired
         for gain, kind in zip(gains, ("tied", "full"), strict=True):
             gain[part.held] = _densities(points, part.rows, part.held, cells, kind) - one
     differences = [PairedDifference.of(gain, units) for gain in gains]
-    return max(differences, key=lambda found: found.mean - 2.0 * found.error)
+    return max(differences, key=lambda found: found.mean - ERRORS * found.error)
 
 
 def _densities(

@@ -170,7 +170,7 @@ def held_out_first(
             f"training__validation_fraction={fraction} of {n_samples} samples leaves none to "
             "train on."
         )
-    groups = _groups(data)
+    groups = data.samples.groups
     if groups is None:
         return rng.permutation(n_samples)
     return np.argsort(rng.permutation(groups.max() + 1)[groups], kind="stable")
@@ -178,17 +178,11 @@ def held_out_first(
 
 def n_held_out(data: TensorData, order: np.ndarray, fraction: float) -> int:
     """Return how many samples, the first of an order, are set aside: whole groups of them."""
-    wanted, groups = int(np.ceil(fraction * data.n_samples)), _groups(data)
+    wanted, groups = int(np.ceil(fraction * data.n_samples)), data.samples.groups
     if groups is None:
         return wanted
     ends = np.flatnonzero(np.diff(groups[order])) + 1
     return int(ends[np.abs(ends - wanted).argmin()])
-
-
-def _groups(data: TensorData) -> np.ndarray | None:
-    """Return the number of each sample's group; None where each stands alone."""
-    units = data.samples.units
-    return None if units is None else units[0].cpu().numpy()
 
 
 class NotFiniteError(ValueError):

@@ -123,6 +123,7 @@ class FitReport(Figures):
         cls,
         est: BaseEstimator,
         X: Samples | None = None,
+        *,
         check: bool = False,
         groups: Groups = None,
     ) -> FitReport:
@@ -218,7 +219,7 @@ class FitReport(Figures):
         )
         if check and X is not None:
             halves = unseen_parts(est, X, units, caller="report").why_not
-            goodness = goodness_of_fit(est, X, groups=units.codes)
+            goodness = goodness_of_fit(est, X, groups=units.numbers)
             report = replace(report, goodness=goodness, halves=tuple(filter(None, halves)))
         report = replace(report, advice=advice(report))
         object.__setattr__(report, "_of", (copy.copy(est), X))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,6 +79,11 @@ class Batch:
     gaps: dict[int, Gap] | None = None
     trust: Tensor | None = None
     units: Tensor | None = None
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """``units`` as an array of shape (n_samples,); None where all stand alone."""
+        return None if self.units is None else self.units[0].cpu().numpy()
 
     @property
     def present(self) -> Tensor:

@@ -144,6 +144,13 @@ def test_kinds_of_groups_are_clusters(fitted):
     assert not any(line.startswith("No clusters") for line in report.advice)
 
 
+def test_groups_that_are_stated_come_before_those_of_the_fit(rows, fitted):
+    """One sample of each group is looked at; all of them where each is said to stand alone."""
+    X, _ = rows
+    assert fitted.report(X, check=True).goodness.n_samples == 40
+    assert fitted.report(X, check=True, groups=np.arange(120)).goodness.n_samples == 120
+
+
 def test_repeats_that_nobody_has_named_are_a_line(rows):
     X, group = rows
     alone = quick().fit(X)
