@@ -1,6 +1,6 @@
 """Rows that belong together: is what is said of them right, with ``groups`` and without?
 
-Run with OMP_NUM_THREADS=1; half an hour on one core.
+Run with OMP_NUM_THREADS=1; two hours on one core, most of them for *rates*.
 
     python benchmarks/groups.py --tables effects rates one_kind --out groups.md
     python benchmarks/groups.py --tables repeats --plain FOLDER   # CSV files of R's data sets
@@ -155,6 +155,11 @@ def rates(n_seeds: int) -> str:
                 alike = [np.corrcoef(found[:, j], true)[0, 1] for true in nodes[group[which]].T]
                 truth = 0.6 if max(alike, key=abs) > 0 else 0.4  # of outcome 0
                 note("table_intervals: 90 % hold", way, low[name][0] <= truth <= high[name][0])
+        sofar = {
+            what: {way: f"{np.mean(values):.3f}" for way, values in ways.items()}
+            for what, ways in errors.items()
+        }
+        print(f"after {seed + 1} data sets: {sofar}", file=sys.stderr, flush=True)
     lines = []
     for what, by_way in errors.items():
         n = len(by_way["rows"])

@@ -62,6 +62,7 @@ numpydoc_xref_aliases = {
         for name in (
             "AdaptedLabel",
             "ArrangementReport",
+            "CellValuesReport",
             "ChoicesReport",
             "ContextReport",
             "ConvergenceReport",

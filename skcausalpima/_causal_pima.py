@@ -42,8 +42,10 @@ from ._fit.adaptation import adapted
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.answers import Answers, OfNodes, answers, node_probabilities
+from ._inference.decoding import cells_at
 from ._inference.fitted_model import FittedModel
 from ._inference.kept_models import model_of, samples_of
+from ._judge.few_values import warn_of_decoded, warn_of_filled
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks
@@ -328,6 +330,8 @@ class CausalPIMA(
         continued keeps that of its first part.
     separation_ : SeparationReport
         How well components are separated and filled, and which rows of X are unlike others.
+    cell_values_ : CellValuesReport
+        How many values each component has of each column, and their means.
     gaps_ : GapsReport or None
         Whether there are gaps between cells. None where all samples lie in one cell, or with
         ``init="paper"``. A fit that is continued keeps that of its first part.
@@ -1204,6 +1208,12 @@ n_outcomes)
             the latent point: always a value of the model function, as averages of such curves need
             not be. A network per cluster is that of the same component.
 
+        Warns
+        -----
+        UserWarning
+            Once, if points lie in cells where values of a column are missing and fewer than five
+            are there (``cell_values_``). Its text begins with ``[few-values]``.
+
         See Also
         --------
         transform : From data to the latent space.
@@ -1220,13 +1230,10 @@ n_outcomes)
         array([[2., 1.],
                [8., 9.]])
         """
-        fitted, points = self._fitted_model(), as_points(X, "X")
-        if points.shape[1] != self.latent_dim_:
-            raise ValueError(
-                f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "
-                "dimensions."
-            )
-        return fitted_form(self).write(fitted.decode(points, which="Point"))
+        fit, points = self._fitted_model(), as_points(X, "X", self.latent_dim_)
+        form = fitted_form(self)
+        warn_of_decoded(self.cell_values_, form, fit.components_of(cells_at(fit.model, points)))
+        return form.write(fit.decode(points, which="Point"))
 
     def reconstruct(
         self,
@@ -1343,6 +1350,12 @@ n_outcomes)
         ValueError
             If X does not match the training data.
 
+        Warns
+        -----
+        UserWarning
+            Once, if values that are filled in rest on fewer than five observed ones of their column
+            in their cell (``cell_values_``). Its text begins with ``[few-values]``.
+
         See Also
         --------
         reconstruct : Means of all modalities, with their standard deviations.
@@ -1364,6 +1377,7 @@ n_outcomes)
         True
         """
         given, what = self._read(X), "probabilities" if probabilities else "values"
+        warn_of_filled(self.cell_values_, given, self._fitted_model().probabilities)
         return given.form.write(self._fitted_model().impute(given), given.contexts, what)
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
@@ -1858,7 +1872,12 @@ n_outcomes)
         return self._fitted_model().weights_under(labels)
 
     def report(
-        self, X: Samples | None = None, *, check: bool = False, groups: ArrayLike | None = None
+        self,
+        X: Samples | None = None,
+        *,
+        check: bool = False,
+        groups: ArrayLike | None = None,
+        detail: str = "short",
     ) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.
 
@@ -1873,6 +1892,9 @@ n_outcomes)
             and some seconds.
         groups : array-like of shape (n_samples,) or str, default=None
             Which samples belong together, for ``check``; None for what :meth:`fit` was given.
+        detail : {"short", "full"}, default="short"
+            What is printed: the verdict, what to do, nodes, cells, graph and data in 25 lines (more
+            where warnings need them), or all figures.
 
         Returns
         -------
@@ -1906,9 +1928,9 @@ n_outcomes)
         >>> report.shares
         array([0.25, 0.25, 0.25, 0.25])
         >>> str(report).splitlines()[0]
-        'Fit of 200 samples: N1 (2) x N2 (2)'
+        'Fit of 200 samples: 2 factors found; no warning'
         """
-        return FitReport.of(self, X, check=check, groups=groups)
+        return FitReport.of(self, X, check=check, groups=groups, detail=detail)
 
     def plot_summary(
         self, X: Samples, *, modality: str | int | None = None, x: Abscissae = None

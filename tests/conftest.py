@@ -4,6 +4,7 @@ What is imported here is imported by the process that hands tests out, too, befo
 it is neither PyTorch nor the package.
 """
 
+import functools
 import gc
 import importlib
 import os
@@ -13,16 +14,9 @@ import pytest
 #: Fixtures that make fits of a few epochs: who takes one is marked ``short_fits``.
 SHORT_FITS = {"quick", "brief", "random_start", "taught"}
 
-#: What such fits say, rightly, of the little that they find: of these alone it is ignored, and of
-#: fits of minutes, marked ``long``, which are asked for other things.
-SAID_OF_SHORT_FITS = (
-    "Nodes may have been mixed up",
-    "The cells may depend on random_state",
-    "All samples lie in one of",
-)
-
-#: What no fit of a test says but where it is expected.
-SAID_OF_FEW = (".* samples are few for these cells", "Cells of this fit may be wrong")
+#: Warnings of alarms begin with their code. Fits of a few epochs, or of minutes (marked ``long``),
+#: may raise them, rightly, since they find little; but none of these where it is not expected.
+ALARMS, OF_FEW = r"\[[a-z-]+\] ", (r"\[few-samples\] ", r"\[cells-in-doubt\] ")
 
 
 def let_short_fits_alone_ignore(items):
@@ -33,8 +27,8 @@ def let_short_fits_alone_ignore(items):
         if isinstance(item, pytest.DoctestItem) or item.get_closest_marker("long"):
             continue
         is_short = item.get_closest_marker("short_fits")
-        for said in SAID_OF_FEW if is_short else SAID_OF_FEW + SAID_OF_SHORT_FITS:
-            item.add_marker(pytest.mark.filterwarnings(f"error:{said}"), append=False)
+        for alarms in OF_FEW if is_short else (ALARMS,):
+            item.add_marker(pytest.mark.filterwarnings(f"error:{alarms}"), append=False)
 
 
 @pytest.hookimpl(tryfirst=True)  # marks decide what pytest deselects
@@ -95,6 +89,26 @@ def few_repetitions(request):
         for address, number in numbers.items():
             patch.setattr(f"skcausalpima.{address}", number)
         yield of_users
+
+
+@pytest.fixture(autouse=True, scope="session")
+def reports_do_not_contradict_themselves():
+    """Look at the lines of every report that a test makes."""
+    from skcausalpima._judge.exclusions import contradictions
+    from skcausalpima.inspection import FitReport
+    from skcausalpima.inspection._short_report import full_lines
+
+    made = FitReport.of.__func__
+
+    @functools.wraps(made)
+    def checked(cls, *args, **options):
+        report = made(cls, *args, **options)
+        assert contradictions("\n".join(full_lines(report, report.alarms))) == []
+        return report
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FitReport, "of", classmethod(checked))
+        yield
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
 """Choosing node sizes: what it finds, and what it refuses."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
+from skcausalpima._base.progress_lines import ProgressLines
+from skcausalpima._held_out.fits import completed, warnings_once
 from skcausalpima.datasets import load_digits_with_curves, make_circles_images
-from skcausalpima.exceptions import NodeSizesWarning
+from skcausalpima.exceptions import InstabilityWarning, NodeSizesWarning
 from skcausalpima.model_selection import select_node_sizes
 
 
@@ -126,11 +130,12 @@ def test_grids_larger_than_the_data_are_refused_before_anything_is_fitted(groups
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.InstabilityWarning")
-def test_outcomes_that_the_data_lack_are_told(quick):
-    with pytest.warns(NodeSizesWarning, match="is taken, but in the start, N1: an outcome"):
+def test_outcomes_that_the_data_lack_are_named(quick):
+    with pytest.warns(NodeSizesWarning, match="is taken: in the start, N1: an outcome"):
         selection = select_node_sizes(quick(), np.ones((40, 3)), [2], cv=2)
     (failed,) = selection.results["failed"]
-    assert failed[0] == "in the start, N1: an outcome has no samples in 2 of 2 folds"
+    assert failed[0].startswith("the last fit is alarmed: [")
+    assert failed[1] == "in the start, N1: an outcome has no samples in 2 of 2 folds"
 
 
 @pytest.mark.long
@@ -166,7 +171,7 @@ def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
 
     monkeypatch.setattr("skcausalpima.model_selection._judged.fit_fold", never)
     noise = np.random.default_rng(0).normal(size=(200, 6))
-    with pytest.warns(NodeSizesWarning, match="is taken, but in the start, "):
+    with pytest.warns(NodeSizesWarning, match="is taken: in the start, "):
         selection = select_node_sizes(quick(max_iter=1), noise, [2, 3, (2, 2)])
     assert not selection.results["fitted"].any()
     assert selection.best_estimator.node_sizes == selection.best_node_sizes
@@ -186,7 +191,7 @@ def test_where_no_start_is_known_all_are_fitted(brief, groups):
 def test_what_is_proposed_is_told_before_anything_is_fitted(brief, groups, capsys, monkeypatch):
     stated = []
 
-    def proposed(estimator, X, n_training):
+    def proposed(estimator, X, n_training, units):
         stated.append(n_training)
         return [(2,), (3,)]
 
@@ -327,3 +332,60 @@ def test_arguments_of_the_selection(brief, pair, arguments, match):
     given = {"estimator": brief(), "X": pair, "candidates": [(2,)], **arguments}
     with pytest.raises((TypeError, ValueError), match=match):
         select_node_sizes(**given)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_warnings_of_fits_come_once(n_jobs):
+    def fit(number):
+        warnings.warn(f"[ended-early] {number}", ConvergenceWarning, stacklevel=1)
+        if number:
+            warnings.warn("[few-samples] of cells", InstabilityWarning, stacklevel=1)
+            warnings.warn("constant", UserWarning, stacklevel=1)
+        return number
+
+    lines = ProgressLines(0, "[fits]")
+    with warnings.catch_warnings(record=True) as caught, warnings_once():
+        warnings.simplefilter("always")
+        for _ in range(2):
+            completed([partial(fit, number) for number in range(3)], n_jobs, lines)
+    assert [str(one.message) for one in caught] == [
+        "[ended-early] 0 (in 6 fits)",
+        "constant (in 4 fits)",
+    ]
+
+
+def test_a_candidate_is_not_supported_beside_an_alarm(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3)) + 8 * rng.integers(2, size=(120, 1))
+    model = CausalPIMA(2, max_iter=2, random_state=0)
+    well = select_node_sizes(model, X, [2, 3], cv=3)
+    assert well.results["supported"].tolist() == [True, False]
+    assert well.results["verdict"][0] == "supported"
+    assert well.results["verdict"][1].startswith(("rejected", "not fitted"))
+    address = "skcausalpima.model_selection._select_node_sizes.alarms_of"
+    monkeypatch.setattr(address, lambda est: ("[few-samples]",))
+    doubted = select_node_sizes(model, X, [3, 2], cv=3)
+    assert doubted.best_node_sizes == (2,)
+    assert not doubted.results["supported"].any()
+    text = str(doubted)
+    assert "supported" not in text
+    assert text.splitlines()[2].lstrip().startswith("(2,)")  # the chosen one is the first
+    assert max(map(len, text.splitlines())) <= 79
+    (reason,) = doubted.results["failed"][1]
+    assert reason == "the last fit is alarmed: [few-samples]"
+    assert "found again in folds; the last fit is" in text
+
+
+def test_what_folds_and_the_last_fit_raise_comes_once(groups, monkeypatch):
+    plain = CausalPIMA.fit
+
+    def fit(self, X, y=None, **known):
+        warnings.warn("[ended-early] of this fit", ConvergenceWarning, stacklevel=2)
+        return plain(self, X, y, **known)
+
+    monkeypatch.setattr(CausalPIMA, "fit", fit)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        select_node_sizes(CausalPIMA(max_iter=2, random_state=0), groups, [3], cv=3)
+    told = [str(one.message) for one in caught if "ended-early" in str(one.message)]
+    assert told == ["[ended-early] of this fit (in 4 fits)"]

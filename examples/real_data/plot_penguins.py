@@ -64,7 +64,7 @@ display = PrototypeDisplay.from_estimator(est)
 # Who lives where
 # ---------------
 # The report has the share of each kind on each island with the half width of an interval:
-lines = str(est.report()).splitlines()
+lines = str(est.report(detail="full")).splitlines()
 start = lines.index("Contexts")
 print("\n".join(lines[start : start + 6]))
 

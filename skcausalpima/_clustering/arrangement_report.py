@@ -1,40 +1,24 @@
-"""What is told of clusters on a grid: the figures, what is doubtful, which nodes are factors."""
+"""Clusters on a grid: the figures, gaps, and which nodes are factors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from .._base.budgets import FEW_ROWS
 from .._base.grid import NodeGrid, n_effects
 from .._base.reports.cells import ArrangementReport, GapsReport
-from .arrangement import Arrangement
 from .candidates import CandidateReport
 from .factors_or_kinds import Additivity, additivity
 from .gaps import find_gaps
-from .margins import AGREEING, CERTAIN, SMALL_P
+from .margins import AGREEING, CERTAIN, MAX_SEARCHED, SMALL_P
 
 #: [samples] For gaps between many cells more are: so many of each cell, or no fewer, and no more in
 #: all (arbitrary).
 ROWS_PER_CELL, LEAST_ROWS, MOST_ROWS = 12, 6, 3000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remedies:
-    """What a user can do about an arrangement that is doubtful, a sentence or more for each cause.
-
-    Parameters
-    ----------
-    by_chance, overlap, mixed_up : str
-        Where nodes were not found, where their outcomes overlap, and where another arrangement fits
-        nearly as well.
-    """
-
-    by_chance: str
-    overlap: str
-    mixed_up: str
 
 
 def arrangement_figures(report: CandidateReport) -> ArrangementReport:
@@ -53,32 +37,35 @@ def arrangement_figures(report: CandidateReport) -> ArrangementReport:
     )
 
 
-def arrangement_doubt(chosen: Arrangement, n_cells: int, remedies: Remedies) -> str | None:
-    """Return what a warning says of an arrangement that is doubtful, None where it is not."""
-    if not chosen.found:
-        return placed_by_chance(n_cells, "not found", remedies)
-    if chosen.certainty is not None and chosen.certainty < CERTAIN:
-        return (
-            f"About {100 * (1 - chosen.certainty):.0f} % of the node labels may be wrong: nodes "
-            f"were found, but their outcomes overlap in these data. {remedies.overlap}"
+class Doubt(NamedTuple):
+    """What is doubtful of an arrangement: code, figure that decided, a sentence without its end."""
+
+    code: str
+    figure: float | None
+    sentence: str
+
+
+def doubt_of(arrangement: ArrangementReport, n_cells: int) -> Doubt | None:
+    """Return why nodes may be others: not found, overlapping, or nearly tied; None where not."""
+    certainty, agreement = arrangement.certainty, arrangement.node_agreement
+    if not arrangement.found:
+        looked = f"not sought beyond {MAX_SEARCHED}" if n_cells > MAX_SEARCHED else "not found"
+        which = f"which cluster is which of the {n_cells} cells was {looked}"
+        return Doubt("nodes-by-chance", None, f"Nodes are placed by chance: {which}")
+    if certainty is not None and certainty < CERTAIN:
+        sentence = (
+            f"About {100 * (1 - certainty):.0f} % of the node labels may be wrong: nodes were "
+            "found, but their outcomes overlap in these data"
         )
-    if chosen.node_agreement.min() < AGREEING:
-        agreement = ", ".join(f"{index:.2f}" for index in chosen.node_agreement)
-        return (
-            "Nodes may have been mixed up: another arrangement of the clusters on the grid fits "
-            f"nearly as well (its misfit is {chosen.gap:.3f} times as large), and has other labels "
-            f"(adjusted Rand index by node: {agreement}). {remedies.mixed_up} See arrangement_."
+        return Doubt("labels-overlap", certainty, sentence)
+    if agreement.min() < AGREEING:
+        sentence = (
+            "Nodes may be mixed up: another arrangement of the clusters fits nearly as well (its "
+            f"misfit is {arrangement.gap:.3f} times as large; adjusted Rand index by node: "
+            f"{', '.join(f'{index:.2f}' for index in agreement)})"
         )
+        return Doubt("nodes-tied", float(agreement.min()), sentence)
     return None
-
-
-def placed_by_chance(n_cells: int, verdict: str, remedies: Remedies) -> str:
-    """Return what a warning says of nodes that were not found."""
-    return (
-        f"Nodes are placed by chance: which cluster is which of the {n_cells} cells was {verdict}. "
-        f"{remedies.by_chance} Clusters themselves (labels_) may still be of use. See "
-        "arrangement_."
-    )
 
 
 def with_factors(

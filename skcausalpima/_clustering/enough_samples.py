@@ -78,19 +78,3 @@ def _enough(agreement_of_draw: AgreementOfDraw, n_samples: int) -> int | None:
     if not are_enough(most):
         return None
     return next(filter(are_enough, (math.ceil(times * n_samples) for times in TIMES)), most)
-
-
-def draws_in_words(again: FoundAgainReport) -> str:
-    """Write in how many draws the cells were found again, and how many samples would do.
-
-    Examples
-    --------
-    >>> from skcausalpima._clustering.enough_samples import ask_draws, draws_in_words
-    >>> print(draws_in_words(ask_draws(lambda n_samples, seed: 1 - 10 / n_samples, 40)))
-    (found in 0 of 2 draws). About 60 would, if cells are as the fit has them.
-    """
-    n_found = int((again.agreement >= FOUND_AGAIN).sum())
-    would = f"About {again.enough_samples} would, if cells are as the fit has them"
-    if again.enough_samples is None:
-        would = f"Not even {MOST_TIMES:g} times as many would"
-    return f"(found in {n_found} of {len(again.agreement)} draws). {would}."

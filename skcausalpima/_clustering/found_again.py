@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
 
-from .._held_out.matching import adjusted_rand_index
+from .._held_out.matching import rand_indices
+from .._held_out.units import Units
 from .clusters import max_components
 from .margins import COMPONENTS_PER_CLUSTER, ROWS_OF_ISOLATED
 from .over_fitted import fit_mixture, merged_to_all
@@ -40,7 +40,7 @@ class Agreed(NamedTuple):
 
 
 def agreed_mixtures(
-    scores: np.ndarray, max_clusters: int, rng: np.random.RandomState
+    scores: np.ndarray, max_clusters: int, rng: np.random.RandomState, units: Units
 ) -> dict[tuple[int, int], Agreed]:
     """Merge mixtures of the first scores to all numbers of clusters, in several parts.
 
@@ -52,6 +52,8 @@ def agreed_mixtures(
         Largest number of clusters.
     rng : RandomState
         For parts and starts.
+    units : Units
+        What samples belong to; parts keep them together.
 
     Returns
     -------
@@ -63,17 +65,18 @@ def agreed_mixtures(
     --------
     >>> import numpy as np
     >>> from skcausalpima._clustering.found_again import agreed_mixtures
+    >>> from skcausalpima._held_out.units import Units
     >>> rng = np.random.RandomState(0)
     >>> points = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 50, axis=0)
     >>> points += rng.normal(size=points.shape)
-    >>> agreed_mixtures(points, 4, rng)[2, 3].agreement
+    >>> agreed_mixtures(points, 4, rng, Units(150))[2, 3].agreement
     1.0
     """
-    parts, agreements = _parts(len(scores), rng), {}
+    parts, agreements = [units.some(rng, PART) for _ in range(N_PARTS)], {}
     for n_dims in (number for number in DIMENSIONS if number <= scores.shape[1]):
         points = scores[:, :n_dims] - scores[:, :n_dims].mean(axis=0)
         deviations = points.std(axis=0)
-        room = max_components(len(parts[0]), n_dims)
+        room = max_components(min(map(len, parts)), n_dims)
         if room < 4 or deviations[-1] <= 1e-9 * deviations[0]:
             break
         points /= deviations
@@ -90,27 +93,23 @@ def agreed_mixtures(
             pairs = zip(responsibilities, merged, strict=True)
             labels = [_labels(shares, clusters[n_clusters]) for shares, clusters in pairs]
             if all(len(np.unique(numbers)) == n_clusters for numbers in labels):
-                agreements[n_dims, n_clusters] = _agreed(labels, n_clusters)
+                agreements[n_dims, n_clusters] = _agreed(labels)
     return agreements
 
 
 def agreed_kmeans(
-    scores: np.ndarray, max_clusters: int, rng: np.random.RandomState
+    scores: np.ndarray, max_clusters: int, rng: np.random.RandomState, units: Units
 ) -> dict[int, Agreed]:
     """Return what k-means of all scores finds in several parts, by number of clusters."""
-    parts = _parts(len(scores), rng)
+    parts = [units.some(rng, PART) for _ in range(N_PARTS)]
     n_distinct = min(len(np.unique(scores[part].round(9), axis=0)) for part in parts)
     agreements = {}
     for n_clusters in range(2, min(max_clusters, n_distinct - 1) + 1):
         runs = [
             KMeans(n_clusters, n_init=N_RUNS, random_state=rng).fit(scores[part]) for part in parts
         ]
-        agreements[n_clusters] = _agreed([run.predict(scores) for run in runs], n_clusters)
+        agreements[n_clusters] = _agreed([run.predict(scores) for run in runs])
     return agreements
-
-
-def _parts(n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
-    return [rng.permutation(n_samples)[: max(1, int(PART * n_samples))] for _ in range(N_PARTS)]
 
 
 def _labels(responsibilities: np.ndarray, merged: np.ndarray) -> np.ndarray:
@@ -118,12 +117,7 @@ def _labels(responsibilities: np.ndarray, merged: np.ndarray) -> np.ndarray:
     return (responsibilities @ np.eye(merged.max() + 1)[merged]).argmax(axis=1)
 
 
-def _agreed(labels: Sequence[np.ndarray], n_clusters: int) -> Agreed:
+def _agreed(labels: Sequence[np.ndarray]) -> Agreed:
     """Compare clusterings of the same samples."""
-    indices = np.zeros((len(labels), len(labels)))
-    for first, second in itertools.combinations(range(len(labels)), 2):
-        table = np.zeros((n_clusters, n_clusters))
-        np.add.at(table, (labels[first], labels[second]), 1)
-        indices[first, second] = indices[second, first] = adjusted_rand_index(table)
-    with_others = indices.sum(axis=1) / (len(labels) - 1)
+    with_others = (rand_indices(labels).sum(axis=1) - 1.0) / (len(labels) - 1)
     return Agreed(float(with_others.mean()), labels[with_others.argmax()])

@@ -297,6 +297,8 @@ def _groups_for(
         means = [dependence[np.ix_(groups[i], groups[j])].mean() for i, j in pairs]
         first, second = pairs[int(np.argmax(means))]
         groups[first] += groups.pop(second)
+    while len(groups) < len(sizes):  # fewer components than nodes: some share all of them
+        groups.append(list(range(len(dependence))))
     scatter = np.zeros((len(sizes), len(groups)))
     for size in set(sizes):
         for g, group in enumerate(groups):

@@ -203,14 +203,18 @@ def as_array(value: Unchecked, what: str) -> np.ndarray:
 
 
 @working_in(adding_anything)
-def as_points(array: ArrayLike, what: str) -> np.ndarray:
-    """Return an array-like as a table of finite floats; errors say ``what``."""
+def as_points(array: ArrayLike, what: str, n_dims: int) -> np.ndarray:
+    """Return latent points, (n_points, n_dims), as a table of floats; errors say ``what``."""
     array = as_array(array, what)
     try:
-        return check_array(array, dtype=[np.float64, np.float32], input_name=what)
+        points: np.ndarray = check_array(array, dtype=[np.float64, np.float32], input_name=what)
     except (OverflowError, TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what} must be a table of finite numbers: {error}") from error
+    if points.shape[1] != n_dims:
+        expected = f"but the latent space has {n_dims} dimensions"
+        raise ValueError(f"{what} has {points.shape[1]} columns, {expected}.")
+    return points
 
 
 def adapter_of(value: Unchecked, what: str, expected: str = "") -> Adapter:

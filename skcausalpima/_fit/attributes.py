@@ -12,7 +12,6 @@ from torch import Tensor
 from .._base.grid import NodeGrid
 from .._base.reports.cells import FoundAgainReport, SeparationReport
 from .._base.types import Values
-from .._base.warn import warn_caller
 from .._clustering.arrangement_report import with_factors
 from .._contexts.fitted import FittedContexts, doubts
 from .._contexts.moved_nodes import moved_by_contexts
@@ -27,6 +26,7 @@ from .._inference.evidence import (
     reference_rows,
     shortfalls,
     sorted_terms,
+    spread_of_skewed,
     trusted,
 )
 from .._inference.fitted_model import FittedModel, subset_encoders
@@ -37,22 +37,23 @@ from .._inference.reports import (
     nodes_by_chance,
     separation_report,
     stability_report,
-    warn_of_collapse,
-    warn_of_few_samples,
 )
+from .._judge.figures import Figures, collected
+from .._judge.judge import warn_of_new
+from .._judge.one_value import one_values, zeros_and_ones
 from .._judge.repeats import repeats_of
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._state.fitted import FittedState
+from .._state.fitted import FittedState, fitted_attributes
 from .._state.training import Arrivals
 from .._training.ending import check_finite, told_divergence
 from .._training.filling import filled
-from ..exceptions import ContextWarning
 from ..modules import MultimodalVAE, SubsetEncoders
 from .arrivals import DECAY
+from .cell_values import cell_values
 from .checkpoint import fixed_settings, trained_model
 from .convergence import convergence_report
-from .few_samples import found_again
+from .few_samples import found_again, with_certainty
 from .known_factors import known_factors
 from .run import Run
 
@@ -103,10 +104,10 @@ def fitted_state(
         digests = _digests(given, samples, data, earlier)
         is_whole = best.seen is not None and not best.stopped
         again = found_again(fitted, setup, samples, data, labels, digests) if is_whole else None
-        if samples.rows is not None:
-            labels = _labels_of_all(fitted, labels, given, samples.rows)
+        again = with_certainty(again, separation.certainty)
+        labels = _labels_of_all(fitted, labels, given, samples.rows)
         bound, of_core = _mean_bounds(in_units, data, samples)
-    return FittedState(
+    state = FittedState(
         spec=spec,
         numbers=best.state,
         subset_numbers=best.subset_state,
@@ -119,6 +120,7 @@ def fitted_state(
         expert_tables=tables,
         tail_reference=reference,
         separation=separation,
+        cell_values=cell_values(samples, data, probabilities[:, cells], earlier),
         lower_bound=bound,
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
@@ -128,6 +130,27 @@ def fitted_state(
         **_of_training(best, setup, of_core, before, arrivals is not None),
         **_of_start(best, setup, samples, known, contexts, again, before),
     )
+    return _judged(state, given, before)
+
+
+def _judged(state: FittedState, given: Modalities, before: FittedState | None) -> FittedState:
+    """Return a fit that has come to its end with what its nodes are; raise its alarms."""
+    if state.choices is not None and before is None and not is_one_of_many.get():
+        names = state.spec.node_names
+        one_value = one_values(given, state.outcomes[state.labels], names)
+        numbers = {name: zeros_and_ones(given, m) for m, name in enumerate(given.names)}
+        listed = {name: columns for name, columns in numbers.items() if columns}
+        choices = replace(state.choices, one_value=one_value, zeros_and_ones=listed)
+        state = replace(state, choices=choices)
+    if state.stability is not None:
+        kept = None if before is None or before.stability is None else before
+        warn_of_new(_figures(state), None if kept is None else _figures(kept))
+    return state
+
+
+def _figures(state: FittedState) -> Figures:
+    """Return what is judged of a fit."""
+    return collected(Figures, fitted_attributes(state), doubts(state.contexts))
 
 
 def _trusts_all(samples: FitSamples, before: FittedState | None) -> bool:
@@ -138,20 +161,12 @@ def _trusts_all(samples: FitSamples, before: FittedState | None) -> bool:
 def _contexts(
     setup: Setup, samples: FitSamples, probabilities: np.ndarray, arrivals: Arrivals | None
 ) -> FittedContexts:
-    """Return contexts with what was found of their cells; warn of what cannot be told apart."""
+    """Return contexts with what was found of their cells."""
     if not setup.contexts.labels:
         return setup.contexts
     before = 0.0 if arrivals is None else DECAY * setup.contexts.cells
-    contexts = setup.contexts.with_cells(
-        samples.modalities.codes, probabilities, samples.weights, before
-    )
-    if reasons := doubts(contexts):
-        warn_caller(
-            f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(reasons)}. "
-            "Samples of all labels that share their kinds would tell, or known_nodes.",
-            ContextWarning,
-        )
-    return contexts
+    codes = samples.modalities.codes
+    return setup.contexts.with_cells(codes, probabilities, samples.weights, before)
 
 
 def _of_start(
@@ -169,12 +184,11 @@ def _of_start(
         names = ("arrangement", "stability", "found_again", "gaps", "choices")
         kept = {name: getattr(before, name, None) for name in names}
         return kept | {"by_chance": before is not None and before.by_chance}
-    warn_of_collapse(agreement.labels, len(best.state["prior.means"]))
-    arrangement = arrangement_report(setup, best.candidates, best.moved)
+    arrangement = arrangement_report(setup, best.candidates)
     stability = stability_report(agreement, best.rand_indices, again)
-    is_doubtful = stability.unstable or (again is not None and not again.found)
-    if again is not None and not again.found:
-        warn_of_few_samples(again)
+    gain = agreement.gain
+    is_doubtful = stability.unstable or (again is not None and again.are_few)
+    is_doubtful |= gain is not None and not gain.is_better
     moved = moved_by_contexts(contexts, setup.spec.node_sizes)
     return {
         "arrangement": with_factors(
@@ -255,7 +269,8 @@ def _outlying(in_units: np.ndarray, samples: FitSamples, data: TensorData) -> np
     for mask in data.element_masks().values():
         whole = whole & mask.all(axis=1)
     numbers = np.flatnonzero(whole)
-    is_far = shortfalls(in_units[numbers], in_units[numbers]) > 0.0
+    values = in_units[numbers]
+    is_far = shortfalls(values, values, spread_of_skewed(values)) > 0.0
     far_off = numbers[:0] if data.is_distributed else numbers[is_far]
     if samples.rows is None:
         return far_off
@@ -300,9 +315,11 @@ def _digests(
 
 
 def _labels_of_all(
-    fitted: FittedModel, labels: np.ndarray, given: Modalities, rows: TrainingRows
+    fitted: FittedModel, labels: np.ndarray, given: Modalities, rows: TrainingRows | None
 ) -> np.ndarray:
     """Return the labels of all rows of X from those of the rows that were trained on."""
+    if rows is None:
+        return labels
     all_labels = labels[rows.positions]
     left_out = np.flatnonzero(rows.positions < 0)
     if len(left_out):

@@ -12,7 +12,7 @@ from .._base.reports.cells import FoundAgainReport
 from .._clustering.contest import LEAST_CANDIDATES, Contest
 from .._clustering.enough_samples import ask_draws
 from .._clustering.many_cells import has_many_cells
-from .._clustering.margins import FEW_SAMPLES
+from .._clustering.margins import AGREEING_DRAWS, FEW_SAMPLES, SURE_CELLS
 from .._data.column_kinds import LEVELLED
 from .._data.sample_weight import may_coincide, row_digests
 from .._data.samples import FitSamples
@@ -91,6 +91,19 @@ def found_again(
         return ask_draws(source.agreement, n_samples)
     except (ValueError, ExpertError):  # what is drawn is not finite, or beyond an expert's range
         return None
+
+
+def with_certainty(
+    again: FoundAgainReport | None, certainty: np.ndarray
+) -> FoundAgainReport | None:
+    """Return the report that says whether a fit is sure of its cells, which are found again or not.
+
+    ``certainty``, (n_nodes,), is how probable the likeliest outcome of each node is, in the mean.
+    """
+    if again is None:
+        return None
+    is_sure = certainty.min() >= SURE_CELLS and again.agreement.mean() >= AGREEING_DRAWS
+    return replace(again, sure=bool(is_sure))
 
 
 def _is_asked(setup: Setup, data: TensorData) -> bool:

@@ -117,7 +117,7 @@ def mixture_refits(
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         The data that it was fitted to.
     units : Units, default=None
-        What samples belong to; None for each a unit of its own.
+        What samples belong to, whatever groups the fit has; None for these.
     sample_weight, known_nodes, interventions
         As ``fit`` was given them.
 
@@ -134,7 +134,8 @@ def mixture_refits(
     """
     estimator, state = copy.copy(estimator), estimator._fitted
     asked = parameters_of(estimator)
-    call = FitCall(X, None, sample_weight, known_nodes, interventions)
+    groups = None if units is None else units.numbers
+    call = FitCall(X, None, sample_weight, known_nodes, interventions, groups)
     setup, samples, _ = set_up_further(estimator, state, asked, call)
     kept = fixed_settings(setup) if state.training is None else state.training.settings
     statement, else_ = "refit='mixture' keeps networks", "use refit='all' of edge_confidence"
@@ -151,10 +152,7 @@ def mixture_refits(
         rows = np.arange(data.n_samples)
         for chosen in (samples.core, initial.rows):
             rows = rows if chosen is None else rows[chosen]
-        if units is None or units.are_rows:
-            units = Units(samples.modalities.n_samples)
-        elif samples.rows is not None:
-            units = units.take(samples.rows.rows)
+        units = Units.of(samples.modalities.groups, samples.modalities.n_samples)
         parts = cast(StructuredVAE, model), encoders, data, initial, rows
         return MixtureRefits(setup, *parts, units)
 

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._base.types import Values
 from .._base.warn import warn_caller
+from .._held_out.matching import rand_indices
 from .._initialization.initial_sample import InitialSample
 from .._model.scaled_samples import as_arrays, from_arrays
 from .._model.setup import Setup
@@ -28,7 +29,6 @@ from .callbacks import Watch
 from .interrupts import telling_workers, working_for
 from .run import Run, run
 from .short_runs import with_short_runs
-from .stability import rand_indices
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import torch
 
 from .._clustering.margins import AGREEING, LEAST_OF_STARTS, ODD_RUN
 from .._held_out.fits import is_one_of_many
+from .._held_out.matching import rand_indices
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import initialize_run
@@ -24,7 +25,7 @@ from .._training.observer import Interruption, Observer
 from ..exceptions import DivergenceError
 from ..modules import ExpertError
 from .run import Run, run
-from .stability import present_labels, rand_indices
+from .stability import present_labels
 
 #: Short runs: how many, and their epochs of pre-training, and of training.
 N_RUNS, N_EPOCHS = 2, 3

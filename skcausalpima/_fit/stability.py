@@ -20,13 +20,14 @@ from .._clustering.factors_or_kinds import Additivity
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.margins import NEAR_TIE, SAME_AGREEMENT
 from .._clustering.matching import TIE_TOLERANCE
+from .._held_out.matching import rand_indices
 from .._held_out.units import Units
 from .._inference.posterior import cells_of_samples, sample_posterior
 from .._inference.reports import StartAgreement
 from .._initialization.initial_sample import InitialSample
 from .._initialization.initialize import RunState, initialize_graph
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
-from .._judge.held_out_groups import gain_of_cells
+from .._judge.held_out_gain import gain_of_cells
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
@@ -81,10 +82,10 @@ def start_agreement(
         kinds.append(sorted(plain, key=lambda end: -end.bound)[:N_BEST])
     ends = [[end.responsibilities.argmax(dim=0).numpy() for end in kind] for kind in kinds if kind]
     gaps, sums = _gaps_and_sums(model, initial, cells)
-    gain, groups = None, data.samples.groups
-    if groups is not None and initial.scores is not None:
+    gain = None
+    if initial.scores is not None:
         sought_in = initial.scores.whitened[rows, : model.prior.means.shape[1]]
-        gain = gain_of_cells(sought_in, cells, Units.of(groups))
+        gain = gain_of_cells(sought_in, cells, Units.of(data.samples.groups, len(cells)))
     return replace(_compare(cells, ends), gaps=gaps, additivity=sums, gain=gain)
 
 
@@ -164,27 +165,6 @@ def _ends(
             fits[clusters] = iterate_mixture(posterior, gamma, settings, max_iter=n_steps)
         ends.append(fits[clusters])
     return ends
-
-
-def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the adjusted Rand index of each pair of labellings, (n_runs, n_runs).
-
-    All at once, to the last bit as ``sklearn.metrics.adjusted_rand_score``, which checks its
-    arguments for longer than it computes. Of as many rows as a start sees nothing overflows.
-    """
-    both = np.array([[_alike(first, second) for second in labels] for first in labels])
-    alone, n_rows = np.diag(both), len(labels[0])
-    first, second = alone[:, None] - both, alone - both  # alike in one of the two only
-    neither, both = n_rows**2 - first - second - both, both - n_rows
-    agreeing = 2.0 * (both * neither - first * second)
-    possible = (both + first) * (first + neither) + (both + second) * (second + neither)
-    return np.divide(agreeing, possible, out=np.ones_like(agreeing), where=(first + second) > 0)
-
-
-def _alike(first: np.ndarray, second: np.ndarray) -> int:
-    """Return how many ordered pairs of rows have equal labels in both labellings."""
-    counts = np.unique(first * (second.max() + 1) + second, return_counts=True)[1]
-    return np.square(counts).sum()
 
 
 def rearranged(

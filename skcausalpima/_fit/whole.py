@@ -376,4 +376,4 @@ def _warn_if_stopped(best: Run, interruption: Interruption) -> None:
 def _tell(interruption: Interruption, message: str) -> None:
     if not interruption.is_told:
         interruption.is_told = True
-        warn_caller(message, InterruptionWarning)
+        warn_caller(f"[interrupted] {message}", InterruptionWarning)

@@ -1,11 +1,14 @@
-"""Many fits, one by one or in parallel: told as they come, and kept when an interrupt comes."""
+"""Many fits, one by one or in parallel: shown as they come, kept when an interrupt comes."""
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -14,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._base.progress_lines import ProgressLines, duration
+from .._base.warn import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
 R = TypeVar("R")
@@ -30,6 +34,47 @@ def for_a_part(estimator: BaseEstimator) -> BaseEstimator:
     if "missing_values__unknown" in estimator.get_params():
         estimator.set_params(missing_values__unknown="missing")
     return estimator
+
+
+class Raised(NamedTuple):
+    """A warning of one of many fits."""
+
+    text: str
+    category: type[Warning]
+
+    @property
+    def key(self) -> tuple[str, type[Warning]]:
+        """What is the same in warnings of the same: the code in brackets, or else the text."""
+        code = re.match(r"\[[a-z-]+\]", self.text)
+        return (code[0] if code else self.text), self.category
+
+
+#: Where warnings of fits are kept until all have come; None where they are raised after some fits.
+_kept: ContextVar[list[list[Raised]] | None] = ContextVar("_kept", default=None)
+
+
+@contextmanager
+def warnings_once() -> Iterator[list[list[Raised]]]:
+    """Raise each warning of the fits in it once, at the end, with how many of them raised it.
+
+    What further fits have raised may be added to the list.
+    """
+    kept: list[list[Raised]] = []
+    token = _kept.set(kept)
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
+        _raise_once(kept)
+
+
+def _raise_once(of_fits: Sequence[Sequence[Raised]]) -> None:
+    """Raise what some fits have raised, each once."""
+    first = {one.key: one for raised in reversed(of_fits) for one in raised}
+    counts = Counter(key for raised in of_fits for key in {one.key for one in raised})
+    for key, (text, category) in first.items():
+        more = f" (in {counts[key]} fits)" if counts[key] > 1 else ""
+        warn_caller(f"{text}{more}", category)
 
 
 class Completed(NamedTuple):
@@ -92,10 +137,11 @@ def completed(
     calls = (delayed(_numbered)(number, call) for number, call in enumerate(functions))
     begin = time.monotonic()
     results: dict[int, R] = {}
+    raised: dict[int, list[Raised]] = {}
     result: R
     interrupted = False
     try:
-        for number, result in _as_they_come(calls, n_jobs):
+        for number, result, raised[number] in _as_they_come(calls, n_jobs):
             results[number] = result
             seconds = (time.monotonic() - begin) / len(results) * (len(functions) - len(results))
             done = f"{told_first}{len(results)} of {len(functions)} {things}"
@@ -114,6 +160,11 @@ def completed(
         ) from error
     finally:
         lines.close()
+    in_order = [raised[number] for number in sorted(raised)]
+    if (kept := _kept.get()) is None:
+        _raise_once(in_order)
+    else:
+        kept += in_order
     return Completed(dict(sorted(results.items())), interrupted and len(results) < len(functions))
 
 
@@ -157,7 +208,7 @@ def completed_in_parts(
     return Completed(results, interrupted)
 
 
-def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R]]:
+def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R, list[Raised]]]:
     """Return results, if possible one by one when they are there."""
     for order in ("generator_unordered", "generator", "list"):
         try:
@@ -168,13 +219,22 @@ def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R]
     raise AssertionError("joblib returns lists")
 
 
-def _numbered(number: int, call: Callable[[], R]) -> tuple[int, R]:
-    """Call without what single fits tell of other seeds: the results show it."""
-    with warnings.catch_warnings():
-        for category in (ArrangementWarning, InstabilityWarning):
+def _numbered(number: int, call: Callable[[], R]) -> tuple[int, R, list[Raised]]:
+    """Call; keep warnings, but for what single fits say of other seeds: the results show it."""
+    token = is_one_of_many.set(True)
+    try:
+        return number, *with_warnings(call, (ArrangementWarning, InstabilityWarning))
+    finally:
+        is_one_of_many.reset(token)
+
+
+def with_warnings(
+    call: Callable[[], R], left_out: Sequence[type[Warning]] = ()
+) -> tuple[R, list[Raised]]:
+    """Call, and return what comes of it with the warnings that it would raise."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for category in left_out:
             warnings.simplefilter("ignore", category)
-        token = is_one_of_many.set(True)
-        try:
-            return number, call()
-        finally:
-            is_one_of_many.reset(token)
+        result = call()
+    return result, [Raised(str(one.message), one.category) for one in caught]

@@ -144,6 +144,10 @@ class Units:
             return drawn, Units(self.n)
         return self.rows_of(drawn), Units.of(np.repeat(np.arange(self.n), self.sizes[drawn]))
 
+    def some(self, rng: np.random.RandomState, share: float) -> np.ndarray:
+        """Draw a share of the units without replacement, at least one: their rows."""
+        return self.rows_of(rng.permutation(self.n)[: max(1, int(share * self.n))])
+
     def counts(self, rng: np.random.RandomState, weights: np.ndarray) -> np.ndarray:
         """Draw as many units with replacement, by their weight: how often each row is drawn.
 

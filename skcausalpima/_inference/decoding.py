@@ -153,6 +153,15 @@ def decoded(
 
 
 @torch.no_grad()
+def cells_at(model: MultimodalVAE, points: np.ndarray) -> np.ndarray:
+    """Return the most probable cell of the grid of each latent point."""
+    cells: np.ndarray = (
+        model.components_at(torch.tensor(points).to(model.prior.means)).cpu().numpy()
+    )
+    return cells
+
+
+@torch.no_grad()
 def noise_at(model: MultimodalVAE, points: np.ndarray, cells: np.ndarray) -> list[np.ndarray]:
     """Return the noise of each element, flattened: root mean square deviation over the points."""
     z, components = torch.tensor(points).to(model.prior.means), torch.as_tensor(cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,40 +14,22 @@ from .._base.reports.cells import (
     StabilityReport,
 )
 from .._base.reports.training import ChoicesReport, TriedStart
-from .._base.warn import warn_caller
 from .._clustering.arrangement_report import (
-    Remedies,
-    arrangement_doubt,
     arrangement_figures,
-    placed_by_chance,
 )
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
-from .._clustering.enough_samples import draws_in_words
 from .._clustering.factors_or_kinds import Additivity
 from .._clustering.many_cells import is_beyond_search
 from .._clustering.margins import (
-    CHANGED_NODES,
     LEAST_AGREEMENT,
     LEAST_OF_STARTS,
-    MAX_SEARCHED,
 )
 from .._data.units import count_columns
 from .._data.validation import Modalities
 from .._held_out.difference import PairedDifference
 from .._model.left_open import Side
 from .._model.setup import Setup
-from ..exceptions import ArrangementWarning, InstabilityWarning
-
-#: What users of the estimator can do about doubtful nodes.
-REMEDIES = Remedies(
-    by_chance="Names of nodes, tables and edges mean nothing here, and no edge is compelled. Try "
-    "smaller node_sizes, more samples, or another random_state, or state some known_nodes.",
-    overlap="Look at predict_proba before you count on single labels; another modality, or "
-    "known_nodes, may tell them apart.",
-    mixed_up="Try another random_state or n_init > 1, or state some known_nodes; if that does not "
-    "help, other node_sizes.",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +55,7 @@ class StartAgreement:
     additivity : Additivity or None
         How far chance explains that cells lie at sums of effects; None likewise.
     gain : PairedDifference or None
-        What cells gain on groups held out; None where samples stand alone.
+        What cells gain on samples held out; None where it was not looked at.
     """
 
     labels: np.ndarray
@@ -128,32 +109,16 @@ def choices_report(setup: Setup, modalities: Modalities) -> ChoicesReport:
 
 
 def arrangement_report(
-    setup: Setup, candidates: CandidateReport | None, moved: float
+    setup: Setup, candidates: CandidateReport | None
 ) -> ArrangementReport | None:
-    """Report how clusters were assigned to grid cells; warn where nodes may not be what they seem.
+    """Report how clusters were assigned to grid cells.
 
     Where the grid has too many cells for that, nodes are placed by chance, and no figure is known.
-    ``moved`` is the share of the samples that did not end where they began.
     """
     sizes = setup.spec.node_sizes
     if candidates is None:
-        if not is_beyond_search(setup.training.initialization.method, sizes):
-            return None
-        reason = f"not sought beyond {MAX_SEARCHED}"
-        warn_caller(placed_by_chance(math.prod(sizes), reason, REMEDIES), ArrangementWarning)
-        return _of_chance(len(sizes))
-    chosen = candidates.arrangements[candidates.chosen]
-    doubt = arrangement_doubt(chosen, math.prod(sizes), REMEDIES)
-    if doubt is not None:
-        warn_caller(doubt, ArrangementWarning)
-    elif chosen.certainty is not None and moved > 1.0 - (1.0 - CHANGED_NODES) ** len(sizes):
-        warn_caller(
-            f"Nodes may be others than those that were found: training has moved {moved:.0%} of "
-            "the samples to other cells, which is much for nodes whose effects add up. Objects in "
-            "images that hide each other are one cause. Look at the prototypes of each node, "
-            "compare another random_state, or state some known_nodes. See gaps_ and convergence_.",
-            ArrangementWarning,
-        )
+        is_beyond = is_beyond_search(setup.training.initialization.method, sizes)
+        return _of_chance(len(sizes)) if is_beyond else None
     return arrangement_figures(candidates)
 
 
@@ -182,33 +147,24 @@ def _of_chance(n_nodes: int) -> ArrangementReport:
 def stability_report(
     starts: StartAgreement, rand_indices: np.ndarray | None, again: FoundAgainReport | None = None
 ) -> StabilityReport:
-    """Report whether other seeds find the same cells; warn where they may not.
+    """Report whether other seeds find the same cells.
 
     The agreement of other starts with each other is reported, but does not decide: training may
     leave a start that all agree on, and end elsewhere with each seed. Short runs from other seeds
     decide where they were made. ``rand_indices``, of shape (n_fits, n_fits), are those of the
     labels of several fits, if there are any, which then decide. Where draws of a single fit were
-    found ``again``, other starts say nothing more (benchmarks/few_samples.py), and where they
-    were not, one warning is enough.
+    found ``again``, other starts say nothing more (benchmarks/few_samples.py).
     """
     rand_indices = np.ones((1, 1)) if rand_indices is None else rand_indices
     n_fits = len(rand_indices)
     agreement, least = starts.with_fit, LEAST_OF_STARTS
-    reason = "other starts on these data end in other ones"
     if starts.short_runs is not None:
-        agreement, reason = starts.short_runs, "short runs from other seeds have found other ones"
+        agreement = starts.short_runs
     if n_fits > 1:
         agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
-        least, reason = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
+        least = LEAST_AGREEMENT
     is_found = again is not None and again.found and n_fits == 1
     is_unstable = agreement is not None and agreement < least and not is_found
-    if is_unstable and (again is None or n_fits > 1):
-        warn_caller(
-            f"The cells may depend on random_state: {reason} (adjusted Rand index "
-            f"{agreement:.2f}). Compare fits with other seeds, or set n_init, before you read a "
-            "meaning into them; report() says more.",
-            InstabilityWarning,
-        )
     return StabilityReport(
         agreement=agreement,
         unstable=is_unstable,
@@ -220,28 +176,6 @@ def stability_report(
         gain=None if starts.gain is None else starts.gain.mean,
         gain_error=None if starts.gain is None else starts.gain.error,
     )
-
-
-def warn_of_few_samples(again: FoundAgainReport) -> None:
-    """Warn that draws of a fit, as many as its samples, do not show its cells again."""
-    warn_caller(
-        f"{again.n_samples} samples are few for these cells: as many that the fit draws do not "
-        f"show them again {draws_in_words(again)} Do not read a meaning into cells, nodes, tables "
-        "and edges yet: measure more, compare fewer outcomes or another modality, or state some "
-        "known_nodes. See found_again_.",
-        InstabilityWarning,
-    )
-
-
-def warn_of_collapse(labels: np.ndarray, n_cells: int) -> None:
-    """Warn where all samples lie in one of several cells."""
-    if n_cells > 1 and len(np.unique(labels)) == 1:
-        warn_caller(
-            f"All samples lie in one of {n_cells} cells: no clusters were found, so that nodes and "
-            "graph mean nothing. Are there clusters that other methods find? Then try scale="
-            "'feature', another latent_dim, or state some known_nodes; report() says more.",
-            InstabilityWarning,
-        )
 
 
 def separation_report(

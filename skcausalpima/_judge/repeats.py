@@ -64,7 +64,7 @@ def repeats_of(modalities: Modalities) -> tuple[int, str] | None:
     of_label = _labels_of_units(modalities, np.concatenate(tables, axis=1))
     if of_label is not None:
         return of_label
-    points = _scores(np.concatenate(tables, axis=1))
+    points = _scores(_unrounded(np.concatenate(tables, axis=1)))
     if (size := block_size(points)) is not None:
         return n_rows // size, f"{size} consecutive rows each"
     if (size := clump_size(points)) is not None:
@@ -90,6 +90,14 @@ def _labels_of_units(modalities: Modalities, table: np.ndarray) -> tuple[int, st
                 return units.n, f"rows with one label of {column.name!r}"
         start += width
     return None
+
+
+def _unrounded(table: np.ndarray) -> np.ndarray:
+    """Spread values over what rounding may have taken from them: else rows of integers coincide."""
+    rng = np.random.RandomState(0)
+    steps = [np.diff(np.unique(column)).min(initial=np.inf) for column in table.T]
+    width = np.where(np.isfinite(steps), steps, 0.0)
+    return table + rng.uniform(-0.5, 0.5, size=table.shape) * width
 
 
 def _scores(table: np.ndarray) -> np.ndarray:

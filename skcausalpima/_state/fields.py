@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type
 import numpy as np
 from torch import nn
 
+from .._base.reports.cells import CellValuesReport
 from .._base.types import Unchecked
 from ..modules import ExpertDecoder
 
@@ -65,6 +66,31 @@ def conforms(value: Any, hint: Unchecked) -> bool:
     if parts:
         return any(conforms(value, part) for part in parts)
     return kind in OF_CODE or type(value) is kind
+
+
+def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:
+    """Return True for one table per node, which broadcast over causes and the grid."""
+    n_axes = max((t.ndim for t in value), default=0)
+    return len(value) == sizes["node"] <= n_axes and all(
+        is_array(t, "float64", ("",) * n_axes, {}) and bool(np.isfinite(t).all()) for t in value
+    )
+
+
+def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
+    """Return True for one row of numbers per modality, and one for all of several."""
+    return len(value) == sizes["modality"] + (sizes["modality"] > 1) and all(
+        is_array(row, "float64", ("",), {}) and bool(np.isfinite(row).all()) for row in value
+    )
+
+
+def are_values(value: CellValuesReport, sizes: Sizes) -> bool:
+    """Return True for a row of numbers per component, in each table of what cells hold."""
+    tables = [*value.counts.values(), *value.means.values()]
+    return (
+        is_array(value.n_samples, "float64", ("component",), sizes)
+        and len(value.counts) == sizes["modality"]
+        and all(is_array(table, "float64", ("component", ""), sizes) for table in tables)
+    )
 
 
 _hints = functools.cache(get_type_hints)

@@ -38,7 +38,7 @@ from .._base.scalar_checks import check_path
 from .._base.types import Values
 
 FORMAT = "skcausalpima"
-VERSION = 25
+VERSION = 26
 UNDAMAGED = "an undamaged file from CausalPIMA.save"
 PARTS = {"version", "class", "library", "parameters", "input", "sha256"}
 #: What else is in a file, and what is said where it is in one that is to have another.

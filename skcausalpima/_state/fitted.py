@@ -12,6 +12,7 @@ import numpy as np
 from .._base.grid import NodeGrid
 from .._base.reports.cells import (
     ArrangementReport,
+    CellValuesReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
@@ -28,23 +29,8 @@ from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec
 from .._structure.digraphs import ADJACENT, CONTEXT, KIND, TOLD, compel_nothing
 from ..functional import COVARIANCE_TYPES, covariance_type_named
-from .fields import Sizes, array, declared, is_array
+from .fields import Sizes, are_references, are_tables, are_values, array, declared
 from .training import Arrivals, Numbers, TrainingState
-
-
-def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:
-    """Return True for one table per node, which broadcast over causes and the grid."""
-    n_axes = max((t.ndim for t in value), default=0)
-    return len(value) == sizes["node"] <= n_axes and all(
-        is_array(t, "float64", ("",) * n_axes, {}) and bool(np.isfinite(t).all()) for t in value
-    )
-
-
-def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
-    """Return True for one row of numbers per modality, and one for all of several."""
-    return len(value) == sizes["modality"] + (sizes["modality"] > 1) and all(
-        is_array(row, "float64", ("",), {}) and bool(np.isfinite(row).all()) for row in value
-    )
 
 
 def is_scaler(value: ModalityScaler, sizes: Sizes) -> bool:
@@ -188,6 +174,8 @@ class FittedState:
         What ``tail_probability`` compares samples with, in rising order.
     separation : SeparationReport
         How well components are separated and filled.
+    cell_values : CellValuesReport
+        How many values components have.
     convergence : ConvergenceReport
         How training ended.
     arrangement : ArrangementReport or None
@@ -233,6 +221,7 @@ class FittedState:
     expert_tables: dict[str, ExpertTable] = declared(have_names)
     tail_reference: list[np.ndarray] = declared(are_references)
     separation: SeparationReport
+    cell_values: CellValuesReport = declared(are_values)
     convergence: ConvergenceReport
     arrangement: ArrangementReport | None
     stability: StabilityReport | None
@@ -305,6 +294,7 @@ def public_attributes(state: FittedState) -> Values:
         "node_scores_": graph.node_scores,
         "expert_params_": state.expert_tables,
         "separation_": state.separation,
+        "cell_values_": state.cell_values,
         "history_": state.history,
         "phase_history_": state.phase_history,
         "n_iter_": len(next(iter(state.history.values()))),

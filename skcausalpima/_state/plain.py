@@ -22,6 +22,7 @@ import numpy as np
 from .._base.parameter_objects import OBJECTS
 from .._base.reports.cells import (
     ArrangementReport,
+    CellValuesReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
@@ -322,7 +323,7 @@ def _by_fields(kind: type) -> Form:
 #: What fitted states tell.
 REPORTS: tuple[type[Report], ...] = (
     *(SeparationReport, ConvergenceReport, ArrangementReport, StabilityReport, FoundAgainReport),
-    *(GapsReport, ChoicesReport, TriedStart, AdaptedLabel),
+    *(CellValuesReport, GapsReport, ChoicesReport, TriedStart, AdaptedLabel),
 )
 #: Dataclasses that are stored by their fields.
 BY_FIELDS: tuple[type, ...] = (

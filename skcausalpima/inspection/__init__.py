@@ -2,6 +2,7 @@
 
 from .._base.reports.cells import (
     ArrangementReport,
+    CellValuesReport,
     FoundAgainReport,
     GapsReport,
     SeparationReport,
@@ -10,6 +11,7 @@ from .._base.reports.cells import (
 from .._base.reports.contexts import AdaptedLabel, ContextReport
 from .._base.reports.training import ChoicesReport, ConvergenceReport, TriedStart
 from .._inference.modality_evidence import ModalityEvidence
+from .._judge.alarms import Alarm
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
@@ -41,11 +43,13 @@ from ._within_cell_axes import WithinCellAxes, within_cell_axes
 
 __all__ = [
     "AdaptedLabel",
+    "Alarm",
     "ArrangementReport",
     "AssociationDisplay",
     "AxisDisplay",
     "CalibrationCurve",
     "CalibrationDisplay",
+    "CellValuesReport",
     "ChoicesReport",
     "ContextReport",
     "ConvergenceReport",

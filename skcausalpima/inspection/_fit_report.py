@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -13,31 +12,38 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._base.grid import NodeGrid
 from .._base.names import printable
 from .._base.reports.shown_table import Frame, pandas_for, tag
 from .._base.types import Groups, Samples, Unchecked, Values
-from .._clustering.placements import lie_where_effects_put_them
 from .._contexts.fitted import doubts
 from .._data.validation import fitted_form
 from .._held_out.stated_units import units_of
+from .._judge.alarms import Alarm, are_alarmed, as_text
+from .._judge.figures import collected, outcomes_of, percent, unseparated
+from .._judge.missing import lacks, missing_shares
 from .._structure.digraphs import ADJACENT, node_graph
+from ._differing_columns import differing_columns
 from ._fitted_estimator import check_estimator, outcome_names
 from ._goodness_of_fit import goodness_of_fit
 from ._mailed_report import mailed_page, write_page
-from ._report_advice import advice, alarms, hardly_filled
-from ._report_lines import Figures, percent, sections
+from ._report_findings import all_findings
+from ._report_lines import ReportFigures, sections
 from ._report_page import STYLE, VERDICTS, advice_page, cells_page, figures_page
-from ._report_text import WIDTH, column, line_as_text, wrapped
 from ._reported_fit import check_samples, curves_of_own_draws, reported_contexts
+from ._short_report import (
+    MAX_CELLS,
+    full_lines,
+    nodes_block,
+    other_cells,
+    read_on,
+    short_lines,
+    title,
+)
 from ._unseen import unseen_parts
 
-BAR_WIDTH = 30  # columns of a terminal
-MAX_CELLS = 16  # as many are listed one by one
 
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class FitReport(Figures):
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FitReport(ReportFigures):
     """The figures of a fit; printed, they are a text, and in a notebook a table.
 
     Returned by :meth:`CausalPIMA.report() <skcausalpima.CausalPIMA.report>`, which shows it.
@@ -75,15 +81,26 @@ class FitReport(Figures):
         Number of epochs.
     convergence : ConvergenceReport
         Its ``convergence_``.
-    edges : tuple of (str, str, float, bool)
-        Parent, child, weight of this direction, and whether the arrow is compelled.
     choices : ChoicesReport
         Its ``choices_``.
+    outcome_names : tuple of tuple of str
+        Names of the outcomes of each node; numbers where they have none.
+    doubts : tuple of str
+        Where offsets of contexts cannot be separated from other mixes.
+    objectives : ndarray of shape (n_epochs,)
+        What each epoch of training ended at, in nats per sample: the bound, of samples that were
+        held out where there are some.
+    holds_out : bool
+        Whether some samples were held out of training.
+    edges : tuple of (str, str, float, bool)
+        Parent, child, weight of this direction, and whether the arrow is compelled.
     adjacent : mapping of (str, str) to float
         How probable it is that the nodes of an edge are joined, either way. Empty where edges have
         no probabilities (``edge_probabilities_``).
-    outcome_names : tuple of tuple of str
-        Names of the outcomes of each node; numbers where they have none.
+    differs : mapping of str to tuple
+        Of each node the columns in which the means of its outcomes differ most: ``modality``,
+        ``column``, ``size`` in standard deviations within cells, and of words and booleans
+        ``share``, a difference of shares.
     calibration : mapping of str to CalibrationCurve
         How sure the fit is of the cells of 300 samples that it draws, and how often it is right, by
         what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw, or where
@@ -92,14 +109,19 @@ class FitReport(Figures):
         Tables of counts whose depth, the sum of a row, was divided out.
     contexts : mapping of str to ContextReport
         What is found of each context. Empty without contexts.
-    doubts : tuple of str
-        Where offsets of contexts cannot be told from other mixes.
     goodness : GoodnessOfFit or None
         Where the model does not hold, if that was asked.
-    halves : tuple of str
-        What halves of the samples say against nodes, if that was asked.
-    advice : tuple of str
-        What to do next, the most urgent first.
+    halves : mapping of str to str
+        What halves of the samples say against a node, if that was asked.
+    lacking : tuple
+        Columns whose values are missing in some cells more often than by chance.
+    missing : mapping of str to float
+        Share of the values that are missing, of the modalities that lack some.
+    alarms : tuple of Alarm
+        What was found, with its code, severity, subject, figure, sentence and remedy: alarms first,
+        which say that cells or nodes may be wrong, then notes.
+    detail : {"short", "full"}
+        What is printed: 25 lines (more where alarms need them), or all.
 
     Examples
     --------
@@ -113,7 +135,8 @@ class FitReport(Figures):
     (60, (2, 1))
     """
 
-    advice: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    detail: str = "short"
 
     #: The fit and its samples, for :meth:`save`; no field, so that copies do not hold them.
     _of: ClassVar[tuple[BaseEstimator, Samples | None] | None] = None
@@ -126,6 +149,7 @@ class FitReport(Figures):
         *,
         check: bool = False,
         groups: Groups = None,
+        detail: str = "short",
     ) -> FitReport:
         """Collect the figures of a fitted estimator.
 
@@ -140,6 +164,8 @@ class FitReport(Figures):
             (:func:`goodness_of_fit`), and whether halves agree on nodes.
         groups : array-like of shape (n_samples,) or str, default=None
             Which samples belong together, as ``fit`` takes it; None for what the fit was given.
+        detail : {"short", "full"}, default="short"
+            What is printed.
 
         Returns
         -------
@@ -176,52 +202,35 @@ class FitReport(Figures):
         if check and X is not None:
             X, units = units_of(est, X, groups)
         check_samples(est, X, check)
-        shares = est.separation_.occupancy
-        order = np.argsort(-shares, kind="stable")
-        grid = NodeGrid(est.joint_.shape)
-        pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
         dag = node_graph(est.dag_)
         edges = [
             (*e, attributes["weight"], attributes["compelled"])
             for *e, attributes in dag.edges(data=True)
         ]
-        n_samples = len(est.labels_) - len(est.separation_.without_values)
-        is_filled = ~np.isin(np.arange(len(shares)), est.separation_.empty)
-        is_known = is_filled & ~hardly_filled(shares, is_filled, n_samples)
-        means, outcomes = est.cluster_means_, est.cluster_states_
-        as_expected = lie_where_effects_put_them(means, outcomes, is_known, is_filled)
         tables = zip(est.modality_names_in_, fitted_form(est).tables, strict=True)
         codings = [(str(name), table.coding) for name, table in tables]
-        report = cls(
-            node_names=tuple(map(str, dag)),
-            node_sizes=tuple(est.joint_.shape),
-            n_samples=n_samples,
-            cells=est.cluster_states_[order],
-            shares=shares[order],
-            as_expected=as_expected[order],
-            separation=est.separation_,
-            merged=est.cluster_states_[est.separation_.merged],
-            arrangement=est.arrangement_,
-            stability=est.stability_,
-            found_again=est.found_again_,
-            gaps=est.gaps_,
-            joined=grid.outcomes(pairs.ravel()).reshape(-1, 2, len(grid.sizes)),
-            n_iter=est.n_iter_,
-            convergence=est.convergence_,
+        words = dict(zip(map(str, dag), outcome_names(est), strict=True))
+        report = collected(
+            cls,
+            vars(est),
+            doubts(est._fitted.contexts),
             edges=tuple(edges),
             adjacent=nx.get_edge_attributes(dag, ADJACENT),
-            outcome_names=tuple(map(tuple, outcome_names(est))),
-            choices=est.choices_,
+            differs=differing_columns(est),
             calibration=curves_of_own_draws(est),
             depths=tuple(name for name, coding in codings if coding and coding.has_depth),
             contexts=reported_contexts(est),
-            doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
+            lacking=lacks(est.cell_values_, fitted_form(est), est.cluster_states_, words),
+            missing=missing_shares(est.cell_values_),
+            detail=detail,
         )
         if check and X is not None:
-            halves = unseen_parts(est, X, units, caller="report").why_not
+            unseen = unseen_parts(est, X, units, caller="report")
+            pairs = zip(unseen.node_names, unseen.why_not, strict=True)
+            halves = {name: why for name, why in pairs if why}
             goodness = goodness_of_fit(est, X, groups=units.numbers)
-            report = replace(report, goodness=goodness, halves=tuple(filter(None, halves)))
-        report = replace(report, advice=advice(report))
+            report = replace(report, goodness=goodness, halves=halves)
+        report = replace(report, alarms=all_findings(report))
         object.__setattr__(report, "_of", (copy.copy(est), X))
         return report
 
@@ -229,9 +238,9 @@ class FitReport(Figures):
     def verdict(self) -> str:
         """What to make of cells and nodes: ``"told"``, ``"not told"`` or ``"alarmed"``.
 
-        ``"alarmed"`` where something speaks against cells, nodes, training or data, which
-        ``advice`` has. Else ``"told"`` where all nodes are told or known to be factors, or there is
-        one, which claims nothing; ``"not told"`` where means of cells do not tell a grid from kinds
+        ``"alarmed"`` where there is an alarm: cells or nodes may be wrong. Else ``"told"`` where
+        all nodes are supported or known as factors, or there is one, which claims nothing;
+        ``"not told"`` where means of cells do not separate a grid from kinds
         (``arrangement_.told``): cells are fine, and their number as a single node is the cautious
         reading.
 
@@ -245,19 +254,28 @@ class FitReport(Figures):
         >>> CausalPIMA((2, 2), random_state=0).fit(X).report().verdict
         'not told'
         """
-        if alarms(self):
+        if are_alarmed(self.alarms):
             return "alarmed"
-        return "not told" if self._untold else "told"
+        return "not told" if unseparated(self) else "told"
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What was found and what to do about it, a text each, the most urgent first.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+        >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+        >>> CausalPIMA(2, max_iter=2, random_state=0).fit(X).report().advice[0][:32]
+        'No alarm was raised. Checked: ce'
+        """
+        return tuple(as_text(one) for one in self.alarms) or (read_on(self),)
 
     def __str__(self) -> str:
-        title = self._title()
-        parts = [textwrap.fill(title, WIDTH), "=" * min(WIDTH, len(title)), *self._cells_as_text()]
-        for name, lines in sections(self).items():
-            parts += ["", name, *(line_as_text(*line) for line in lines)]
-        parts += ["", "What to do next"]
-        for number, sentence in enumerate(self.advice, 1):
-            parts.append(wrapped(f"{number}. {sentence}", "  ", "     "))
-        return "\n".join(map(printable, "\n".join(parts).split("\n")))
+        lines = short_lines if self.detail == "short" else full_lines
+        return "\n".join(map(printable, lines(self, self.alarms)))
 
     def __repr__(self) -> str:
         return str(self)
@@ -265,9 +283,8 @@ class FitReport(Figures):
     def _repr_html_(self) -> str:
         """Return the report for a notebook; names are escaped."""
         cells, figures, advice = self._pages()
-        parts = f"{tag('h4', self._title())}<b>Cells</b>{cells}{figures}"
-        todo = f"<b>What to do next</b>{advice}"
-        return f'{STYLE}<div class="skcausalpima-report">{parts}{todo}</div>'
+        parts = f"{tag('h4', title(self, self.alarms))}{advice}<b>Cells</b>{cells}{figures}"
+        return f'{STYLE}<div class="skcausalpima-report">{parts}</div>'
 
     def to_frame(self) -> Frame:
         """Return the cells, one row for each.
@@ -295,7 +312,7 @@ class FitReport(Figures):
         1  1    0.5         True
         """
         frame = pandas_for("to_frame").DataFrame(
-            self._outcomes(self.cells), columns=list(self.node_names)
+            outcomes_of(self, self.cells), columns=list(self.node_names)
         )
         return frame.assign(share=self.shares, as_expected=self.as_expected)
 
@@ -348,7 +365,8 @@ class FitReport(Figures):
         cells, figures, advice = self._pages()
         pages = {"What to do next": advice, "Cells": cells, "Figures": figures}
         verdict = f"Verdict: {self.verdict}. {VERDICTS[self.verdict]}"
-        write_page(path, mailed_page(self._title(), verdict, pages, self._of, results))
+        page = mailed_page(title(self, self.alarms), verdict, pages, self._of, results)
+        write_page(path, page)
 
     def __getstate__(self) -> Values:
         """Return the figures alone: a pickle holds neither the estimator nor samples."""
@@ -356,34 +374,14 @@ class FitReport(Figures):
 
     def _pages(self) -> tuple[str, str, str]:
         """Write cells, figures and advice as parts of a page."""
-        cells, lengths, rest = self._listed_cells()
-        rows = [
-            (*outcomes, percent(share)) for outcomes, share in zip(cells, self.shares, strict=False)
-        ]
-        table = cells_page((*self.node_names, "samples"), rows, lengths, rest)
-        return table, figures_page(sections(self)), advice_page(self.advice)
-
-    def _title(self) -> str:
-        """Return how many samples were fitted, and with which nodes."""
-        nodes = zip(self.node_names, self.node_sizes, strict=True)
-        words = " x ".join(f"{name} ({size})" for name, size in nodes)
-        return f"Fit of {self.n_samples} samples: {words}"
-
-    def _listed_cells(self) -> tuple[list[list[str]], np.ndarray, str]:
-        """Return outcomes of the cells that are listed, lengths of bars, and a line on others."""
         widest = max(self.shares.max(), np.finfo(float).tiny)
-        others = self.shares[MAX_CELLS:]
-        rest = f"and {len(others)} cells with {percent(others.sum())} of the samples"
         lengths = self.shares[:MAX_CELLS] / widest
-        return self._outcomes(self.cells[:MAX_CELLS]), lengths, rest if len(others) else ""
-
-    def _cells_as_text(self) -> list[str]:
-        """Write one line per cell, by its outcomes, with a bar."""
-        cells, lengths, rest = self._listed_cells()
-        columns = [column(list(names)) for names in zip(self.node_names, *cells, strict=True)]
-        head, *rows = ("  " + "  ".join(row) for row in zip(*columns, strict=True))
-        lines = ["", "Cells", f"{head}  samples"] if len(head) < WIDTH - 40 else ["", "Cells"]
-        for row, share, length in zip(rows, self.shares, lengths, strict=False):
-            bar = "#" * round(BAR_WIDTH * length)
-            lines.append(f"{row[: WIDTH - 43]}  {percent(share):>7}  {bar}".rstrip())
-        return [*lines, f"  {rest}"] if rest else lines
+        named = outcomes_of(self, self.cells[:MAX_CELLS])
+        rows = [
+            (*outcomes, percent(share)) for outcomes, share in zip(named, self.shares, strict=False)
+        ]
+        head = (*self.node_names, "share")
+        table = cells_page(head, rows, lengths, other_cells(self, MAX_CELLS))
+        name, nodes = nodes_block(self, self.alarms)
+        nodes_page = f"<b>{name}</b>{advice_page(nodes)}"
+        return table, nodes_page + figures_page(sections(self)), advice_page(self.advice)

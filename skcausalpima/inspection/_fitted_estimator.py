@@ -10,9 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._base.grid import NodeGrid
-from .._base.reports.cells import ArrangementReport, FoundAgainReport, GapsReport, StabilityReport
 from .._base.types import Unchecked
-from .._clustering.margins import AGREEING
+from .._judge.figures import speak_against_cells
 from .._structure.digraphs import node_graph
 
 #: What tells the estimator from others, which this room must not import: only it learns a graph.
@@ -110,32 +109,3 @@ def are_in_doubt(est: BaseEstimator) -> bool:
     """Return whether cells, or which node they are of, may be wrong, by what the fit has found."""
     names = ("found_again_", "stability_", "arrangement_", "gaps_")
     return speak_against_cells(*(getattr(est, name, None) for name in names))
-
-
-def speak_against_cells(
-    again: FoundAgainReport | None,
-    stability: StabilityReport | None,
-    arrangement: ArrangementReport | None,
-    gaps: GapsReport | None,
-) -> bool:
-    """Return whether reports of a fit speak against its cells: then all that follows may be wrong.
-
-    Samples are too few, cells depend on the seed, there is no gap between them, or nodes nearly tie
-    or were placed by chance. Arguments are the attributes ``found_again_``, ``stability_``,
-    ``arrangement_`` and ``gaps_``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima.inspection import GapsReport
-    >>> from skcausalpima.inspection._fitted_estimator import speak_against_cells
-    >>> cut = GapsReport(nodes=np.ones(1), cut=np.ones(1, bool), pairs=np.array([[0, 1]]))
-    >>> speak_against_cells(None, None, None, cut)
-    True
-    """
-    return (
-        (again is not None and not again.found)
-        or (stability is not None and stability.unstable)
-        or (arrangement is not None and bool(arrangement.node_agreement.min() < AGREEING))
-        or (gaps is not None and bool(gaps.cut.any() or len(gaps.pairs)))
-    )

@@ -243,7 +243,8 @@ def intervention_gain(
     graphs, rng = graphs_of(est), check_random_state(random_state)
     if are_in_doubt(est):
         warn_caller(
-            "Cells of this fit may be wrong (its report() says why). Then its graph is of other "
+            "[cells-in-doubt] Cells of this fit may be wrong (its report() says why). Then its "
+            "graph is of other "
             "nodes than the true ones, and so is what experiments say of it.",
             InstabilityWarning,
         )

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
-from .._base.reports.cells import (
-    ArrangementReport,
-    FoundAgainReport,
-    GapsReport,
-    SeparationReport,
-    StabilityReport,
-)
 from .._base.reports.contexts import ContextReport
-from .._base.reports.training import ChoicesReport, ConvergenceReport
-from .._clustering.margins import FOUND_AGAIN, MOST_TIMES, OTHERS_AGREE_MORE
-from .._held_out.difference import ERRORS
+from .._clustering.margins import FOUND_AGAIN, MOST_TIMES
+from .._judge.figures import (
+    Figures,
+    are_in_doubt,
+    are_placed,
+    by_node,
+    in_rows,
+    is_asked,
+    pairs_of,
+    percent,
+    unseparated,
+)
+from .._judge.missing import Lack
 from .._structure.digraphs import ADJACENT, SURE_WEIGHT, number_at_edge
 from ._calibration import CalibrationCurve
-from ._fitted_estimator import speak_against_cells
+from ._differing_columns import Differs
 from ._goodness_report import GoodnessOfFit
 from ._tried_starts import what_differs
 
@@ -40,129 +43,32 @@ ENDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Figures:
-    """The figures of a fit that lines and advice are made of, see :class:`FitReport`."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ReportFigures(Figures):
+    """The figures of a fit that a report is made of, see :class:`FitReport`."""
 
-    node_names: tuple[str, ...]
-    node_sizes: tuple[int, ...]
-    n_samples: int
-    cells: np.ndarray
-    shares: np.ndarray
-    as_expected: np.ndarray
-    separation: SeparationReport
-    merged: np.ndarray
-    arrangement: ArrangementReport | None
-    stability: StabilityReport
-    found_again: FoundAgainReport | None
-    gaps: GapsReport | None
-    joined: np.ndarray
-    n_iter: int
-    convergence: ConvergenceReport
     edges: tuple[tuple[str, str, float, bool], ...]
-    choices: ChoicesReport
     adjacent: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    outcome_names: tuple[tuple[str, ...], ...] = ()
+    differs: Mapping[str, tuple[Differs, ...]] = field(default_factory=dict)
     calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
     depths: tuple[str, ...] = ()
     contexts: Mapping[str, ContextReport] = field(default_factory=dict)
-    doubts: tuple[str, ...] = ()
     goodness: GoodnessOfFit | None = None
-    halves: tuple[str, ...] = ()
-
-    @property
-    def _are_placed(self) -> bool:
-        """True if nodes mean anything, as far as is known: they may be placed by chance."""
-        return self.arrangement is None or bool(self.arrangement.found)
-
-    @property
-    def _is_found(self) -> bool:
-        """True if draws of the fit were found again: then starts have nothing to say against it."""
-        return self.found_again is not None and self.found_again.found
-
-    @property
-    def _has_no_clusters(self) -> bool:
-        """True if cells are not better than one Gaussian, by two errors, on groups held out."""
-        gain, error = self.stability.gain, self.stability.gain_error
-        return gain is not None and error is not None and not gain > ERRORS * error
-
-    @property
-    def _are_in_doubt(self) -> bool:
-        """True if cells, or which node they are of, may be wrong."""
-        return speak_against_cells(self.found_again, self.stability, self.arrangement, self.gaps)
-
-    @property
-    def _others_agree(self) -> bool:
-        """True if other starts agree with each other clearly more than with the fit."""
-        stability = self.stability
-        if stability.with_starts is None or stability.among_starts is None or self._is_found:
-            return False
-        return stability.among_starts - stability.with_starts >= OTHERS_AGREE_MORE
-
-    @property
-    def _is_asked(self) -> bool:
-        """True if it was asked whether nodes are factors."""
-        return self.arrangement is not None and self.arrangement.told is not None
-
-    @property
-    def _untold(self) -> tuple[str, ...]:
-        """Nodes that are not told to be factors: a single one claims nothing, and is none."""
-        if len(self.node_names) == 1:
-            return ()
-        are_factors = None if self.arrangement is None else self.arrangement.told
-        if are_factors is None:
-            return self.node_names
-        return tuple(
-            n for n, is_told in zip(self.node_names, are_factors, strict=True) if not is_told
-        )
-
-    def _outcomes(self, cells: np.ndarray) -> list[list[str]]:
-        """Return the names of the outcomes of cells."""
-        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
-        return [
-            [outcomes[k] for outcomes, k in zip(named, row, strict=True)] for row in cells.tolist()
-        ]
-
-    def _rows(self) -> Iterator[str]:
-        """Write the outcomes of nodes along the lines that they lie on."""
-        arrangement = self.arrangement
-        if arrangement is None or arrangement.in_a_row is None or arrangement.order is None:
-            return
-        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
-        for node in np.flatnonzero(arrangement.in_a_row).tolist():
-            row = " - ".join(named[node][k] for k in arrangement.order[node])
-            yield f"{self.node_names[node]} {row}"
-
-    def _by_node(self, figures: Iterable[str]) -> str:
-        """Write a figure of each node."""
-        return ", ".join(
-            f"{n} {figure}" for n, figure in zip(self.node_names, figures, strict=True)
-        )
-
-    def _pairs(self, pairs: np.ndarray, most: int = 4) -> str:
-        """Write pairs of cells, (n_pairs, 2, n_nodes), by their outcomes."""
-        cells = [list(map(_cell, self._outcomes(pair))) for pair in pairs[:most]]
-        words = ", ".join(f"{first} and {second}" for first, second in cells)
-        n_more = len(pairs) - most
-        return f"{words}, and {n_more} more" if n_more > 0 else words
-
-
-def percent(share: float) -> str:
-    """Write a share."""
-    return f"{100 * share:.1f} %"
-
-
-def _cell(outcomes: Sequence[str]) -> str:
-    """Write a cell by its outcomes."""
-    return " ".join(outcomes) if all(map(str.isdigit, outcomes)) else f"({', '.join(outcomes)})"
+    halves: Mapping[str, str] = field(default_factory=dict)
+    lacking: tuple[Lack, ...] = ()
+    missing: Mapping[str, float] = field(default_factory=dict)
 
 
 def _decimals(figures: np.ndarray) -> list[str]:
     return ["-" if np.isnan(figure) else f"{figure:.2f}" for figure in figures]
 
 
-def _data(fit: Figures) -> Lines:
+def _data(fit: ReportFigures) -> Lines:
     choices = fit.choices
+    for name, share in fit.missing.items():
+        yield f"missing of {name}", f"{percent(share)} of the values"
+    if fit.contexts:
+        yield "contexts", ", ".join(fit.contexts)
     for name, word in choices.scale.items():
         yield f"scale of {name}", _scale(word, *choices.columns[name])
         if name in fit.depths:
@@ -178,10 +84,8 @@ def _data(fit: Figures) -> Lines:
         agreement = f"{start.agreement:.2f}" + (
             "" if np.isnan(start.error) else f" +- {start.error:.2f}"
         )
-        yield "" if k else "starts tried", f"{agreement} if {words}{mark}"
-    if choices.repeats is not None:
-        n_units, how = choices.repeats
-        yield "rows look like repeats", f"of {n_units} units ({how}): pass groups="
+        label = "starts tried (halves agree)"
+        yield "" if k else label, f"{agreement} if {words}{mark}"
     taken = [start.modality_weights for start in choices.tried if start.is_taken]
     if taken not in ([], [choices.modality_weights]):
         yield "weights in training", str(choices.modality_weights)
@@ -199,21 +103,24 @@ def _scale(word: str | None, effective: float, n_varying: int) -> str:
     return f"each column its own ({effective:.1f} of {n_varying} columns hold the variance{close})"
 
 
-def _separation(fit: Figures) -> Lines:
+def _separation(fit: ReportFigures) -> Lines:
     separation = fit.separation
     yield (
         "smallest separation of two cells",
         f"{separation.smallest:.2f} (below 1 they have merged)",
     )
-    yield "cells that have merged", fit._pairs(fit.merged) or "none"
+    if len(fit.merged):
+        yield "cells that have merged", pairs_of(fit, fit.merged)
     if fit.gaps is not None:
-        density = fit._by_node(_decimals(fit.gaps.nodes))
+        density = by_node(fit, _decimals(fit.gaps.nodes))
         yield "density between cells", f"{density} (0.2 far apart, 1 no gap)"
-        yield "cells without a gap between them", fit._pairs(fit.joined) or "none"
-    yield "certainty of outcomes, by the fit", fit._by_node(_decimals(separation.certainty))
-    for k, (view, curve) in enumerate(fit.calibration.items()):
-        label = f"  {view} alone" if k else "sure of cells of its own draws"
-        yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
+        if len(fit.joined):
+            yield "cells without a gap between them", pairs_of(fit, fit.joined)
+    yield "certainty of outcomes, by the fit", by_node(fit, _decimals(separation.certainty))
+    holds = fit.goodness is None or fit.goodness.worst is None
+    for k, (view, curve) in enumerate(fit.calibration.items() if holds else ()):
+        label = f"  {view} alone" if k else "if the model holds: sure of cells"
+        yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f} of its draws"
     yield "cells without samples", f"{len(separation.empty)} of {len(fit.shares)}"
     if len(separation.without_values):
         yield "rows without any value", f"{len(separation.without_values)}, not trained on"
@@ -224,40 +131,40 @@ def _separation(fit: Figures) -> Lines:
         yield "samples far less probable than others", of_all
 
 
-def _nodes(fit: Figures) -> Lines:
+def _nodes(fit: ReportFigures) -> Lines:
     arrangement = fit.arrangement
     if arrangement is None:
         if len(fit.node_names) > 1:
             yield "placed by chance", "init is not 'arranged': any names would do"
-    elif not fit._are_placed:
+    elif not are_placed(fit):
         yield "placed by chance", ", ".join(fit.node_names)
     else:
         yield (
             "variation that the nodes explain",
-            fit._by_node(map(percent, arrangement.node_shares)),
+            by_node(fit, map(percent, arrangement.node_shares)),
         )
         yield "left over (misfit)", percent(arrangement.misfit)
         worse = f"fits {arrangement.gap:.2f} times worse; {arrangement.ties} fit equally"
         yield "next best arrangement", worse if np.isfinite(arrangement.gap) else "none comes near"
-        yield "nodes under near ties (Rand)", fit._by_node(_decimals(arrangement.node_agreement))
+        yield "nodes under near ties (Rand)", by_node(fit, _decimals(arrangement.node_agreement))
         if not np.isnan(arrangement.agreement):  # of clusters that an estimator found, in init
             yield "labels that the starts share", percent(arrangement.agreement)
-        if rows := "; ".join(fit._rows()):
+        if rows := "; ".join(in_rows(fit)):
             yield "outcomes in a row", rows
-        if fit._is_asked:
-            factors = [name for name in fit.node_names if name not in fit._untold]
-            yield "told to be factors", ", ".join(factors) or "none"
+        if is_asked(fit):
+            factors = [name for name in fit.node_names if name not in unseparated(fit)]
+            yield "supported as factors", ", ".join(factors) or "none"
         if arrangement.p_value is not None and arrangement.node_p_values is not None:
-            chance = fit._by_node(_decimals(arrangement.node_p_values))
+            chance = by_node(fit, _decimals(arrangement.node_p_values))
             yield "chance of such sums of effects", f"{chance}, all {arrangement.p_value:.2f}"
-        if fit._is_asked and arrangement.context_p_values is not None:
+        if is_asked(fit) and arrangement.context_p_values is not None:
             yield (
                 "chance of such mixes in contexts",
-                fit._by_node(_decimals(arrangement.context_p_values)),
+                by_node(fit, _decimals(arrangement.context_p_values)),
             )
 
 
-def _stability(fit: Figures) -> Lines:
+def _stability(fit: ReportFigures) -> Lines:
     stability, scale = fit.stability, "(1 in full, 0 by chance)"
     n_fits = len(stability.rand_indices)
     if n_fits > 1:
@@ -286,16 +193,12 @@ def _stability(fit: Figures) -> Lines:
             if again.enough_samples is None:
                 enough = f"more than {MOST_TIMES * again.n_samples:.0f}"
             yield "samples that would do", enough
-    though = ", though other starts agree on other cells" if fit._others_agree else ""
-    likely = f"likely{though}{' (not asked: other samples)' if again is None else ''}"
     if stability.gain is not None:
         gain = f"{stability.gain:.2f} +- {stability.gain_error:.2f} nats"
-        yield "gain of cells on groups held out", f"{gain} over one Gaussian"
-    likely = "not known" if stability.agreement is None else likely
-    yield "the same cells with another seed?", "doubtful" if stability.unstable else likely
+        yield "gain of cells on held-out samples", f"{gain} over one Gaussian"
 
 
-def _training(fit: Figures) -> Lines:
+def _training(fit: ReportFigures) -> Lines:
     convergence = fit.convergence
     share = convergence.share_of_samples
     of_share = f", each of {percent(share)} of the samples" if share < 1.0 else ""
@@ -311,20 +214,25 @@ def _training(fit: Figures) -> Lines:
         yield "samples not in the cell they began in", percent(convergence.moved)
 
 
-def _graph(fit: Figures) -> Lines:
+def _graph(fit: ReportFigures) -> Lines:
     if len(fit.node_names) > 1:
-        doubt = " (of cells in doubt: see below)" if fit._are_in_doubt else ""
+        doubt = " (of cells in doubt: see below)" if are_in_doubt(fit) else ""
         yield "edges", f"{len(fit.edges)} between {len(fit.node_names)} nodes{doubt}"
+    yield from ((f"  {edge}", words) for edge, words in edges_in_words(fit))
+
+
+def edges_in_words(fit: ReportFigures) -> Lines:
+    """Yield each edge, and how sure it is."""
     for parent, child, weight, compelled in fit.edges:
         # the direction of others is a convention, or in doubt
         is_arrow = compelled and weight >= SURE_WEIGHT
         joined = fit.adjacent.get((parent, child))
         word, number = number_at_edge({"weight": weight, ADJACENT: joined}, is_arrow)
-        not_told = " (not told)" if {parent, child} & set(fit._untold) else ""
-        yield f"  {parent} {'->' if is_arrow else '--'} {child}", f"{word} {number:.2f}{not_told}"
+        apart = " (not separated)" if {parent, child} & set(unseparated(fit)) else ""
+        yield f"{parent} {'->' if is_arrow else '--'} {child}", f"{word} {number:.2f}{apart}"
 
 
-def _contexts(fit: Figures) -> Lines:
+def _contexts(fit: ReportFigures) -> Lines:
     for name, context in fit.contexts.items():
         size = ", ".join(f"{modality} {move:.2f}" for modality, move in context.moves.items())
         yield f"{name} ({context.role})", f"moves {size or 'nothing'} (rms, in units of the spread)"
@@ -349,7 +257,7 @@ def _interval(share: float, n_samples: float) -> str:
     return f"{share:.2f}+-{1.96 * np.sqrt(added * (1.0 - added) / (n_samples + 4.0)):.2f}"
 
 
-def _goodness(fit: Figures) -> Lines:
+def _goodness(fit: ReportFigures) -> Lines:
     """Yield the worst line of the goodness of fit, and what halves say; the advice has its cure."""
     goodness = fit.goodness
     if goodness is None:
@@ -361,14 +269,14 @@ def _goodness(fit: Figures) -> Lines:
     else:
         yield worst.name, f"{worst.where}: {worst.unit} {worst.size:.2f}"
     for name, agreement in goodness.agreement.items():
-        yield f"halves agree on {name}", f"{agreement:.2f} (adjusted Rand index)"
-    yield from (("  beside halves of one heap", sentence) for sentence in fit.halves)
+        said = fit.halves.get(name) or f"agree by {agreement:.2f} (adjusted Rand index)"
+        yield f"halves on {name}", said
 
 
-SECTIONS: dict[str, Callable[[Figures], Lines]] = {
+SECTIONS: dict[str, Callable[[ReportFigures], Lines]] = {
     "Data": _data,
     "Separation": _separation,
-    "Nodes": _nodes,
+    "Arrangement": _nodes,
     "Stability": _stability,
     "Training": _training,
     "Graph": _graph,
@@ -377,7 +285,7 @@ SECTIONS: dict[str, Callable[[Figures], Lines]] = {
 }
 
 
-def sections(fit: Figures) -> dict[str, list[tuple[str, str]]]:
+def sections(fit: ReportFigures) -> dict[str, list[tuple[str, str]]]:
     """Return the lines of each section that has some; a line more is one ``yield`` more."""
     by_name = {name: list(lines(fit)) for name, lines in SECTIONS.items()}
     return {name: lines for name, lines in by_name.items() if lines}

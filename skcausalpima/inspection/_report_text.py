@@ -5,13 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-WIDTH, LABEL_WIDTH = 80, 34  # columns of a terminal
+from .._base.names import cut
+
+WIDTH, LABEL_WIDTH = 79, 34  # columns of a terminal
+MOST_LINES = 25  # of a report, unless alarms are more
 COLUMN_WIDTH = 12  # of the outcomes of a node
 
 
 def column(names: Sequence[str]) -> list[str]:
     """Shorten names so that they fit into a column, and let them end below each other."""
-    short = [textwrap.shorten(n, COLUMN_WIDTH, placeholder="..") or n[:COLUMN_WIDTH] for n in names]
+    short = [cut(name, COLUMN_WIDTH) for name in names]
     return [name.rjust(max(map(len, short))) for name in short]
 
 

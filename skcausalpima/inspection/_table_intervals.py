@@ -208,7 +208,8 @@ def table_intervals(
         drawn = draws_of_refits(est, kept, n_draws, rng, n_jobs, verbose)
     if are_in_doubt(est):
         warn_caller(
-            "Cells of this fit may be wrong (its report() says why). Then its tables are of other "
+            "[cells-in-doubt] Cells of this fit may be wrong (its report() says why). Then its "
+            "tables are of other "
             "cells than the true ones, and so are these intervals, however narrow they are.",
             InstabilityWarning,
         )

@@ -28,6 +28,7 @@ from .._clustering.margins import (
 )
 from .._clustering.random_means import lay, random_means
 from .._data.validation import Modalities, read_modalities
+from .._held_out.units import Units
 from .._initialization.begin import begin
 from .._initialization.initial_sample import initial_sample
 from .._initialization.low_rank import filled_data
@@ -80,7 +81,7 @@ class ScoredGrid(NamedTuple):
 
 
 @in_usual_surroundings
-def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Sizes]:
+def proposed(estimator: BaseEstimator, X: Samples, n_training: int, units: Units) -> list[Sizes]:
     """Return node sizes that are worth a fit.
 
     On each side that the estimator may see the data from (:mod:`.sides` of the initialization),
@@ -96,7 +97,9 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         Training data.
     n_training : int
-        Number of samples of the smallest training set, which cells must not outnumber.
+        Number of independent samples of the smallest training set, which cells must not outnumber.
+    units : Units
+        What samples belong to.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     params = parameters_of(model)
     rng = check_random_state(params.random_state)
     n_nodes = _stated_nodes(params)
-    given = read_modalities(model, X, reset=True)
+    given = replace(read_modalities(model, X, reset=True), groups=units.codes)
     given.check_joined()
     singles: dict[int, float] = {2: -math.inf}
     grids: list[ScoredGrid] = []
@@ -120,10 +123,10 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
     sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
     free = {"init": Initialization(), "knowledge": BackgroundKnowledge()}
     start = replace(params, node_sizes=sizes, **free)
-    for scores, is_plain in _scores_from_sides(start, given, rng):
-        rows = rng.permutation(len(scores.scaled))[:ROWS_OF_PROPOSALS]
-        points, placed = scores.scaled[rows], scores.placed[rows]
-        mixtures = agreed_mixtures(points, limit, rng)
+    for scores, of_scores, is_plain in _scores_from_sides(start, given, rng):
+        rows = of_scores.some(rng, 1.0)[:ROWS_OF_PROPOSALS]
+        points, placed, together = scores.scaled[rows], scores.placed[rows], of_scores.take(rows)
+        mixtures = agreed_mixtures(points, limit, rng, together)
         if is_plain:
             least = min(MIN_SCORES, int((np.ptp(points, axis=0) > 0).sum()))
             by_size = [
@@ -131,7 +134,8 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[Size
                 for (d, k), mixture in mixtures.items()
                 if least <= d and k <= MAX_OUTCOMES
             ]
-            by_size += agreed_kmeans(points, min(MAX_OUTCOMES, limit), rng).items()
+            most = min(MAX_OUTCOMES, limit)
+            by_size += agreed_kmeans(points, most, rng, together).items()
             for size, agreed in by_size:
                 singles[size] = max(singles.get(size, -math.inf), agreed.agreement)
         grids += _grids(mixtures, placed, limit, n_nodes, rng)
@@ -176,8 +180,8 @@ def _stated_nodes(params: Parameters) -> int | None:
 
 def _scores_from_sides(
     params: Parameters, given: Modalities, rng: np.random.RandomState
-) -> Iterator[tuple[PrincipalScores, bool]]:
-    """Return the scores from all sides; say which are without views that single nodes have not.
+) -> Iterator[tuple[PrincipalScores, Units, bool]]:
+    """Return scores from all sides, their units, and whether views are those of single nodes.
 
     Columns are in units of their noise where the start of a fit would have them so.
     """
@@ -197,9 +201,10 @@ def _scores_from_sides(
             for modality_weights in weights:
                 stated = replace(spec, views=views, modality_weights=modality_weights)
                 of_side = replace(setup, spec=stated, left_open=LeftOpen(), tried=())
-                scores = initial_sample(of_side, samples, data, seed).scores
-                assert scores is not None  # init is not "paper"
-                yield scores, views == plain
+                initial = initial_sample(of_side, samples, data, seed)
+                assert initial.scores is not None  # init is not "paper"
+                units = Units.of(initial.data.samples.groups, initial.data.n_samples)
+                yield initial.scores, units, views == plain
 
 
 def _grids(

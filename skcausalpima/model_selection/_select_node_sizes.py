@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from numbers import Integral
 from typing import NamedTuple, TypeAlias
 
@@ -20,14 +22,19 @@ from .._base.types import Groups, Samples, Seed, Sizes
 from .._clustering.node_sizes import check_node_names, check_node_sizes
 from .._data.adapters import as_array
 from .._data.validation import as_container
+from .._held_out.fits import warnings_once, with_warnings
 from .._held_out.held_out import HeldOut, Part, folds_of
 from .._held_out.stated_units import units_of
 from .._held_out.units import Units
+from ._choice import alarms_of, choose, refuse_alarmed, verdicts
 from ._judged import NAME, judged_candidates
 from ._proposals import proposed
-from ._verdicts import Results, choose, measure
+from ._verdicts import Results, measure
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
+
+#: Letters of a verdict, so that a line has at most 79.
+LETTERS = 52
 
 #: Numbers of folds, splitters, and pairs of rows.
 Splits: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]]
@@ -58,7 +65,9 @@ class NodeSizeSelection(ShownTable, _Selection):
         counterpart; ``told``, for each node whether most fits tell that it is a factor, a tuple of
         bool (a single node claims nothing, and is); whether the candidate is ``supported``, and
         else which tests it has ``failed``, or why it was not fitted, a tuple of sentences: cells
-        are named by their outcomes as in the first fold. After an interrupt, candidates that are
+        are named by their outcomes as in the first fold; and the ``verdict`` in words. The chosen
+        one is not supported where the report of its fit to all samples is alarmed. After an
+        interrupt, candidates that are
         not complete are left out. Medians over the folds are
         ``overlap``, the largest lift of two cells; ``shared``, the largest part of a cell's
         probabilities that is another's; ``separation``, the smallest Fisher ratio of two
@@ -107,17 +116,17 @@ class NodeSizeSelection(ShownTable, _Selection):
 
     def _as_table(self) -> TableText:
         """Write a row for each candidate, and which was chosen."""
-        names = "node_sizes", "stability", "supported", "failed"
+        names = "node_sizes", "stability", "verdict"
+        listed = zip(*(self.results[name] for name in names), strict=True)
+        first = sorted(listed, key=lambda one: one[0] != self.best_node_sizes)
         rows = [
-            [str(sizes), f"{stability:.2f}", "yes" if is_supported else "no", "; ".join(failed)]
-            for sizes, stability, is_supported, failed in zip(
-                *(self.results[name] for name in names), strict=True
-            )
+            [str(sizes), f"{again:.2f}", textwrap.shorten(verdict, LETTERS, placeholder="…")]
+            for sizes, again, verdict in first
         ]
-        notes = [f"Chosen: {self.best_node_sizes}."]
+        notes = [f"Chosen: {self.best_node_sizes}. All reasons are in results['failed']."]
         if self.best_estimator is None:
             notes.append("It is not fitted to all samples: an interrupt came before.")
-        head = "node sizes", "found again", "supported", "what speaks against it"
+        head = "node sizes", "found again", "verdict"
         return TableText("Which node sizes the data support", head, rows, notes)
 
 
@@ -255,29 +264,37 @@ def select_node_sizes(
     X, units = units_of(estimator, X, groups)
     X = as_container(X)
     splits = _splits(cv, X, estimator.random_state, units)
-    n_training = min(len(part.rows) for part in splits)
-    tried = proposed(estimator, X, n_training) if stated is None else stated
+    n_training = min(part.units.n for part in splits)
+    tried = proposed(estimator, X, n_training, units) if stated is None else stated
     if stated is None:
         lines = ProgressLines(verbose, NAME)
         lines.show(f"candidates: {', '.join(map(str, tried))}", 1, 1)
         lines.close()
+    what = "samples" if units.are_rows else "groups"
     for sizes in tried:
         if math.prod(sizes) > n_training:  # before anything is fitted
             raise ValueError(
                 f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
-                f"training set of cv has {n_training} samples: leave out grids that are larger."
+                f"training set of cv has {n_training} {what}: leave out grids that are larger."
             )
     models = {
         sizes: clone(estimator).set_params(node_sizes=_named(estimator, sizes)) for sizes in tried
     }
-    judged, interrupted = judged_candidates(models, X, splits, n_jobs, verbose)
-    folds, failed, is_fitted, is_sound = zip(*judged.values(), strict=True)
-    results = measure(list(judged), list(folds), list(failed))
-    results["fitted"] = np.array(is_fitted)
-    best = list(judged)[choose(results, np.array(is_sound))]
-    return NodeSizeSelection(
-        best, None if interrupted else models[best].fit(X, **units.fit_params), results
-    )
+    with warnings_once() as raised:
+        judged, interrupted = judged_candidates(models, X, splits, n_jobs, verbose)
+        folds, failed, is_fitted, is_sound = zip(*judged.values(), strict=True)
+        results = measure(list(judged), list(folds), list(failed))
+        results["fitted"] = np.array(is_fitted)
+        number = choose(results, np.array(is_sound))
+        best, final = list(judged)[number], None
+        if not interrupted:
+            fit = partial(models[best].fit, X, **units.fit_params)
+            final, of_final = with_warnings(fit)
+            raised.append(of_final)
+    if final is not None:
+        refuse_alarmed(results, number, alarms_of(final))
+    results["verdict"] = verdicts(results, np.array(is_sound))
+    return NodeSizeSelection(best, final, results)
 
 
 def _named(estimator: BaseEstimator, sizes: Sizes) -> Sizes | dict[str, int]:

@@ -6,13 +6,12 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .._base.grid import NodeGrid
 from .._base.types import Sizes
-from .._base.warn import warn_caller
 from .._clustering.margins import (
     AGREEING,
     DISSOLVED,
@@ -24,11 +23,7 @@ from .._clustering.margins import (
     MIN_STABILITY,
 )
 from .._held_out.matching import align_nodes, outcome_indicators
-from ..exceptions import NodeSizesWarning
 from ._folds import Fold
-
-#: Reasons that a warning has.
-N_TOLD = 3
 
 #: What is told of the typical fold.
 FIGURES = (
@@ -42,7 +37,7 @@ FIGURES = (
 )
 
 #: One entry per candidate, by name.
-Results: TypeAlias = dict[str, list[tuple] | np.ndarray]
+Results: TypeAlias = dict[str, Any]
 
 
 def measure(
@@ -112,7 +107,7 @@ def untold(folds: list[Fold], node_sizes: Sizes) -> tuple[str, ...]:
         entry for entry, is_told in zip(by_node, are_factors, strict=True) if not is_told
     )
     kinds = (math.prod(node_sizes),)
-    return (f"not told to be factors: {names} ({kinds} claims less of the same cells)",)
+    return (f"not separated from plain clusters: {names} ({kinds} claims less of the same cells)",)
 
 
 def _are_told(folds: list[Fold]) -> np.ndarray:
@@ -346,27 +341,3 @@ def _cuts(folds: list[Fold], pairs: bool = True) -> list[str]:
         for failure, number in numbers.items()
         if number > len(folds) / 2
     ]
-
-
-def choose(results: Results, is_sound: np.ndarray) -> int:
-    """Return the index of the candidate to take.
-
-    A sound one fails nothing, unless it is that its nodes are not told to be factors. It makes way
-    for candidates of as many cells, but for no smaller ones, whose cells say less.
-    """
-    sound = np.flatnonzero(np.logical_and(is_sound, results["fitted"]))
-    sizes = results["node_sizes"]
-    if not len(sound):
-        best = int(np.argmax(results["stability"]))
-        reasons = list(results["failed"][best])
-        more = [f"{len(reasons) - N_TOLD} more"] if len(reasons) > N_TOLD else []
-        warn_caller(
-            "No candidate is supported by the data: cells that are found again, lie apart and "
-            f"have a clear arrangement. The most stable one, {sizes[best]}, is taken, but "
-            f"{'; '.join(reasons[:N_TOLD] + more)}. See failed in results, and try other "
-            "candidates, more samples or more epochs.",
-            NodeSizesWarning,
-        )
-        return best
-    bounds, passed = results["mean_bound"], results["supported"]
-    return int(max(sound, key=lambda k: (math.prod(sizes[k]), passed[k], len(sizes[k]), bounds[k])))

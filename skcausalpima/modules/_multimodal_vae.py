@@ -218,10 +218,14 @@ class MultimodalVAE(ObservationModel, ABC):
         if components is None:
             components = z.new_zeros(len(z), dtype=torch.int64)
             if self.cluster_dependent:
-                point = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-                densities = self.prior.expected_log_density(point)
-                components = log_responsibilities(self.log_weights(None), densities).argmax(dim=0)
+                components = self.components_at(z)
         return [decoder.decode(z, components) for decoder in self.decoders]
+
+    def components_at(self, z: Tensor) -> Tensor:
+        """Return the most probable component of each latent point, of shape (n_samples,)."""
+        point = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
+        densities = self.prior.expected_log_density(point)
+        return log_responsibilities(self.log_weights(None), densities).argmax(dim=0)
 
     def _costs_of_draws(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return squared errors at latent points, and the log-likelihood that training sees.

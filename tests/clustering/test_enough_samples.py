@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from made_reports import changed
 
-from skcausalpima._clustering.enough_samples import ask_draws, draws_in_words
+from skcausalpima._clustering.enough_samples import ask_draws
 from skcausalpima._clustering.margins import DRAWS_OF_FIT, MOST_TIMES
 from skcausalpima._held_out.matching import agreement_by_node
+from skcausalpima.inspection._report_lines import sections
 
 
 def missing(*seeds):
@@ -45,13 +47,15 @@ def test_where_the_most_are_not_enough_two_draws_say_so():
     again = ask_draws(draw, 40)
     assert again.enough_samples is None
     assert asked == [40, 40, MOST_TIMES * 40, MOST_TIMES * 40]
-    assert "Not even 5 times as many" in draws_in_words(again)
+    (found,) = changed(found_again=again).alarms
+    assert found.remedy.startswith("5 times as many would not help: compare fewer outcomes")
 
 
 def test_what_is_found_asks_for_no_more_samples():
     again = ask_draws(missing(), 40)
     assert again.enough_samples == 40
-    assert "found in 10 of 10 draws" in draws_in_words(again)
+    lines = dict(sections(changed(found_again=again))["Stability"])
+    assert lines["found again in draws of its own"] == "10 of 10, of 40 each"
 
 
 def test_agreement_by_node_is_of_the_nodes_of_the_first_labelling():

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from some_slow import some_slow
 
 from skcausalpima._clustering.candidates import choose_candidate, propose_candidates
@@ -203,3 +204,12 @@ def test_components_that_depend_on_each_other_are_one_nodes():
     components = np.column_stack([corners[four], two]) + 0.02 * rng.normal(size=(400, 3))
     found = _groups_for(_dependence(components), components, (2, 4), np.random.RandomState(0))
     assert [group.tolist() for group in found] == [[2], [0, 1]]
+
+
+@pytest.mark.parametrize("n_columns", [1, 3, 6])
+def test_fewer_columns_than_nodes(n_columns):
+    X = np.random.default_rng(0).normal(size=(300, n_columns))
+    found = search_grid(X, (2,) * 8, None, np.random.RandomState(0))
+    assert found.responsibilities.shape == (300, 256)
+    assert_allclose(found.responsibilities.sum(axis=1), 1.0)
+    assert not found.place.found

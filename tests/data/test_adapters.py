@@ -122,4 +122,4 @@ def test_recipes_come_before_forms():
 
 def test_points_with_infinities_of_both_signs_are_refused():
     with pytest.raises(ValueError, match="table of finite numbers: Input X contains infinity"):
-        as_points([[np.inf, -np.inf]], "X")
+        as_points([[np.inf, -np.inf]], "X", 2)

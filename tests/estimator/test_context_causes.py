@@ -109,7 +109,7 @@ def test_counterfactuals_are_under_the_own_dose(case):
 def test_predictions_of_training_samples_are_their_labels(case):
     est, X, _ = case
     np.testing.assert_array_equal(est.predict(X), est.labels_)
-    assert "dose (cause)" in str(est.report())
+    assert "dose (cause)" in str(est.report(detail="full"))
 
 
 @pytest.mark.long

@@ -263,7 +263,7 @@ def test_inverse_transform_restores_units(fitted, pair):
 def test_the_warning_of_a_near_tie_points_to_the_caller(quick):
     corners = np.repeat(np.eye(8), 20, axis=0)  # all equally far apart: every arrangement ties
     X = corners + np.random.default_rng(0).normal(scale=1e-3, size=corners.shape)
-    with pytest.warns(ArrangementWarning, match="mixed up: another .* known_nodes") as record:
+    with pytest.warns(ArrangementWarning, match=r"\[nodes-tied\] .* known_nodes") as record:
         quick((2, 2, 2)).fit(X)
     near_ties = [warning for warning in record if warning.category is ArrangementWarning]
     assert [warning.filename for warning in near_ties] == [__file__]

@@ -369,7 +369,7 @@ def test_rows_without_any_value_leave_no_trace(quick, options):
     assert_array_equal(model.labels_, model.predict(gaps))
     assert_allclose(model.predict_proba(gaps)[empty], np.tile(model.weights_, (3, 1)), rtol=1e-6)
     assert_array_equal(model.score_samples(gaps)[empty], 0.0)
-    report = model.report()
+    report = model.report(detail="full")
     assert report.n_samples == N_SAMPLES - 3
     assert "rows without any value            3, not trained on" in str(report)
 

@@ -1,17 +1,15 @@
 """Fits of more than 128 cells: nodes that mean something, or a fit that says that they do not."""
 
 import math
-import warnings
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from made_reports import changed
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering import many_cells
 from skcausalpima._inference.posterior import Answer
-from skcausalpima._inference.reports import arrangement_report
 from skcausalpima.exceptions import ArrangementWarning, InstabilityWarning
 from skcausalpima.inspection import GraphDisplay
 from skcausalpima.metrics import node_recovery
@@ -44,7 +42,7 @@ def by_chance():
     X, _ = table((2,) * 8, 300)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(many_cells, "MAX_SEARCHED", 128)
-        with pytest.warns(ArrangementWarning, match="placed by chance.* not sought"):
+        with pytest.warns(ArrangementWarning, match=r"\[nodes-by-chance\]"):
             est = CausalPIMA((2,) * 8, **BRIEF).fit(X)
     return est, X
 
@@ -56,33 +54,22 @@ def test_nodes_of_many_cells_are_found_without_a_warning(found):
     assert est.arrangement_.certainty > 0.97
     assert not est.stability_.unstable
     assert est.stability_.with_starts == pytest.approx(est.arrangement_.agreement)
-    assert "placed by chance" not in str(est.report())
+    assert "placed by chance" not in str(est.report(detail="full"))
 
 
-def reported(moved, certainty=0.99):
-    """Return the report of nodes that were found, some of whose samples training has moved."""
-    five = np.full(5, 0.2)
-    figures = {
-        "misfit": 0.1,
-        "gap": 1.1,
-        "ties": 0,
-        "node_shares": five,
-        "node_agreement": 5 * five,
-    }
-    found = SimpleNamespace(found=True, certainty=certainty, **figures)
-    seen = {"chosen": 0, "arrangements": [found], "agreement": [1.0], "smallest_share": [0.1]}
-    setup = SimpleNamespace(spec=SimpleNamespace(node_sizes=(3,) * 5))
-    return arrangement_report(setup, SimpleNamespace(**seen), moved)
-
-
-def test_nodes_that_training_has_changed_are_told_of():
+def test_nodes_that_training_has_changed_are_alarmed():
     """Of discs that overlap one had two nodes, another none, and no warning came."""
-    with pytest.warns(ArrangementWarning, match="has moved 17% of the samples"):
-        assert reported(0.17).found
-    with warnings.catch_warnings(action="error"):
-        for moved in (0.05, math.nan):
-            reported(moved)
-        reported(0.17, certainty=None)  # few cells: their clusters are found first
+
+    def codes(moved, certainty=0.99):
+        five, gap = np.ones(5), {"nodes": np.zeros(5), "cut": np.zeros(5, bool)}
+        nodes = {"node_agreement": five, "told": five > 0, "certainty": certainty}
+        more = {"node_names": tuple("abcde"), "node_sizes": (3,) * 5, "gaps": gap}
+        report = changed(arrangement=nodes, convergence={"moved": moved}, **more)
+        return [one.code for one in report.alarms]
+
+    assert codes(0.17) == ["nodes-moved"]
+    assert codes(0.05) == codes(math.nan) == []
+    assert codes(0.17, certainty=None) == []  # few cells: their clusters are found first
 
 
 def test_a_bound_of_many_components_is_the_one_of_one_after_the_other(found, monkeypatch):
@@ -103,8 +90,8 @@ def test_nodes_that_are_not_sought_are_told_of(by_chance):
     assert est.to_graph().compelled_edges() == []
     assert set(est.to_graph().reversible_edges()) == set(est.dag_.edges)
     assert "opacity" in est.to_graph()._repr_svg_()
-    report = est.report()
-    assert report.advice[0].startswith("Do not read a meaning into nodes")
+    report = est.report(detail="full")
+    assert "[nodes-by-chance] Nodes are placed by chance" in report.advice[0]
     assert "placed by chance                  N1, N2" in str(report)
 
 
@@ -133,7 +120,7 @@ def test_samples_without_nodes_give_a_warning():
     X = np.random.default_rng(0).normal(size=(400, 12))
     with (
         pytest.warns(InstabilityWarning, match="other starts"),
-        pytest.warns(ArrangementWarning, match="Nodes are placed by chance.* not found"),
+        pytest.warns(ArrangementWarning, match=r"\[nodes-by-chance\].* not found"),
     ):
         est = CausalPIMA((2,) * 8, **BRIEF).fit(X)
     assert not est.arrangement_.found
@@ -142,11 +129,11 @@ def test_samples_without_nodes_give_a_warning():
 @pytest.mark.long
 def test_outcomes_that_overlap_give_another_warning():
     X, _ = table((2,) * 8, 1200, distance=3.5)
-    with pytest.warns(ArrangementWarning, match="% of the node labels may be wrong"):
+    with pytest.warns(ArrangementWarning, match=r"\[labels-overlap\]"):
         est = CausalPIMA((2,) * 8, **BRIEF).fit(X)
     assert est.arrangement_.found
     assert 0.9 < est.arrangement_.certainty < 0.97
-    assert "certainty of outcomes, by the fit" in str(est.report())
+    assert "certainty of outcomes, by the fit" in str(est.report(detail="full"))
 
 
 @pytest.mark.long

@@ -135,13 +135,13 @@ def test_fits_that_go_on_from_passes_to_shares_and_back(pair):
     shares = model.set_params(max_iter="auto").fit(pair).history_["share_of_samples"]
     assert np.isnan(shares[:3]).all()
     assert_array_equal(shares[3:], N_ROWS / 72)
-    assert "33.3 %" in str(model.report())
+    assert "33.3 %" in str(model.report(detail="full"))
     model.set_params(max_iter=200).fit(pair)
     n_epochs = model.n_iter_
     model.fit(pair)  # which may have nothing left to do
     assert model.convergence_.share_of_samples == 1.0
     assert np.isnan(model.history_["share_of_samples"][n_epochs - 1])
-    assert "epochs" in str(model.report())
+    assert "epochs" in str(model.report(detail="full"))
 
 
 def test_bounds_of_other_samples_are_not_compared(pair, monkeypatch):

@@ -93,6 +93,7 @@ os._exit(0)
     assert first["seconds"] < 30
 
 
+@pytest.mark.short_fits
 def test_two_ranks_reach_the_bound_of_one_process_also_after_one_has_raised(ranks, images):
     """That is an error on the other at once; the process goes on, and so does the group."""
     (first, _), (second, ended) = ranks(

@@ -184,7 +184,7 @@ def test_training_keeps_what_the_start_has():
     train, new = ([x[rows] for x in tables] for rows in (slice(600), slice(600, None)))
     est = CausalPIMA(random_state=0).fit(train)
     assert est.choices_.linear == ["modality0"]
-    assert "trained in short steps" in str(est.report())
+    assert "trained in short steps" in str(est.report(detail="full"))
     cell_of = np.array([np.bincount(cells[:600][est.labels_ == k]).argmax() for k in range(4)])
     right = cell_of[est.predict(new)] == cells[600:]
     said = est.predict_proba(new).max(axis=1)

@@ -51,7 +51,7 @@ def test_unlike_noise_is_told(n):
     tables, _ = two_tables(n, 0)
     model = CausalPIMA((2, 2), max_iter=1, random_state=0).fit(tables)
     assert model.choices_.predicted == ["modality0", "modality1"]
-    assert "noise of modality0" in str(model.report())
+    assert "noise of modality0" in str(model.report(detail="full"))
 
 
 @pytest.mark.short_fits

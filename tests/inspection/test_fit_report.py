@@ -7,112 +7,21 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from made_reports import CURVE, WELL, changed, of_draws
 
 from skcausalpima import CausalPIMA, Training
-from skcausalpima._data.adapters import Table
+from skcausalpima._judge.figures import Figures, collected
+from skcausalpima._judge.judge import findings
 from skcausalpima.inspection import (
-    ArrangementReport,
-    CalibrationCurve,
-    ChoicesReport,
-    ConvergenceReport,
     FitReport,
-    FoundAgainReport,
     GapsReport,
     SeparationReport,
-    StabilityReport,
     TriedStart,
     calibration_curves,
 )
-from skcausalpima.inspection._report_advice import advice
 from skcausalpima.inspection._report_lines import sections
 
 pytestmark = pytest.mark.short_fits
-
-SEPARATION = SeparationReport(
-    smallest=4.0,
-    occupancy=np.array([0.4, 0.3, 0.2, 0.1]),
-    merged=np.empty((0, 2), int),
-    empty=np.array([], int),
-    certainty=np.array([0.99, 0.98]),
-    outlying=np.array([], int),
-    set_aside=np.array([], int),
-    trusts_all=True,
-)
-ARRANGEMENT = ArrangementReport(
-    misfit=0.1,
-    gap=2.0,
-    ties=0,
-    node_shares=np.array([0.6, 0.3]),
-    node_agreement=np.array([1.0, 1.0]),
-    agreement=0.97,
-    smallest_share=0.1,
-    found=True,
-    certainty=None,
-    p_value=0.01,
-    node_p_values=np.array([0.02, 0.03]),
-    context_p_values=None,
-    told=np.array([True, True]),
-)
-WELL = FitReport(
-    node_names=("shape", "size"),
-    node_sizes=(2, 2),
-    n_samples=100,
-    cells=np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
-    shares=np.array([0.4, 0.3, 0.2, 0.1]),
-    as_expected=np.ones(4, bool),
-    separation=SEPARATION,
-    merged=np.empty((0, 2, 2), int),
-    arrangement=ARRANGEMENT,
-    stability=StabilityReport(
-        agreement=0.95,
-        unstable=False,
-        with_starts=0.93,
-        among_starts=0.95,
-        short_runs=None,
-        replaced=False,
-        rand_indices=np.ones((1, 1)),
-    ),
-    found_again=None,
-    gaps=GapsReport(
-        nodes=np.array([0.1, 0.2]), cut=np.array([False, False]), pairs=np.empty((0, 2), int)
-    ),
-    joined=np.empty((0, 2, 2), int),
-    n_iter=50,
-    convergence=ConvergenceReport(
-        ended="converged",
-        n_steps=400,
-        spread=2.0,
-        rise=0.05,
-        fall=0.0,
-        label_changes=0.0,
-        moved=0.0,
-    ),
-    edges=(("shape", "size", 0.9, False),),
-    choices=ChoicesReport(
-        scale={"image": "modality"},
-        columns={"image": (9.0, 12)},
-        modality_weights="balanced",
-        views={"image": None},
-        linear=[],
-        predicted=[],
-        tried=[],
-        counts={},
-    ),
-    advice=("Go on.",),
-)
-
-CURVE = CalibrationCurve(
-    prob_pred=np.array([0.5]), prob_true=np.array([1.0]), counts=np.array([500.0])
-)
-
-
-def changed(**figures):
-    """Return the report of a fit with other figures."""
-    spaces = {"separation", "arrangement", "stability", "gaps", "convergence", "choices"}
-    names = set(figures) & spaces
-    for name in names:
-        figures[name] = replace(getattr(WELL, name), **figures[name])
-    return replace(WELL, **figures)
 
 
 def cannot_draw(n_samples):
@@ -154,12 +63,7 @@ def estimator(report):
         convergence_=report.convergence,
         choices_=report.choices,
         n_iter_=50,
-        modality_names_in_=["image"],
-        modality_feature_names_in_={"image": None},
-        _input_form="single",
-        _modality_tables=[Table().as_dict()],
-        weights_=np.full(4, 0.25),
-        sample=cannot_draw,
+        history_={"objective": np.zeros(1)},
     )
     return est
 
@@ -178,20 +82,29 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert report.gaps is fitted.gaps_
     assert [edge[:2] for edge in report.edges] == list(fitted.dag_.edges)
     assert report.choices is fitted.choices_
-    for title in ("Cells", "Data", "Separation", "Nodes", "Stability", "Training", "Graph"):
-        assert f"\n{title}\n" in str(report)
+    full = fitted.report(detail="full")
+    for title in ("Cells", "Data", "Separation", "Arrangement", "Stability", "Training", "Graph"):
+        assert f"\n{title}\n" in str(full)
         assert f"<b>{title}</b>" in report._repr_html_()
     assert repr(report) == str(report)
-    assert report.advice
-    assert "What to do next\n  1. " in str(report)
+    assert report._repr_html_() == full._repr_html_()
+    assert len(str(report).splitlines()) <= 25
+    assert str(report).splitlines()[0] == str(full).splitlines()[0]
+    assert report.differs["N1"][0].modality in fitted.modality_names_in_
+
+
+def text(**figures):
+    """Write the whole report of a fit with other figures."""
+    return str(changed(**figures, detail="full"))
 
 
 @pytest.mark.slow
 def test_one_node_has_no_arrangement_and_no_edges(quick, pair):
     report = quick((3,)).fit(pair).report()
     assert report.arrangement is None
-    assert "Nodes" not in str(report)
+    assert "edges" not in str(replace(report, detail="full"))
     assert "Graph" not in str(report)
+    assert report.verdict == "told" or report.alarms
 
 
 @pytest.mark.parametrize("n_nodes", [2, 6, 12])
@@ -210,34 +123,36 @@ def test_lines_fit_into_a_terminal(n_nodes):
             "node_p_values": np.full(n_nodes, 0.5),
             "told": np.zeros(n_nodes, bool),
         },
-        separation={"certainty": np.full(n_nodes, 0.9)},
+        separation={"certainty": np.full(n_nodes, 0.9), "occupancy": np.full(64, 1 / 64)},
+        as_expected=np.ones(64, bool),
         gaps={"nodes": np.full(n_nodes, np.nan), "cut": np.zeros(n_nodes, bool)},
         joined=np.stack([cells[:20], cells[20:40]], axis=1),
         edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
         calibration=dict.fromkeys(["all", *names], CURVE),
-        advice=("word " * 60,),
+        detail="full",
     )
-    assert max(map(len, str(report).splitlines())) <= 80
+    for one in (report, replace(report, detail="short")):
+        assert max(map(len, str(one).splitlines())) <= 79
     assert "48 cells with 75.0 % of the samples" in str(report)
     assert "and 16 more" in " ".join(str(report).split())
 
 
 def test_nodes_that_were_not_arranged_are_said_to_be_placed_by_chance():
     assert "placed by chance                  init is not 'arranged'" in str(
-        replace(WELL, arrangement=None)
+        replace(WELL, arrangement=None, detail="full")
     )
-    assert "placed by chance" not in str(WELL)
+    assert "placed by chance" not in text()
 
 
 def test_outcomes_in_a_row_are_told_along_it():
     """By their names, of nodes whose outcomes lie on a line alone."""
     rows = {"in_a_row": np.array([False, True]), "order": [np.arange(2), np.array([1, 0, 2])]}
-    told = str(changed(arrangement=rows, node_sizes=(2, 3)))
+    told = text(arrangement=rows, node_sizes=(2, 3))
     assert "outcomes in a row                 size 1 - 0 - 2\n" in told
     named = {"outcome_names": (("a", "b"), ("mid", "low", "high"))}
-    told = str(changed(arrangement=rows, node_sizes=(2, 3), **named))
+    told = text(arrangement=rows, node_sizes=(2, 3), **named)
     assert "outcomes in a row                 size low - mid - high\n" in told
-    assert "in a row" not in str(WELL)
+    assert "in a row" not in text()
 
 
 def test_names_are_no_markup_in_a_notebook():
@@ -250,8 +165,8 @@ def test_names_are_no_markup_in_a_notebook():
 
 
 def test_choices_are_told():
-    assert "scale of image                    one number" in str(WELL)
-    assert "weights and views tried" not in str(WELL)
+    assert "scale of image                    one number" in text()
+    assert "weights and views tried" not in text()
     starts = [
         TriedStart(
             modality_weights="balanced", views={"image": None}, agreement=0.5, is_taken=False
@@ -270,18 +185,19 @@ def test_choices_are_told():
             "tried": starts,
             "modality_weights": {"image": 1.0},
             "views": {"image": "power_spectrum"},
-        }
+        },
+        detail="full",
     )
-    text = " ".join(str(report).split())
-    assert "each column its own (1.5 of 9 columns hold the variance)" in text
-    assert "starts tried 0.50 if balanced, no views 0.90 if image 1, power_" in text
-    assert text.count("(taken)") == 1
-    assert "weights in training" not in text
-    trained = changed(choices={"tried": starts, "modality_weights": "elements"})
-    assert "weights in training elements" in " ".join(str(trained).split())
-    close = changed(choices={"scale": {"image": "feature"}, "columns": {"image": (2.9, 9)}})
-    assert "a close call" in str(close)
-    assert "as it is" in str(changed(choices={"scale": {"image": None}}))
+    words = " ".join(str(report).split())
+    assert "each column its own (1.5 of 9 columns hold the variance)" in words
+    assert "starts tried (halves agree) 0.50 if balanced, no views 0.90 if image 1, power_" in words
+    assert words.count("(taken)") == 1
+    assert "weights in training" not in words
+    trained = text(choices={"tried": starts, "modality_weights": "elements"})
+    assert "weights in training elements" in " ".join(trained.split())
+    close = text(choices={"scale": {"image": "feature"}, "columns": {"image": (2.9, 9)}})
+    assert "a close call" in close
+    assert "as it is" in text(choices={"scale": {"image": None}})
 
 
 def test_reversible_edges_have_no_arrow():
@@ -299,9 +215,12 @@ def test_reversible_edges_have_no_arrow():
 )
 def test_what_has_no_direction_has_the_number_of_both(weight, is_compelled, line):
     edges = (("shape", "size", weight, is_compelled),)
-    assert line in str(changed(edges=edges, adjacent={("shape", "size"): 0.98}))
+    assert line in text(edges=edges, adjacent={("shape", "size"): 0.98})
+    assert " ".join(line.split()) in " ".join(
+        str(changed(edges=edges, adjacent={("shape", "size"): 0.98})).split()
+    )
     word = f"weight {weight:.2f}"  # of training by gradient, which has no probabilities
-    assert word in str(changed(edges=edges)).split("shape -")[1].split("\n")[0]
+    assert word in text(edges=edges).split("shape -")[1].split("\n")[0]
 
 
 def test_it_is_told_how_often_cells_of_draws_are_right(fitted):
@@ -312,9 +231,9 @@ def test_it_is_told_how_often_cells_of_draws_are_right(fitted):
         assert curve.confidence == curves["cells", seen].confidence
         assert curve.accuracy == curves["cells", seen].accuracy
     assert str(report) == str(fitted.report())
-    text = str(changed(calibration={"all": CURVE, "image": CURVE}))
-    assert "sure of cells of its own draws    0.50, right in 1.00" in text
-    assert "  image alone                     0.50, right in 1.00" in text
+    full = text(calibration={"all": CURVE, "image": CURVE})
+    assert "if the model holds: sure of cells 0.50, right in 1.00 of its draws" in full
+    assert "  image alone                     0.50, right in 1.00" in full
 
 
 def test_what_takes_long_is_not_asked(fitted, monkeypatch):
@@ -328,41 +247,36 @@ def test_what_takes_long_is_not_asked(fitted, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_cannot_be_drawn_is_not_told():
-    report = FitReport.of(estimator(WELL))
+def test_what_cannot_be_drawn_is_not_told(fitted):
+    est = copy.copy(fitted)
+    est.sample = cannot_draw
+    report = FitReport.of(est)
     assert report.calibration == {}
-    assert "draws" not in str(report)
+    assert "draws" not in str(replace(report, detail="full"))
 
 
 def test_several_fits_are_told():
     indices = np.array([[1.0, 0.9, 0.5], [0.9, 1.0, 0.4], [0.5, 0.4, 1.0]])
-    report = changed(stability={"rand_indices": indices, "agreement": 0.5, "unstable": True})
-    assert "agreement of the 3 fits           0.50" in str(report)
-    assert "the two that differ most          0.40" in str(report)
-    assert "doubtful" in str(report)
-
-
-def of_draws(*agreement, enough=None):
-    """Return what draws of a fit to 60 samples say."""
-    found = np.array(agreement) >= 0.8
-    return FoundAgainReport(
-        found=bool(found.all()),
-        agreement=np.array(agreement),
-        n_samples=60,
-        enough_samples=enough,
-    )
+    full = text(stability={"rand_indices": indices, "agreement": 0.5, "unstable": True})
+    assert "agreement of the 3 fits           0.50" in full
+    assert "the two that differ most          0.40" in full
+    words = " ".join(full.split())
+    assert "[other-seeds] The cells may depend on random_state: the 3 fits" in words
 
 
 @pytest.mark.parametrize(
     ("enough", "told", "advised"),
-    [(120, "about 120", "About 120 would"), (None, "more than 300", "Not even 5 times as many")],
+    [
+        (120, "about 120", "Measure about 120, or"),
+        (None, "more than 300", "5 times as many would not help"),
+    ],
 )
 def test_few_samples_are_told(enough, told, advised):
     report = changed(found_again=of_draws(0.9, 0.3, 0.2, enough=enough))
     lines = dict(sections(report)["Stability"])
     assert lines["found again in draws of its own"] == "1 of 3, of 60 each"
     assert lines["samples that would do"] == told
-    assert advised in advice(report)[0]
+    assert advised in report.advice[0]
     assert report.verdict == "alarmed"
     assert "of cells in doubt" in str(report)
 
@@ -372,34 +286,18 @@ def test_starts_say_nothing_against_a_fit_whose_draws_are_found_again():
     assert changed(**moved).verdict == "alarmed"
     report = changed(**moved, found_again=of_draws(0.9, 0.95))
     assert report.verdict == "told"
-    assert dict(sections(report)["Stability"])["the same cells with another seed?"] == "likely"
     assert "of cells in doubt" not in str(report)
 
 
 def test_short_runs_are_told():
-    assert "short runs" not in str(WELL)
-    report = changed(stability={"with_starts": 0.5, "short_runs": 0.85})
-    assert "agreement with other starts       0.50 (1 in full, 0 by chance)" in str(report)
-    assert "this fit and two short runs       0.85" in str(report)
-    assert "likely" in str(report)
-    assert "was replaced" not in str(report)
+    assert "short runs" not in text()
+    full = text(stability={"with_starts": 0.5, "short_runs": 0.85})
+    assert "agreement with other starts       0.50 (1 in full, 0 by chance)" in full
+    assert "this fit and two short runs       0.85" in full
+    assert "was replaced" not in full
     lines = sections(changed(stability={"short_runs": 0.82, "replaced": True}))["Stability"]
     told = dict(lines)["this fit and two short runs"]
     assert told == "0.82 (of a run that differed, and was replaced)"
-
-
-def test_what_is_likely_is_said_beside_starts_that_agree_on_other_cells():
-    """The advice tells of these starts: the answer must not read as if there were none."""
-
-    def answer(**figures):
-        lines = sections(changed(**figures))["Stability"]
-        return dict(lines)["the same cells with another seed?"]
-
-    moved = {"with_starts": 0.7, "among_starts": 0.95, "short_runs": 0.85}
-    assert answer() == "likely (not asked: other samples)"
-    assert answer(stability=moved).startswith("likely, though other starts agree on other cells")
-    assert answer(stability=moved | {"unstable": True}) == "doubtful"
-    assert answer(stability=moved | {"agreement": None}) == "not known"
 
 
 @pytest.mark.parametrize(
@@ -415,61 +313,37 @@ def test_a_bound_rises_or_falls(rise, told):
     assert dict(lines)["bound at last"] == told
 
 
+def test_the_figures_of_an_estimator_are_those_that_are_judged():
+    odd = np.array([True, True, True, False])
+    for figures in (
+        {},
+        {"shares": np.array([0.5, 0.3, 0.195, 0.005])},
+        {"shares": np.array([0.5, 0.3, 0.195, 0.005]), "as_expected": odd},
+        {"merged": np.array([[[0, 0], [0, 1]]])},
+        {"joined": np.array([[[0, 0], [1, 0]]])},
+        {"separation": {"empty": np.array([3])}},
+    ):
+        made = changed(**figures, node_names=("N1", "N2"))
+        judged = collected(Figures, vars(estimator(made)), ())
+        assert findings(judged) == made.alarms
+
+
 @pytest.mark.parametrize(
-    ("figures", "told"),
+    ("columns", "told"),
     [
-        ({}, "Nothing to worry about"),
-        ({"stability": {"unstable": True}}, "another random_state"),
-        (
-            {"stability": {"with_starts": 0.5}, "convergence": {"moved": 0.4}},
-            "Training has moved samples",
-        ),
-        ({"stability": {"with_starts": 0.5}}, "Other starts agree with each other"),
-        (
-            {"joined": np.array([[[0, 0], [1, 0]]])},
-            "no gap, samples lie there as in them: 0 0 and 1",
-        ),
-        ({"gaps": {"cut": np.array([False, True])}}, "no gap between the outcomes of N2."),
-        ({"separation": {"certainty": np.array([0.99, 0.85])}}, "right in N1 99.0 %, N2 85.0 % of"),
-        ({"shares": np.array([0.5, 0.3, 0.195, 0.005])}, "Nothing to worry about"),
-        (
-            {
-                "shares": np.array([0.5, 0.3, 0.195, 0.005]),
-                "as_expected": np.array([True, True, True, False]),
-            },
-            "One cell holds hardly any samples (the",
-        ),
-        ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
-        ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
-        ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
-        ({"separation": {"empty": np.array([1, 2, 3])}}, "All samples lie in one cell"),
-        ({"convergence": {"ended": "too early"}}, "raise max_iter"),
-        ({"convergence": {"ended": "fallen"}}, "smaller training__learning_rate"),
-        ({"choices": {"counts": {"image": list("abcd")}}}, "a, b, c and 1 more of 'image'"),
-        (
-            {"choices": {"counts": {"image": ["a", "b"]}}},
-            "If they are, fit with likelihoods={'image': {'a': 'negative_binomial', 'b': 'neg",
-        ),
+        (list("abcd"), "a, b, c and 1 more of 'image'"),
+        (["a", "b"], "If they are, fit with likelihoods={'image': {'a': 'negative_binomial', 'b'"),
     ],
 )
-def test_the_advice_follows_from_the_figures(figures, told):
-    report = FitReport.of(estimator(changed(**figures)))
-    assert len(report.advice) == 1
-    assert told in report.advice[0]
-    assert told.split()[0] in report._repr_html_()
+def test_counts_are_named(columns, told):
+    assert told in changed(choices={"counts": {"image": columns}}).advice[0]
 
 
 def test_lines_of_a_notebook_are_indented_as_in_a_terminal():
     report = changed(calibration={"all": CURVE, "micrograph": CURVE})
     page = report._repr_html_()
     assert '<th style="padding-left: 1em" dir="auto">micrograph alone</th>' in page
-    assert '<th dir="auto">sure of cells of its own draws</th>' in page
-
-
-def test_an_interrupted_fit_is_said_to_be_one():
-    report = changed(convergence={"ended": "interrupted"}, n_iter=7)
-    assert "The fit was stopped after 7 epochs" in advice(report)[0]
-    assert report.verdict == "alarmed"
+    assert '<th dir="auto">if the model holds: sure of cells</th>' in page
 
 
 def test_one_line_alone_is_called_agreement():
@@ -478,47 +352,13 @@ def test_one_line_alone_is_called_agreement():
     assert sum("agreement" in label for label in labels) == 1
 
 
-def curve(said, right, n_samples=300):
-    return CalibrationCurve(
-        prob_pred=np.array([said]), prob_true=np.array([right]), counts=np.array([n_samples])
-    )
-
-
-def test_advice_reads_how_sure_a_fit_is_of_its_own_draws():
-    """ "Nothing to worry about" once stood beside "1.00, right in 0.43"."""
-    well = replace(WELL, calibration={"all": curve(0.97, 0.96)})
-    assert advice(well)[0].startswith("Nothing to worry about")
-    wrong = replace(WELL, calibration={"all": curve(1.0, 0.43)})
-    assert wrong.verdict == "alarmed"
-    assert "says 1.00 and is right in 0.43" in " ".join(advice(wrong))
-    few = replace(WELL, calibration={"all": curve(0.97, 0.9, n_samples=50)})  # an error of .04
-    assert advice(few)[0].startswith("Nothing to worry about")
-
-
-def test_a_modality_that_alone_is_surer_than_right_is_no_alarm():
-    curves = {"all": curve(0.97, 0.96), "curves": curve(0.77, 0.59), "images": curve(0.9, 0.9)}
-    report = replace(WELL, calibration=curves)
-    assert report.verdict == "told"
-    (told,) = advice(report)
-    assert "curves 0.77, right 0.59" in told
-    assert "images" not in told
-
-
-@pytest.mark.parametrize(("moved", "n_alarms"), [(0.22, 1), (0.2, 0), (None, 0)])
-def test_samples_that_left_their_cells_are_told(moved, n_alarms):
-    convergence = replace(WELL.convergence, moved=moved)
-    report = replace(WELL, convergence=convergence)
-    assert sum("out of the cells" in sentence for sentence in advice(report)) == n_alarms
-    assert (report.verdict == "alarmed") == bool(n_alarms)
-
-
 def test_a_depth_that_was_divided_out_is_told():
     rng = np.random.default_rng(0)
     counts = rng.poisson(np.exp(rng.normal(size=(60, 1)) + 2.0) * np.ones(6))
     model = CausalPIMA(2, likelihoods="poisson", max_iter=2, random_state=0).fit(counts)
-    assert str(model.report()).count("depth of modality0   ") == 1
+    assert str(model.report(detail="full")).count("depth of modality0   ") == 1
     model = CausalPIMA(2, max_iter=2, random_state=0).fit(np.sqrt(counts))
-    assert "depth of" not in str(model.report())
+    assert "depth of" not in str(model.report(detail="full"))
 
 
 def test_samples_that_are_far_less_probable_are_named():
@@ -539,9 +379,8 @@ def test_samples_that_are_far_less_probable_are_named():
 
 
 def test_rows_that_are_named_are_few():
-    separation = replace(SEPARATION, outlying=np.arange(30))
-    report = replace(WELL, separation=separation)
-    assert "rows 0, 1, 2, 3, 4, 5, 6, 7 and 22 more of X" in advice(report)[0]
+    report = changed(separation={"outlying": np.arange(30)})
+    assert "rows 0, 1, 2, 3, 4, 5, 6, 7 and 22 more of X" in report.advice[0]
     assert report.verdict == "told"
 
 

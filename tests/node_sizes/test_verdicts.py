@@ -7,10 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skcausalpima._held_out.held_out import HeldOut
 from skcausalpima._held_out.units import Units
 from skcausalpima.exceptions import NodeSizesWarning
+from skcausalpima.model_selection._choice import choose
 from skcausalpima.model_selection._folds import Fold, fit_fold
 from skcausalpima.model_selection._verdicts import (
     FoundAgain,
-    choose,
     failures,
     failures_of_starts,
     in_one_order,
@@ -179,7 +179,7 @@ def test_one_poor_fit_of_five_does_not_decide():
 
 
 def test_no_support_is_said():
-    with pytest.warns(NodeSizesWarning, match=r"one, \(3,\), is taken, but cell \(1,\) of 9"):
+    with pytest.warns(NodeSizesWarning, match=r"one, \(3,\), is taken: cell \(1,\) of 9"):
         assert choice([(2,), (3,)], None, [False, False], [0.1, 0.2]) == (3,)
 
 

@@ -21,7 +21,16 @@ pytestmark = pytest.mark.short_fits
 
 KINDS = [*REPORTS, ContextReport]
 #: Attributes that hold one.
-NAMES = ("separation", "convergence", "arrangement", "stability", "found_again", "gaps", "choices")
+NAMES = (
+    "separation",
+    "cell_values",
+    "convergence",
+    "arrangement",
+    "stability",
+    "found_again",
+    "gaps",
+    "choices",
+)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ LAYERS = [
     {"_base"},
     {"functional", "_data", "_structure", "datasets", "metrics", "callback"},
     {"_held_out"},
-    {"_clustering"},
+    {"_clustering", "_start"},
     {"modules", "graph", "_contexts", "cluster"},
     {"_model"},
     {"_state"},
@@ -63,6 +63,7 @@ PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_
 REFERENCE_FILES = {
     "_categorical_dag.py",
     "_causal_pima.py",
+    "_grid_clustering.py",
     "parameter_objects.py",
     "graph.py",
     "intervention.py",

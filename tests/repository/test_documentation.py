@@ -39,7 +39,7 @@ def last_digit(number):
 @pytest.mark.parametrize("path", [*PAGES, DOC / "identification.rst"], ids=lambda path: path.stem)
 @pytest.mark.slow
 @pytest.mark.usefixtures("all_repetitions")
-@pytest.mark.filterwarnings("ignore:.* samples are few for these cells")  # few do on a page
+@pytest.mark.filterwarnings(r"ignore:\[few-samples\]")  # few do on a page
 @pytest.mark.short_fits
 def test_the_guide(path):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

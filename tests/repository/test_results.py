@@ -50,7 +50,9 @@ MADE = [
         context=EVIL, label=2, n_samples=9, standard_errors={"x": ONE}, unknown=0.1,
         interval=(0.0, 0.2), tail_moves=[ONE],
     ),
+    ins.Alarm(code="counts", sentence=EVIL, remedy="State it.", figure=3.0),
     ins.CalibrationCurve(prob_pred=ONE, prob_true=ONE, counts=np.array([9.0])),
+    ins.CellValuesReport(n_samples=ONE, counts={EVIL: PAIR}, means={EVIL: PAIR}),
     ins.ContextReport(
         role="cause", labels=[EVIL], counts=ONE, shares=[(ONE,)], links=[EVIL], overlap=0.5,
         moves={EVIL: 0.1},
@@ -105,7 +107,7 @@ MADE = [
     NodeRecovery(ONE, np.array([0])),
     NodeSizeSelection(
         (2,), None,
-        {"node_sizes": [(2,)], "stability": ONE, "supported": [False], "failed": [(EVIL,)]},
+        {"node_sizes": [(2,)], "stability": ONE, "verdict": [EVIL]},
     ),
 ]  # fmt: skip
 

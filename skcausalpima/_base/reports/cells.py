@@ -8,6 +8,9 @@ import numpy as np
 
 from .report import Report
 
+#: Fewer values are few to take a mean of (arbitrary).
+FEW_VALUES = 5
+
 
 def _no_rows() -> np.ndarray:
     """Return no rows of X."""
@@ -208,10 +211,11 @@ class StabilityReport(Report):
     rand_indices : ndarray of shape (n_fits, n_fits)
         Those of all pairs of fits, the fits in the order of their starts.
     gain : float or None, default=None
-        By how many nats per row cells explain groups that were held out better than one Gaussian
-        does, in what clusters were sought in; None without ``groups``.
+        By how many nats per row cells explain samples that were held out better than one Gaussian
+        does, in what clusters were sought in; ``groups`` are held out as a whole. None where all
+        samples lie in one cell, beyond 128 cells, and of fewer than ten samples or groups.
     gain_error : float or None, default=None
-        Its standard error over groups.
+        Its standard error.
 
     Examples
     --------
@@ -228,8 +232,8 @@ class StabilityReport(Report):
         short_runs=None,
         replaced=False,
         rand_indices=array([[1.]]),
-        gain=None,
-        gain_error=None,
+        gain=0.97...,
+        gain_error=0.09...,
     )
     """
 
@@ -253,8 +257,11 @@ class FoundAgainReport(Report):
     Parameters
     ----------
     found : bool
-        Whether all draws but one agree at 0.8; draws end at the second that does not, and an
-        :class:`~skcausalpima.exceptions.InstabilityWarning` tells.
+        Whether all draws but one agree at 0.8; draws end at the second that does not.
+    sure : bool, default=False
+        Whether the fit is sure of its cells all the same: the likeliest outcome of each node has a
+        probability of 0.99 on average, and draws agree by 0.5. Where cells are neither found again
+        nor sure, an :class:`~skcausalpima.exceptions.InstabilityWarning` says so.
     agreement : ndarray of shape (n_draws,)
         Of samples that the fit draws with what is found in them: the adjusted Rand index of the
         node that agrees least, for up to ten draws.
@@ -276,6 +283,81 @@ class FoundAgainReport(Report):
     """
 
     found: bool
+    sure: bool = False
     agreement: np.ndarray
     n_samples: int
     enough_samples: int | None
+
+    @property
+    def are_few(self) -> bool:
+        """Whether samples are few for the cells: these are neither found again nor sure.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import FoundAgainReport
+        >>> draws = {"agreement": np.array([0.9, 0.6, 0.7]), "n_samples": 60}
+        >>> FoundAgainReport(found=False, sure=True, enough_samples=90, **draws).are_few
+        False
+        """
+        return not (self.found or self.sure)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CellValuesReport(Report):
+    """How many values each component has of each column, and their means: ``cell_values_``.
+
+    A sample counts for each component with its probability, and with its weight. What
+    ``partial_fit`` has seen in earlier calls counts less with every call.
+
+    Parameters
+    ----------
+    n_samples : ndarray of shape (n_components,)
+        How many samples each component has.
+    counts : dict of str to ndarray of shape (n_components, n_elements) or (n_components, 1)
+        How many of these have a value, by modality: of each element where single ones are missing
+        in some samples, else of the modality as a whole.
+    means : dict of str to ndarray of shape (n_components, n_elements)
+        Means of the observed values of tables in memory, in the units of the data and without the
+        offsets of contexts; words and counts as they are encoded. NaN where there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [80.0, 90.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> X[:28, 0] = np.nan
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0, missing_values="marginalize").fit(X)
+    >>> model.cell_values_.counts["modality0"].round()
+    array([[ 2., 30.],
+           [30., 30.]])
+    """
+
+    n_samples: np.ndarray
+    counts: dict[str, np.ndarray]
+    means: dict[str, np.ndarray]
+
+    def are_few(self, name: str) -> np.ndarray:
+        """Return where components have fewer than five values, rounded.
+
+        Parameters
+        ----------
+        name : str
+            The modality.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_components, n_elements) or (n_components, 1)
+            True where a mean rests on few values.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import CellValuesReport
+        >>> n, counts = np.array([20.0, 30.0]), {"ages": np.array([[20.0, 1.0], [30.0, 30.0]])}
+        >>> CellValuesReport(n_samples=n, counts=counts, means={}).are_few("ages")
+        array([[False,  True],
+               [False, False]])
+        """
+        return np.round(self.counts[name]) < FEW_VALUES

@@ -131,6 +131,11 @@ class ChoicesReport(Report):
     repeats : (int, str) or None, default=None
         Where nobody said which rows belong together, and they look like repeats: of how many units,
         and by what.
+    one_value : dict of str to str, default={}
+        Nodes that are one value of one column, of samples of which other columns show nothing of
+        the node: which, in words.
+    zeros_and_ones : dict of str to (list of str), default={}
+        By modality, columns of numbers that hold 0 and 1 alone, but for one-hot columns.
 
     Examples
     --------
@@ -152,3 +157,5 @@ class ChoicesReport(Report):
     predicted: list[str] = field(default_factory=list)
     components: str = "principal"
     repeats: tuple[int, str] | None = None
+    one_value: dict[str, str] = field(default_factory=dict)
+    zeros_and_ones: dict[str, list[str]] = field(default_factory=dict)

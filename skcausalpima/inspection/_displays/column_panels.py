@@ -21,7 +21,7 @@ from .display import (
     letters_across,
 )
 from .labels import plain, shortened, told_apart, wrapped
-from .painter import HEADER_SIZE, TITLE_SIZE
+from .painter import HEADER_SIZE, HOLLOW, TITLE_SIZE, make_hollow
 from .shown_modality import ShownColumn
 from .styles import COLOUR_MAP, COLOURS, UNKNOWN, Look, group_style
 
@@ -54,7 +54,7 @@ class ColumnsDisplay(Display):
         groups: Sequence[tuple[str, float]],
         caption: str,
         kwargs: Look,
-    ) -> None:
+    ) -> tuple[list[int], Axes | None]:
         """Draw as many columns as can be read: those in which the groups differ most.
 
         Parameters
@@ -71,6 +71,13 @@ class ColumnsDisplay(Display):
             What the groups are.
         kwargs : dict
             For ``barh`` of matplotlib.
+
+        Returns
+        -------
+        shown : list of int
+            The columns, in the order of ``artists_``.
+        above : matplotlib axes or None
+            Those of the caption.
         """
         columns = [ShownColumn(*part) for part in parts]
         ends = list(accumulate((max(1, len(part.levels)) for part in columns), initial=0))
@@ -110,6 +117,15 @@ class ColumnsDisplay(Display):
             above.set_title(
                 "\n".join(wrapped(line, n_letters) for line in lines), fontsize=CAPTION_SIZE
             )
+        return shown, above
+
+    def _make_hollow(self, are_few: np.ndarray, above: Axes | None) -> None:
+        """Make bars hollow that rest on few values, (n_groups, n_columns), and say so above."""
+        for levels, of_column in zip(self.artists_, are_few.T, strict=True):
+            for drawn in levels:
+                make_hollow(drawn, of_column)
+        if above is not None and are_few.any():
+            above.set_title(f"{above.get_title()}\n{HOLLOW}", fontsize=CAPTION_SIZE)
 
 
 def _panel(parts: Sequence[ShownColumn], n_bars: float) -> tuple[float, float]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..._base.names import cut
+from ..._base.reports.cells import FEW_VALUES
 from ..._base.types import Abscissa, Unchecked
 from ..._data.element_axes import ElementAxes
 from ..._data.stated_axes import drawn_axes
@@ -36,6 +39,7 @@ LINE_HEIGHT = 1.3  # of the height of a font
 FEW_PANELS = 8  # so many may be larger
 AXIS_LETTERS, LEAST_LETTERS = 40, 16  # of the name of an abscissa, and in a line (arbitrary)
 END_LETTERS, LEAST_LINES = 12, 3  # of where an image begins and ends, and of the image (arbitrary)
+HOLLOW = f"hollow: fewer than {FEW_VALUES} values"
 LABEL_SHARE = 0.45  # of the width of a panel that names of columns may take, or
 NAMES, OWN_NAMES = 0.8, 2.4  # inches, in axes that are given and in a figure of our own
 MARGINS = 0.6  # inches above and below a table of panels
@@ -91,7 +95,7 @@ class SamplePainter:
         shape = np.asarray(arrays[0]).shape[1:]
         axes = drawn_axes(x, shape)
         along = axes[0] if len(axes) == 1 else None
-        kind = kind_of(shape, None if along is None else along.values, columns)
+        kind = drawn_as(shape, x, columns)
         width = math.prod(shape)
         if columns is not None and len(columns) != width:
             raise ValueError(
@@ -308,6 +312,30 @@ def kind_of(shape: Sequence[int], x: Unchecked = None, columns: Sequence[str] | 
     if len(long_axes) >= 2 and len(shape) >= 2:
         return "image"
     return "bars" if columns is not None or math.prod(shape) <= MAX_BARS else "curve"
+
+
+def drawn_as(shape: tuple[int, ...], x: Abscissa | None, columns: Sequence[str] | None) -> str:
+    """Return what samples of a shape are drawn as, whose elements lie where users say."""
+    axes = drawn_axes(x, shape)
+    return kind_of(shape, axes[0] if len(axes) == 1 else None, columns)
+
+
+def few_of(n_values: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """Return which bars rest on few values, of shape (n_cells, n_bars)."""
+    counts = np.asarray(n_values, dtype=np.float64)
+    if counts.shape != shape:
+        raise ValueError(
+            f"n_values has shape {counts.shape}: expected {shape}, a row per cell and a number for "
+            "each bar."
+        )
+    return np.round(counts) < FEW_VALUES
+
+
+def make_hollow(bars: Any, are_few: np.ndarray) -> None:
+    """Leave nothing of bars but their edges where they rest on few values, (n_bars,)."""
+    for bar, is_few in zip(bars, are_few, strict=True):
+        if is_few:
+            bar.set(edgecolor=bar.get_facecolor(), facecolor="none", linewidth=1.2)
 
 
 def as_image(sample: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +13,9 @@ from sklearn.base import BaseEstimator
 
 from ..._base.grid import NodeGrid
 from ..._base.types import Abscissa, Samples, Unchecked
-from ..._data.stated_axes import drawn_axes
 from ..._structure.digraphs import node_graph
 from .._fitted_estimator import cell_order, outcome_names
-from .cell_contents import nearest_samples, titles_of_cells
+from .cell_contents import contents_of_cells, titles_of_cells
 from .cell_table import CellTable, asked_cells, table_for, write_headers
 from .column_panels import CAPTION_SIZE, LINE, ColumnsDisplay, Part
 from .display import (
@@ -29,8 +28,8 @@ from .display import (
     letters_that_fit,
 )
 from .labels import NodeNames, cell_names, listed, named_nodes, plain, shortened, wrapped
-from .painter import TITLE_SIZE, SamplePainter, kind_of, room_for_bars
-from .shown_modality import ShownModality, decoded_components, shown_modality
+from .painter import HOLLOW, TITLE_SIZE, SamplePainter, drawn_as, few_of, make_hollow, room_for_bars
+from .shown_modality import ShownModality, shown_modality
 from .styles import Look
 
 MIN_TITLE_SIZE = 5
@@ -86,6 +85,9 @@ class PrototypeDisplay(ColumnsDisplay):
         numbers) of each column, and optionally mean and standard deviation of numbers. It has a
         panel, with a bar for each cell. The values of a cell are one column's behind the other's:
         probabilities of its levels, or a number.
+    n_values : ndarray of shape (n_cells, n_elements), default=None
+        How many values bars rest on (with ``parts`` one number per column); those on fewer than
+        five are hollow, and the caption says so.
 
     Attributes
     ----------
@@ -127,6 +129,7 @@ class PrototypeDisplay(ColumnsDisplay):
     weights: ArrayLike | None = None
     cells: Sequence[int] | None = None
     parts: Sequence[Part] | None = None
+    n_values: np.ndarray | None = None
 
     @classmethod
     def from_estimator(
@@ -134,7 +137,7 @@ class PrototypeDisplay(ColumnsDisplay):
         est: BaseEstimator,
         X: Samples | None = None,
         *,
-        kind: str = "decoded",
+        kind: str = "mean",
         modality: str | int | None = None,
         x: Abscissa | None = None,
         cells: ArrayLike | None = None,
@@ -149,9 +152,9 @@ class PrototypeDisplay(ColumnsDisplay):
             A fitted estimator.
         X : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
             Samples, for ``kind="nearest"``.
-        kind : {"decoded", "nearest"}, default="decoded"
-            What decodes from the mean of each component, or the sample of it that is nearest to
-            this mean in the latent space.
+        kind : {"mean", "decoded", "nearest"}, default="mean"
+            What decodes from the mean of each component, or the sample nearest to this mean in the
+            latent space. With "mean" bars are means of observed values, but those of counts decode.
         modality : str or int, default=None
             Name or number of the modality; None takes the first.
         x : array-like of shape (width,), or (str, array-like), default=None
@@ -197,34 +200,32 @@ class PrototypeDisplay(ColumnsDisplay):
         '25 %'
         """
         cls._check_estimator(est)
-        check_word(kind, "kind", ("decoded", "nearest"))
-        shown = shown_modality(est, modality, x)
-        prototypes = None if kind == "decoded" else nearest_samples(est, X, shown)
-        display = cls._of_modality(est, shown, prototypes)
+        check_word(kind, "kind", ("mean", "decoded", "nearest"))
+        display = cls._of_modality(est, shown_modality(est, modality, x), kind, X)
         if cells is not None:
-            asked = asked_cells(cells, est.joint_.shape, outcome_names(est))
-            display = replace(display, cells=asked)
+            display.cells = asked_cells(cells, est.joint_.shape, outcome_names(est))
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
     def _of_modality(
-        cls, est: BaseEstimator, shown: ShownModality, prototypes: np.ndarray | None = None
+        cls, est: BaseEstimator, shown: ShownModality, kind: str = "mean", X: Samples | None = None
     ) -> Self:
-        """Return what is drawn of a modality; by component ``prototypes``, or what decodes."""
-        order, titles = cell_order(est), titles_of_cells(est, shown)
-        prototypes = decoded_components(est, shown) if prototypes is None else prototypes
+        """Return what is drawn of a modality."""
+        order, titles = cell_order(est), np.array(titles_of_cells(est, shown), dtype=object)
+        prototypes, counts = contents_of_cells(est, shown, kind, X)
         which = shown.name if len(est.modality_names_in_) > 1 else ""
         return cls(
             prototypes[order],
             est.joint_.shape,
             list(node_graph(est.dag_)),
             outcome_names=outcome_names(est),
-            titles=[titles[component] for component in order],
+            titles=titles[order].tolist(),
             x=shown.x,
             columns=shown.columns,
             value_name=": ".join(part for part in (which, shown.unit_of_groups) if part),
             weights=est.separation_.occupancy[order],
             parts=shown.parts,
+            n_values=None if counts is None else counts[order],
         )
 
     def plot(self, ax: Axes | np.ndarray | None = None, **kwargs: Unchecked) -> Self:
@@ -287,11 +288,14 @@ class PrototypeDisplay(ColumnsDisplay):
         size = painter.size_of_figure(table.shape, n_title_lines)
         caption, n_columns = self._captioned_axes(ax, table.shape, size), table.shape[1]
         self.artists_: list[Any] = []
+        self._few = self._are_few(cells, len(painter.columns))[:, painter.rows]
         for unused in self.axes_.flat[len(cells) :]:
             unused.set_axis_off()
         for place, cell in enumerate(cells):
             panel, is_drawn = self.axes_.flat[place], np.isfinite(arrays[cell]).any()
             self.artists_.append(painter.draw(panel, arrays[cell], **kwargs) if is_drawn else None)
+            if self._few[place].any() and is_drawn:
+                make_hollow(self.artists_[-1], self._few[place])
             is_bottom = place + n_columns >= len(cells)
             painter.finish(panel, is_left=place % n_columns == 0, is_bottom=is_bottom)
         unnamed = self._name_cells(table, names, titles)
@@ -300,9 +304,13 @@ class PrototypeDisplay(ColumnsDisplay):
 
     def _kind(self) -> str:
         """Return what cells are drawn as."""
-        shape = np.shape(self.prototypes)[1:]
-        axes = drawn_axes(self.x, shape)
-        return kind_of(shape, axes[0] if len(axes) == 1 else None, self.columns)
+        return drawn_as(np.shape(self.prototypes)[1:], self.x, self.columns)
+
+    def _are_few(self, cells: Sequence[int], n_bars: int) -> np.ndarray:
+        """Return which bars of cells rest on few values, (n_cells, n_bars)."""
+        if self.n_values is None or (self.parts is None and self._kind() != "bars"):
+            return np.zeros((len(cells), n_bars), dtype=bool)
+        return few_of(self.n_values, (len(self.prototypes), n_bars))[list(cells)]
 
     def _n_asked(self) -> int:
         """Return how many cells are to be drawn if there is room."""
@@ -340,8 +348,11 @@ class PrototypeDisplay(ColumnsDisplay):
         which, is_one_of_several, _ = self.value_name.rpartition(": ")
         what = f"outcomes of {', '.join(names.nodes)}"
         what = f"{which}, {what}" if is_one_of_several else what
-        what = "; ".join(text for text in (what, self._left_out()) if text)
-        self._draw_columns(ax, parts, np.asarray(self.prototypes)[cells], bars, what, kwargs)
+        what = "; ".join(filter(None, (what, self._left_out())))
+        shown, above = self._draw_columns(
+            ax, parts, np.asarray(self.prototypes)[cells], bars, what, kwargs
+        )
+        self._make_hollow(self._are_few(cells, len(parts))[:, shown], above)
 
     def _name_cells(
         self, table: CellTable, names: NodeNames, titles: Sequence[str]
@@ -374,7 +385,8 @@ class PrototypeDisplay(ColumnsDisplay):
         self, caption: Axes | None, unnamed: Mapping[str, Sequence[str]], painter: SamplePainter
     ) -> None:
         """Say above the panels what they show; below the first where there is nothing above."""
-        lines = [line for line in (self.value_name, painter.note, self._left_out()) if line]
+        hollow = HOLLOW * bool(self._few.any())
+        lines = [e for e in (self.value_name, painter.note, self._left_out(), hollow) if e]
         if caption is None:
             text = "\n".join(line for line in (painter.along, *lines) if line)
             self.axes_[-1, 0].set_xlabel(plain(text), fontsize=8, loc="left")

@@ -268,6 +268,10 @@ def abscissae(x: Unchecked, names: Sequence[str]) -> Mapping[str, Abscissa | Non
 
 def decoded_components(est: BaseEstimator, modality: ShownModality) -> np.ndarray:
     """Return what decodes from the mean of each component, of shape (n_components, \\*shape)."""
+    return modality.of_groups(decoded_elements(est, modality))
+
+
+def decoded_elements(est: BaseEstimator, modality: ShownModality) -> np.ndarray:
+    """Return the same, as it is before it is drawn."""
     components = np.arange(len(est.cluster_means_))
-    decoded = model_of(est).decode(est.cluster_means_, components)
-    return modality.of_groups(decoded[modality.number])
+    return model_of(est).decode(est.cluster_means_, components)[modality.number]

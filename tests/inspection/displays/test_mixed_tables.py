@@ -87,7 +87,7 @@ def titles(display):
 
 
 def test_cells_have_the_probabilities_that_decode(model, frame):
-    display = PrototypeDisplay.from_estimator(model)
+    display = PrototypeDisplay.from_estimator(model, kind="decoded")
     names = [
         "town",
         "paid (\\$)\nprobability of True",
